@@ -173,7 +173,7 @@ impl EditedRows {
 }
 
 /// Duplicates that a report names at most; more are only counted.
-pub(super) const NAMED_MAX: usize = 100;
+const NAMED_MAX: usize = 100;
 
 /// Within what the jobs of a load are compared with purchases.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -197,6 +197,21 @@ pub struct Duplicates {
     pub first: Vec<(String, Original)>,
     /// Of them, those that a word of this load wanted once more.
     pub retaken: IdList,
+}
+
+impl Duplicates {
+    /// One more; none where the prices do not fit together.
+    pub(super) fn add(&mut self, id: &str, price: Msat, is_retaken: bool, original: Original) -> Option<()> {
+        self.count = self.count.saturating_add(1);
+        self.price = self.price.checked_add(price)?;
+        if is_retaken {
+            self.retaken.add(id);
+        }
+        if self.first.len() < NAMED_MAX {
+            self.first.push((id.to_owned(), original));
+        }
+        Some(())
+    }
 }
 
 /// What of a batch is left to buy.

@@ -8,6 +8,7 @@ mod limits;
 mod loads;
 mod money;
 mod person;
+mod preparing;
 mod reads;
 mod redeeming;
 mod refunds;
@@ -21,7 +22,7 @@ use self::shells::{InFile, Inline, Threaded};
 use super::decide::{Job, Payment};
 use super::desk::Desks;
 use super::memory::{MemoryLedger, Sums};
-use super::port::{Decisions, Downloads, Records};
+use super::port::{Decisions, Downloads, Loading, Records};
 use super::sqlite::SqliteLedger;
 use super::sqlite::tests::support::{NOW, endpoint, planned};
 use super::{
@@ -32,7 +33,7 @@ use crate::plan::PlannedJob;
 use crate::time::UnixMs;
 
 /// A store, as the suite sees it.
-pub(in crate::ledger) trait Subject: Records + Downloads + Desks + Sized {
+pub(in crate::ledger) trait Subject: Records + Downloads + Desks + Loading + Sized {
     /// One of which nothing is known.
     fn empty() -> Self;
 
@@ -40,7 +41,9 @@ pub(in crate::ledger) trait Subject: Records + Downloads + Desks + Sized {
     fn begin(&mut self, name: &str) -> BatchKey;
 
     /// Loads a plan without any word of a person.
-    fn take_in(&mut self, batch: BatchKey, jobs: Vec<PlannedJob>) -> Result<PlanLoad, LedgerError>;
+    fn take_in(&mut self, batch: BatchKey, jobs: Vec<PlannedJob>) -> Result<PlanLoad, LedgerError> {
+        of_ledger(self.load_plan(batch, NOW, &Retake::default(), jobs.into_iter().map(Ok)))
+    }
 
     /// Carries out a person's decision.
     fn say(
@@ -106,10 +109,6 @@ impl Subject for MemoryLedger {
 
     fn begin(&mut self, name: &str) -> BatchKey {
         self.begin_batch(name)
-    }
-
-    fn take_in(&mut self, batch: BatchKey, jobs: Vec<PlannedJob>) -> Result<PlanLoad, LedgerError> {
-        of_ledger(self.load_plan(batch, NOW, &Retake::default(), jobs.into_iter().map(Ok)))
     }
 
     fn jobs(&self) -> Vec<Job> {
@@ -276,6 +275,13 @@ suite! {
         what_failed_is_tried_again_where_another_try_may_fare_better,
         two_jobs_of_one_id_are_no_plan,
         batches_do_not_know_of_each_other_s_ids;
+    preparing:
+        a_word_buys_once_more_where_it_is_accepted_and_goes_where_it_is_not,
+        what_is_bought_under_another_name_is_set_aside_until_a_person_means_it,
+        a_retake_that_is_set_aside_is_taken_back,
+        what_costs_more_than_one_may_is_refused_until_it_may,
+        what_is_begun_and_changes_is_told_and_marked_once_it_is_delivered,
+        what_ended_without_spending_is_chosen_again;
     reads:
         each_pending_job_is_claimed_once_and_in_its_order,
         another_run_claims_what_one_has_left,

@@ -11,13 +11,14 @@ use crate::l402::Network;
 use crate::ledger::decide::{Job, Payment};
 use crate::ledger::desk::{Desk, Desks};
 use crate::ledger::memory::Sums;
-use crate::ledger::port::{Deliveries, Downloads, Ledger, Records};
+use crate::ledger::port::{Deliveries, Downloads, Ledger, Loading, Records};
 use crate::ledger::sqlite::SqliteLedger;
 use crate::ledger::{
-    BatchKey, ComingFile, DamagedJob, DeliveredJob, HeldBack, HistoryCheck, IdenticalRequest, InlineLedger, JobKey,
-    LedgerError, LedgerHandle, OpenJob, OpenMode, OpenRefund, Original, PaymentKey, PendingJob, PlanLoad, Prospect,
-    Record, Recorded, Undecided, Undownloaded,
+    BatchKey, ChosenRows, ComingFile, Compared, DamagedJob, DeliveredJob, Duplicates, HeldBack, HistoryCheck, IdList,
+    IdenticalRequest, InlineLedger, JobKey, LedgerError, LedgerHandle, LoadError, OpenJob, OpenMode, OpenRefund,
+    Original, PaymentKey, PendingJob, PlanLoad, Prospect, Record, Recorded, Retake, ToBuy, Undecided, Undownloaded,
 };
+use crate::money::Msat;
 use crate::plan::PlannedJob;
 use crate::purchase::{Credential, HttpAnswer, Request, WalletId};
 use crate::time::UnixMs;
@@ -76,10 +77,6 @@ macro_rules! inside {
             $store.begin(name)
         }
 
-        fn take_in(&mut $self, batch: BatchKey, jobs: Vec<PlannedJob>) -> Result<PlanLoad, LedgerError> {
-            $store.take_in(batch, jobs)
-        }
-
         fn jobs(&$self) -> Vec<Job> {
             $store.jobs()
         }
@@ -112,6 +109,59 @@ macro_rules! desks_inside {
             $store.find_undecided(batch, id, take)
         }
     };
+}
+
+/// What is made of a batch before anything of it is bought concerns the store itself.
+macro_rules! loading_inside {
+    ($self:ident => $store:expr; $($name:ident($($arg:ident: $of:ty),*) -> $gives:ty;)*) => {
+        fn load_plan<E>(
+            &mut $self,
+            batch: BatchKey,
+            now: UnixMs,
+            retake: &Retake,
+            jobs: impl IntoIterator<Item = Result<PlannedJob, E>>,
+        ) -> Result<PlanLoad, LoadError<E>> {
+            $store.load_plan(batch, now, retake, jobs)
+        }
+
+        fn open_and_changed(&$self, batch: BatchKey) -> Result<u64, LedgerError> {
+            $store.open_and_changed(batch)
+        }
+
+        fn to_buy<E>(
+            &$self,
+            batch: BatchKey,
+            duplicates: bool,
+            each: &mut dyn FnMut(ToBuy) -> Result<(), E>,
+        ) -> Result<Result<(), E>, LedgerError> {
+            $store.to_buy(batch, duplicates, each)
+        }
+
+        $(fn $name(&mut $self, $($arg: $of),*) -> Result<$gives, LedgerError> {
+            $store.$name($($arg),*)
+        })*
+    };
+    ($self:ident => $store:expr) => {
+        loading_inside! {
+            $self => $store;
+            choose(now: UnixMs, chosen: &ChosenRows) -> ();
+            hold_to_job_limit(batch: BatchKey, now: UnixMs, most: Option<Msat>) -> IdList;
+            mark_changed(batch: Option<BatchKey>, now: UnixMs) -> ();
+            accept_takes(now: UnixMs, batch: BatchKey) -> ();
+            discard_unaccepted(batch: BatchKey) -> ();
+            set_duplicates_aside(batch: BatchKey, now: UnixMs, compared: &Compared<'_>) -> Duplicates;
+            mean_duplicates(batch: BatchKey, now: UnixMs, only: &[String]) -> ();
+            discard_duplicates(batch: BatchKey, now: UnixMs) -> ();
+        }
+    };
+}
+
+impl Loading for InFile {
+    loading_inside!(self => self.ledger);
+}
+
+impl<L, S: Loading> Loading for Through<L, S> {
+    loading_inside!(self => self.store.store());
 }
 
 impl Desks for InFile {

@@ -4,12 +4,11 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::ledger::decide::Job;
-use crate::ledger::decide::load::{Gone, LoadWrite, NewRow, StoredTake, TakenBack, Unproven, given};
-use crate::ledger::load::{ALIKE_MAX, LoadDesk, Unfound, load_plan, take_all_back};
-use crate::ledger::{BatchKey, JobKey, LedgerError, LoadError, PlanLoad, Retake};
+use crate::ledger::decide::load::{Gone, LoadWrite, NewRow, StoredTake, Unproven, given};
+use crate::ledger::load::{ALIKE_MAX, LoadDesk, Unfound};
+use crate::ledger::{BatchKey, JobKey, LedgerError, Retake};
 use crate::plan::{ContentHash, PlannedJob};
 use crate::purchase::{JobState, Reason};
-use crate::time::UnixMs;
 
 use super::{BatchRow, JobRow, MemoryLedger, next};
 
@@ -27,27 +26,8 @@ impl MemoryLedger {
         known.unwrap_or_else(|| self.add_batch(name, false))
     }
 
-    /// Writes the resolved jobs of a plan into the batch: see [`Loading::load_plan`](crate::ledger::port::Loading::load_plan).
-    ///
-    /// # Errors
-    /// The first error of `jobs`, or a contradiction. Nothing was written then.
-    pub fn load_plan<E>(
-        &mut self,
-        batch: BatchKey,
-        now: UnixMs,
-        retake: &Retake,
-        jobs: impl IntoIterator<Item = Result<PlannedJob, E>>,
-    ) -> Result<PlanLoad, LoadError<E>> {
-        let mut changed = self.clone();
-        let report = load_plan(&mut Loading::of(&mut changed, batch), now, retake, jobs).map_err(LoadError::Ledger)?;
-        let report = report.map_err(LoadError::Plan)?;
-        changed.tell_who_is_gone(batch);
-        *self = changed;
-        Ok(report)
-    }
-
     /// Notes that what the last load found to buy was accepted.
-    pub fn accept_takes(&mut self, batch: BatchKey) {
+    pub(super) fn accept(&mut self, batch: BatchKey) {
         let of_batch = self.batches.get(&batch).map_or((0, 0), |row| (row.accepted_load, row.loads));
         let by_word = self.jobs.values().filter(|row| row.job.batch == batch && is_unaccepted(row, of_batch.0));
         let before = by_word.filter_map(|row| self.take_of(batch, &row.id, row.take.checked_sub(1)?));
@@ -56,20 +36,12 @@ impl MemoryLedger {
         self.batches.entry(batch).and_modify(|row| row.accepted_load = of_batch.1);
     }
 
-    /// Takes back the takes that nobody has accepted.
-    ///
-    /// # Errors
-    /// None: a store that keeps its rows elsewhere may fail.
-    pub fn discard_unaccepted(&mut self, batch: BatchKey) -> Result<(), LedgerError> {
-        take_all_back(&mut Loading::of(self, batch), &[TakenBack::Unaccepted])
-    }
-
     fn take_of(&self, batch: BatchKey, id: &str, take: u32) -> Option<&JobRow> {
         self.jobs.values().find(|row| row.job.batch == batch && row.id == id && row.take == take)
     }
 
     /// Whose row has gone from the manifest.
-    fn tell_who_is_gone(&mut self, batch: BatchKey) {
+    pub(super) fn tell_who_is_gone(&mut self, batch: BatchKey) {
         let loads = self.batches.get(&batch).map_or(0, |row| row.loads);
         let of_batch = self.jobs.values_mut().filter(|row| row.job.batch == batch);
         of_batch.for_each(|row| row.job.is_gone = row.last_load < loads);
@@ -97,21 +69,20 @@ impl MemoryLedger {
 }
 
 fn is_unaccepted(row: &JobRow, accepted: u64) -> bool {
-    let is_set_aside = (row.job.state, row.job.reason) == (JobState::Refused, Reason::Duplicate);
-    let is_untried = row.job.attempts == 0 && (row.job.state == JobState::Pending || is_set_aside);
+    let is_untried = row.job.attempts == 0 && (row.job.state == JobState::Pending || row.is_set_aside());
     row.take > 1 && is_untried && row.first_load > accepted
 }
 
 /// A batch whose plan is loaded.
-struct Loading<'a> {
+pub(super) struct OfBatch<'a> {
     ledger: &'a mut MemoryLedger,
     batch: BatchKey,
     /// The number of the load that is under way, from 1.
     number: u64,
 }
 
-impl<'a> Loading<'a> {
-    fn of(ledger: &'a mut MemoryLedger, batch: BatchKey) -> Self {
+impl<'a> OfBatch<'a> {
+    pub(super) fn of(ledger: &'a mut MemoryLedger, batch: BatchKey) -> Self {
         Self { ledger, batch, number: 0 }
     }
 
@@ -119,16 +90,9 @@ impl<'a> Loading<'a> {
         self.ledger.batches.get(&self.batch).map_or(0, |row| row.accepted_load)
     }
 
-    /// Latest takes of the batch.
-    fn latest(&self) -> impl Iterator<Item = &JobRow> {
-        self.ledger.jobs.values().filter(|row| row.job.batch == self.batch && !row.job.superseded)
-    }
-
     /// Latest takes that this load has not found, by their places.
-    fn left(&self) -> Vec<&JobRow> {
-        let mut left: Vec<&JobRow> = self.latest().filter(|row| row.last_load < self.number).collect();
-        left.sort_by_key(|row| (row.seq, row.job.key));
-        left
+    fn left(&self) -> impl Iterator<Item = &JobRow> {
+        self.ledger.latest(self.batch).into_iter().filter(|row| row.last_load < self.number)
     }
 
     fn takes(&self, id: &str) -> Vec<StoredTake> {
@@ -161,6 +125,7 @@ impl<'a> Loading<'a> {
             LoadWrite::Replaced(key) => self.change(key, |row| row.job.superseded = true),
             LoadWrite::Place { key, job, place, reason } => self.change(key, |row| {
                 row.row_content = Some(job.content).filter(|content| *content != row.content);
+                row.row_given = Some(given(&job.endpoint, &job.params)).filter(|given| *given != row.given);
                 row.extra.clone_from(&job.extra);
                 (row.seq, row.last_load, row.job.reason) = (place, number, reason);
             }),
@@ -203,16 +168,18 @@ impl<'a> Loading<'a> {
         self.change(stays, |row| {
             (row.seq, row.extra, row.last_load) = (gone.seq, gone.extra, gone.last_load);
             row.row_content = Some(gone.content).filter(|content| *content != row.content);
+            row.row_given = Some(gone.given).filter(|given| *given != row.given);
             (row.job.superseded, row.job.is_gone) = (false, gone.job.is_gone);
         });
     }
 }
 
-impl LoadDesk for Loading<'_> {
+impl LoadDesk for OfBatch<'_> {
     type Error = LedgerError;
 
     fn further(&mut self) -> Result<Vec<Vec<StoredTake>>, LedgerError> {
-        let further = self.latest().filter(|row| row.take > 1).map(|row| self.takes(&row.id));
+        let further =
+            self.ledger.latest(self.batch).into_iter().filter(|row| row.take > 1).map(|row| self.takes(&row.id));
         Ok(further.filter(|takes| takes.last().is_some_and(StoredTake::is_unbought)).collect())
     }
 
@@ -237,7 +204,7 @@ impl LoadDesk for Loading<'_> {
     }
 
     fn gone(&mut self) -> Result<Vec<Gone>, LedgerError> {
-        let bought = self.left().into_iter().map(|row| (row, self.ledger.stored_take(row, 0)));
+        let bought = self.left().map(|row| (row, self.ledger.stored_take(row, 0)));
         let bought = bought.filter(|(_, take)| !take.is_unbought());
         let gone = bought.map(|(row, take)| Gone {
             key: take.key,
@@ -254,9 +221,7 @@ impl LoadDesk for Loading<'_> {
 
     fn new_rows(&mut self) -> Result<Vec<NewRow>, LedgerError> {
         let is_new = |row: &&JobRow| row.first_load == self.number && row.take == 1;
-        let mut new: Vec<&JobRow> = self.latest().filter(is_new).collect();
-        new.sort_by_key(|row| row.seq);
-        let new = new.into_iter().map(|row| {
+        let new = self.ledger.latest(self.batch).into_iter().filter(is_new).map(|row| {
             let worst_case = row.job.price.checked_add(row.job.fee_ceiling);
             let is_above_limit = row.job.max_cost.is_some_and(|most| worst_case.is_none_or(|cost| cost > most));
             NewRow { key: row.job.key, id: row.id.clone(), content: row.content, given: row.given, is_above_limit }
@@ -270,7 +235,7 @@ impl LoadDesk for Loading<'_> {
 
     fn unfound(&mut self, after: Option<(u64, JobKey)>, most: usize) -> Result<Vec<Unfound>, LedgerError> {
         let is_after = |row: &&JobRow| after.is_none_or(|after| (row.seq, row.job.key) > after);
-        let left = self.left().into_iter().filter(is_after).take(most);
+        let left = self.left().filter(is_after).take(most);
         let unfound = left.map(|row| {
             let (key, id, state) = (row.job.key, row.id.clone(), row.job.state);
             Unfound { key, id, state, reason: row.job.reason, place: row.seq }
@@ -280,7 +245,7 @@ impl LoadDesk for Loading<'_> {
 
     fn alike(&mut self) -> Result<Vec<(String, String)>, LedgerError> {
         let mut alike: BTreeMap<String, (u64, Option<&str>, Option<&str>)> = BTreeMap::new();
-        for row in self.latest() {
+        for row in self.ledger.latest(self.batch) {
             let folded = row.id.trim_start_matches('0').to_ascii_lowercase();
             let (place, new, old) = alike.entry(folded).or_insert((row.seq, None, None));
             let found = if row.first_load == self.number { new } else { old };
@@ -304,7 +269,8 @@ impl JobRow {
     fn rewrite(&mut self, planned: Self, to: (JobState, Reason), forgets_error: bool) {
         (self.endpoint, self.params, self.extra) = (planned.endpoint, planned.params, planned.extra);
         self.meant &= self.content == planned.content;
-        (self.content, self.given, self.row_content) = (planned.content, planned.given, None);
+        (self.content, self.given) = (planned.content, planned.given);
+        (self.row_content, self.row_given) = (None, None);
         let Job { price, fee_ceiling, max_cost, .. } = planned.job;
         (self.job.price, self.job.fee_ceiling, self.job.max_cost) = (price, fee_ceiling, max_cost);
         (self.job.state, self.job.reason, self.job.wait_until) = (to.0, to.1, None);
@@ -342,6 +308,7 @@ impl JobRow {
             merged: false,
             content: planned.content,
             row_content: None,
+            row_given: None,
             given: given(&planned.endpoint, &planned.params),
             edition: String::new(),
             meant: false,

@@ -4,6 +4,8 @@
 mod apply;
 #[cfg(test)]
 mod audit;
+mod before_buying;
+mod duplicates;
 mod load;
 mod loading;
 mod person;
@@ -75,6 +77,8 @@ pub(in crate::ledger) struct JobRow {
     row_content: Option<ContentHash>,
     /// What the manifest gave of it.
     given: ContentHash,
+    /// The same of its row, where that is another.
+    row_given: Option<ContentHash>,
     /// What it is compared within.
     edition: String,
     pub(in crate::ledger) meant: bool,

@@ -13,7 +13,6 @@ use super::store::{Rows, alike, append_transition, buyer, takes};
 use super::unknown::{MayRepeat, Unknown};
 use crate::l402::Network;
 use crate::ledger::decide::{Bought, Wanted, is_free};
-use crate::ledger::loading::NAMED_MAX;
 use crate::ledger::{BatchKey, Compared, Duplicates, JobKey, Likeness, Original, ToBuy, decide};
 use crate::money::Msat;
 use crate::purchase::{JobState, Reason};
@@ -46,19 +45,10 @@ pub(super) enum Repeated {
     May(Unknown),
 }
 
-impl Duplicates {
-    pub(super) fn add(&mut self, job: Found, original: Original) -> Result<(), Fault> {
-        self.count = self.count.saturating_add(1);
-        let sum = self.price.checked_add(job.price);
-        self.price = sum.ok_or_else(|| Fault::Contradiction("the prices of the duplicates do not fit".to_owned()))?;
-        if job.retaken {
-            self.retaken.add(&job.id);
-        }
-        if self.first.len() < NAMED_MAX {
-            self.first.push((job.id, original));
-        }
-        Ok(())
-    }
+/// Counts a job among the duplicates.
+pub(super) fn add(duplicates: &mut Duplicates, job: &Found, original: Original) -> Result<(), Fault> {
+    let fits = duplicates.add(&job.id, job.price, job.retaken, original);
+    fits.ok_or_else(|| Fault::Contradiction("the prices of the duplicates do not fit".to_owned()))
 }
 
 /// See [`SqliteLedger::to_buy`].
@@ -361,7 +351,7 @@ pub(super) fn set_aside(
             note(tx, now, job.key, (JobState::Pending, JobState::Refused), Reason::Duplicate)?;
         }
         if only.is_empty() || only.contains(&job.id) {
-            duplicates.add(job, original)?;
+            add(&mut duplicates, &job, original)?;
         }
     }
     Ok(duplicates)

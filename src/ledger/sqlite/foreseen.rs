@@ -7,7 +7,7 @@ use url::Url;
 
 use super::SqliteLedger;
 use super::convert::uint;
-use super::duplicates::{find, original_of, to_buy};
+use super::duplicates::{add, find, original_of, to_buy};
 use super::store::Rows;
 use super::{job_limit, store};
 use crate::ledger::decide;
@@ -66,7 +66,7 @@ impl port::Foreseen for Foreseen<'_> {
                     mark.execute(params![job.key, JobState::Refused, Reason::Duplicate])?;
                 }
                 if only.is_empty() || only.contains(&job.id) {
-                    duplicates.add(job, original_of(conn, original)?)?;
+                    add(&mut duplicates, &job, original_of(conn, original)?)?;
                 }
             }
             drop(mark);

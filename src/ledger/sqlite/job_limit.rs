@@ -4,13 +4,11 @@ use rusqlite::{Connection, params};
 
 use super::error::Fault;
 use super::store::{Rows, append_transition};
-use crate::ledger::{BatchKey, IdList, JobKey, job_limit_words};
+use crate::ledger::decide::load::limited;
+use crate::ledger::{BatchKey, IdList, JobKey};
 use crate::money::Msat;
 use crate::purchase::{JobState, Reason};
 use crate::time::UnixMs;
-
-/// The most that a job `r` may cost, fee included: by its own limit, or by ?2 where that is tighter. NULL where there is neither.
-const MOST: &str = "min(coalesce(r.max_cost_msat, ?2), coalesce(?2, r.max_cost_msat))";
 
 /// A job that stands otherwise under these limits.
 struct Found {
@@ -41,21 +39,21 @@ pub(super) fn foresee(conn: &Connection, batch: BatchKey, most: Option<Msat>) ->
 
 fn find(conn: &Connection, batch: BatchKey, most: Option<Msat>, rows: Rows) -> Result<Vec<Found>, Fault> {
     let mut statement = conn.prepare_cached(&format!(
-        "SELECT r.id, r.state, r.price_msat, r.fee_ceiling_msat, {MOST} AS most,
-             coalesce(r.price_msat + r.fee_ceiling_msat > {MOST}, 0) AS is_above
-         FROM {} r WHERE r.batch = ?1 AND r.superseded = 0 AND (
-             (is_above AND (r.state = 'pending' OR (r.state = 'refused' AND r.reason = 'duplicate')))
-             OR (NOT is_above AND r.state = 'refused' AND r.reason = 'job_limit'))",
+        "SELECT r.id, r.state, r.reason, r.price_msat, r.fee_ceiling_msat, r.max_cost_msat FROM {} r
+         WHERE r.batch = ?1 AND r.superseded = 0 AND r.state IN ('pending', 'refused')
+             AND (r.state = 'pending' OR r.reason IN ('duplicate', 'job_limit'))
+             AND (?2 IS NOT NULL OR r.max_cost_msat IS NOT NULL OR r.reason = 'job_limit')",
         rows.table()
     ))?;
-    let found = statement.query_map(params![batch, most], |row| {
-        let is_above: bool = row.get(5)?;
-        let most: Option<Msat> = row.get(4)?;
-        let (price, fee_ceiling) = (row.get(2)?, row.get(3)?);
-        let words = most.filter(|_| is_above).map(|most| job_limit_words(price, fee_ceiling, most));
-        Ok(Found { key: row.get(0)?, was: row.get(1)?, words })
-    })?;
-    Ok(found.collect::<Result<_, _>>()?)
+    let mut rows = statement.query(params![batch, most])?;
+    let mut found = Vec::new();
+    while let Some(row) = rows.next()? {
+        let (was, reason) = (row.get(1)?, row.get(2)?);
+        if let Some(words) = limited((was, reason), (row.get(3)?, row.get(4)?), row.get(5)?, most) {
+            found.push(Found { key: row.get(0)?, was, words });
+        }
+    }
+    Ok(found)
 }
 
 fn refused(conn: &Connection, batch: BatchKey, rows: Rows) -> Result<IdList, Fault> {

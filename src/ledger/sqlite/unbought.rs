@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use rusqlite::params;
 
 use super::SqliteLedger;
-use super::duplicates::{find, original_of};
+use super::duplicates::{add, find, original_of};
 use super::error::Fault;
 use super::foresee::plan_stored;
 use super::store::Rows;
@@ -37,7 +37,7 @@ impl SqliteLedger {
         for job in find(&self.conn, batch, None, (Rows::Planned, Rows::Loaded))? {
             if let Some(original) = job.original {
                 aside.insert(job.key);
-                unbought.elsewhere.add(job, original_of(&self.conn, original)?)?;
+                add(&mut unbought.elsewhere, &job, original_of(&self.conn, original)?)?;
             }
         }
         for Tried { state, reason, cost, .. } in tried.iter().filter(|job| !aside.contains(&job.key)) {

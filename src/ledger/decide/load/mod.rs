@@ -3,6 +3,7 @@
 
 mod action;
 mod given;
+mod limit;
 mod recognise;
 mod row;
 mod stored;
@@ -12,6 +13,7 @@ mod write;
 
 pub use action::LoadAction;
 pub use given::given;
+pub use limit::limited;
 pub use recognise::{Gone, NewRow, Recognising};
 pub use row::{RowRuling, leaves, row};
 pub use stored::{StoredTake, asks_history, before};

@@ -5,18 +5,17 @@ use proptest::prelude::*;
 
 use super::support::*;
 use crate::catalog::DedupPolicy;
-use crate::ledger::contract::{Subject, of_ledger};
+use crate::ledger::contract::Subject;
 use crate::ledger::decide::group::carried;
 use crate::ledger::decide::{Job, Payment, PaymentState, Said, Store, keys};
 use crate::ledger::memory::{MemoryLedger, Sums};
 use crate::ledger::sqlite::{SqliteLedger, store};
 use crate::ledger::{
     AnswerKey, AnswerKind, BatchKey, Caps, DeadProof, Decision, DownloadedFile, FetchMark, IntentBounds, JobEnd,
-    JobKey, LedgerError, NewIntent, PaymentKey, PendingJob, PeriodCap, PlanLoad, Posted, Record, Recorded,
-    RefundInvoice, RefundRecord, Reopening, Retake, Trusted,
+    JobKey, LedgerError, NewIntent, PaymentKey, PendingJob, PeriodCap, Posted, Record, Recorded, RefundInvoice,
+    RefundRecord, Reopening, Trusted,
 };
 use crate::money::Msat;
-use crate::plan::PlannedJob;
 use crate::purchase::{JobState, Poll, Reason, WalletId};
 use crate::time::UnixMs;
 
@@ -35,10 +34,6 @@ impl Subject for SqliteLedger {
 
     fn begin(&mut self, name: &str) -> BatchKey {
         begin(self, name)
-    }
-
-    fn take_in(&mut self, batch: BatchKey, jobs: Vec<PlannedJob>) -> Result<PlanLoad, LedgerError> {
-        of_ledger(self.load_plan(batch, NOW, &Retake::default(), jobs.into_iter().map(Ok)))
     }
 
     fn jobs(&self) -> Vec<Job> {

@@ -473,7 +473,7 @@ fn what_is_bought_is_recognised_behind_a_word_that_nobody_accepted() {
     // The same command again, which was killed at its question, asks the same again.
     let changed = Retake { changed: true, ..Retake::default() };
     for _ in 0..2 {
-        assert_eq!(foreseen(&ledger, batch, &changed, vec![job(4)]), [first.id.clone()]);
+        assert_eq!(foreseen(&ledger, batch, &changed, vec![job(4)]), std::slice::from_ref(&first.id));
         ledger.load_plan(batch, NOW, &changed, [Ok::<_, ()>(job(4))]).unwrap();
         assert_eq!(standing(&ledger, batch), [(first.id.clone(), 2, JobState::Pending, Reason::None)]);
     }

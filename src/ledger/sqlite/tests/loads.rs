@@ -9,10 +9,11 @@ use proptest::prelude::*;
 use super::contract::{Step, record, step};
 use super::support::*;
 use crate::catalog::{Endpoint, Param, ParamKind, Value};
+use crate::l402::Network;
 use crate::ledger::contract::{Subject, of_ledger};
 use crate::ledger::memory::MemoryLedger;
 use crate::ledger::sqlite::SqliteLedger;
-use crate::ledger::{BatchKey, Decision, JobKey, PendingJob, Retake, TakeId};
+use crate::ledger::{BatchKey, Compared, Decision, JobKey, PendingJob, Retake, TakeId, ToBuy};
 use crate::plan::{PlannedJob, content_hash, made_id};
 
 /// A row of a random plan: few ids and few contents, so that they meet.
@@ -35,6 +36,8 @@ enum Happens {
     Buy { of: u8, how_far: u8 },
     /// A person decides on a job.
     Say { of: u8, what: u8 },
+    /// What is made of a batch before anything of it is bought.
+    Prepare { batch: u8, what: u8 },
     /// Any record at all.
     Record(Step),
 }
@@ -48,6 +51,7 @@ fn happens() -> impl Strategy<Value = Happens> {
         2 => (0_u8..2, prop::bool::weighted(0.7)).prop_map(|(batch, accepts)| Happens::Answer { batch, accepts }),
         5 => (any::<u8>(), 0_u8..8).prop_map(|(of, how_far)| Happens::Buy { of, how_far }),
         1 => (any::<u8>(), 0_u8..3).prop_map(|(of, what)| Happens::Say { of, what }),
+        3 => (0_u8..2, 0_u8..8).prop_map(|(batch, what)| Happens::Prepare { batch, what }),
         2 => step().prop_map(Happens::Record),
     ]
 }
@@ -91,6 +95,27 @@ fn word_of(word: u8, ids: &[String]) -> Retake {
         4 => Retake { changed: true, refunded: true, ..takes(1) },
         _ => Retake::default(),
     }
+}
+
+/// Does that to a batch, and tells what comes of it.
+fn prepare(ledger: &mut impl Loading, batch: BatchKey, what: u8) -> String {
+    let compared = |network| Compared { network, edition: (what == 1).then(|| "monday".to_owned()), only: &[] };
+    let told = match what {
+        0 | 1 => format!("{:?}", ledger.set_duplicates_aside(batch, NOW, &compared(None))),
+        2 => format!("{:?}", ledger.set_duplicates_aside(batch, NOW, &compared(Some(Network::Regtest)))),
+        3 => format!("{:?}", ledger.mean_duplicates(batch, NOW, &["a".to_owned(), "d".to_owned()])),
+        4 => format!("{:?}", ledger.discard_duplicates(batch, NOW)),
+        5 => format!("{:?}", ledger.hold_to_job_limit(batch, NOW, Some(PRICE))),
+        6 => format!("{:?}", ledger.hold_to_job_limit(batch, NOW, None)),
+        _ => format!("{:?}", ledger.mark_changed(Some(batch), NOW)),
+    };
+    let mut bought = Vec::new();
+    let each = &mut |job: ToBuy| {
+        bought.push((job.id, job.is_duplicate, job.reason));
+        Ok::<_, ()>(())
+    };
+    ledger.to_buy(batch, true, each).unwrap().unwrap();
+    format!("{told} {bought:?} {:?}", ledger.open_and_changed(batch))
 }
 
 /// Both ledgers.
@@ -174,13 +199,18 @@ impl Both {
                 match accepts {
                     true => {
                         self.ledger.accept_takes(NOW, batch).unwrap();
-                        self.memory.accept_takes(batch);
+                        self.memory.accept_takes(NOW, batch).unwrap();
                     }
                     false => {
                         self.ledger.discard_unaccepted(batch).unwrap();
                         self.memory.discard_unaccepted(batch).unwrap();
                     }
                 }
+                Ok(())
+            }
+            Happens::Prepare { batch, what } => {
+                let batch = BatchKey(i64::from(*batch) + 1);
+                prop_assert_eq!(prepare(&mut self.ledger, batch, *what), prepare(&mut self.memory, batch, *what));
                 Ok(())
             }
             Happens::Buy { of, how_far } => self.buy(*of, *how_far),

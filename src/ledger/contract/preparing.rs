@@ -1,0 +1,124 @@
+//! What is made of a batch once its plan is loaded, before anything of it is bought.
+
+use super::cases::{answer, deliver, intend};
+use super::{AT, Subject, of_ledger, plan};
+use crate::ledger::loading::Again;
+use crate::ledger::sqlite::tests::support::{HOLD, PRICE, end, endpoint, new_intent, paid, planned, posted, word};
+use crate::ledger::{BatchKey, ChosenRows, Compared, JobKey, Record, Retake, ToBuy};
+use crate::money::Msat;
+use crate::purchase::{JobState, Reason};
+
+const JUNE: BatchKey = BatchKey(1);
+const JULY: BatchKey = BatchKey(2);
+
+/// What a run would buy: ids, and whether each is set aside.
+fn to_buy<S: Subject>(store: &S, batch: BatchKey, duplicates: bool) -> Vec<(String, bool)> {
+    let mut found = Vec::new();
+    let each = &mut |job: ToBuy| {
+        found.push((job.id, job.is_duplicate));
+        Ok::<_, ()>(())
+    };
+    store.to_buy(batch, duplicates, each).unwrap().unwrap();
+    found
+}
+
+fn takes<S: Subject>(store: &S) -> Vec<(String, u32)> {
+    store.pending(JUNE, None, 9).unwrap().into_iter().map(|job| (job.id, job.take)).collect()
+}
+
+fn stands<S: Subject>(store: &S, job: JobKey) -> (JobState, Reason) {
+    let job = store.job(job);
+    (job.state, job.reason)
+}
+
+fn load<S: Subject>(store: &mut S, retake: &Retake, ids: &[&str]) -> u64 {
+    of_ledger(store.load_plan(JUNE, AT, retake, plan(ids).into_iter().map(Ok))).unwrap().retaken.count
+}
+
+pub(super) fn a_word_buys_once_more_where_it_is_accepted_and_goes_where_it_is_not<S: Subject>() {
+    let (mut store, jobs) = S::with(&[("june", &["a"])]);
+    deliver(&mut store, &jobs[0], 1);
+    let before = store.seen();
+    assert_eq!(load(&mut store, &word("a", 1), &["a"]), 1);
+    assert_eq!(takes(&store), [("a".to_owned(), 2)]);
+    store.discard_unaccepted(JUNE).unwrap();
+    assert_eq!(store.seen(), before);
+    for _ in 0..2 {
+        assert_eq!(load(&mut store, &word("a", 1), &["a"]), 1, "nobody has accepted it");
+    }
+    store.accept_takes(AT, JUNE).unwrap();
+    store.discard_unaccepted(JUNE).unwrap();
+    assert_eq!(load(&mut store, &word("a", 1), &["a"]), 0, "the word is being carried out");
+    assert_eq!(takes(&store), [("a".to_owned(), 2)]);
+}
+
+pub(super) fn what_is_bought_under_another_name_is_set_aside_until_a_person_means_it<S: Subject>() {
+    let (mut store, jobs) = S::with(&[("june", &["a"]), ("july", &[])]);
+    let named = |id: &str| planned(&endpoint(), id, "a");
+    store.take_in(JULY, vec![named("b"), named("c")]).unwrap();
+    assert_eq!(store.set_duplicates_aside(JULY, AT, &Compared::default()).unwrap().count, 0, "nothing is bought");
+    intend(&mut store, new_intent(&jobs[0], 1));
+    let found = store.set_duplicates_aside(JULY, AT, &Compared::default()).unwrap();
+    assert_eq!((found.count, found.price, found.first[0].1.id.as_str()), (2, Msat::new(2 * PRICE.get()), "a"));
+    assert_eq!(to_buy(&store, JULY, false), []);
+    assert_eq!(to_buy(&store, JULY, true), [("b".to_owned(), true), ("c".to_owned(), true)]);
+    store.mean_duplicates(JULY, AT, &["c".to_owned()]).unwrap();
+    let found = store.set_duplicates_aside(JULY, AT, &Compared::default()).unwrap();
+    assert_eq!((found.count, to_buy(&store, JULY, false)), (1, vec![("c".to_owned(), false)]), "the word stands");
+}
+
+pub(super) fn a_retake_that_is_set_aside_is_taken_back<S: Subject>() {
+    let (mut store, jobs) = S::with(&[("june", &["a", "b"])]);
+    deliver(&mut store, &jobs[0], 1);
+    intend(&mut store, new_intent(&jobs[1], 2));
+    let changed = Retake { changed: true, ..Retake::default() };
+    // `a` asks for what `b` buys.
+    let jobs_now = || vec![planned(&endpoint(), "a", "b"), planned(&endpoint(), "c", "c")].into_iter().map(Ok);
+    assert_eq!(of_ledger(store.load_plan(JUNE, AT, &changed, jobs_now())).unwrap().retaken.count, 1);
+    store.accept_takes(AT, JUNE).unwrap();
+    let found = store.set_duplicates_aside(JUNE, AT, &Compared::default()).unwrap();
+    assert_eq!(found.retaken.first, ["a"]);
+    store.discard_duplicates(JUNE, AT).unwrap();
+    assert_eq!(stands(&store, jobs[0].key), (JobState::Delivered, Reason::Changed), "nothing hides it");
+    assert_eq!(to_buy(&store, JUNE, true), [("c".to_owned(), false)]);
+}
+
+pub(super) fn what_costs_more_than_one_may_is_refused_until_it_may<S: Subject>() {
+    let (mut store, jobs) = S::with(&[("june", &["a", "b"])]);
+    deliver(&mut store, &jobs[0], 1);
+    let most = |most: u64| Some(Msat::new(most));
+    assert_eq!(store.hold_to_job_limit(JUNE, AT, most(HOLD)).unwrap().count, 0);
+    assert_eq!(store.hold_to_job_limit(JUNE, AT, most(HOLD - 1)).unwrap().first, ["b"]);
+    assert_eq!(stands(&store, jobs[1].key), (JobState::Refused, Reason::JobLimit));
+    assert!(store.job(jobs[1].key).error.is_some());
+    assert_eq!(store.hold_to_job_limit(JUNE, AT, None).unwrap().count, 0);
+    assert_eq!(stands(&store, jobs[1].key), (JobState::Pending, Reason::None));
+}
+
+pub(super) fn what_is_begun_and_changes_is_told_and_marked_once_it_is_delivered<S: Subject>() {
+    let (mut store, jobs) = S::with(&[("june", &["a", "b"])]);
+    let payment = intend(&mut store, new_intent(&jobs[1], 2));
+    let other = || vec![planned(&endpoint(), "a", "a"), planned(&endpoint(), "b", "another")];
+    store.take_in(JUNE, other()).unwrap();
+    assert_eq!((store.open_and_changed(JUNE).unwrap(), store.open_and_changed(JULY).unwrap()), (1, 0));
+    store.mark_changed(Some(JUNE), AT).unwrap();
+    assert_eq!(stands(&store, jobs[1].key), (JobState::Running, Reason::None), "it is finished as it was begun");
+    store.hand_back(AT, paid(payment, 2, Some(posted()))).unwrap();
+    let answer = answer(&mut store, payment, 200);
+    let url = "https://seller.example/v/1".to_owned();
+    store.hand_back(AT, Record::Delivered { payment, answer, url, own: false }).unwrap();
+    store.mark_changed(Some(JULY), AT).unwrap();
+    assert_eq!(stands(&store, jobs[1].key), (JobState::Delivered, Reason::None), "another batch was meant");
+    store.mark_changed(None, AT).unwrap();
+    assert_eq!(stands(&store, jobs[1].key), (JobState::Delivered, Reason::Changed));
+    assert_eq!(store.open_and_changed(JUNE).unwrap(), 0);
+}
+
+pub(super) fn what_ended_without_spending_is_chosen_again<S: Subject>() {
+    let (mut store, jobs) = S::with(&[("june", &["a", "b"])]);
+    store.hand_back(AT, Record::Ended(jobs[0].key, end(JobState::Failed, Reason::OriginError))).unwrap();
+    let again = vec![Again { key: jobs[0].key, from: JobState::Failed }];
+    store.choose(AT, &ChosenRows { again, ..ChosenRows::default() }).unwrap();
+    assert_eq!(stands(&store, jobs[0].key), (JobState::Pending, Reason::None));
+    assert_eq!(to_buy(&store, JUNE, false), [("a".to_owned(), false), ("b".to_owned(), false)]);
+}

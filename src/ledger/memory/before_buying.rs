@@ -1,0 +1,144 @@
+//! What is made of a batch in the maps before anything of it is bought.
+
+use crate::ledger::decide::load::{TakenBack, limited};
+use crate::ledger::load::{load_plan, take_all_back};
+use crate::ledger::port::Loading;
+use crate::ledger::{
+    BatchKey, ChosenRows, Compared, Duplicates, IdList, JobKey, LedgerError, LoadError, PlanLoad, Retake, ToBuy,
+};
+use crate::money::Msat;
+use crate::plan::PlannedJob;
+use crate::purchase::{JobState, Reason};
+use crate::time::UnixMs;
+
+use super::loading::OfBatch;
+use super::{JobRow, MemoryLedger};
+
+impl Loading for MemoryLedger {
+    fn load_plan<E>(
+        &mut self,
+        batch: BatchKey,
+        now: UnixMs,
+        retake: &Retake,
+        jobs: impl IntoIterator<Item = Result<PlannedJob, E>>,
+    ) -> Result<PlanLoad, LoadError<E>> {
+        let mut changed = self.clone();
+        let report = load_plan(&mut OfBatch::of(&mut changed, batch), now, retake, jobs).map_err(LoadError::Ledger)?;
+        let report = report.map_err(LoadError::Plan)?;
+        changed.tell_who_is_gone(batch);
+        *self = changed;
+        Ok(report)
+    }
+
+    fn choose(&mut self, now: UnixMs, chosen: &ChosenRows) -> Result<(), LedgerError> {
+        for again in &chosen.again {
+            self.jobs.entry(again.key).and_modify(|row| {
+                (row.job.state, row.job.reason, row.job.wait_until) = (JobState::Pending, Reason::None, None);
+            });
+            self.transitions.push((again.key, now, again.from, JobState::Pending, Reason::None));
+        }
+        Ok(())
+    }
+
+    fn hold_to_job_limit(&mut self, batch: BatchKey, now: UnixMs, most: Option<Msat>) -> Result<IdList, LedgerError> {
+        let latest: Vec<JobRow> = self.latest(batch).into_iter().cloned().collect();
+        for JobRow { job, .. } in &latest {
+            let Some(words) = limited((job.state, job.reason), (job.price, job.fee_ceiling), job.max_cost, most) else {
+                continue;
+            };
+            let is_above = words.is_some();
+            let to = if is_above { (JobState::Refused, Reason::JobLimit) } else { (JobState::Pending, Reason::None) };
+            self.jobs.entry(job.key).and_modify(|row| {
+                (row.job.state, row.job.reason, row.job.error, row.job.wait_until) = (to.0, to.1, words, None);
+                row.job.finished_at = is_above.then_some(now);
+            });
+            self.transitions.push((job.key, now, job.state, to.0, to.1));
+        }
+        let is_refused = |row: &&&JobRow| (row.job.state, row.job.reason) == (JobState::Refused, Reason::JobLimit);
+        let mut refused = IdList::default();
+        self.latest(batch).iter().filter(is_refused).for_each(|row| refused.add(&row.id));
+        Ok(refused)
+    }
+
+    fn mark_changed(&mut self, batch: Option<BatchKey>, now: UnixMs) -> Result<(), LedgerError> {
+        let is_quiet = |reason: Reason| {
+            use Reason::{BodyMissing, Changed, KnownByReceipt, RowDamaged};
+            !matches!(reason, Changed | KnownByReceipt | BodyMissing | RowDamaged)
+        };
+        let is_meant = |row: &&JobRow| {
+            batch.is_none_or(|batch| row.job.batch == batch)
+                && matches!(row.job.state, JobState::Delivered | JobState::Downloaded)
+                && row.kept != row.row_content
+                && is_quiet(row.job.reason)
+        };
+        let changed = self.of_other_rows().filter(is_meant).map(|row| (row.job.key, row.job.state));
+        let changed: Vec<(JobKey, JobState)> = changed.collect();
+        for (key, state) in changed {
+            self.jobs.entry(key).and_modify(|row| row.job.reason = Reason::Changed);
+            self.transitions.push((key, now, state, state, Reason::Changed));
+        }
+        Ok(())
+    }
+
+    fn open_and_changed(&self, batch: BatchKey) -> Result<u64, LedgerError> {
+        use JobState::{InDoubt, Paid, RefundOffered, Running};
+        let is_open = |row: &&JobRow| matches!(row.job.state, Running | InDoubt | Paid | RefundOffered);
+        let open = self.of_other_rows().filter(|row| row.job.batch == batch).filter(is_open).count();
+        Ok(u64::try_from(open).unwrap_or(u64::MAX))
+    }
+
+    fn accept_takes(&mut self, _now: UnixMs, batch: BatchKey) -> Result<(), LedgerError> {
+        self.accept(batch);
+        Ok(())
+    }
+
+    fn discard_unaccepted(&mut self, batch: BatchKey) -> Result<(), LedgerError> {
+        take_all_back(&mut OfBatch::of(self, batch), &[TakenBack::Unaccepted])
+    }
+
+    fn set_duplicates_aside(
+        &mut self,
+        batch: BatchKey,
+        now: UnixMs,
+        compared: &Compared<'_>,
+    ) -> Result<Duplicates, LedgerError> {
+        self.set_aside(batch, now, compared)
+    }
+
+    fn mean_duplicates(&mut self, batch: BatchKey, now: UnixMs, only: &[String]) -> Result<(), LedgerError> {
+        self.mean(batch, now, only);
+        Ok(())
+    }
+
+    fn discard_duplicates(&mut self, batch: BatchKey, now: UnixMs) -> Result<(), LedgerError> {
+        take_all_back(&mut OfBatch::of(self, batch), &[TakenBack::SetAside(now)])
+    }
+
+    fn to_buy<E>(
+        &self,
+        batch: BatchKey,
+        duplicates: bool,
+        each: &mut dyn FnMut(ToBuy) -> Result<(), E>,
+    ) -> Result<Result<(), E>, LedgerError> {
+        let is_meant = |row: &&JobRow| row.job.state == JobState::Pending || (duplicates && row.is_set_aside());
+        for row in self.latest(batch).into_iter().filter(is_meant) {
+            let JobRow { job, id, .. } = row;
+            let (id, is_duplicate, place) = (id.clone(), row.is_set_aside(), 0);
+            let to_buy =
+                ToBuy { id, price: job.price, fee_ceiling: job.fee_ceiling, is_duplicate, reason: job.reason, place };
+            if let Err(error) = each(to_buy) {
+                return Ok(Err(error));
+            }
+        }
+        Ok(Ok(()))
+    }
+}
+
+impl MemoryLedger {
+    /// Latest takes whose row, as the last load found it, asks for something else than what is bought or begun.
+    fn of_other_rows(&self) -> impl Iterator<Item = &JobRow> {
+        let loads = |row: &JobRow| self.batches.get(&row.job.batch).map_or(0, |of| of.loads);
+        let latest = self.jobs.values().filter(|row| !row.job.superseded && row.row_content.is_some());
+        latest.filter(move |row| row.last_load == loads(row))
+    }
+}

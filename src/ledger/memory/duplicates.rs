@@ -1,0 +1,146 @@
+//! The same purchase under another name, found in the maps: which counts is decided as in every store.
+
+use crate::ledger::decide::{Bought, PaymentState, Wanted, is_free};
+use crate::ledger::{BatchKey, Compared, Duplicates, JobKey, LedgerError, Likeness, Original};
+use crate::plan::ContentHash;
+use crate::purchase::{JobState, Reason};
+use crate::time::UnixMs;
+
+use super::{JobRow, MemoryLedger};
+
+impl JobRow {
+    /// It is set aside as a duplicate.
+    pub(super) fn is_set_aside(&self) -> bool {
+        (self.job.state, self.job.reason) == (JobState::Refused, Reason::Duplicate)
+    }
+
+    const fn is_unbought(&self) -> bool {
+        matches!(self.job.state, JobState::Pending | JobState::Refused | JobState::Failed)
+    }
+
+    /// It is delivered, paid, open or lost. What was refunded is none.
+    const fn is_bought(&self) -> bool {
+        !self.is_unbought() && !matches!(self.job.state, JobState::Refunded)
+    }
+}
+
+impl MemoryLedger {
+    /// Latest takes of the batch, by their places.
+    pub(super) fn latest(&self, batch: BatchKey) -> Vec<&JobRow> {
+        let is_latest = |row: &&JobRow| row.job.batch == batch && !row.job.superseded;
+        let mut latest: Vec<&JobRow> = self.jobs.values().filter(is_latest).collect();
+        latest.sort_by_key(|row| (row.seq, row.job.key));
+        latest
+    }
+
+    pub(super) fn set_aside(
+        &mut self,
+        batch: BatchKey,
+        now: UnixMs,
+        compared: &Compared<'_>,
+    ) -> Result<Duplicates, LedgerError> {
+        if let Some(edition) = &compared.edition {
+            let of_batch = self.jobs.values_mut().filter(|row| row.job.batch == batch && !row.job.superseded);
+            let unbought = of_batch.filter(|row| row.is_unbought() && !row.is_set_aside());
+            unbought.for_each(|row| row.edition.clone_from(edition));
+        }
+        let mut duplicates = Duplicates::default();
+        let Some(of) = self.batches.get(&batch).filter(|of| !of.is_play).cloned() else { return Ok(duplicates) };
+        let latest: Vec<JobRow> = self.latest(batch).into_iter().cloned().collect();
+        for row in latest.iter().filter(|row| row.is_set_aside() || row.job.state == JobState::Pending) {
+            let Some(original) = self.repeated(row, compared) else {
+                self.reopen(now, row, false);
+                continue;
+            };
+            if !row.is_set_aside() {
+                self.stand(now, row, (JobState::Refused, Reason::Duplicate), Some(original.words()));
+            }
+            if compared.only.is_empty() || compared.only.contains(&row.id) {
+                let is_retaken = row.take > 1 && row.first_load == of.loads;
+                let fits = duplicates.add(&row.id, row.job.price, is_retaken, original);
+                fits.ok_or_else(|| LedgerError::Contradiction("the prices do not fit".to_owned()))?;
+            }
+        }
+        Ok(duplicates)
+    }
+
+    /// The duplicates are bought all the same.
+    pub(super) fn mean(&mut self, batch: BatchKey, now: UnixMs, only: &[String]) {
+        let latest: Vec<JobRow> = self.latest(batch).into_iter().cloned().collect();
+        for row in latest.iter().filter(|row| only.is_empty() || only.contains(&row.id)) {
+            self.reopen(now, row, true);
+        }
+    }
+
+    /// What was set aside is pending again.
+    fn reopen(&mut self, now: UnixMs, row: &JobRow, is_meant: bool) {
+        if row.is_set_aside() {
+            self.stand(now, row, (JobState::Pending, Reason::None), None);
+            self.jobs.entry(row.job.key).and_modify(|row| row.meant |= is_meant);
+        }
+    }
+
+    /// How it stands from now on. A take whose word nobody has accepted may be taken back, and leaves no trace then.
+    fn stand(&mut self, now: UnixMs, row: &JobRow, to: (JobState, Reason), error: Option<String>) {
+        let accepted = self.batches.get(&row.job.batch).map_or(0, |of| of.accepted_load);
+        let is_unaccepted = row.take > 1 && row.job.attempts == 0 && row.first_load > accepted;
+        self.jobs.entry(row.job.key).and_modify(|row| {
+            (row.job.state, row.job.reason) = to;
+            row.job.finished_at = error.as_ref().map(|_| now);
+            row.job.wait_until = row.job.wait_until.filter(|_| error.is_none());
+            row.job.error = error;
+        });
+        if !is_unaccepted {
+            self.transitions.push((row.job.key, now, row.job.state, to.0, to.1));
+        }
+    }
+
+    /// The purchase that the job would repeat: one of the very same content before one that was given alike.
+    fn repeated(&self, row: &JobRow, compared: &Compared<'_>) -> Option<Original> {
+        let before = self.jobs.values().filter(|one| one.job.batch == row.job.batch && one.id == row.id);
+        let had_content = before.into_iter().any(|one| one.take < row.take && one.content == row.content);
+        if is_free(row.meant, row.take, had_content) {
+            return None;
+        }
+        let bought = || self.jobs.values().filter(|one| one.is_bought());
+        let mut same = bought().filter(|one| one.content == row.content);
+        let mut alike = bought().filter(|one| one.given == row.given && one.content != row.content);
+        let repeats = |one: &JobRow, is_row: bool| self.repeats(row, one, is_row, compared);
+        let of_row = |one: &JobRow| self.manifest_row(row.job.batch, one);
+        let same = same.find(|one| repeats(one, of_row(one).is_some_and(|(content, _)| content == one.content)));
+        let (one, is) = match same {
+            Some(same) => (same, Likeness::Same),
+            None => {
+                let is_given = |one: &&JobRow| of_row(one).is_some_and(|(_, given)| given == one.given);
+                (alike.find(|one| repeats(one, is_given(one)))?, Likeness::OtherDefault)
+            }
+        };
+        let payment = self.live(one.job.key).and_then(|key| self.payments.get(&key));
+        let at = payment.map(|payment| payment.fate.paid_at.unwrap_or(payment.intended_at)).or(one.job.started_at);
+        Some(Original { batch: self.name(one.job.batch), id: one.id.clone(), at: at.unwrap_or(UnixMs(0)), is })
+    }
+
+    fn repeats(&self, row: &JobRow, one: &JobRow, is_row: bool, compared: &Compared<'_>) -> bool {
+        let (id, edition) = (row.id.as_str(), row.edition.as_str());
+        let wanted = Wanted { batch: row.job.batch, id, edition, network: compared.network };
+        let (batch, id, edition) = (one.job.batch, one.id.as_str(), one.edition.as_str());
+        let is_play = self.batches.get(&batch).is_some_and(|of| of.is_play);
+        let network = self.live(one.job.key).and_then(|key| self.intents.get(&key)).map(|intent| intent.network);
+        wanted.repeats(&Bought { batch, id, edition, network, is_play, is_row })
+    }
+
+    /// What the row with that purchase's id asks for in the last load of the batch, where it is of that batch; and what it gives.
+    fn manifest_row(&self, batch: BatchKey, one: &JobRow) -> Option<(ContentHash, ContentHash)> {
+        let loads = self.batches.get(&batch).filter(|_| one.job.batch == batch)?.loads;
+        let is_row =
+            |row: &&JobRow| row.job.batch == batch && row.id == one.id && !row.job.superseded && row.last_load == loads;
+        let row = self.jobs.values().find(is_row)?;
+        Some((row.row_content.unwrap_or(row.content), row.row_given.unwrap_or(row.given)))
+    }
+
+    /// The payment of a job that is not dead.
+    fn live(&self, job: JobKey) -> Option<crate::ledger::PaymentKey> {
+        let is_it = |one: &&super::Payment| one.job == job && one.fate.state != PaymentState::Dead;
+        self.payments.values().find(is_it).map(|one| one.key)
+    }
+}
