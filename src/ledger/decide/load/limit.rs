@@ -15,9 +15,19 @@ pub fn limited(
     let most = own.into_iter().chain(of_run).min();
     let above = most.filter(|most| price.checked_add(fee_ceiling).is_none_or(|cost| cost > *most));
     let words = above.map(|most| job_limit_words(price, fee_ceiling, most));
-    match (state, reason) {
-        (JobState::Pending, _) | (JobState::Refused, Reason::Duplicate) => words.map(Some),
-        (JobState::Refused, Reason::JobLimit) => words.is_none().then_some(None),
-        _ => None,
+    match state {
+        JobState::Pending => words.map(Some),
+        JobState::Refused if reason == Reason::Duplicate => words.map(Some),
+        JobState::Refused if reason == Reason::JobLimit => words.is_none().then_some(None),
+        JobState::Refused
+        | JobState::Failed
+        | JobState::Running
+        | JobState::InDoubt
+        | JobState::Paid
+        | JobState::Delivered
+        | JobState::Downloaded
+        | JobState::RefundOffered
+        | JobState::Refunded
+        | JobState::Lost => None,
     }
 }
