@@ -64,15 +64,15 @@ pub(super) fn intent_refused(mut tries: Tries, refusal: &IntentRefusal, moment: 
         }
         IntentRefusal::HeldBack(_) => (State::Done, Effect::SetAside(tries)),
         IntentRefusal::BatchLimit { cost, used, most } => {
-            let message = limit_words("batch", "in the batch so far", cost, used, most);
+            let message = limit_words(Reason::BatchLimit, *cost, *used, *most);
             moment.end(JobState::Pending, Reason::BatchLimit, message)
         }
         IntentRefusal::DayLimit { cost, used, most } => {
-            let message = limit_words("day", "today in the whole ledger", cost, used, most);
+            let message = limit_words(Reason::DayLimit, *cost, *used, *most);
             moment.end(JobState::Pending, Reason::DayLimit, message)
         }
         IntentRefusal::MonthLimit { cost, used, most } => {
-            let message = limit_words("month", "this month in the whole ledger", cost, used, most);
+            let message = limit_words(Reason::MonthLimit, *cost, *used, *most);
             moment.end(JobState::Pending, Reason::MonthLimit, message)
         }
     }
@@ -90,12 +90,18 @@ fn earlier_words(until: Option<UnixMs>) -> String {
     }
 }
 
-fn limit_words(whose: &str, counted: &str, cost: &Msat, used: &Msat, most: &Msat) -> String {
-    let missing = used.checked_add(*cost).and_then(|needed| needed.checked_sub(*most));
+/// That a limit has no room for what may cost so much, where so much is used of it.
+pub fn limit_words(reason: Reason, cost: Msat, used: Msat, most: Msat) -> String {
+    let (whose, counted) = match reason {
+        Reason::DayLimit => ("day", "today in the whole ledger"),
+        Reason::MonthLimit => ("month", "this month in the whole ledger"),
+        _ => ("batch", "in the batch so far"),
+    };
+    let missing = used.checked_add(cost).and_then(|needed| needed.checked_sub(most));
     let missing = missing.map_or_else(|| "far".to_owned(), |missing| missing.sats_ceil().to_string());
     // A cost rounds up. Fees are hardly ever whole sats.
     let most = most.sats_ceil();
-    let [used, cost] = sum_in_sats(*used, *cost)
+    let [used, cost] = sum_in_sats(used, cost)
         .map_or_else(|| [used, cost].map(|amount| amount.sats_ceil()), |[_, used, cost]| [used, cost]);
     format!(
         "the {whose}'s limit of {most} has no room for the next job: {used} are spent or held {counted}, and it may cost \

@@ -5,6 +5,7 @@ use crate::cli::ending::advice::Bought;
 use crate::cli::money::{TooSmall, used};
 use crate::ledger::port::{Loading, Views};
 use crate::ledger::{Batch, Counts, OpenLedger};
+use crate::life::limit_words;
 use crate::money::{Msat, Sats};
 use crate::purchase::Reason;
 use crate::run::{Budget, Outcome};
@@ -54,8 +55,12 @@ impl Filled {
         })??;
         let Some(next) = next else { return Ok(Self { batch: of_batch, period: of_period, too_small: None }) };
         let full = |reason, most: Option<Msat>, used: Msat| {
-            let left = most?.checked_sub(used).unwrap_or(Msat::ZERO);
-            (next > left).then(|| Full { reason, words: words(reason, left, next) })
+            let most = most?;
+            let left = most.checked_sub(used).unwrap_or(Msat::ZERO);
+            // What the run reached had the sums of that moment, of which some was not spent in the end.
+            let was_reached = outcome.limit_reached.as_ref().is_some_and(|(reached, _)| *reached == reason);
+            let told = || if was_reached { limit_words(reason, next, used, most) } else { words(reason, left, next) };
+            (next > left).then(|| Full { reason, words: told() })
         };
         let periods = ledger.periods_used(&budget.caps(now))?;
         let day = full(Reason::DayLimit, budget.day, periods.day);
@@ -63,12 +68,9 @@ impl Filled {
         let never = |most: Option<Msat>| most.is_some_and(|most| next > most);
         // What never ends is said before what ends, and the month's end comes after the day's.
         let found = if never(budget.day) { day.or(month) } else { month.or(day) };
-        let period = match (found, of_period) {
-            (Some(found), Some(reached)) if found.reason == reached.reason => Some(reached),
-            (found, reached) => found.or(reached),
-        };
-        let most = bought.most.and_then(Sats::msat).filter(|_| bought.partial);
-        let batch = of_batch.or(full(Reason::BatchLimit, most, used(counts)?));
+        let period = found.or(of_period);
+        let most = bought.most.and_then(Sats::msat).filter(|_| bought.partial || of_batch.is_some());
+        let batch = full(Reason::BatchLimit, most, used(counts)?).or(of_batch);
         let too_small = period.as_ref().and_then(|full| {
             let (most, other) = match full.reason {
                 Reason::MonthLimit => (budget.month, budget.day),
