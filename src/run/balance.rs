@@ -52,6 +52,13 @@ impl Balance {
         }
     }
 
+    /// A job of that price is left to buy again: what was sent for it is dead.
+    pub(super) fn left_again(&self, price: Msat) {
+        let mut left = self.left.borrow_mut();
+        let jobs = left.entry(price).or_default();
+        *jobs = jobs.saturating_add(1);
+    }
+
     /// The channels could not send so much.
     pub(super) fn fell_short(&self) {
         self.is_unknown.set(true);

@@ -315,8 +315,10 @@ impl<'r, L: Ledger, P: Payer, O: Origin, C: Clock> Driver<'r, L, P, O, C> {
     fn announce(&mut self, to: Transition, now: UnixMs) {
         self.note(&to, now);
         let from = std::mem::replace(&mut self.job.state, to.state);
-        if self.job.pending.is_some() && is_left(from) && !is_left(to.state) {
-            self.shared.balance.bought(self.job.price);
+        match (self.job.pending.is_some(), is_left(from), is_left(to.state)) {
+            (true, true, false) => self.shared.balance.bought(self.job.price),
+            (true, false, true) => self.shared.balance.left_again(self.job.price),
+            (true, true, true) | (true, false, false) | (false, ..) => {}
         }
         self.job.fee = to.fee.or(self.job.fee);
         let Facts { id, take, endpoint, .. } = &self.job.facts;

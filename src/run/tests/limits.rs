@@ -158,6 +158,28 @@ pub(super) async fn channels_that_hold_less_than_anything_left_costs_end_the_run
     world.audit();
 }
 
+/// Its payment failed after all: it is left to buy, and may be what the channels still hold enough for.
+pub(super) async fn what_comes_back_from_doubt_is_left_to_buy() {
+    let late = || Fate::FailLate(PayFailure::InsufficientBalance, 90_000);
+    // It is the cheapest that is left, and there is enough for it.
+    let mut world = World::new(&wishes(1));
+    world.settings.prices = [(PRICE, 1), (Msat::new(5 * PRICE.get()), 1)].into();
+    world.node.balance.set(PRICE);
+    world.node.script([late(), late()]);
+    let outcome = world.buy(HOUR).await;
+    assert_eq!(outcome.node_unusable, None);
+    world.audit_all_delivered();
+    // However often it comes back, it takes nothing of another job of its price away.
+    let mut world = World::new(&wishes(2));
+    world.settings.prices = [(PRICE, 2), (Msat::new(5 * PRICE.get()), 1)].into();
+    world.node.balance.set(PRICE);
+    world.node.script_for("j001", [late(), late()]);
+    world.node.script_for("j002", [Fate::Fail(PayFailure::InsufficientBalance), late(), late()]);
+    let outcome = world.buy(HOUR).await;
+    assert_eq!(outcome.node_unusable, None);
+    world.audit_all_delivered();
+}
+
 pub(super) async fn a_node_in_trouble_does_not_hold_a_run_that_has_nothing_to_buy() {
     let world = World::new(&wishes(3));
     world.node.script_for("j003", [Fate::SettleLate(80_000)]);

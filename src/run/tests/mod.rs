@@ -107,6 +107,7 @@ on_both! {
         a_node_that_comes_back_in_time_is_used_again,
         channels_without_balance_end_the_run_after_the_patience,
         channels_that_hold_less_than_anything_left_costs_end_the_run_at_once,
+        what_comes_back_from_doubt_is_left_to_buy,
         a_node_in_trouble_does_not_hold_a_run_that_has_nothing_to_buy,
         limit_and_only_bound_what_is_bought,
         a_limit_means_the_first_jobs_also_where_one_has_to_wait,
