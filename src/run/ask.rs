@@ -59,10 +59,10 @@ impl<L: Ledger, P: Payer, O: Origin, C: Clock> Driver<'_, L, P, O, C> {
             }
             self.asked = true;
             let answer = self.run.origin.ask(&request, challenged_in(&pending.endpoint)).await;
-            if !self.shared.node_health.is_paused() {
+            if self.shared.node_health.is_open() {
                 break answer;
             }
-            // The node fell into trouble meanwhile: this challenge cannot be paid at once, and is dropped.
+            // The node fell into trouble meanwhile, or nothing more is bought: this challenge cannot be paid at once, and is dropped.
             self.slot = None;
         };
         let now = self.run.clock.now();

@@ -88,7 +88,7 @@ impl Shared {
             drop(waits);
             let slot = self.slots.acquire().await.ok()?;
             // It may have fallen into trouble while this one stood in line.
-            if !self.node_health.is_paused() && !self.node_health.is_shut() {
+            if self.node_health.is_open() {
                 return Some(slot);
             }
         }

@@ -395,6 +395,10 @@ impl<L: Ledger, P: Payer, O: Origin, C: Clock> Run<'_, L, P, O, C> {
     }
 
     fn probed(&self, shared: &Shared, result: Result<NodeInfo, NodeProblem>) {
+        // It began before nothing more was to be bought.
+        if shared.node_health.is_shut() {
+            return;
+        }
         let expected = shared.buying.as_ref().map(|buying| &buying.node.id);
         let cause = match result {
             Ok(node) if expected.is_some_and(|id| *id != node.id) => "another node answers at this address".to_owned(),

@@ -26,7 +26,7 @@ pub(super) struct NodeHealth {
 impl NodeHealth {
     /// The node is in trouble. Returns whether admission pauses from now on.
     pub(super) fn trouble(&self, cause: &str, now: UnixMs, patience_ms: u64) -> bool {
-        if self.paused_until.get().is_some() || self.closed.borrow().is_some() {
+        if self.is_paused() || self.is_shut() {
             return false;
         }
         let since = self.trouble_since.get().unwrap_or(now);
@@ -45,18 +45,24 @@ impl NodeHealth {
     /// The node lacks something for which nothing more is bought in this run.
     pub(super) fn close(&self, cause: String) {
         self.closed.replace(Some(cause));
-        self.changed.notify_waiters();
+        self.shut();
     }
 
-    /// Lets nothing more be bought in this run.
+    /// Lets nothing more be bought in this run. No pause is left that could end.
     pub(super) fn shut(&self) {
         self.shut.set(true);
+        self.paused_until.set(None);
         self.changed.notify_waiters();
     }
 
     /// Whether nothing more is bought in this run.
     pub(super) fn is_shut(&self) -> bool {
         self.shut.get() || self.closed.borrow().is_some()
+    }
+
+    /// Whether a payment may begin now.
+    pub(super) fn is_open(&self) -> bool {
+        !self.is_paused() && !self.is_shut()
     }
 
     /// The pause is over: the next payment, or the next probe, tells.
@@ -133,5 +139,17 @@ mod tests {
         gate.settled();
         gate.trouble("balance", UnixMs(60_000), 10_000);
         assert_eq!(gate.closed(), None);
+    }
+
+    #[test]
+    fn a_closed_gate_waits_for_no_probe() {
+        let ends: [fn(&NodeHealth); 2] = [|gate| gate.close("too little".to_owned()), NodeHealth::shut];
+        for end in ends {
+            let gate = NodeHealth::default();
+            gate.trouble("balance", UnixMs(0), 10_000);
+            end(&gate);
+            assert_eq!((gate.next_probe(), gate.is_paused()), (None, false));
+            assert!(!gate.trouble("locked", UnixMs(5_000), 10_000), "nothing is left to pause");
+        }
     }
 }

@@ -177,6 +177,7 @@ on_both! {
     stop:
         draining_at_any_moment_buys_nothing_new_and_loses_nothing,
         leaving_at_any_moment_loses_nothing,
+        nothing_is_resumed_where_nothing_more_is_bought,
         one_round_brings_every_open_job_one_step_on,
         with_nothing_left_but_doubt_the_run_waits_as_long_as_it_says,
         a_run_that_drains_does_not_sit_out_the_wish_of_a_host;

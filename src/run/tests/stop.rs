@@ -5,6 +5,8 @@ use std::time::Duration;
 use super::node::Fate;
 use super::shop::{Act, Kind};
 use super::world::{HOUR, MINUTE, World, wishes};
+use crate::event::Event;
+use crate::payer::PayFailure;
 use crate::purchase::JobState;
 use crate::run::{Clock, Control, Controller, DrainCause};
 
@@ -64,6 +66,27 @@ pub(super) async fn leaving_at_any_moment_loses_nothing() {
             world.audit();
         }
         world.audit_all_delivered();
+    }
+}
+
+/// Once nothing more is bought in a run, no node's recovery lets it buy on.
+pub(super) async fn nothing_is_resumed_where_nothing_more_is_bought() {
+    let resumed = |world: &World| world.heard.0.borrow().iter().filter(|event| matches!(event, Event::Resumed)).count();
+    // Before the node is probed, and while it is.
+    for ms in (1_000..5_000).step_by(500).chain((5_200..5_500).step_by(10)) {
+        let world = World::new(&wishes(2));
+        world.node.script_for("j001", [Fate::SettleLate(20_000)]);
+        world.node.script_for("j002", [Fate::Fail(PayFailure::InsufficientBalance)]);
+        let (controller, control) = Controller::new();
+        let stop = async {
+            tokio::time::sleep(Duration::from_millis(ms)).await;
+            controller.stop_buying();
+            resumed(&world)
+        };
+        let (outcome, before) = tokio::join!(world.try_buy(HOUR, control), stop);
+        outcome.unwrap();
+        assert_eq!(resumed(&world), before, "nothing more was bought from {ms} ms on");
+        world.audit();
     }
 }
 
