@@ -3,7 +3,7 @@
 //!
 //! By content means also: by what the manifest gives, where a default of the catalogue has changed in the meantime.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use rusqlite::{CachedStatement, Connection, OptionalExtension, Row, params};
 
@@ -15,12 +15,16 @@ use crate::l402::Network;
 use crate::ledger::decide::{Bought, Wanted, is_free};
 use crate::ledger::{BatchKey, Compared, Duplicates, JobKey, Likeness, Original, ToBuy, decide};
 use crate::money::Msat;
+use crate::plan::ContentHash;
 use crate::purchase::{JobState, Reason};
 use crate::time::UnixMs;
 
 /// The condition of `jobs_bought`, for a job `o`: what is delivered, paid, open or lost. What was refunded is none.
 pub(super) const BOUGHT: &str =
     "o.state IN ('running', 'in_doubt', 'paid', 'delivered', 'downloaded', 'refund_offered', 'lost')";
+
+/// From so many purchases of one content on they are looked up once for all jobs that ask for it.
+const OFTEN: u32 = 16;
 
 /// A job that the pass has found.
 pub(super) struct Found {
@@ -96,26 +100,26 @@ fn name_edition(tx: &Connection, batch: BatchKey, edition: &str) -> Result<(), F
 const HAD_CONTENT: &str = "r.take > 1 AND EXISTS (SELECT 1 FROM jobs e WHERE e.batch = r.batch AND e.job = r.job
     AND e.take < r.take AND e.content = r.content)";
 
-/// Whether what is bought in `b` is what the row of its id asks for, in the manifest of the job `r` and of its own batch.
+/// Whether what is bought in `b` is what the row of its id asks for, in the manifest of the batch ?1 and its own.
 fn is_row(manifest: Rows) -> &'static str {
     match manifest {
         Rows::Loaded => {
-            "b.batch = r.batch AND EXISTS (SELECT 1 FROM jobs l WHERE l.batch = r.batch AND l.job = b.job AND l.superseded = 0
-                 AND l.last_load = (SELECT loads FROM batches WHERE id = r.batch)
-                 AND CASE WHEN b.content = r.content THEN coalesce(l.row_content, l.content) = b.content
+            "b.batch = ?1 AND EXISTS (SELECT 1 FROM jobs l WHERE l.batch = ?1 AND l.job = b.job AND l.superseded = 0
+                 AND l.last_load = (SELECT loads FROM batches WHERE id = ?1)
+                 AND CASE WHEN b.content = ?2 THEN coalesce(l.row_content, l.content) = b.content
                      ELSE coalesce(l.row_given, l.given) = b.given END)"
         }
         // What is learnt only from this manifest has the content of the row that proves it.
         Rows::Planned => {
-            "b.batch = r.batch AND EXISTS (SELECT 1 FROM temp.planned l WHERE l.batch = r.batch AND l.job = b.job AND l.superseded = 0
-                 AND CASE WHEN b.content = r.content THEN l.content = b.content
-                     WHEN EXISTS (SELECT 1 FROM temp.learnt n WHERE n.id = b.id) THEN l.content = r.content
+            "b.batch = ?1 AND EXISTS (SELECT 1 FROM temp.planned l WHERE l.batch = ?1 AND l.job = b.job AND l.superseded = 0
+                 AND CASE WHEN b.content = ?2 THEN l.content = b.content
+                     WHEN EXISTS (SELECT 1 FROM temp.learnt n WHERE n.id = b.id) THEN l.content = ?2
                      ELSE l.given = b.given END)"
         }
     }
 }
 
-/// A purchase beside the job that is compared, as a row has it from that column on; and whether it is the very same content.
+/// A purchase beside jobs that ask for the same; and whether it is the very same content.
 struct Beside {
     key: JobKey,
     batch: BatchKey,
@@ -128,26 +132,33 @@ struct Beside {
 }
 
 impl Beside {
-    fn of_row(row: &Row<'_>, from: usize) -> rusqlite::Result<Option<Self>> {
-        let Some(key) = row.get(from)? else { return Ok(None) };
-        Ok(Some(Self {
-            key,
-            batch: row.get(from + 1)?,
-            id: row.get(from + 2)?,
-            edition: row.get(from + 3)?,
-            is_same: row.get(from + 4)?,
-            network: row.get(from + 5)?,
-            is_play: row.get(from + 6)?,
-            is_row: row.get(from + 7)?,
-        }))
+    fn of_row(row: &Row<'_>) -> rusqlite::Result<Self> {
+        Ok(Self {
+            key: row.get(0)?,
+            batch: row.get(1)?,
+            id: row.get(2)?,
+            edition: row.get(3)?,
+            is_same: row.get(4)?,
+            network: row.get(5)?,
+            is_play: row.get(6)?,
+            is_row: row.get(7)?,
+        })
     }
 
-    /// What the job would repeat.
-    fn repeated(&self, wanted: Wanted<'_>) -> Option<Repeated> {
-        let Self { key, batch, network, is_play, is_row, .. } = *self;
-        let bought = Bought { batch, id: &self.id, edition: &self.edition, network, is_play, is_row };
-        let repeated = if self.is_same { Repeated::Same(key) } else { Repeated::OtherDefault(key) };
-        wanted.repeats(&bought).then_some(repeated)
+    fn is_repeated_by(&self, wanted: Wanted<'_>) -> bool {
+        let Self { batch, network, is_play, is_row, .. } = *self;
+        wanted.repeats(&Bought { batch, id: &self.id, edition: &self.edition, network, is_play, is_row })
+    }
+
+    /// Whether what is kept says as much to every job: two of one kind do, of which a job is at most one itself.
+    fn is_one_too_many(&self, kept: &[Self]) -> bool {
+        let is_alike = |one: &&Self| one.is_same == self.is_same && one.edition == self.edition;
+        let mut alike = kept.iter().filter(is_alike);
+        alike.next().is_some_and(|one| (one.batch == self.batch && one.id == self.id) || alike.next().is_some())
+    }
+
+    fn repeated(&self) -> Repeated {
+        if self.is_same { Repeated::Same(self.key) } else { Repeated::OtherDefault(self.key) }
     }
 }
 
@@ -157,128 +168,131 @@ pub(super) fn find(
     tx: &Connection,
     batch: BatchKey,
     network: Option<Network>,
-    rows: (Rows, Rows),
+    (jobs, manifest): (Rows, Rows),
 ) -> Result<Vec<Found>, Fault> {
     if is_play(tx, batch)? {
         return Ok(Vec::new());
     }
-    let (named, unproved) = (Named::of(tx)?, MayRepeat::of(tx, batch, network, rows.1)?);
-    let mut comparing = Comparing { tx, batch, network, rows, named, unproved, job: None, found: Vec::new() };
-    let mut statement = tx.prepare_cached(&finding(rows))?;
-    let mut rows = statement.query(params![batch, network])?;
-    // Each job stands once for each purchase that it is compared with, one after the other.
+    let (named, unproved) = (Named::of(tx)?, MayRepeat::of(tx, batch, network, manifest)?);
+    let beside = tx.prepare_cached(&beside(manifest))?;
+    let mut comparing =
+        Comparing { tx, batch, network, jobs, manifest, named, unproved, beside, often: HashMap::new() };
+    let mut statement = tx.prepare_cached(&compared(jobs))?;
+    let mut rows = statement.query([batch])?;
+    let mut found = Vec::new();
     while let Some(row) = rows.next()? {
-        comparing.add(row)?;
+        let original = comparing.original(row)?;
+        let was_aside = row.get(4)?;
+        if was_aside || original.is_some() {
+            let (key, id, price, seq, retaken) = (row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?, row.get(8)?);
+            found.push(Found { key, id, price, seq, was_aside, retaken, original });
+        }
     }
-    comparing.finish()
+    found.sort_by_key(|job| job.seq);
+    Ok(found)
 }
 
-/// A job beside all that may be the same purchase.
-struct Candidate {
-    job: Found,
-    edition: String,
-    is_free: bool,
-    /// The digest of its request, where contents do not tell all.
-    request: Option<[u8; 32]>,
-}
+/// What a job asks for: its content, and what its manifest gave.
+type AskedFor = (ContentHash, Option<[u8; 32]>);
 
 /// The jobs of a batch as they are compared, one after the other.
 struct Comparing<'c> {
     tx: &'c Connection,
     batch: BatchKey,
     network: Option<Network>,
-    rows: (Rows, Rows),
+    jobs: Rows,
+    manifest: Rows,
     named: Named,
     unproved: Option<MayRepeat>,
-    job: Option<Candidate>,
-    found: Vec<Found>,
+    beside: CachedStatement<'c>,
+    /// What was found where there was much of it: identical rows ask for the same.
+    often: HashMap<AskedFor, Vec<Beside>>,
 }
 
 impl Comparing<'_> {
-    fn add(&mut self, row: &Row<'_>) -> Result<(), Fault> {
-        let key: JobKey = row.get(0)?;
-        if self.job.as_ref().is_none_or(|candidate| candidate.job.key != key) {
-            self.close()?;
-            self.job = Some(Candidate {
-                job: Found {
-                    key,
-                    id: row.get(1)?,
-                    price: row.get(2)?,
-                    seq: row.get(3)?,
-                    was_aside: row.get(4)?,
-                    retaken: row.get(8)?,
-                    original: None,
-                },
-                edition: row.get(11)?,
-                is_free: is_free(row.get(5)?, row.get(6)?, row.get(7)?),
-                request: self.named.request(row, self.rows.0, 9)?.map(|request| request.digest()),
-            });
+    /// What the job of that row of [`compared`] would repeat.
+    fn original(&mut self, row: &Row<'_>) -> Result<Option<Repeated>, Fault> {
+        if is_free(row.get(5)?, row.get(6)?, row.get(7)?) {
+            return Ok(None);
         }
-        let (batch, network) = (self.batch, self.network);
-        let candidate = self.job.as_mut().filter(|candidate| !candidate.is_free);
-        if let Some((Candidate { job, edition, .. }, beside)) = candidate.zip(Beside::of_row(row, 12)?) {
-            let repeated = beside.repeated(Wanted { batch, id: &job.id, edition, network });
-            let is_less = |of: &Repeated| !matches!(of, Repeated::Same(_));
-            job.original = job.original.into_iter().chain(repeated).min_by_key(is_less);
+        let (key, id, edition): (JobKey, String, String) = (row.get(0)?, row.get(1)?, row.get(11)?);
+        let wanted = Wanted { batch: self.batch, id: &id, edition: &edition, network: self.network };
+        if let Some(repeated) = self.by_content((row.get(12)?, row.get(13)?), wanted)? {
+            return Ok(Some(repeated));
         }
-        Ok(())
+        if let Some(request) = self.named.request(row, self.jobs, 9)? {
+            let own = Some(key).filter(|_| self.jobs == Rows::Loaded);
+            let alike = alike(self.tx, (own, request.digest(), Some(self.batch)), self.manifest)?;
+            if let Some(one) = alike.iter().find(|one| wanted.repeats_request(one)) {
+                return Ok(Some(Repeated::Same(one.job)));
+            }
+        }
+        let Some(unproved) = &self.unproved else { return Ok(None) };
+        Ok(unproved.original(self.tx, self.jobs, key, &id)?.map(Repeated::May))
     }
 
-    /// All purchases are known beside which the job stands.
-    fn close(&mut self) -> Result<(), Fault> {
-        let Some(Candidate { mut job, edition, is_free, request }) = self.job.take() else { return Ok(()) };
-        let ((jobs, manifest), batch, network) = (self.rows, self.batch, self.network);
-        if let Some(digest) = request.filter(|_| job.original.is_none() && !is_free) {
-            let wanted = Wanted { batch, id: &job.id, edition: &edition, network };
-            let own = Some(job.key).filter(|_| jobs == Rows::Loaded);
-            let alike = alike(self.tx, (own, digest, Some(batch)), manifest)?;
-            let repeated = alike.iter().find(|one| wanted.repeats_request(one));
-            job.original = repeated.map(|one| Repeated::Same(one.job));
+    /// A purchase of the same content before others.
+    fn by_content(&mut self, asked: AskedFor, wanted: Wanted<'_>) -> Result<Option<Repeated>, Fault> {
+        let first = |found: &[Beside]| {
+            let repeated = found.iter().filter(|one| one.is_repeated_by(wanted));
+            repeated.min_by_key(|one| !one.is_same).map(Beside::repeated)
+        };
+        if let Some(found) = self.often.get(&asked) {
+            return Ok(first(found));
         }
-        if let Some(unproved) = self.unproved.as_ref().filter(|_| job.original.is_none() && !is_free) {
-            job.original = unproved.original(self.tx, jobs, job.key, &job.id)?.map(Repeated::May);
+        // A job of no id and no edition would repeat all that any may.
+        let any = Wanted { id: "", edition: "", ..wanted };
+        let (mut found, mut count) = (Vec::new(), 0_u32);
+        let mut rows = self.beside.query(params![self.batch, asked.0, asked.1, self.network])?;
+        while let Some(row) = rows.next()? {
+            let one = Beside::of_row(row)?;
+            count = count.saturating_add(1);
+            if one.is_repeated_by(any) && !one.is_one_too_many(&found) {
+                found.push(one);
+            }
         }
-        if job.was_aside || job.original.is_some() {
-            self.found.push(job);
+        let first = first(&found);
+        if count >= OFTEN {
+            self.often.insert(asked, found);
         }
-        Ok(())
-    }
-
-    fn finish(mut self) -> Result<Vec<Found>, Fault> {
-        self.close()?;
-        self.found.sort_by_key(|job| job.seq);
-        Ok(self.found)
+        Ok(first)
     }
 }
 
-/// Jobs that are to be bought, or were set aside, each beside the purchases of the same content, and of what was given alike: each
-/// is found by an index.
-pub(super) fn finding((jobs, manifest): (Rows, Rows)) -> String {
+/// The jobs of the batch ?1 that are to be bought, or were set aside.
+fn compared(jobs: Rows) -> String {
     let retaken = match jobs {
         Rows::Loaded => "r.take > 1 AND r.first_load = (SELECT loads FROM batches WHERE id = r.batch)",
         Rows::Planned => "r.retaken",
     };
+    format!(
+        "SELECT r.id, r.job, r.price_msat, r.seq, r.state = 'refused', r.meant, r.take, {HAD_CONTENT}, {retaken},
+             r.endpoint, r.params, r.edition, r.content, r.given
+         FROM {table} r WHERE r.batch = ?1 AND r.superseded = 0
+             AND r.state IN ('pending', 'refused') AND (r.state = 'pending' OR r.reason = 'duplicate')",
+        table = jobs.table(),
+    )
+}
+
+/// For a job of the batch ?1: the purchases of its content ?2, and of what was given ?3 alike. Each is found by an index.
+pub(super) fn beside(manifest: Rows) -> String {
     let (learnt, is_same) = match manifest {
-        Rows::Loaded => ("", "b.content = r.content"),
+        Rows::Loaded => ("", "b.content = ?2"),
         Rows::Planned => (
-            "UNION ALL SELECT n.id FROM temp.learnt n WHERE n.content = r.content",
-            "b.content = r.content OR EXISTS (SELECT 1 FROM temp.learnt n WHERE n.id = b.id AND n.content = r.content)",
+            "UNION ALL SELECT n.id FROM temp.learnt n WHERE n.content = ?2",
+            "b.content = ?2 OR EXISTS (SELECT 1 FROM temp.learnt n WHERE n.id = b.id AND n.content = ?2)",
         ),
     };
     format!(
-        "SELECT r.id, r.job, r.price_msat, r.seq, r.state = 'refused', r.meant, r.take, {HAD_CONTENT}, {retaken},
-             r.endpoint, r.params, r.edition,
-             b.id, b.batch, b.job, b.edition, {is_same},
-             CASE WHEN ?2 IS NOT NULL THEN (SELECT i.network FROM payments p JOIN intents i ON i.payment = p.id
+        "SELECT b.id, b.batch, b.job, b.edition, {is_same},
+             CASE WHEN ?4 IS NOT NULL THEN (SELECT i.network FROM payments p JOIN intents i ON i.payment = p.id
                  WHERE p.job = b.id AND p.state <> 'dead') END,
              (SELECT sandbox FROM batches WHERE id = b.batch), {is_row}
-         FROM {table} r LEFT JOIN jobs b ON b.id IN (
-             SELECT o.id FROM jobs o WHERE o.content = r.content AND {BOUGHT}
-             UNION ALL SELECT o.id FROM jobs o WHERE o.given = r.given AND o.content <> r.content AND {BOUGHT} {learnt})
-         WHERE r.batch = ?1 AND r.superseded = 0
-             AND r.state IN ('pending', 'refused') AND (r.state = 'pending' OR r.reason = 'duplicate')",
+         FROM jobs b WHERE b.id IN (
+             SELECT o.id FROM jobs o WHERE o.content = ?2 AND {BOUGHT}
+             UNION ALL SELECT o.id FROM jobs o WHERE o.given = ?3 AND o.content <> ?2 AND {BOUGHT} {learnt})
+         ORDER BY b.id",
         is_row = is_row(manifest),
-        table = jobs.table(),
     )
 }
 

@@ -2,7 +2,9 @@
 
 use std::convert::Infallible;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
+use rusqlite::trace::{TraceEvent, TraceEventCodes};
 use sha2::{Digest, Sha256};
 use url::Url;
 
@@ -108,6 +110,25 @@ pub(in crate::ledger) fn load(
     };
     assert_eq!(told(&report), told(&load), "what is foreseen is what is told");
     load
+}
+
+/// How often SQLite does that while this is done.
+pub(in crate::ledger) fn count<T>(
+    ledger: &mut SqliteLedger,
+    what: TraceEventCodes,
+    done: impl FnOnce(&mut SqliteLedger) -> T,
+) -> (u64, T) {
+    let counted = Arc::new(AtomicU64::new(0));
+    let count = {
+        let counted = Arc::clone(&counted);
+        move |_: TraceEvent<'_>| {
+            counted.fetch_add(1, Ordering::Relaxed);
+        }
+    };
+    ledger.conn.trace_v2(what, Some(count)).unwrap();
+    let done = done(ledger);
+    ledger.conn.trace_v2(TraceEventCodes::empty(), None::<fn(TraceEvent<'_>)>).unwrap();
+    (counted.load(Ordering::Relaxed), done)
 }
 
 /// The ids of what running these jobs would buy, with what is bought already under another name left out.
