@@ -11,7 +11,7 @@ use crate::purchase::{JobState, Reason};
 use crate::time::UnixMs;
 
 /// Rows that are looked up, decided and written together.
-const CHUNK: usize = 256;
+pub const CHUNK: usize = 256;
 /// Pairs of ids that look alike that are reported at most.
 pub const ALIKE_MAX: usize = 100;
 /// Jobs without a row that are looked at together.

@@ -18,7 +18,10 @@ use super::store::Rows;
 use super::unknown::RowFacts;
 use super::words::UNACCEPTED;
 use crate::catalog::Endpoint;
-use crate::ledger::decide::load::{self as decide, LoadAction, NewRow, Recognising, Unproven, before, given};
+use crate::ledger::decide::load::{
+    self as decide, LoadAction, NewRow, Recognising, StoredTake, Unproven, before, given,
+};
+use crate::ledger::load::CHUNK;
 use crate::ledger::port::{Foresee, Loading};
 use crate::ledger::word::Retake;
 use crate::ledger::{BatchKey, ChosenRows, JobKey, LedgerError, LoadError, PlanLoad, Unbought};
@@ -95,13 +98,21 @@ impl<'a> Filling<'a> {
         Ok(Self { ledger, batch, retake, edition, seq: 0, endpoints, insert, known, unproven, named, places, report })
     }
 
-    fn take(&mut self, job: &PlannedJob) -> Result<(), Fault> {
+    /// Takes rows, and leaves none.
+    fn take_all(&mut self, jobs: &mut Vec<PlannedJob>) -> Result<(), Fault> {
+        let asked = jobs.iter().map(|job| Ok((job.id.as_str(), self.endpoint(job)?)));
+        let asked = asked.collect::<Result<Vec<_>, Fault>>()?;
+        let stored = self.known.takes(self.retake, &asked, None)?;
+        jobs.iter().zip(stored).try_for_each(|(job, takes)| self.take(job, takes))?;
+        jobs.clear();
+        Ok(())
+    }
+
+    fn take(&mut self, job: &PlannedJob, mut takes: Vec<StoredTake>) -> Result<(), Fault> {
         for key in self.unproven.learn(job) {
             let mut learn = self.ledger.conn.prepare_cached("INSERT INTO temp.learnt VALUES (?1, ?2)")?;
             learn.execute(params![key, job.content])?;
         }
-        let endpoint = self.endpoint(job)?;
-        let mut takes = self.known.takes(self.retake, &job.id, endpoint, None)?;
         self.unproven.inform(&mut takes);
         let row = decide::row(self.retake, job, takes, &mut self.report)?;
         self.unproven.note(&row, &job.id);
@@ -239,15 +250,21 @@ impl Foresee for SqliteLedger {
             let tx = ledger.conn.unchecked_transaction()?;
             tx.execute_batch(TABLE)?;
             let mut filling = Filling::begin(ledger, batch, retake, edition)?;
+            let mut chunk = Vec::with_capacity(CHUNK);
             for job in jobs {
                 match job {
-                    Ok(job) => filling.take(&job)?,
+                    Ok(job) => chunk.push(job),
                     Err(error) => {
+                        filling.take_all(&mut chunk)?;
                         of_plan = Some(error);
                         return contradiction("the plan has errors");
                     }
                 }
+                if chunk.len() == CHUNK {
+                    filling.take_all(&mut chunk)?;
+                }
             }
+            filling.take_all(&mut chunk)?;
             let filled = filling.finish()?;
             tx.commit()?;
             Ok(filled)

@@ -1,6 +1,6 @@
 //! A plan in the tables: what is known of its jobs is looked up, and what `decide::load` decides of them is written.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use rusqlite::{CachedStatement, Connection, OptionalExtension, Row, params};
@@ -10,8 +10,9 @@ use super::SqliteLedger;
 use super::by_receipt::unproven;
 use super::convert::{Json, int, uint};
 use super::error::{Fault, contradiction};
-use super::store::{append_transition, takes};
+use super::store::{append_transition, find_takes, rows};
 use crate::catalog::Endpoint;
+use crate::ledger::decide::TakePayment;
 use crate::ledger::decide::load::{Gone, LoadWrite, NewRow, StoredTake, Unproven, asks_history, given};
 use crate::ledger::load::{ALIKE_MAX, LoadDesk, Unfound};
 use crate::ledger::{BatchKey, JobKey, Retake};
@@ -44,9 +45,10 @@ fn endpoint_json(endpoint: &Endpoint) -> Result<([u8; 32], String), Fault> {
 const TAKES: &str = "
     SELECT id, take, state, reason, content, kept, edition, meant, attempts, endpoint, last_load, first_load
     FROM jobs WHERE batch = ?1 AND job = ?2 ORDER BY take";
-/// Whether a payment was ever begun for a take, or a decision made on it.
+/// Takes of ?1 for which a payment was ever begun, or on which a decision was made.
 const TOUCHED: &str = "
-    SELECT EXISTS (SELECT 1 FROM payments p WHERE p.job = ?1) OR EXISTS (SELECT 1 FROM decisions d WHERE d.job = ?1)";
+    SELECT p.job FROM payments p WHERE p.job IN (SELECT value FROM json_each(?1))
+    UNION SELECT d.job FROM decisions d WHERE d.job IN (SELECT value FROM json_each(?1))";
 /// Jobs whose latest take is not their first and is not bought.
 const FURTHER: &str = "
     SELECT job FROM jobs WHERE batch = ?1 AND take > 1 AND superseded = 0 AND state IN ('pending', 'refused', 'failed')";
@@ -82,20 +84,21 @@ impl<'a> Known<'a> {
         Ok(Self { conn, batch, accepted, takes: conn.prepare_cached(TAKES)? })
     }
 
-    /// Every take of the job of that id, beside a row with that endpoint, in a load of that number.
+    /// Every take of each of these jobs, beside a row with that endpoint, in a load of that number.
     pub(super) fn takes(
         &mut self,
         retake: &Retake,
-        id: &str,
-        endpoint: i64,
+        jobs: &[(&str, i64)],
         load: Option<i64>,
-    ) -> Result<Vec<StoredTake>, Fault> {
+    ) -> Result<Vec<Vec<StoredTake>>, Fault> {
         let (batch, accepted) = (self.batch, self.accepted);
-        let found = self.takes.query_map(params![batch, id], |row| of_row(row, endpoint, load, accepted))?;
-        let mut found: Vec<StoredTake> = found.collect::<Result<_, _>>()?;
-        if asks_history(retake, id, &found) {
-            self.add_history(&mut found)?;
+        let mut found = Vec::with_capacity(jobs.len());
+        for (id, endpoint) in jobs {
+            let takes = self.takes.query_map(params![batch, id], |row| of_row(row, *endpoint, load, accepted))?;
+            found.push(takes.collect::<Result<Vec<_>, _>>()?);
         }
+        let asking = found.iter_mut().zip(jobs).filter(|(takes, (id, _))| asks_history(retake, id, takes));
+        self.add_history(asking.map(|(takes, _)| takes).collect())?;
         Ok(found)
     }
 
@@ -103,17 +106,23 @@ impl<'a> Known<'a> {
     pub(super) fn further(&mut self) -> Result<Vec<Vec<StoredTake>>, Fault> {
         let mut statement = self.conn.prepare_cached(FURTHER)?;
         let ids: Vec<String> = statement.query_map([self.batch], |row| row.get(0))?.collect::<Result<_, _>>()?;
-        ids.iter().map(|id| self.takes(&Retake::default(), id, 0, None)).collect()
+        let jobs: Vec<_> = ids.iter().map(|id| (id.as_str(), 0)).collect();
+        self.takes(&Retake::default(), &jobs, None)
     }
 
-    fn add_history(&self, found: &mut [StoredTake]) -> Result<(), Fault> {
-        let Some(first) = found.first() else { return Ok(()) };
-        for whole in takes(self.conn, first.key)? {
-            let own = found.iter_mut().find(|take| take.key == whole.job.key);
-            own.into_iter().for_each(|take| take.payments.clone_from(&whole.payments));
-        }
-        for take in found.iter_mut().filter(|take| take.take > 1 && take.is_unbought()) {
-            take.was_touched = self.conn.prepare_cached(TOUCHED)?.query_row([take.key], |row| row.get(0))?;
+    /// What became of the takes of these jobs.
+    fn add_history(&self, mut found: Vec<&mut Vec<StoredTake>>) -> Result<(), Fault> {
+        let firsts: Vec<JobKey> = found.iter().filter_map(|takes| takes.first()).map(|first| first.key).collect();
+        let (whole, _) = find_takes(self.conn, &firsts)?;
+        let payments: HashMap<JobKey, Vec<TakePayment>> =
+            whole.into_values().flatten().map(|take| (take.job.key, take.payments)).collect();
+        let further = |take: &StoredTake| take.take > 1 && take.is_unbought();
+        let asked = found.iter().flat_map(|takes| takes.iter()).filter(|take| further(take));
+        let asked: Vec<i64> = asked.map(|take| take.key.0).collect();
+        let touched: HashSet<JobKey> = rows(self.conn, TOUCHED, &asked, |row| row.get(0))?;
+        for take in found.iter_mut().flat_map(|takes| takes.iter_mut()) {
+            take.payments = payments.get(&take.key).cloned().unwrap_or_default();
+            take.was_touched = touched.contains(&take.key);
         }
         Ok(())
     }
@@ -333,12 +342,9 @@ impl LoadDesk for Loading<'_> {
     }
 
     fn stored(&mut self, retake: &Retake, jobs: &[PlannedJob]) -> Result<Vec<Vec<StoredTake>>, Fault> {
-        let mut stored = Vec::with_capacity(jobs.len());
-        for job in jobs {
-            let endpoint = self.endpoint(&job.endpoint)?;
-            stored.push(self.known.takes(retake, &job.id, endpoint, Some(self.number))?);
-        }
-        Ok(stored)
+        let asked = jobs.iter().map(|job| Ok((job.id.as_str(), self.endpoint(&job.endpoint)?)));
+        let asked = asked.collect::<Result<Vec<_>, Fault>>()?;
+        self.known.takes(retake, &asked, Some(self.number))
     }
 
     fn gone(&mut self) -> Result<Vec<Gone>, Fault> {

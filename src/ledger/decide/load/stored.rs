@@ -34,9 +34,11 @@ pub struct StoredTake {
     pub was_touched: bool,
 }
 
-/// Whether what became of a job depends on the payments and decisions of its takes, which stand in their order.
+/// Whether what becomes of a job depends on the payments and decisions of its takes, which stand in their order: where a word may
+/// concern it, or the latest take may be none any more.
 pub fn asks_history(retake: &Retake, id: &str, takes: &[StoredTake]) -> bool {
-    takes.len() > 1 || takes.last().is_some_and(|latest| retake.concerns(id, latest.state))
+    let may_go = |latest: &StoredTake| latest.take > 1 && latest.is_unbought();
+    takes.last().is_some_and(|latest| may_go(latest) || retake.concerns(id, latest.state))
 }
 
 /// The take in whose place the latest one stands.

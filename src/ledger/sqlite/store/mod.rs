@@ -31,7 +31,7 @@ pub(super) use payments::{durable_intent, paid_purchase, with_intent};
 pub(super) use person::{kept_answer, origin_facts};
 #[cfg(test)]
 pub(super) use takes::person_facts;
-pub(super) use takes::{give_way, takes};
+pub(super) use takes::{find as find_takes, give_way, takes};
 
 /// One transaction of the ledger, as rules see it.
 pub(super) struct Tx<'c> {

@@ -31,7 +31,10 @@ pub(super) static LIVE: LazyLock<String> = LazyLock::new(|| {
 });
 
 /// Every take of each of these jobs, in their order, with their payments that are not dead by proof; and the key of the next job.
-pub(super) fn find(conn: &Connection, jobs: &[JobKey]) -> Result<(HashMap<JobKey, Vec<Take>>, JobKey), Fault> {
+pub(in crate::ledger::sqlite) fn find(
+    conn: &Connection,
+    jobs: &[JobKey],
+) -> Result<(HashMap<JobKey, Vec<Take>>, JobKey), Fault> {
     let asked: Vec<i64> = jobs.iter().map(|key| key.0).collect();
     let live: Vec<(JobKey, JobKey, Take)> = rows(conn, &LIVE, &asked, |row| {
         const AT: usize = JOB_COLUMNS;

@@ -1,13 +1,12 @@
-//! How many statements SQLite carries out for one purchase, where many are recorded together.
+//! How many statements SQLite carries out for one purchase, where many are recorded together; and for one job, where a plan is loaded.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::convert::Infallible;
 
-use rusqlite::trace::{TraceEvent, TraceEventCodes};
+use rusqlite::trace::TraceEventCodes;
 
 use super::support::*;
 use crate::ledger::sqlite::SqliteLedger;
-use crate::ledger::{AnswerKind, Committed, DownloadedFile, FetchMark, Record};
+use crate::ledger::{AnswerKind, BatchKey, Committed, DownloadedFile, FetchMark, PendingJob, Record, Retake, TakeId};
 
 /// Purchases that are under way together.
 const TOGETHER: u8 = 32;
@@ -18,36 +17,28 @@ fn commit(ledger: &mut SqliteLedger, records: impl Iterator<Item = Record>) -> V
     outcomes.into_iter().map(|outcome| outcome.unwrap().committed).collect()
 }
 
-/// From the intent to the file, each step of all of them in one group; gives the statements of one purchase, in hundredths.
-fn statements_of_one() -> u64 {
+fn many() -> (SqliteLedger, BatchKey) {
     let ids: Vec<String> = (0..TOGETHER).map(|n| format!("job{n}")).collect();
-    let (mut ledger, batch) = in_memory(&ids.iter().map(String::as_str).collect::<Vec<_>>());
-    let jobs = pending(&ledger, batch);
-    let counted = Arc::new(AtomicU64::new(0));
-    let count = {
-        let counted = Arc::clone(&counted);
-        move |event: TraceEvent<'_>| {
-            if let TraceEvent::Stmt(..) = event {
-                counted.fetch_add(1, Ordering::Relaxed);
-            }
-        }
-    };
-    ledger.conn.trace_v2(TraceEventCodes::SQLITE_TRACE_STMT, Some(count)).unwrap();
-    let intents = (0..).zip(&jobs).map(|(n, job)| Record::Intend(Box::new(new_intent(job, n))));
-    let payments: Vec<_> = commit(&mut ledger, intents)
+    in_memory(&ids.iter().map(String::as_str).collect::<Vec<_>>())
+}
+
+/// From the intent to the file, each step of all of them in one group.
+fn buy_all(ledger: &mut SqliteLedger, jobs: &[PendingJob]) {
+    let intents = (0..).zip(jobs).map(|(n, job)| Record::Intend(Box::new(new_intent(job, n))));
+    let payments: Vec<_> = commit(ledger, intents)
         .into_iter()
         .map(|committed| match committed {
             Committed::Intent(intent) => intent.payment(),
             other => panic!("{other:?}"),
         })
         .collect();
-    commit(&mut ledger, (0..).zip(&payments).map(|(n, payment)| paid(*payment, n, Some(posted()))));
+    commit(ledger, (0..).zip(&payments).map(|(n, payment)| paid(*payment, n, Some(posted()))));
     let answers = payments.iter().map(|payment| Record::Answer {
         payment: *payment,
         kind: AnswerKind::Redeem,
         answer: http(200),
     });
-    let answers: Vec<_> = commit(&mut ledger, answers)
+    let answers: Vec<_> = commit(ledger, answers)
         .into_iter()
         .map(|committed| match committed {
             Committed::Answer(key) => key,
@@ -57,7 +48,7 @@ fn statements_of_one() -> u64 {
     let url = |n: usize| format!("https://seller.example/v/{n}");
     let delivered = (0..).zip(payments.iter().zip(&answers));
     commit(
-        &mut ledger,
+        ledger,
         delivered.map(|(n, (payment, answer))| Record::Delivered {
             payment: *payment,
             answer: *answer,
@@ -67,16 +58,53 @@ fn statements_of_one() -> u64 {
     );
     let file = |id: &str| format!("/videos/{id}.mp4");
     let fetching = |id: &str| FetchMark { file: file(id), ..FetchMark::default() };
-    commit(&mut ledger, jobs.iter().map(|job| Record::Fetching(job.key, fetching(&job.id))));
+    commit(ledger, jobs.iter().map(|job| Record::Fetching(job.key, fetching(&job.id))));
     let whole = |id: &str| DownloadedFile { file: file(id), sha256: [1; 32] };
-    commit(&mut ledger, jobs.iter().map(|job| Record::Downloaded(job.key, whole(&job.id))));
-    let statements = counted.load(Ordering::Relaxed);
-    ledger.check_money(None).unwrap();
-    statements * 100 / u64::from(TOGETHER)
+    commit(ledger, jobs.iter().map(|job| Record::Downloaded(job.key, whole(&job.id))));
 }
 
 #[test]
 fn a_purchase_costs_few_statements_where_many_are_recorded_together() {
-    let hundredths = statements_of_one();
+    let (mut ledger, batch) = many();
+    let jobs = pending(&ledger, batch);
+    let (statements, ()) = count(&mut ledger, TraceEventCodes::SQLITE_TRACE_STMT, |ledger| buy_all(ledger, &jobs));
+    let hundredths = statements * 100 / u64::from(TOGETHER);
     assert!(hundredths <= 1_700, "{hundredths} hundredths of a statement for each purchase");
+    ledger.check_money(None).unwrap();
+}
+
+/// What loading the batch's jobs with these words costs, foreseen and done.
+fn load_all(ledger: &mut SqliteLedger, batch: BatchKey, retake: &Retake) -> [u64; 2] {
+    let endpoint = endpoint();
+    let jobs: Vec<_> = (0..TOGETHER).map(|n| format!("job{n}")).map(|id| planned(&endpoint, &id, &id)).collect();
+    let rows = || jobs.iter().cloned().map(Ok::<_, Infallible>);
+    let statements = TraceEventCodes::SQLITE_TRACE_STMT;
+    let (foreseen, ()) = count(ledger, statements, |ledger| {
+        ledger.foresee(Some(batch), retake, "", rows()).unwrap();
+    });
+    let (loaded, _) = count(ledger, statements, |ledger| ledger.load_plan(batch, NOW, retake, rows()).unwrap());
+    [foreseen, loaded]
+}
+
+/// A batch that is retaken each month is loaded at each plan and run.
+#[test]
+fn loading_jobs_of_several_takes_costs_one_look_up_a_job_and_a_few_for_all() {
+    const FOR_ALL: u64 = 16;
+    let (mut ledger, batch) = many();
+    ledger.conn.execute("UPDATE jobs SET state = 'delivered', url = 'u'", []).unwrap();
+    let first = load_all(&mut ledger, batch, &Retake::default());
+    let seen = |name: &str, cost: [u64; 2], a_job: u64| {
+        let most = first.map(|first| first + a_job * u64::from(TOGETHER) + FOR_ALL);
+        let is_little = cost.iter().zip(most).all(|(cost, most)| *cost <= most);
+        assert!(is_little, "{name}: {cost:?}, and at most {most:?}");
+    };
+    let refunded = Retake { refunded: true, ..Retake::default() };
+    seen("words that concern all and mean none", load_all(&mut ledger, batch, &refunded), 0);
+    let all = Retake::of((0..TOGETHER).map(|n| TakeId { id: format!("job{n}"), take: 1 }));
+    load_all(&mut ledger, batch, &all);
+    ledger.accept_takes(NOW, batch).unwrap();
+    // Once more what stands already, and once more as it is loaded.
+    seen("second takes to be bought", load_all(&mut ledger, batch, &Retake::default()), 1);
+    ledger.conn.execute("UPDATE jobs SET state = 'delivered', url = 'u'", []).unwrap();
+    seen("second takes that are bought", load_all(&mut ledger, batch, &Retake::default()), 0);
 }
