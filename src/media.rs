@@ -185,6 +185,8 @@ const BEGINNINGS: [(&[u8], usize, &[u8], &str); 27] = [
 const RIFFS: [(&[u8], &str); 3] = [(b"WEBP", "image/webp"), (b"WAVE", "audio/wav"), (b"AVI ", "video/x-msvideo")];
 /// How it begins: what is longer than 4 GiB in ways of its own.
 const RIFF_MARKS: [&[u8]; 3] = [b"RIFF", b"RF64", b"BW64"];
+/// Up to the end of its first part's length.
+const RIFF_HEAD_BYTES: usize = 20;
 /// The first box of an MP4 or QuickTime file.
 const BOXES: [&[u8]; 7] = [b"ftyp", b"styp", b"moov", b"mdat", b"wide", b"free", b"skip"];
 /// What media that are XML are one element of.
@@ -225,11 +227,11 @@ fn of_boxes(bytes: &[u8]) -> Option<&'static str> {
 }
 
 fn of_riff(bytes: &[u8]) -> Option<&'static str> {
-    let (last, form) = (bytes.get(7)?, bytes.get(8..12)?);
+    let form = bytes.get(8..12)?;
     let of = RIFFS.iter().find(|(known, _)| *known == form)?.1;
-    // What is longer, or so long that nobody knew it, is known by the length of its first part.
-    let is_length = [Some(last), bytes.get(19)].into_iter().flatten().any(|highest| *highest <= LENGTH_FIRST_BYTE_MAX);
-    (RIFF_MARKS.iter().any(|mark| bytes.starts_with(mark)) && is_length).then_some(of)
+    // Two lengths are in it, before and behind the form: in words, letters stand in their place.
+    let head = bytes.get(..RIFF_HEAD_BYTES).unwrap_or(bytes);
+    (RIFF_MARKS.iter().any(|mark| bytes.starts_with(mark)) && stream::is_no_text(head)).then_some(of)
 }
 
 /// Whether an ID3v2 tag is first: version, revision, flags, and a length of four times seven bits.
@@ -379,6 +381,8 @@ mod tests {
             b"the ftyp is gone, sorry",
             b"RIFF is no WAVE file",
             b"RIFF is WAVE no more",
+            b"RIFF is WAVE, sorry\n",
+            b"RIFF is\nWAVE no more",
             b"RF64 is WAVE no more",
             b"BMW is gone, sorry",
             b"P3 is gone",

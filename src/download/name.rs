@@ -153,7 +153,7 @@ fn is_reserved(name: &str) -> bool {
 
 /// The ending of a result: by its content type, where that says what it is, else by its URL where that is a known one, else by
 /// what its first bytes are `seen` to be, else by how it is written, else `bin`. What is seen to be
-/// something else is no page, and nothing that is no text is called so.
+/// something else is no page, and nothing that is no text is called so. Words that begin as a picture in letters does (`P1`) are words.
 #[must_use]
 pub fn ending(content_type: Option<&str>, url: &url::Url, seen: Option<&str>) -> &'static str {
     let media_type = media::essence(content_type.unwrap_or_default());
@@ -161,9 +161,11 @@ pub fn ending(content_type: Option<&str>, url: &url::Url, seen: Option<&str>) ->
     let seen = seen.filter(|_| by_type.is_some() || is_general).and_then(media::ending_of);
     let is_no_text = seen.is_some_and(|seen| !media::is_text(seen));
     let is_page = |ending: &str| matches!(ending, "html" | "htm" | "xhtml");
+    let is_words = by_type.is_some_and(|ending| media::is_text(ending) && !is_page(ending));
+    let is_sure = |seen: &&str| !is_words || is_no_text || matches!(*seen, "svg" | "mpd" | "m3u8");
     let fits = |ending: &&str| seen.is_none() || !(is_page(ending) || (is_no_text && media::is_text(ending)));
     let telling = by_type.filter(|_| !is_general).filter(fits);
-    telling.or_else(|| ending_of_url(url).filter(fits)).or(seen).or(by_type).unwrap_or("bin")
+    telling.or_else(|| ending_of_url(url).filter(fits)).or(seen.filter(is_sure)).or(by_type).unwrap_or("bin")
 }
 
 /// What the URL's path ends in, where that is known.
@@ -276,6 +278,13 @@ mod tests {
             ("text/html", "x", "image/svg+xml", "svg"),
             ("text/html", "x.html", "application/vnd.apple.mpegurl", "m3u8"),
             ("application/vnd.of-nobody", "x", "application/zip", "bin"),
+            ("text/plain", "x", "image/x-portable-bitmap", "txt"),
+            ("text/plain", "x.pbm", "image/x-portable-bitmap", "pbm"),
+            ("application/json", "x", "image/x-eps", "json"),
+            ("text/html", "x", "image/x-eps", "eps"),
+            ("text/plain", "x", "application/vnd.apple.mpegurl", "m3u8"),
+            ("application/xml", "x", "image/svg+xml", "svg"),
+            ("application/xml", "x", "application/dash+xml", "mpd"),
         ] {
             let address = url(&format!("https://a.example/{at}"));
             assert_eq!(ending(Some(kind), &address, Some(seen)), expected, "{kind} {at} {seen}");

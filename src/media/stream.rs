@@ -62,8 +62,8 @@ fn are_packets(bytes: &[u8], first: usize, step: usize) -> bool {
     is_sound && bytes.get(..step).is_some_and(is_no_text)
 }
 
-/// Whether a byte is among them that no text has, in whatever encoding.
-fn is_no_text(bytes: &[u8]) -> bool {
+/// Whether a byte is among them that no text has, but one in UTF-16 or UTF-32, which has NULs.
+pub(super) fn is_no_text(bytes: &[u8]) -> bool {
     bytes.iter().any(|byte| byte.is_ascii_control() && !byte.is_ascii_whitespace())
 }
 
