@@ -1,6 +1,6 @@
 //! Whether receipts contradict themselves, or what the ledger knows of the same payments: then nothing of them is merged.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::path::Path;
 
 use crate::l402::{Invoice, PaymentHash};
@@ -25,8 +25,22 @@ struct Known<'r> {
     refunds: HashMap<(&'r str, &'r str, u32), &'r Placed>,
 }
 
-/// Refuses receipts of that file of which one contradicts another, itself, or the ledger.
-pub(super) fn check(file: &Path, rows: &[Placed], ledger: &OpenLedger) -> Result<(), Failure> {
+/// What the ledger knows of the payments and refunds of a file.
+#[derive(Default)]
+struct Ours {
+    by_hash: HashMap<PaymentHash, ReceiptRow>,
+    /// Payments of which the file has refunds alone.
+    payments: HashMap<(String, String, u32), ReceiptRow>,
+    /// The hashes of payments for which money was offered back.
+    offered: HashSet<PaymentHash>,
+    /// The names of the file's batches that it has.
+    batches: HashSet<String>,
+}
+
+/// Refuses receipts of that file of which one contradicts another, itself, or the ledger. Gives the ledger's own receipts of payments
+/// of which the file has refunds alone.
+pub(super) fn check(file: &Path, rows: &[Placed], ledger: &OpenLedger) -> Result<Vec<ReceiptRow>, Failure> {
+    let ours = Ours::of(ledger, rows)?;
     let mut known = Known::default();
     let (payments, refunds): (Vec<&Placed>, Vec<&Placed>) =
         rows.iter().partition(|(_, row)| row.kind == ReceiptKind::Payment);
@@ -35,37 +49,51 @@ pub(super) fn check(file: &Path, rows: &[Placed], ledger: &OpenLedger) -> Result
             .hint("restore that record as `run` has written it, or merge the file without it")
     };
     for placed in payments {
-        known.payment(placed).map_err(|wrong| refused(placed.0, wrong))?;
+        known.payment(placed, &ours).map_err(|wrong| refused(placed.0, wrong))?;
     }
     for placed in refunds {
-        known.refund(placed).map_err(|wrong| refused(placed.0, wrong))?;
+        known.refund(placed, &ours).map_err(|wrong| refused(placed.0, wrong))?;
     }
-    let ours = of_ledger(ledger, rows)?;
     for (line, row) in rows {
         known.beside(row, &ours).map_err(|wrong| refused(*line, wrong))?;
     }
-    Ok(())
+    Ok(ours.payments.into_values().collect())
 }
 
-/// What the ledger itself has receipts of, by hash: of those in the file, and of what they came back for.
-fn of_ledger(ledger: &OpenLedger, rows: &[Placed]) -> Result<HashMap<PaymentHash, ReceiptRow>, Failure> {
-    let mut ours: HashMap<PaymentHash, Option<ReceiptRow>> = rows.iter().map(|(_, row)| (row.hash, None)).collect();
-    for (batch, _) in ledger.batches()? {
-        let read = ledger.receipts(batch.key, &mut |row| {
-            if let Some(known) = ours.get_mut(&row.hash) {
-                *known = Some(row);
+impl Ours {
+    fn of(ledger: &OpenLedger, rows: &[Placed]) -> Result<Self, Failure> {
+        let mut ours = Self::default();
+        let names: HashSet<&str> = rows.iter().map(|(_, row)| row.batch.as_str()).collect();
+        for batch in names.into_iter().filter_map(|name| ledger.batch(name).transpose()) {
+            let batch = batch?;
+            ours.offered.extend(ledger.refunds(Some(batch.key))?.into_iter().map(|refund| refund.payment_hash));
+            ours.batches.insert(batch.name);
+        }
+        let payments = rows.iter().filter(|(_, row)| row.kind == ReceiptKind::Payment);
+        let paid: HashSet<_> = payments.map(|(_, row)| purchase(row)).collect();
+        for (_, row) in rows {
+            if let Some(known) = ledger.receipt(&row.hash)? {
+                ours.by_hash.insert(row.hash, known);
             }
-            Ok(())
-        })?;
-        read.map_err(|error| CommandError::internal("the ledger's receipts cannot be read").because(error))?;
+            if !paid.contains(&purchase(row))
+                && let Some(payment) = ledger.payment_receipt(&row.batch, &row.id, row.take)?
+            {
+                ours.payments.insert((row.batch.clone(), row.id.clone(), row.take), payment);
+            }
+        }
+        Ok(ours)
     }
-    Ok(ours.into_iter().filter_map(|(hash, row)| Some((hash, row?))).collect())
+
+    /// The payment of what the row is a refund of, where the file has none.
+    fn payment(&self, row: &ReceiptRow) -> Option<&ReceiptRow> {
+        self.payments.get(&(row.batch.clone(), row.id.clone(), row.take))
+    }
 }
 
 impl<'r> Known<'r> {
-    fn payment(&mut self, placed: &'r Placed) -> Result<(), Wrong> {
+    fn payment(&mut self, placed: &'r Placed, ours: &Ours) -> Result<(), Wrong> {
         let row = &placed.1;
-        check_names(row)?;
+        check_names(row, ours)?;
         if let Some((line, other)) = self.payments.insert(row.hash, placed) {
             if purchase(other) != purchase(row) {
                 let why = format!("it is the payment of line {line}, which is {}'s: one payment buys once", of(other));
@@ -83,16 +111,17 @@ impl<'r> Known<'r> {
     }
 
     /// Held against the payments, which are all known.
-    fn refund(&mut self, placed: &'r Placed) -> Result<(), Wrong> {
+    fn refund(&mut self, placed: &'r Placed, ours: &Ours) -> Result<(), Wrong> {
         let row = &placed.1;
-        check_names(row)?;
+        check_names(row, ours)?;
         if !row.preimage.is_empty() || self.payments.contains_key(&row.hash) {
             let why =
                 "it says refund, and the rest of the record is of a payment: money that came back has no preimage";
             return Err(("kind", why.to_owned()));
         }
-        let Some((line, paid)) = self.purchases.get(&purchase(row)).copied() else {
-            let why = format!("it says refund, and no record of the file is of the payment of {}", of(row));
+        let in_file = self.purchases.get(&purchase(row)).map(|(line, paid)| (format!("line {line}"), paid));
+        let Some((place, paid)) = in_file.or_else(|| Some(("in the ledger".to_owned(), ours.payment(row)?))) else {
+            let why = format!("it says refund, and neither the file nor the ledger has the payment of {}", of(row));
             return Err(("kind", why));
         };
         if let Some((line, other)) = self.refunds.insert(purchase(row), placed)
@@ -111,16 +140,14 @@ impl<'r> Known<'r> {
         }
         if invoice.amount > paid.amount {
             let [back, paid] = [invoice.amount, paid.amount].map(Msat::get);
-            return Err(wrong(format!(
-                "it is over {back} msat, and {paid} were paid (line {line}): no more is claimed"
-            )));
+            return Err(wrong(format!("it is over {back} msat, and {paid} were paid ({place}): no more is claimed")));
         }
         Ok(())
     }
 
     /// Held against the ledger's own.
-    fn beside(&self, row: &ReceiptRow, ours: &HashMap<PaymentHash, ReceiptRow>) -> Result<(), Wrong> {
-        let known = ours.get(&row.hash);
+    fn beside(&self, row: &ReceiptRow, ours: &Ours) -> Result<(), Wrong> {
+        let known = ours.by_hash.get(&row.hash);
         if let Some(other) = known.filter(|other| other.kind != row.kind) {
             let (said, is) = (word(row.kind), word(other.kind));
             return Err(("kind", format!("it says {said}, and the ledger knows it as the {is} of {}", of(other))));
@@ -134,8 +161,10 @@ impl<'r> Known<'r> {
                 Err(("amount_msat", format!("it is {said}, and the ledger has {is}")))
             }
             (ReceiptKind::Refund, None) => {
-                let paid = self.purchases.get(&purchase(row)).and_then(|(_, paid)| ours.get(&paid.hash));
-                match paid.filter(|paid| paid.url.is_some()) {
+                let in_file = self.purchases.get(&purchase(row)).and_then(|(_, paid)| ours.by_hash.get(&paid.hash));
+                // What was offered back may have come, whatever a person said of the job.
+                let is_kept = |paid: &&ReceiptRow| paid.url.is_some() && !ours.offered.contains(&paid.hash);
+                match in_file.or_else(|| ours.payment(row)).filter(is_kept) {
                     Some(paid) => Err((
                         "kind",
                         format!(
@@ -159,12 +188,13 @@ fn fees_agree(said: Option<Msat>, other: Option<Msat>, whose: impl Fn() -> Strin
     }
 }
 
-/// Names stand in commands and files.
-fn check_names(row: &ReceiptRow) -> Result<(), Wrong> {
-    for (column, name) in [("batch", &row.batch), ("id", &row.id)] {
-        if let Some(expected) = id_problem(name) {
-            return Err((column, format!("expected {expected}, got {name:?}")));
-        }
+/// Names stand in commands and files. How long a batch's may be, nobody says.
+fn check_names(row: &ReceiptRow, ours: &Ours) -> Result<(), Wrong> {
+    if let Some(expected) = id_problem(&row.id) {
+        return Err(("id", format!("expected {expected}, got {:?}", row.id)));
+    }
+    if row.batch.contains(char::is_control) && !ours.batches.contains(&row.batch) {
+        return Err(("batch", format!("expected printable characters, got {:?}", row.batch)));
     }
     Ok(())
 }

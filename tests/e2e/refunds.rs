@@ -1,5 +1,7 @@
 //! Refunds: claimed once, through the node that paid, whatever goes wrong; and counted when that node has received them.
 
+use std::fs;
+
 use serde_json::Value;
 
 use crate::harness::{Books, Client, Count, Cutter, Ended, Sandbox, every, two_jobs};
@@ -141,6 +143,34 @@ fn a_refund_that_was_refused_is_claimed_later_with_the_same_invoice() {
     assert_eq!(refund["invoice_hash"], books.invoices[0].hash, "{refunds}");
     case.client.says("refunds list --batch jobs").with(0);
     case.client.run("refunds claim --all").with(0);
+}
+
+/// An older copy learns what came back: from the refund's record alone, and where a person has taken the job as delivered since.
+#[test]
+fn an_older_copy_learns_what_came_back_whatever_it_holds() {
+    let mut case = Case::of("--sandbox-refund refused");
+    case.run().with(3);
+    for copy in ["alone.db", "taken.db"] {
+        fs::copy(case.client.ledger(), case.client.path(copy)).unwrap();
+    }
+    let taken = rusqlite::Connection::open(case.client.path("taken.db")).unwrap();
+    taken.execute_batch("UPDATE jobs SET state = 'delivered', reason = '', url = 'https://a.example/x.mp4'").unwrap();
+    drop(taken);
+    case.sandbox.restart_with(ALL_BACK);
+    case.client.run("refunds claim --all").with(4).saying("came back");
+    let whole = case.client.read("jobs.receipts.csv");
+    let payment = whole.lines().find(|line| line.contains(",payment,")).unwrap();
+    case.client.write("back.csv", &whole.replace(&format!("{payment}\n"), ""));
+    for (copy, receipts) in [("alone.db", "back.csv"), ("taken.db", "jobs.receipts.csv")] {
+        let merge = format!("ledger merge {receipts} --ledger {copy}");
+        case.client.says(&merge).with(0).saying("0 payments were new");
+        case.client.says(&merge).with(0);
+        let refunds = case.json(&format!("refunds list --all --ledger {copy}"));
+        let refund = &refunds["refunds"][0];
+        assert_eq!((refund["refund"].as_str(), refund["refunded_msat"].as_u64()), (Some("settled"), Some(PRICE_MSAT)));
+        let status = case.json(&format!("status --batch jobs --ledger {copy}"));
+        assert_eq!(status["refunded_msat"], PRICE_MSAT, "{status}");
+    }
 }
 
 #[test]

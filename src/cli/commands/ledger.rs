@@ -65,8 +65,8 @@ fn source(ledger: &OpenLedger, address: &LedgerAddress) -> Result<(SourceHere, V
     match Receipts::open(address.file()) {
         Some(receipts) => {
             let (rows, told) = receipts.rows(address.file())?;
-            receipt_check::check(address.file(), &rows, ledger)?;
-            let rows: Vec<ReceiptRow> = rows.into_iter().map(|(_, row)| row).collect();
+            let paid = receipt_check::check(address.file(), &rows, ledger)?;
+            let rows: Vec<ReceiptRow> = paid.into_iter().chain(rows.into_iter().map(|(_, row)| row)).collect();
             Ok((of_receipts(ledger, address, &rows)?, told))
         }
         None => Err(neither(address).into()),

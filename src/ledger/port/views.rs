@@ -49,6 +49,18 @@ pub trait Views {
         each: &mut dyn FnMut(ReceiptRow) -> io::Result<()>,
     ) -> Result<io::Result<()>, LedgerError>;
 
+    /// The settlement with that hash: a payment's, or that of a refund's invoice.
+    ///
+    /// # Errors
+    /// Where the ledger cannot be read.
+    fn receipt(&self, hash: &PaymentHash) -> Result<Option<ReceiptRow>, LedgerError>;
+
+    /// The payment that bought that take of a job.
+    ///
+    /// # Errors
+    /// Where the ledger cannot be read.
+    fn payment_receipt(&self, batch: &str, id: &str, take: u32) -> Result<Option<ReceiptRow>, LedgerError>;
+
     /// Every refund of the batch (of all batches, with none), in the order of their payments.
     ///
     /// # Errors

@@ -8,6 +8,7 @@ use url::Url;
 use super::convert::{Json, hex, uint};
 use super::error::Fault;
 use super::{SqliteLedger, budget, refund};
+use crate::l402::PaymentHash;
 use crate::ledger::port::Views;
 use crate::ledger::{
     BatchKey, Caps, Counts, LedgerError, PeriodsUsed, ReceiptKind, ReceiptRow, RefundRow, ResultRow, StateCount,
@@ -122,20 +123,7 @@ impl Views for SqliteLedger {
         each: &mut dyn FnMut(ReceiptRow) -> io::Result<()>,
     ) -> Result<io::Result<()>, LedgerError> {
         self.read(|ledger| {
-            let mut statement = ledger.conn.prepare_cached(
-                "SELECT b.name, j.job, j.take, p.paid_at AS at, i.url, j.endpoint, b.sandbox, i.network, p.amount_msat,
-                     p.fee_msat, p.payment_hash, p.preimage, i.invoice, i.payee, p.node, j.url, j.extra, p.id, 0 AS back
-                 FROM payments p JOIN intents i ON i.payment = p.id JOIN jobs j ON j.id = p.job
-                     JOIN batches b ON b.id = p.batch
-                 WHERE p.batch = ?1 AND p.preimage IS NOT NULL
-                 UNION ALL
-                 SELECT b.name, j.job, j.take, r.settled_at, i.url, j.endpoint, b.sandbox, i.network, r.received_msat,
-                     0, r.hash, NULL, r.invoice, r.node, '', NULL, j.extra, p.id, 1
-                 FROM refunds r JOIN payments p ON p.id = r.payment JOIN intents i ON i.payment = p.id
-                     JOIN jobs j ON j.id = p.job JOIN batches b ON b.id = p.batch
-                 WHERE r.batch = ?1 AND r.settled_at IS NOT NULL
-                 ORDER BY at, 18, back",
-            )?;
+            let mut statement = ledger.conn.prepare_cached(&receipts_where("p.batch = ?1", "r.batch = ?1"))?;
             let mut rows = statement.query(params![batch])?;
             while let Some(row) = rows.next()? {
                 if let Err(error) = each(ledger.receipt_of_row(row)?) {
@@ -144,6 +132,15 @@ impl Views for SqliteLedger {
             }
             Ok(Ok(()))
         })
+    }
+
+    fn receipt(&self, hash: &PaymentHash) -> Result<Option<ReceiptRow>, LedgerError> {
+        self.receipt_where(("p.payment_hash = ?1", "r.hash = ?1"), params![hash])
+    }
+
+    fn payment_receipt(&self, batch: &str, id: &str, take: u32) -> Result<Option<ReceiptRow>, LedgerError> {
+        let of_take = "b.name = ?1 AND j.job = ?2 AND j.take = ?3";
+        self.receipt_where((of_take, "FALSE"), params![batch, id, take])
     }
 
     fn refunds(&self, batch: Option<BatchKey>) -> Result<Vec<RefundRow>, LedgerError> {
@@ -213,6 +210,18 @@ impl SqliteLedger {
         })
     }
 
+    fn receipt_where(
+        &self,
+        (payments, refunds): (&str, &str),
+        params: impl rusqlite::Params,
+    ) -> Result<Option<ReceiptRow>, LedgerError> {
+        self.read(|ledger| {
+            let mut statement = ledger.conn.prepare_cached(&receipts_where(payments, refunds))?;
+            let mut rows = statement.query(params)?;
+            rows.next()?.map(|row| ledger.receipt_of_row(row)).transpose()
+        })
+    }
+
     fn receipt_of_row(&self, row: &Row<'_>) -> Result<ReceiptRow, Fault> {
         let sandbox: bool = row.get(6)?;
         let network = row.get(7)?;
@@ -243,6 +252,24 @@ impl SqliteLedger {
             extra,
         })
     }
+}
+
+/// Settlements in the order of their times: of payments and of refunds of which that is so.
+fn receipts_where(payments: &str, refunds: &str) -> String {
+    format!(
+        "SELECT b.name, j.job, j.take, p.paid_at AS at, i.url, j.endpoint, b.sandbox, i.network, p.amount_msat,
+             p.fee_msat, p.payment_hash, p.preimage, i.invoice, i.payee, p.node, j.url, j.extra, p.id, 0 AS back
+         FROM payments p JOIN intents i ON i.payment = p.id JOIN jobs j ON j.id = p.job
+             JOIN batches b ON b.id = p.batch
+         WHERE {payments} AND p.preimage IS NOT NULL
+         UNION ALL
+         SELECT b.name, j.job, j.take, r.settled_at, i.url, j.endpoint, b.sandbox, i.network, r.received_msat,
+             0, r.hash, NULL, r.invoice, r.node, '', NULL, j.extra, p.id, 1
+         FROM refunds r JOIN payments p ON p.id = r.payment JOIN intents i ON i.payment = p.id
+             JOIN jobs j ON j.id = p.job JOIN batches b ON b.id = p.batch
+         WHERE {refunds} AND r.settled_at IS NOT NULL
+         ORDER BY at, 18, back"
+    )
 }
 
 /// A delivered take stands where the manifest has the job's latest one, and tells how that one stands.

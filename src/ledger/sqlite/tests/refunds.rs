@@ -139,6 +139,21 @@ fn a_refund_is_a_receipt_with_its_direction() {
     assert_eq!((back.payee_node.as_str(), back.payer_node.as_str(), back.preimage.as_str()), ("03payer", "", ""));
     assert_eq!(back.seller, "seller.example");
     assert!(ledger.knows(&secret(200).1).unwrap(), "receipts that hold it are no evidence against the ledger");
+    // Each is found by its hash, whatever another payment's rows hold.
+    let other = offered(&mut ledger, batch, 2);
+    ledger
+        .conn
+        .execute_batch("PRAGMA ignore_check_constraints = ON; UPDATE intents SET network = 'moon' WHERE payment = 2")
+        .unwrap();
+    assert!(other == PaymentKey(2) && ledger.receipts(batch, &mut |_| Ok(())).is_err(), "the test would notice");
+    for row in &rows {
+        assert_eq!(ledger.receipt(&row.hash).unwrap().as_ref(), Some(row));
+    }
+    assert_eq!(ledger.payment_receipt(&out.batch, "a", 1).unwrap().as_ref(), Some(out));
+    assert!(
+        ledger.payment_receipt(&out.batch, "a", 2).unwrap().is_none()
+            && ledger.receipt(&secret(9).1).unwrap().is_none()
+    );
 }
 
 #[test]
