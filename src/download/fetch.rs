@@ -158,8 +158,9 @@ impl<L: Deliveries, F: Fetch, D: Disk, C: Clock> Transfer<'_, L, F, D, C> {
         total: Option<u64>,
     ) -> Result<Result<D::Part, Tried>, Trouble> {
         let has = part.as_ref().filter(|_| is_rest).map_or(0, PartFile::bytes);
-        let longest = &self.run.feed.longest;
-        longest.set(total.unwrap_or_default().max(longest.get()));
+        if let Some(total) = total {
+            self.run.feed.measured(&self.job.id, self.job.take, total);
+        }
         let lacking = self.lacks_room(total.map(|total| total.saturating_sub(has))).await?;
         if is_rest && let Some(part) = part {
             return Ok(lacking.map_or(Ok(part), Err));

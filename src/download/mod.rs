@@ -94,10 +94,14 @@ pub struct Feed {
     /// Every file that waited at the beginning was tried.
     tried: Cell<bool>,
     tries: Notify,
-    /// Purchases of the run whose files have not come, and may yet: by id and take.
-    under_way: RefCell<HashSet<(String, u32)>>,
+    /// Purchases of the run whose files have not come, and may yet, and of which nobody knows how long they are: by id and take.
+    unmeasured: RefCell<HashSet<(String, u32)>>,
     /// The longest file of which the length became known, in bytes.
     longest: Cell<u64>,
+    /// What the ledger knows of files that are to come has changed since somebody looked.
+    is_recorded: Cell<bool>,
+    /// Jobs that the run may still begin to buy.
+    left: Cell<u64>,
 }
 
 /// How the downloads ended. What became of each job is in the ledger.
@@ -157,14 +161,40 @@ impl Feed {
         self.over.get()
     }
 
-    /// Purchases of the run whose files have not come, and may yet: by id and take.
-    pub fn under_way(&self) -> HashSet<(String, u32)> {
-        self.under_way.borrow().clone()
+    /// Purchases of the run whose files have not come, and may yet, and of which nobody knows how long they are.
+    pub fn unmeasured(&self) -> u64 {
+        self.unmeasured.borrow().len() as u64
     }
 
     /// The longest file of which the length became known, in bytes.
     pub fn longest(&self) -> u64 {
         self.longest.get()
+    }
+
+    /// It became known how long the file of that purchase is, in bytes.
+    fn measured(&self, id: &str, take: u32, total: u64) {
+        self.unmeasured.borrow_mut().remove(&(id.to_owned(), take));
+        self.longest.set(total.max(self.longest.get()));
+    }
+
+    /// Another file, or another length of one, is in the ledger.
+    fn recorded(&self) {
+        self.is_recorded.set(true);
+    }
+
+    /// Whether that has happened since this was asked last.
+    pub fn take_recorded(&self) -> bool {
+        self.is_recorded.replace(false)
+    }
+
+    /// The run begins with so many jobs to buy.
+    pub fn begin_buying(&self, jobs: u64) {
+        self.left.set(jobs);
+    }
+
+    /// Whether the run may still begin to buy a job.
+    pub fn has_left(&self) -> bool {
+        self.left.get() > 0
     }
 
     /// The run has ended: nothing more is delivered.
@@ -263,9 +293,14 @@ impl Listener for Feed {
         };
         let purchase = (job.id.clone(), job.take);
         if may_come {
-            self.under_way.borrow_mut().insert(purchase);
+            self.unmeasured.borrow_mut().insert(purchase);
         } else {
-            self.under_way.borrow_mut().remove(&purchase);
+            self.unmeasured.borrow_mut().remove(&purchase);
+        }
+        match (job.from == JobState::Pending, job.state == JobState::Pending) {
+            (true, false) => self.left.set(self.left.get().saturating_sub(1)),
+            (false, true) => self.left.set(self.left.get().saturating_add(1)),
+            (true, true) | (false, false) => {}
         }
         if job.state == JobState::Delivered && job.from != JobState::Delivered {
             self.wake();

@@ -160,6 +160,7 @@ impl<L: Deliveries, F: Fetch, D: Disk, C: Clock> Transfer<'_, L, F, D, C> {
     async fn mark(&mut self, mark: FetchMark) -> Result<(), Trouble> {
         let record = Record::Fetching(self.job.key, mark.clone());
         self.run.ledger.commit(self.run.clock.now(), record).await?;
+        self.run.feed.recorded();
         self.job.mark = Some(mark);
         Ok(())
     }

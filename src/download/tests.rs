@@ -9,12 +9,14 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
 use super::*;
+use crate::event::{Changing, JobEvent};
 use crate::l402::Network;
 use crate::ledger::fixtures::delivered_job;
 use crate::ledger::{
     Committed, DeliveredJob, DownloadedFile, FetchMark, HeldBack, HistoryCheck, IdenticalRequest, Ledger, OpenJob,
-    OpenRefund, Original, PaymentKey, PendingJob, Prospect, Record, Recorded, Undownloaded,
+    OpenRefund, Original, PaymentKey, PendingJob, Prospect, Record, Recorded, Transition, Undownloaded,
 };
+use crate::money::Msat;
 use crate::origin::Fetcher;
 use crate::purchase::{Credential, HttpAnswer, Reason, Request, WalletId};
 use crate::time::UnixMs;
@@ -737,4 +739,29 @@ async fn what_was_told_of_the_result_outlives_a_message() {
         })
         .await;
     }
+}
+
+/// What a run still buys, and of which of it nobody knows how long its file is.
+#[test]
+fn what_is_bought_counts_until_its_length_is_known() {
+    let feed = Feed::default();
+    let hear = |id: &str, from, state| {
+        let to =
+            Transition { state, reason: Reason::None, fee: None, refunded: None, url: None, file: None, error: None };
+        let job = Changing { id, take: 1, endpoint: "e", from, price: Msat::ZERO, fee: None };
+        feed.hear(&Event::Job(JobEvent::of(&job, to, UnixMs(0))));
+        (feed.has_left(), feed.unmeasured())
+    };
+    feed.begin_buying(2);
+    assert_eq!(hear("a", JobState::Pending, JobState::Running), (true, 1));
+    assert_eq!(hear("b", JobState::Pending, JobState::Running), (false, 2), "nothing is left to hold back");
+    assert_eq!(hear("b", JobState::Running, JobState::Pending), (true, 1), "it is bought later");
+    assert_eq!(hear("b", JobState::Pending, JobState::Running), (false, 2));
+    assert_eq!(hear("a", JobState::Paid, JobState::Delivered), (false, 2));
+    feed.measured("a", 1, 7);
+    assert_eq!((feed.unmeasured(), feed.longest()), (1, 7));
+    // The ledger is asked again after it was told something, and only then.
+    assert!(!feed.take_recorded());
+    feed.recorded();
+    assert!(feed.take_recorded() && !feed.take_recorded());
 }

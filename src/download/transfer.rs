@@ -224,7 +224,9 @@ impl<'r, L: Deliveries, F: Fetch, D: Disk, C: Clock> Transfer<'r, L, F, D, C> {
     /// Writes one record, and tells how the job stands then.
     pub(super) async fn commit(&self, record: Record) -> Result<(), LedgerError> {
         let now = self.run.clock.now();
-        if let Some(to) = self.run.ledger.commit(now, record).await?.transition {
+        let committed = self.run.ledger.commit(now, record).await?;
+        self.run.feed.recorded();
+        if let Some(to) = committed.transition {
             let DeliveredJob { id, take, endpoint, price, fee, .. } = &self.job;
             let (endpoint, from) = (&*endpoint.name, JobState::Delivered);
             let job = Changing { id, take: *take, endpoint, from, price: *price, fee: *fee };

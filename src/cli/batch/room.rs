@@ -1,7 +1,8 @@
 //! Whether there is room for the files that are still to come to a disk: while there is none, nothing is bought whose file would wait too.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::path::Path;
+use std::sync::Arc;
 
 use crate::cli::{CommandError, Failure};
 use crate::command::{about_batch, command};
@@ -15,11 +16,9 @@ use crate::run::{Clock, SystemClock};
 pub(super) const ROOM_BYTES_MIN: u64 = 64 << 20;
 /// Other batches that are named.
 const NAMED_MAX: usize = 3;
-/// So often a run looks whether there is room; more seldom, where that takes long.
+/// So often a run looks whether there is room; more seldom, where that takes long: it spends so small a part of its time on it.
 const LOOK_MS: u64 = 250;
-const LOOK_MS_MAX: u64 = 1_000;
-/// Of a run's time so small a part is spent on that.
-const LOOK_PART: u64 = 10;
+const LOOK_PART: u64 = 50;
 /// What was seen once is looked at again so soon.
 const AGAIN_MS: u64 = 50;
 
@@ -29,7 +28,7 @@ struct Coming {
     files: u64,
     /// Bytes that they lack.
     bytes: u64,
-    /// The length of the longest, in bytes.
+    /// The length of the batch's own longest, in bytes.
     longest: u64,
     /// Other batches of which some are.
     others: Vec<String>,
@@ -51,7 +50,7 @@ pub(super) fn unusable(folder: &str, error: std::io::Error) -> Failure {
 }
 
 /// That what is still to come to the folder, or to another one on its disk, of whatever batch of the ledger, needs more room than there
-/// is, with one more file as long as the longest of them and as far as the ledger knows how long they are: what is paid for goes before what is not bought yet, whoever else is in the way of the
+/// is, as far as the ledger knows how long it is: what is paid for goes before what is not bought yet, whoever else is in the way of the
 /// files. What is to come of other batches counts where the run `buys`.
 ///
 /// # Errors
@@ -67,46 +66,58 @@ pub(in crate::cli) fn lacking(
     let coming = Coming::of(folder, batch, counts).map_err(|error| unusable(folder, error))?;
     let waits = if coming.files == 1 { "waits" } else { "wait" };
     let what = format!("{} from before {waits} for room", counted(coming.files, "file"));
-    Ok(coming
-        .lacks(coming.longest)
-        .then(|| coming.words(folder, &what, (coming.longest, "with one more as long as the longest"))))
+    Ok(coming.lacks(0).then(|| coming.words(folder, &what, 0)))
 }
 
-/// The same while the run beside `feed` buys, with what it has bought and nobody knows the length of: it counts as long as the longest that
-/// is known. Nothing more is bought then. Never returns.
+/// The same while the run beside `feed` buys, with what it has bought and nobody knows the length of: it counts as long as the longest of
+/// the batch that is known. Nothing more is bought then. Where nothing is left to buy, nothing is looked at. Never returns.
 pub(super) async fn while_there_is_room(folder: &str, ledger: &LedgerHandle, batch: BatchKey, feed: &Feed) {
-    let (mut pause_ms, mut lacked) = (LOOK_MS, false);
+    let (mut files, mut pause_ms, mut lacked) = (None, LOOK_MS, false);
     while !feed.is_over() && feed.blocked().is_none() {
         SystemClock.sleep_ms(if lacked { AGAIN_MS } else { pause_ms }).await;
+        if !feed.has_left() {
+            lacked = false;
+            continue;
+        }
         let began = SystemClock.now();
-        // What cannot be read ends the run elsewhere, and a disk that does not say is no obstacle.
-        let Ok(files) = ledger.coming_files().await else { break };
+        let is_news = feed.take_recorded();
+        // Another process may have fetched what was still to come.
+        let known = match files.take().filter(|_| !is_news && !lacked) {
+            Some(known) => known,
+            None => match ledger.coming_files().await {
+                Ok(asked) => Arc::new(asked),
+                // What cannot be read ends the run elsewhere.
+                Err(_) => break,
+            },
+        };
+        let look = look(folder.to_owned(), batch, Arc::clone(&known)).await;
+        files = Some(known);
         let took_ms = u64::try_from(SystemClock.now().since_ms(began)).unwrap_or(0);
-        pause_ms = took_ms.saturating_mul(LOOK_PART).clamp(LOOK_MS, LOOK_MS_MAX);
-        let Ok(coming) = Coming::of(folder, Some(batch), &files) else { continue };
-        let known: HashSet<_> =
-            files.iter().filter(|file| file.batch == batch).map(|file| (file.id.as_str(), file.take)).collect();
-        let under_way = feed.under_way();
-        let unknown = under_way.iter().filter(|(id, take)| !known.contains(&(id.as_str(), *take))).count() as u64;
-        // Where others wait, what is bought next has to leave them their room, too.
-        let next = u64::from(!coming.others.is_empty());
-        let bought = unknown.saturating_add(next).saturating_mul(coming.longest.max(feed.longest()));
+        pause_ms = took_ms.saturating_mul(LOOK_PART).max(LOOK_MS);
+        // A disk that does not say is no obstacle.
+        let Ok(coming) = look else {
+            lacked = false;
+            continue;
+        };
+        let bought = feed.unmeasured().saturating_mul(coming.longest.max(feed.longest()));
         // Once may be between a file and the word of it.
-        let lacks = coming.lacks(bought);
+        let lacks = coming.lacks(bought) && feed.has_left();
         if lacks && lacked && !feed.is_over() {
             let what = match coming.files {
                 0 => "files to come".to_owned(),
                 files => format!("{} to come", counted(files, "file")),
             };
-            feed.block(&coming.words(
-                folder,
-                &what,
-                (bought, "with what is bought meanwhile, each as long as the longest"),
-            ));
+            feed.block(&coming.words(folder, &what, bought));
         }
         lacked = lacks;
     }
     std::future::pending().await
+}
+
+/// What of the files goes to the disk of the folder. Each of them is looked at there: that takes a thread of its own.
+async fn look(folder: String, batch: BatchKey, files: Arc<Vec<ComingFile>>) -> std::io::Result<Coming> {
+    let look = move || Coming::of(&folder, Some(batch), files.iter());
+    tokio::task::spawn_blocking(look).await.unwrap_or_else(|error| Err(std::io::Error::other(error)))
 }
 
 impl Coming {
@@ -131,9 +142,10 @@ impl Coming {
             }
             all.files += 1;
             all.bytes = all.bytes.saturating_add(lacks(file, to));
-            all.longest = all.longest.max(file.total);
             all.has_own |= is_own;
-            if !is_own && all.others.last() != Some(&file.name) {
+            if is_own {
+                all.longest = all.longest.max(file.total);
+            } else if all.others.last() != Some(&file.name) {
                 all.others.push(file.name.clone());
             }
         }
@@ -145,9 +157,10 @@ impl Coming {
         self.free.saturating_sub(ROOM_BYTES_MIN) < self.bytes.saturating_add(beside)
     }
 
-    fn words(&self, folder: &str, what: &str, (beside, with): (u64, &str)) -> String {
+    /// The same in words.
+    fn words(&self, folder: &str, what: &str, beside: u64) -> String {
         let mib = |bytes: u64| thousands(bytes.div_ceil(1 << 20));
-        let with = if beside == 0 { String::new() } else { format!(" {with}") };
+        let with = if beside == 0 { "" } else { " with what is bought meanwhile, each as long as the longest" };
         format!(
             "{what}{}: {} MiB{with}, and the disk of {folder} has {} MiB free, of which {} MiB are left to others",
             others_words(if self.has_own { "also " } else { "" }, &self.others),

@@ -142,6 +142,8 @@ pub(in crate::cli) async fn run_batch(
     let download_setup = how.download_setup.zip(work.fetched());
     let buys = matches!(work, Work::Buy(..));
     let feed = Feed::default();
+    let jobs: u64 = how.settings.prices.values().sum();
+    feed.begin_buying(how.settings.limit.map_or(jobs, |limit| jobs.min(limit)));
     lacking.iter().for_each(|words| feed.block(words));
     let (result, fetched) = {
         let fetches = async {
