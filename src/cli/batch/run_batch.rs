@@ -141,10 +141,7 @@ pub(in crate::cli) async fn run_batch(
     };
     let download_setup = how.download_setup.zip(work.fetched());
     let buys = matches!(work, Work::Buy(..));
-    let feed = Feed::default();
-    let jobs: u64 = how.settings.prices.values().sum();
-    feed.begin_buying(how.settings.limit.map_or(jobs, |limit| jobs.min(limit)));
-    lacking.iter().for_each(|words| feed.block(words));
+    let feed = feed_of(how.settings, lacking.as_deref());
     let (result, fetched) = {
         let fetches = async {
             match download_setup {
@@ -185,6 +182,15 @@ pub(in crate::cli) async fn run_batch(
     let (stopped, budget) = (how.world.signals.stopped(), how.settings.budget.clone());
     let unkept = feed.blocked().filter(|_| buys);
     Ok((ledger, BatchRun { outcome, fetched, stopped, budget, unkept, files_whole: true }))
+}
+
+/// What a run that has so much to buy tells its downloads, with what lacks room at its beginning.
+fn feed_of(settings: &Settings, lacking: Option<&str>) -> Feed {
+    let feed = Feed::default();
+    let jobs: u64 = settings.prices.values().sum();
+    feed.begin_buying(settings.limit.map_or(jobs, |limit| jobs.min(limit)));
+    lacking.into_iter().for_each(|words| feed.block(words));
+    feed
 }
 
 async fn run_until_stopped(
