@@ -267,6 +267,10 @@ mod tests {
         ] {
             assert_eq!(ending(Some(kind), &url(&format!("https://a.example/{at}")), None), expected, "{kind} {at}");
         }
+    }
+
+    #[test]
+    fn what_is_seen_counts_where_the_type_says_little() {
         for (kind, at, seen, expected) in [
             ("text/html", "x", "video/mp4", "mp4"),
             ("text/html", "x.mov", "video/mp4", "mov"),
@@ -286,9 +290,14 @@ mod tests {
             ("application/xml", "x", "image/svg+xml", "svg"),
             ("application/xml", "x", "application/dash+xml", "mpd"),
         ] {
-            let address = url(&format!("https://a.example/{at}"));
+            let address = format!("https://a.example/{at}").parse().unwrap();
             assert_eq!(ending(Some(kind), &address, Some(seen)), expected, "{kind} {at} {seen}");
         }
+    }
+
+    #[test]
+    fn every_name_of_a_type_has_its_ending() {
+        let url = |text: &str| text.parse().unwrap();
         for (kind, expected) in [
             ("video/3gpp", "3gp"),
             ("video/ogg", "ogv"),
