@@ -115,7 +115,8 @@ pub fn shell(word: &str) -> String {
         return format!("$'{}'", word.chars().map(escaped).collect::<String>());
     }
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_./=:,@%+".contains(c);
-    if !word.is_empty() && word.chars().all(plain) {
+    // zsh takes `=name` for the path of that program.
+    if !word.is_empty() && !word.starts_with('=') && word.chars().all(plain) {
         word.to_owned()
     } else {
         format!("'{}'", word.replace('\'', r"'\''"))
@@ -145,6 +146,8 @@ mod tests {
         assert_eq!(shell("jobs.example.toml"), "jobs.example.toml");
         assert_eq!(shell("it's here; rm -rf"), r"'it'\''s here; rm -rf'");
         assert_eq!(shell(""), "''");
+        assert_eq!(shell("=eq.csv"), "'=eq.csv'");
+        assert_eq!(shell("a\u{202f}b\u{a0}c\u{3000}d"), "'a\u{202f}b\u{a0}c\u{3000}d'");
         assert_eq!(shell("a\nb"), r"$'a\nb'");
         assert_eq!(shell("it's a\\b\r\u{ad}ü"), r"$'it\'s a\\b\r\xc2\xadü'");
         assert_eq!(command("status --batch june"), "l402-batch status --batch june");

@@ -3,7 +3,7 @@
 use crate::event::JobEvent;
 use crate::money::{Msat, thousands};
 use crate::purchase::{JobState, Next, Reason};
-use crate::terminal_text::printable;
+use crate::terminal_text::{printable, printable_char};
 
 /// Longest of our own lines, in characters: room for a signed URL, a deep path, a command.
 const WHOLE_CHARS_MAX: usize = 8_192;
@@ -15,9 +15,8 @@ pub(super) fn whole_line(text: &str) -> String {
         if c == ' ' || c.is_ascii_graphic() {
             out.push(c);
         } else {
-            // Character by character, as `harmless` cuts what a message may be long. A lone line break comes back empty.
-            let safe = printable(c.encode_utf8(&mut [0; 4]));
-            out.push_str(if safe.is_empty() { " " } else { &safe });
+            // A blank of another kind than a space stays what it is: in a command it names another file.
+            out.push(printable_char(c));
         }
     }
     out
@@ -192,6 +191,8 @@ mod tests {
         let url = format!("https://cdn.example/{}?sig=a%2Fb", "x".repeat(2_000));
         assert_eq!(whole_line(&url), url);
         assert_eq!(whole_line("/tmp/größe 1\n\u{1b}[2J\u{202e}"), "/tmp/größe 1 \u{fffd}[2J\u{fffd}");
+        let command = "l402-batch run 'Screenshot 9.41\u{202f}PM\u{a0}b\u{3000}c.csv'";
+        assert_eq!(whole_line(command), command);
         assert_eq!(whole_line(&"x".repeat(100_000)).len(), WHOLE_CHARS_MAX);
     }
 
