@@ -3,6 +3,9 @@
 mod unread;
 
 use std::fmt;
+use std::ops::Range;
+
+use crate::screen::keep_back;
 
 pub use unread::{similar, unread};
 
@@ -53,11 +56,13 @@ impl Diagnostic {
     /// An error without a place yet.
     #[must_use]
     pub fn error(file: impl Into<String>, message: impl Into<String>) -> Self {
+        let message = message.into();
+        keep_back(message.as_bytes(), 0..0);
         Self {
             severity: Severity::Error,
             file: file.into(),
             place: None,
-            message: message.into(),
+            message,
             related: Vec::new(),
             help: None,
             count: 1,
@@ -127,6 +132,15 @@ pub struct SourceText {
 /// Longest piece of a line that an excerpt shows, in characters.
 const EXCERPT_CHARS_MAX: usize = 2_000;
 
+/// A line of a user's text as an excerpt shows it. What is a secret there, or goes on there from other lines, is never printed.
+#[must_use]
+pub fn excerpt(text: &[u8], line: Range<usize>) -> String {
+    // A line may be as long as an image: of what is not shown only what lies close is looked at.
+    keep_back(text, line.start..line.end.min(line.start.saturating_add(4 * EXCERPT_CHARS_MAX)));
+    let line = String::from_utf8_lossy(&text[line]);
+    line.trim_end_matches('\r').chars().take(EXCERPT_CHARS_MAX).collect()
+}
+
 impl SourceText {
     /// A text and its name.
     #[must_use]
@@ -136,7 +150,7 @@ impl SourceText {
 
     /// The place of a byte range. A range that spans lines is cut at the end of its first.
     #[must_use]
-    pub fn place(&self, range: std::ops::Range<usize>) -> Place {
+    pub fn place(&self, range: Range<usize>) -> Place {
         let start = self.text.floor_char_boundary(range.start.min(self.text.len()));
         let line_start = self.text[..start].rfind('\n').map_or(0, |at| at + 1);
         let line_end = self.text[start..].find('\n').map_or(self.text.len(), |at| start + at);
@@ -146,7 +160,7 @@ impl SourceText {
             line: 1 + self.text[..line_start].bytes().filter(|b| *b == b'\n').count() as u64,
             column: count(&self.text[line_start..start]).saturating_add(1),
             width: count(&self.text[start..end]).max(1),
-            text: self.text[line_start..line_end].trim_end_matches('\r').chars().take(EXCERPT_CHARS_MAX).collect(),
+            text: excerpt(self.text.as_bytes(), line_start..line_end),
             also_lines: Vec::new(),
         }
     }

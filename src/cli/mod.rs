@@ -22,7 +22,7 @@ mod target;
 use std::ffi::OsString;
 use std::path::Path;
 
-use crate::screen::{TypedAs, holds_binary_macaroon, remember, veiled};
+use crate::screen::{TypedAs, holds_binary_macaroon, looks_like_private_key, remember, veiled};
 
 pub use command_line::CommandLine;
 pub use ending::advice::Advice;
@@ -44,6 +44,11 @@ pub fn run(argv: impl IntoIterator<Item = OsString>) -> ExitCode {
     if argv.iter().any(|word| holds_binary_macaroon(word.as_encoded_bytes())) {
         let hint = "name the file that holds it (--lnd-macaroon-file)";
         return Failure::from(CommandError::usage("a macaroon itself stands on the command line").hint(hint)).report();
+    }
+    if argv.iter().any(|word| looks_like_private_key(word.as_encoded_bytes())) {
+        let hint = "the certificate (tls.cert) is meant, by the name of its file (--lnd-cert-file)";
+        return Failure::from(CommandError::usage("a word of the command line is a private key (tls.key)").hint(hint))
+            .report();
     }
     // What was typed in a wrong place is a secret all the same.
     let mut is_of_macaroon = false;

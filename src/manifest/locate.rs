@@ -1,9 +1,6 @@
 //! Finds the physical place of a cell by reading its record's raw bytes again. Only errors pay for it.
 
-use crate::diagnostic::{Diagnostic, Place, SourceText};
-
-/// Longest piece of a line that an excerpt shows, in characters.
-const EXCERPT_CHARS_MAX: usize = 2_000;
+use crate::diagnostic::{Diagnostic, Place, SourceText, excerpt};
 
 /// Where a cell's content stands within its record's raw bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -66,12 +63,11 @@ pub(super) fn place(raw: &[u8], line: u64, start: usize, end: usize) -> Place {
     let line_start = before.iter().rposition(|b| *b == b'\n').map_or(0, |at| at + 1);
     let line_end = raw[start..].iter().position(|b| *b == b'\n').map_or(raw.len(), |n| start + n);
     let count = |bytes: &[u8]| u32::try_from(String::from_utf8_lossy(bytes).chars().count()).unwrap_or(u32::MAX);
-    let text = String::from_utf8_lossy(&raw[line_start..line_end]);
     Place {
         line: line + before.iter().filter(|b| **b == b'\n').count() as u64,
         column: count(&raw[line_start..start]).saturating_add(1),
         width: count(&raw[start..end.clamp(start, line_end)]).max(1),
-        text: text.trim_end_matches('\r').chars().take(EXCERPT_CHARS_MAX).collect(),
+        text: excerpt(raw, line_start..line_end),
         also_lines: Vec::new(),
     }
 }

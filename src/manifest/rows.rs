@@ -94,6 +94,8 @@ impl Rows {
             let error = Diagnostic::error(&rows.file, message).at(locate::place(raw, dialect.header_line, 0, 0));
             return Err(Box::new(error.help("is it the right file, and the right delimiter?")));
         }
+        // What a header is part of may go on below it.
+        let raw = head.get(dialect.header_byte..).unwrap_or_default();
         let context = HeaderContext { file: &rows.file, catalog, rules: &rules, raw, dialect };
         rows.columns = context.columns(&header, errors);
         rows.names = context.names(&header);

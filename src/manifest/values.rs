@@ -9,6 +9,7 @@ use super::missing;
 use crate::catalog::{Mismatch, Param, ParamKind, Value, meant};
 use crate::diagnostic::{Diagnostic, Place};
 use crate::money::Sats;
+use crate::screen::quotation;
 use crate::terminal_text::printable_char;
 
 /// How much of a wrong value an error repeats, in characters.
@@ -174,9 +175,5 @@ fn shown_char(c: char) -> char {
 
 /// A value as an error repeats it: one line, harmless, not too long.
 pub(super) fn shown(text: &str) -> String {
-    let mut short: String = text.chars().take(SHOWN_CHARS_MAX).map(shown_char).collect();
-    if text.chars().nth(SHOWN_CHARS_MAX).is_some() {
-        short.push('…');
-    }
-    short
+    quotation(text, SHOWN_CHARS_MAX).chars().map(shown_char).collect()
 }

@@ -14,7 +14,10 @@ use textwrap::core::{Word, display_width};
 use textwrap::{Options, WordSeparator, WordSplitter, WrapAlgorithm};
 
 pub use echo::Unechoed;
-pub use pasted::{TypedAs, hide, holds_binary_macaroon, looks_like_macaroon, remember, veiled};
+pub use pasted::{
+    TypedAs, hide, holds_binary_macaroon, keep_back, looks_like_macaroon, looks_like_private_key,
+    quotation, remember, veiled,
+};
 pub use table::table;
 
 /// Columns of a terminal that does not tell.

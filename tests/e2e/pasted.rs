@@ -195,3 +195,88 @@ fn a_command_with_long_names_works_as_printed() {
     assert!(!ended.stdout.contains("5ec7e75ec7e7") && !ended.stdout.contains("run ***"), "{ended}");
     assert!(next(&ended, "without --limit").contains("rename that file or folder"), "{ended}");
 }
+
+/// Lines of nothing but it, or a cell: of a file that is read no more of it is shown than of what is typed.
+#[test]
+fn a_macaroon_in_a_file_that_is_read_is_not_shown() {
+    let client = Client::alone();
+    let noise = (0..150u32).map(|n| u8::try_from(n.wrapping_mul(2_654_435_761) >> 24).unwrap());
+    let bytes: Vec<u8> = [2, 1, 3].into_iter().chain(*b"lnd").chain(noise).collect();
+    let (hex, base64) = (HEXLOWER.encode(&bytes), BASE64.encode(&bytes));
+    let shows_none = |words: &str| {
+        let ended = client.says(words).with(2);
+        let plain = |text: &str| text.to_lowercase().replace(|c: char| !c.is_ascii_alphanumeric(), "");
+        let shown = plain(&format!("{}{}", ended.stdout, ended.stderr));
+        for secret in [&hex, &plain(&base64)] {
+            let part = (0..secret.len() - 14).find(|at| shown.contains(&secret[*at..at + 14]));
+            assert_eq!(part, None, "{words}: {ended}");
+        }
+        ended
+    };
+    let mut forms = written(&bytes, (&hex, &base64));
+    forms.retain(|form| !base64[20..].starts_with(form.as_str()));
+    forms.extend([hex.clone(), base64.clone()]);
+    for form in &forms {
+        for name in ["m.txt", "m.csv", "m.toml"] {
+            client.write(name, form);
+            shows_none(&format!("plan {name}"));
+        }
+        shows_none("plan m.txt --manifest-format csv");
+        shows_none("catalog show --catalog m.toml");
+        let job = "version = 1\n[[job]]\nid = \"1\"\nendpoint = \"generate-video\"\nprompt = \"a kite\"\n";
+        let many = format!("lnd_macaroon = \"\"\"\n{}\"\"\"\n", form.replace('\\', "\\\\"));
+        for line in [format!("duration = {form:?}\n"), many, format!("x = '''\n{form}")] {
+            client.write("jobs.toml", &format!("{job}{line}"));
+            shows_none("plan jobs.toml");
+            client.write("c.toml", &format!("[endpoint.a]\nprice = 5\n{line}"));
+            shows_none("plan jobs.toml --catalog c.toml");
+        }
+        let rows =
+            format!("id,endpoint,prompt,duration\n1,generate-video,a kite,\"{form}\"\n2,generate-video,a gull,x\n");
+        client.write("rows.csv", &rows);
+        shows_none("plan rows.csv");
+    }
+    client.write(
+        "rows.csv",
+        &format!("id,endpoint,prompt,duration\n1,generate-video,a kite,{hex}\n2,generate-video,a gull,x\n"),
+    );
+    shows_none("plan rows.csv").saying("got \"x\"").saying("2,generate-video,a gull,x");
+}
+
+/// One of the two files that lnd keeps side by side, for the other.
+#[test]
+fn a_private_key_in_the_place_of_the_certificate_is_not_shown() {
+    let client = Client::alone();
+    let noise = (0..130u32).map(|n| u8::try_from(n.wrapping_mul(2_654_435_761) >> 24).unwrap());
+    let body = BASE64.encode(&[0x30, 0x81, 0x87, 2, 1, 0, 0x30, 0x13].into_iter().chain(noise).collect::<Vec<u8>>());
+    let lines = body.as_bytes().chunks(64).map(String::from_utf8_lossy).collect::<Vec<_>>().join("\n");
+    let key = format!("-----BEGIN PRIVATE KEY-----\n{lines}\n-----END PRIVATE KEY-----\n");
+    let macaroon = client.path("m");
+    client.write("m", &format!("0201036c6e6402{}", "5ec7e7".repeat(40)));
+    let check = |ended: Ended| {
+        let shown = format!("{}{}", ended.stdout, ended.stderr);
+        let words = shown.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(
+            words.contains("is a private key (tls.key)") && words.contains("the certificate (tls.cert) is meant"),
+            "{ended}"
+        );
+        let plain = shown.replace(|c: char| !c.is_ascii_alphanumeric(), "");
+        let secret = body.replace(|c: char| !c.is_ascii_alphanumeric(), "");
+        assert_eq!((0..secret.len() - 14).find(|at| plain.contains(&secret[*at..at + 14])), None, "{ended}");
+    };
+    let doctor = format!("doctor --lnd-url https://127.0.0.1:1 --lnd-macaroon-file {}", macaroon.display());
+    for form in [key.clone(), key.replace('\n', " "), body.clone()] {
+        client.write("k", &form);
+        check(client.says(&format!("{doctor} --lnd-cert-file k")));
+        let command = format!("cat {}", client.path("k").display());
+        for (name, value) in [("CERT", &form), ("CERT_COMMAND", &command), ("CERT_FILE", &form)] {
+            let mut program = client.program();
+            program.args(doctor.split(' ')).env(format!("L402_BATCH_LND_{name}"), value);
+            check(Process::start(&mut program).end());
+        }
+        let mut program = client.program();
+        check(Process::start(program.args(["config", "show"]).env("L402_BATCH_LND_CERT_FILE", &form)).end());
+        check(Process::start(client.program().args(["doctor", "--lnd-cert-file", &form])).end());
+        check(Process::start(client.program().args(["run", "jobs.toml", &format!("--lnd-cert-file={form}")])).end());
+    }
+}

@@ -7,6 +7,7 @@ use toml::de::{DeString, DeTable, DeValue};
 
 use crate::catalog::accept;
 use crate::diagnostic::{Diagnostic, SourceText, closest};
+use crate::screen::quotation;
 
 /// A key or value with its byte range.
 pub(super) type Key<'i> = Spanned<DeString<'i>>;
@@ -124,10 +125,7 @@ impl<'a> Reader<'a> {
 /// A value as an error quotes it.
 fn got(value: &DeValue<'_>) -> String {
     match value {
-        DeValue::String(text) if text.chars().count() > QUOTE_CHARS_MAX => {
-            format!("{:?}…", text.chars().take(QUOTE_CHARS_MAX).collect::<String>())
-        }
-        DeValue::String(text) => format!("{text:?}"),
+        DeValue::String(text) => format!("{:?}", quotation(text, QUOTE_CHARS_MAX)),
         DeValue::Integer(n) => n.to_string(),
         DeValue::Float(n) => n.to_string(),
         DeValue::Boolean(truth) => truth.to_string(),

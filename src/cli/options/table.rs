@@ -95,7 +95,7 @@ options! {
         /// A program and its arguments that print the macaroon
         command lnd_macaroon_command: Option<CommandLine>, [skip], text CommandLine::from_words, family MACAROON;
         /// The node's own tls.cert, which is then the only certificate that is trusted [default: tls.cert where lnd keeps it]
-        lasting lnd_cert_file: Option<PathBuf>, [long, value_name = "FILE"], text values::path, family CERTIFICATE;
+        lasting lnd_cert_file: Option<PathBuf>, [long, value_name = "FILE"], text values::certificate, family CERTIFICATE;
         /// The certificate itself, as PEM or in base64
         secret lnd_cert: Option<CertificateText>, [skip], text CertificateText::read, family CERTIFICATE;
         /// A program and its arguments that print the certificate

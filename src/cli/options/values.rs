@@ -13,7 +13,7 @@ use crate::ledger::{LedgerAddress, endpoint_and_origin};
 use crate::manifest::{self, Duplicates};
 use crate::money::Sats;
 use crate::safe_open::scheme;
-use crate::screen::hide;
+use crate::screen::{hide, looks_like_private_key};
 use crate::time::UnixMs;
 
 /// The longest wait that is taken: a year.
@@ -97,6 +97,17 @@ pub fn path_at(given: PathBuf) -> Result<PathBuf, String> {
         None => return Ok(given),
     };
     Err(wrong)
+}
+
+/// The path of a certificate.
+pub fn certificate(text: &str) -> Result<PathBuf, String> {
+    match looks_like_private_key(text.as_bytes()) {
+        true => {
+            Err("this is a private key (tls.key); the certificate (tls.cert) is meant, by the name of its file"
+                .to_owned())
+        }
+        false => path(text),
+    }
 }
 
 /// Where a ledger is.

@@ -88,6 +88,9 @@ pub enum LndConfigError {
     /// What was given as certificate holds none.
     #[error("{0}: holds no certificate")]
     NoCertificate(String),
+    /// What was given as certificate is its private key.
+    #[error("{0}: this is a private key (tls.key)")]
+    PrivateKey(String),
     /// What was given as certificate is damaged.
     #[error("{origin}: the certificate is cut or damaged")]
     Certificate {
@@ -113,6 +116,7 @@ impl Hinted for LndConfigError {
             Self::Url(_) | Self::NoHost => "write it as https://HOST:PORT, lnd's REST address (port 8080 by default)",
             Self::Superfluous => "the macaroon has an option of its own",
             Self::NoCertificate(_) | Self::Certificate { .. } => "pass lnd's tls.cert",
+            Self::PrivateKey(_) => "the certificate (tls.cert) is meant",
             Self::NotHttps | Self::Client(_) | Self::Tls(_) | Self::Header => return None,
         };
         Some(hint.into())

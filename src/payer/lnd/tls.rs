@@ -7,6 +7,7 @@ use rustls_pki_types::pem::{self, PemObject};
 use super::LndConfigError;
 use crate::encoded_text::plain;
 use crate::error::SharedError;
+use crate::screen::looks_like_private_key;
 
 /// The most that is read of a certificate, in bytes.
 pub const CERTIFICATE_BYTES_MAX: u64 = 1 << 20;
@@ -22,7 +23,10 @@ pub fn certificate_pem(bytes: &[u8], source: &str) -> Result<Vec<u8>, LndConfigE
     let decoded = decoded(&text);
     let bytes = decoded.as_deref().unwrap_or(&text);
     let pem = if bytes.starts_with(&BINARY) { framed(&data_encoding::BASE64.encode(bytes)) } else { wrapped(bytes) };
-    certificates(&pem, source).map(|_| pem)
+    // Whoever takes one file for the other is told so. A file may hold both.
+    let as_key =
+        |error| if looks_like_private_key(&text) { LndConfigError::PrivateKey(source.to_owned()) } else { error };
+    certificates(&pem, source).map(|_| pem.clone()).map_err(as_key)
 }
 
 /// What the binary form of a certificate begins with: a sequence whose length takes two bytes. An elliptic-curve
@@ -69,7 +73,9 @@ fn wrapped(pem: &[u8]) -> Vec<u8> {
 fn words(error: &pem::Error) -> String {
     match error {
         pem::Error::MissingSectionEnd { end_marker } => {
-            format!("the line -----END {}----- is missing", String::from_utf8_lossy(end_marker))
+            // Where it is all one line, the marker is the rest of that.
+            let marker = String::from_utf8_lossy(end_marker);
+            format!("the line -----END {}----- is missing", marker.split("-----").next().unwrap_or_default())
         }
         pem::Error::IllegalSectionStart { .. } => {
             "a line that begins it has another form than -----BEGIN CERTIFICATE-----".to_owned()

@@ -6,13 +6,16 @@ use crate::encoded_text::one_line;
 
 use super::kept::PART_LETTERS;
 use super::notation::{self, is_of_text};
-use super::{TypedAs, inside};
+use super::{TypedAs, inside, private_key};
 
 /// What lnd's macaroons begin with, in hex and in base64: version 2, and `lnd` as the location.
 const BEGINNINGS: [&str; 2] = ["0201036c6e64", "AgEDbG5k"];
 
 /// What is encoded has at least so many characters in one piece.
 const ENCODED_CHARS_MIN: usize = 40;
+
+/// What is so long in one piece is not wrapped: it ends where the piece does, whatever stands on the lines below.
+const UNWRAPPED_CHARS_MIN: usize = 100;
 
 /// A dump has at least so many numbers in a row, each of a byte or a few.
 const DUMP_NUMBERS_MIN: usize = 16;
@@ -24,8 +27,9 @@ const KNOWN_HEX_CHARS: [usize; 3] = [40, 64, 66];
 /// What looks like a secret in a text.
 pub(super) fn secrets<'t>(typed: &'t str, typed_as: TypedAs<'_>) -> Vec<&'t str> {
     let mut found = macaroons(typed);
+    found.extend(private_keys(typed));
     if let TypedAs::Macaroon(is_there) = typed_as {
-        found.extend(runs(beyond(value(typed), is_there), typed_as));
+        found.extend(runs(beyond(value(typed), is_there), typed_as, secret_in));
         found.extend(Some(value(typed)).filter(|value| is_dump(value)));
     }
     found
@@ -33,12 +37,22 @@ pub(super) fn secrets<'t>(typed: &'t str, typed_as: TypedAs<'_>) -> Vec<&'t str>
 
 /// The macaroons in a text that can be told by what they say.
 pub(super) fn macaroons(typed: &str) -> Vec<&str> {
-    let mut found = runs(typed, TypedAs::Anything);
+    let mut found = runs(typed, TypedAs::Anything, secret_in);
     found.extend(notation::beginning(typed).map(|at| &typed[at..at + length(&typed[at..])]));
     // Of another maker and in groups: as the macaroon's own file may be, read as that is.
     let values = typed.lines().chain(std::iter::once(typed)).map(value);
-    let is_read = |value: &&str| String::from_utf8(one_line(value.as_bytes())).is_ok_and(|line| is_macaroon(&line));
+    let is_read = |value: &&str| {
+        value.len() >= PART_LETTERS
+            && String::from_utf8(one_line(value.as_bytes())).is_ok_and(|line| is_macaroon(&line))
+    };
     found.extend(values.filter(is_read));
+    found
+}
+
+/// The private keys in a text.
+pub(super) fn private_keys(typed: &str) -> Vec<&str> {
+    let mut found = private_key::framed(typed);
+    found.extend(runs(typed, TypedAs::Anything, |run, _| private_key::in_run(run)));
     found
 }
 
@@ -66,6 +80,10 @@ const fn is_of_name(c: char) -> bool {
 
 /// How much of a text belongs to the macaroon that it begins with: all but what a configuration file has below it.
 fn length(typed: &str) -> usize {
+    let piece = typed.find(|c| !is_of_text(c)).unwrap_or(typed.len());
+    if piece >= UNWRAPPED_CHARS_MIN {
+        return piece;
+    }
     let mut lines = typed.split_inclusive('\n');
     let first = lines.next().map_or(0, str::len);
     first + lines.take_while(|line| !is_of_file(line.trim())).map(str::len).sum::<usize>()
@@ -88,6 +106,9 @@ fn is_dump(text: &str) -> bool {
 
 /// Where in a run of encoded text a macaroon begins, or what there is of one.
 fn macaroon_in(run: &str) -> Option<usize> {
+    if run.len() < BEGINNINGS[1].len() {
+        return None;
+    }
     let lower = run.to_ascii_lowercase();
     let signed = lower.find(BEGINNINGS[0]).or_else(|| run.find(BEGINNINGS[1]));
     let mut starts = std::iter::once(0).chain(run.match_indices(['/', '=']).map(|(at, _)| at + 1));
@@ -95,8 +116,12 @@ fn macaroon_in(run: &str) -> Option<usize> {
     signed.or_else(|| starts.find(|at| inside::begins_macaroon(&run[*at..]))).or_else(|| is_part().then_some(0))
 }
 
-/// What looks like a secret in a text, in pieces without white space.
-fn runs<'t>(typed: &'t str, typed_as: TypedAs<'_>) -> Vec<&'t str> {
+/// What looks like a secret in a text, in pieces without white space, of which `secret_in` tells.
+fn runs<'t, 'a>(
+    typed: &'t str,
+    typed_as: TypedAs<'a>,
+    secret_in: impl Fn(&'t str, TypedAs<'a>) -> Option<&'t str>,
+) -> Vec<&'t str> {
     let mut found = Vec::new();
     let mut goes_on = false;
     for word in typed.split_whitespace() {

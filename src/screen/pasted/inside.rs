@@ -39,6 +39,23 @@ fn begins(run: &str, layers: u8) -> bool {
     })
 }
 
+/// Whether encoded text begins with a private key, in binary form or once more as PEM.
+pub(super) fn begins_private_key(run: &str) -> bool {
+    let run = run.get(..BEGINNING_CHARS).unwrap_or(run);
+    [hex(run), base64(run)].iter().any(|bytes| {
+        is_private_key(bytes)
+            || text_of(bytes).is_some_and(|text| text.contains("-BEGIN") && text.contains("PRIVATE KEY"))
+    })
+}
+
+/// A sequence of a version and a key, or of what kind of key it is. A certificate begins with a sequence in a sequence.
+pub(super) fn is_private_key(bytes: &[u8]) -> bool {
+    let ([0x30, 0..=0x7f, rest @ ..] | [0x30, 0x81, _, rest @ ..] | [0x30, 0x82, _, _, rest @ ..]) = bytes else {
+        return false;
+    };
+    matches!(rest, [2, 1, 0, 0x30 | 2, ..] | [2, 1, 1, 0x30 | 4, ..])
+}
+
 /// Whether a part of a macaroon stands in encoded text whose beginning is cut off.
 pub(super) fn holds_part(run: &str) -> bool {
     holds(run, LAYERS)

@@ -4,10 +4,12 @@ mod found;
 mod inside;
 mod kept;
 mod notation;
+mod private_key;
 #[cfg(test)]
 mod tests;
 
 use std::borrow::Cow;
+use std::ops::Range;
 use std::path::Path;
 use std::sync::{LazyLock, PoisonError, RwLock};
 
@@ -35,6 +37,28 @@ pub fn remember(typed: &str, typed_as: TypedAs<'_>) {
     }
 }
 
+/// So many bytes before and after a quotation are looked at: a secret that is wrapped, or a dump, begins lines before.
+const AROUND_BYTES: usize = 2 * 1024;
+
+/// Remembers what is secret in a piece of a user's text that is about to be quoted, and in what stands around it: of one line out
+/// of several, or of one that is cut, nobody could tell any more.
+pub fn keep_back(text: &[u8], quoted: Range<usize>) {
+    let to = quoted.end.saturating_add(AROUND_BYTES).min(text.len());
+    let from = quoted.start.saturating_sub(AROUND_BYTES).min(to);
+    // What is shorter is never hidden.
+    if to - from >= kept::PART_LETTERS {
+        remember(&String::from_utf8_lossy(&text[from..to]), TypedAs::Anything);
+    }
+}
+
+/// The beginning of a user's text as a message quotes it, in so many characters, with `…` where more follows.
+#[must_use]
+pub fn quotation(text: &str, chars_max: usize) -> Cow<'_, str> {
+    let cut = text.char_indices().nth(chars_max).map(|(at, _)| at);
+    keep_back(text.as_bytes(), 0..cut.unwrap_or(text.len()));
+    cut.map_or(Cow::Borrowed(text), |at| Cow::Owned(format!("{}…", &text[..at])))
+}
+
 /// Remembers a text of which nothing may be printed.
 pub fn hide(typed: &str) {
     REMEMBERED.write().unwrap_or_else(PoisonError::into_inner).keep_whole(typed);
@@ -55,6 +79,12 @@ pub(super) fn is_any() -> bool {
 #[must_use]
 pub fn looks_like_macaroon(text: &str) -> bool {
     !found::macaroons(text).is_empty()
+}
+
+/// Whether a private key stands in a text, as PEM (its lines may be broken anywhere) or as what that frames; or in binary form.
+#[must_use]
+pub fn looks_like_private_key(text: &[u8]) -> bool {
+    inside::is_private_key(text) || !found::private_keys(&String::from_utf8_lossy(text)).is_empty()
 }
 
 /// Whether a macaroon's own bytes stand in what was typed, as a shell pastes them. No text that is printed of it can be veiled.

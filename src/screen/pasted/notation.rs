@@ -69,7 +69,17 @@ fn as_numbers(text: &str) -> Option<usize> {
         let mut forms = RADIXES.iter().flat_map(|radix| WORD_BYTES.map(|bytes| (*radix, bytes)));
         forms.any(|(radix, bytes)| [true, false].iter().any(|big| is_begun(&words[*at..], radix, bytes, *big)))
     };
-    (0..words.len()).find(begins).map(|at| places[at])
+    (0..words.len()).filter(|at| may_begin(words[*at])).find(begins).map(|at| places[at])
+}
+
+/// Whether a number has the first bytes in it, in any size and order: most words of a text are told apart by that.
+fn may_begin(word: &str) -> bool {
+    let mut numbers = RADIXES.iter().filter_map(|radix| u64::from_str_radix(word, *radix).ok());
+    numbers.any(|number| {
+        matches!(number, 2 | 0x0201 | 0x0102 | 0x0201_036c | 0x6c03_0102)
+            || number >> 16 == 0x0201_036c_6e64
+            || number & 0xffff_ffff_ffff == 0x646e_6c03_0102
+    })
 }
 
 /// The words of a text that may be numbers, `0x` taken off, and where each stands.

@@ -277,3 +277,55 @@ fn what_is_there_is_a_name_also_where_a_macaroon_is_named() {
     let secret = HEXLOWER.encode(&macaroon());
     assert!(!secrets(&format!("/srv/{secret}/m"), TypedAs::Macaroon(&is_there)).is_empty(), "it stands in a name");
 }
+
+/// As openssl and lnd write them: of an elliptic curve in either form, of RSA in either form, of Ed25519.
+#[test]
+fn nothing_of_a_private_key_is_shown_however_it_is_written() {
+    for beginning in [
+        &[0x30, 0x77, 2, 1, 1, 4, 0x20][..],
+        &[0x30, 0x81, 0x87, 2, 1, 0, 0x30, 0x13],
+        &[0x30, 0x82, 4, 0xa4, 2, 1, 0, 2, 0x82, 1, 1, 0],
+        &[0x30, 0x82, 4, 0xbd, 2, 1, 0, 0x30, 0x0d],
+        &[0x30, 0x2e, 2, 1, 0, 0x30, 5],
+    ] {
+        let bytes = noise(beginning.iter().copied());
+        let body = BASE64.encode(&bytes);
+        assert!(looks_like_private_key(&bytes));
+        for kind in ["", "EC ", "RSA ", "ENCRYPTED "] {
+            for between in ["\n", "\r\n", " ", "\\n", ""] {
+                let lines = in_pieces(&body, 64, between);
+                let pem = ["-----BEGIN KINDPRIVATE KEY-----", &lines, "-----END KINDPRIVATE KEY-----"].join(between);
+                let pem = pem.replace("KIND", kind);
+                let cut = &pem[..150];
+                for typed in [&pem, &pem.replace(' ', "\n"), &BASE64.encode(pem.as_bytes()), cut, &lines, &body] {
+                    assert!(looks_like_private_key(typed.as_bytes()), "{typed}");
+                    let shown = kept(typed, TypedAs::Anything).veil(typed).into_owned();
+                    assert!(!shows(&shown, &body), "{typed}: {shown}");
+                }
+            }
+        }
+        assert!(looks_like_private_key(format!("/home/x/{body}").as_bytes()));
+    }
+    let certificate = BASE64.encode(&noise([0x30, 0x82, 1, 0xf0, 0x30, 0x82, 1, 0x96, 0xa0, 3, 2, 1, 2].into_iter()));
+    let pem = format!("-----BEGIN CERTIFICATE-----\n{certificate}\n-----END CERTIFICATE-----\n");
+    for plain in [&pem, &certificate, "we begin with a private key under the doormat", "-----BEGIN the PRIVATE KEY- of"]
+    {
+        assert!(!looks_like_private_key(plain.as_bytes()), "{plain}");
+    }
+}
+
+/// What is cut, or shown line by line, is looked at before.
+#[test]
+fn what_is_quoted_of_a_macaroon_is_never_printed() {
+    let secret = BASE64.encode(&noise([2, 1, 3].into_iter().chain(*b"lnd").chain([0x71, 0x83])));
+    let quoted = quotation(&secret, 60).into_owned();
+    assert!(quoted.ends_with('…') && !shows(&veiled(&quoted), &secret), "{quoted}");
+    let other = BASE64.encode(&noise([2, 1, 3].into_iter().chain(*b"lnd").chain([0x19, 0x27, 0x35])));
+    let file = in_pieces(&other[16..], 60, "\n");
+    let file = format!("{}{file}", &other[..16]);
+    let last = file.rfind('\n').unwrap() + 1;
+    keep_back(file.as_bytes(), last..file.len());
+    assert!(!shows(&veiled(&file[last..]), &file[last..]), "its beginning stands lines before");
+    assert_eq!(quotation("a cat on a mat", 5), "a cat…");
+    assert_eq!(quotation("a cat", 5), "a cat");
+}

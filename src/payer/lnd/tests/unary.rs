@@ -159,3 +159,19 @@ fn nothing_shows_the_macaroon() {
     let payer = LndPayer::new(&options).unwrap();
     assert!(!format!("{options:?} {payer:?}").contains("c0ffee"));
 }
+
+/// Whoever gives the key for the certificate is told so, and none of it is repeated.
+#[test]
+fn a_private_key_in_place_of_the_certificate_is_called_that() {
+    let body = data_encoding::BASE64.encode(&[&[0x30, 0x81, 0x87, 2, 1, 0, 0x30, 0x13][..], &[0x5e; 100]].concat());
+    let pem = format!("-----BEGIN PRIVATE KEY-----\n{body}\n-----END PRIVATE KEY-----\n");
+    let in_base64 = data_encoding::BASE64.encode(pem.as_bytes());
+    for key in [&pem, &pem.replace('\n', " "), &pem.replace('\n', "\\n"), &body, &in_base64, &pem[..90].to_owned()] {
+        let error = certificate_pem(key.as_bytes(), "k").unwrap_err();
+        let told = error.told();
+        assert_eq!(told, "k: this is a private key (tls.key); the certificate (tls.cert) is meant", "{key}");
+    }
+    let one_line = "-----BEGIN CERTIFICATE----- MIIB8 -----";
+    let told = certificate_pem(one_line.as_bytes(), "k").unwrap_err().told();
+    assert!(told.contains("the line -----END CERTIFICATE----- is missing") && !told.contains("MIIB8"), "{told}");
+}
