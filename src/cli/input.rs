@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use jiff::tz::TimeZone;
 
 use crate::diagnostic::{Diagnostic, Severity, render};
-use crate::manifest::{Limits, Manifest, OpenOptions, id_problem};
+use crate::manifest::{Limits, Manifest, OpenOptions, id_problem, name_problem};
 use crate::plan::{Plan, Policy};
 use crate::screen::stderr_columns;
 use crate::terminal_text::is_printable;
@@ -65,7 +65,7 @@ fn check_name(manifest: &Manifest, given: Option<&str>, ledger: &LedgerAddress) 
     let of_file =
         manifest.fallback_name().filter(|stem| given.is_none() && manifest.name.is_none() && !is_printable(stem));
     let Some((name, problem)) = (match (given, &of_file) {
-        (Some(name), _) => id_problem(name).map(|problem| (name, problem)),
+        (Some(name), _) => name_problem(name).map(|problem| (name, problem)),
         (None, Some(stem)) => id_problem(stem).map(|problem| (stem.as_str(), problem)),
         (None, None) => None,
     }) else {

@@ -6,7 +6,7 @@ use toml::de::{DeTable, DeValue};
 use super::document_job::{Jobs, Read};
 use super::header::{Alias, ColumnRules};
 use super::image::Images;
-use super::names::{LATER_KEYS, PARAMS_PREFIX, parse_delimiter};
+use super::names::{LATER_KEYS, PARAMS_PREFIX, name_problem, parse_delimiter};
 use super::template::{DefaultEntry, Templates, default_problem};
 use super::values::{Given, integer_of, shown};
 use super::{Duplicates, Edition, JobSpec, Limits, limits};
@@ -142,13 +142,11 @@ impl<'a> Reader<'a> {
     fn name(&mut self, table: &DeTable<'_>) -> Option<String> {
         let value = table.get("name")?;
         let name = value.get_ref().as_str().map(str::trim);
-        match name.filter(|name| super::names::id_problem(name).is_none()) {
-            Some(name) => Some(name.to_owned()),
-            None => {
-                self.mismatch("name", "a text of 1 to 128 printable characters", value);
-                None
-            }
-        }
+        let Some(problem) = name.map_or(Some("a text of 1 to 128 printable characters"), name_problem) else {
+            return name.map(str::to_owned);
+        };
+        self.mismatch("name", problem, value);
+        None
     }
 
     fn duplicates(&mut self, table: &DeTable<'_>) -> Option<Duplicates> {

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use unicode_normalization::{UnicodeNormalization, is_nfc};
 
+use crate::screen::holds_secret;
 use crate::terminal_text::is_printable;
 
 /// The tool's own job keys that are read now.
@@ -68,6 +69,12 @@ pub fn id_problem(id: &str) -> Option<&'static str> {
     let is_text = is_plain || (is_printable(id) && !id.trim().is_empty());
     let is_fit = (1..=ID_CHARS_MAX).contains(&length) && is_text;
     (!is_fit).then_some("1 to 128 printable characters")
+}
+
+/// Why that can be no name of a batch, in the same words. It is stored, and stands in names of files: a secret would stand there.
+#[must_use]
+pub fn name_problem(name: &str) -> Option<&'static str> {
+    id_problem(name).or_else(|| holds_secret(name).then_some("a name, which a macaroon or a private key is not"))
 }
 
 /// An id as ids are compared: in Unicode's NFC. An `é` of two characters, as file names on a Mac have it, is the `é` of one.

@@ -280,3 +280,18 @@ fn a_private_key_in_the_place_of_the_certificate_is_not_shown() {
         check(Process::start(client.program().args(["run", "jobs.toml", &format!("--lnd-cert-file={form}")])).end());
     }
 }
+
+/// What is stored is shown later, by commands to which nobody types it.
+#[test]
+fn a_macaroon_is_neither_a_note_nor_a_name_of_a_batch() {
+    let client = Client::alone();
+    client.write("jobs.toml", &two_jobs(""));
+    let cut = format!("0201036c6e6402{}", "5ec7e7".repeat(12));
+    let note = format!("resolve jobs.toml --job a --as unpaid --note {cut}");
+    client.says(&note).with(2).saying("keep macaroons and private keys out of it").not_saying("5ec7e75ec7e7");
+    let ended = client.says(&format!("plan jobs.toml --batch {cut}")).with(2);
+    ended.saying("which a macaroon or a private key is not").not_saying("5ec7e75ec7e7");
+    client.write("named.toml", &format!("name = \"{cut}\"\n{}", two_jobs("")));
+    client.says("plan named.toml").with(2).saying("name: expected a name").not_saying("5ec7e75ec7e7");
+    assert!(!client.ledger().exists(), "nothing is stored");
+}

@@ -13,7 +13,7 @@ use crate::ledger::{LedgerAddress, endpoint_and_origin};
 use crate::manifest::{self, Duplicates};
 use crate::money::Sats;
 use crate::safe_open::scheme;
-use crate::screen::{hide, looks_like_private_key};
+use crate::screen::{hide, holds_secret, looks_like_private_key};
 use crate::time::UnixMs;
 
 /// The longest wait that is taken: a year.
@@ -170,7 +170,12 @@ pub fn duplicates_of_variable(text: &str) -> Result<Duplicates, String> {
 /// A note that says something.
 pub fn note(text: &str) -> Result<String, String> {
     let text = text.trim();
-    if text.is_empty() { Err("say why, in a few words".to_owned()) } else { Ok(text.to_owned()) }
+    match text {
+        "" => Err("say why, in a few words".to_owned()),
+        // It is stored, and shown with the job.
+        _ if holds_secret(text) => Err("say why, and keep macaroons and private keys out of it".to_owned()),
+        _ => Ok(text.to_owned()),
+    }
 }
 
 impl From<Format> for crate::report::Format {

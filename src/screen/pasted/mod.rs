@@ -87,6 +87,12 @@ pub fn looks_like_private_key(text: &[u8]) -> bool {
     inside::is_private_key(text) || !found::private_keys(&String::from_utf8_lossy(text)).is_empty()
 }
 
+/// Whether a text is a macaroon or a private key, or has one in it: it is not to be stored where it is shown later.
+#[must_use]
+pub fn holds_secret(text: &str) -> bool {
+    looks_like_macaroon(text) || looks_like_private_key(text.as_bytes())
+}
+
 /// Whether a macaroon's own bytes stand in what was typed, as a shell pastes them. No text that is printed of it can be veiled.
 #[must_use]
 pub fn holds_binary_macaroon(typed: &[u8]) -> bool {
