@@ -29,8 +29,12 @@ impl<L: Ledger, P: Payer, O: Origin, C: Clock> Driver<'_, L, P, O, C> {
     /// start at once: credentials live ten minutes.
     pub(super) async fn ask(&mut self) -> Result<Asked, LedgerError> {
         let Some(pending) = self.job.pending.take() else { return Ok(Asked::NotAdmitted) };
-        let asked = self.ask_for(&pending).await;
+        let mut asked = self.ask_for(&pending).await;
         self.job.pending = Some(pending);
+        // A challenge without an intent is no money: what came after the last word of the run is dropped.
+        if matches!(asked, Ok(Asked::Ready(_) | Asked::Retry { .. })) && self.is_over() {
+            asked = Ok(Asked::NotAdmitted);
+        }
         if !matches!(asked, Ok(Asked::Ready(_))) {
             self.slot = None;
         }
@@ -164,7 +168,7 @@ impl<L: Ledger, P: Payer, O: Origin, C: Clock> Driver<'_, L, P, O, C> {
                 return Ok(Some(waits_for(&identical)));
             }
             let wait_ms = if in_the_way { IDENTICAL_POLL_MS.max(left_ms) } else { left_ms };
-            if !self.unless_draining(self.run.clock.sleep_ms(wait_ms)).await {
+            if !self.unless_over(self.run.clock.sleep_ms(wait_ms)).await {
                 return Ok(Some(if in_the_way { waits_for(&identical) } else { Asked::NotAdmitted }));
             }
         }
@@ -180,7 +184,7 @@ impl<L: Ledger, P: Payer, O: Origin, C: Clock> Driver<'_, L, P, O, C> {
                     self.later = true;
                     return Ok(false);
                 }
-                if !self.unless_draining(pace.unblocked(clock, &request.url)).await {
+                if !self.unless_over(pace.unblocked(clock, &request.url)).await {
                     return Ok(false);
                 }
             }
@@ -192,7 +196,7 @@ impl<L: Ledger, P: Payer, O: Origin, C: Clock> Driver<'_, L, P, O, C> {
                 continue;
             }
             let mut its_turn = false;
-            if !self.unless_draining(async { its_turn = pace.ask_turn(clock, &request.url).await }).await {
+            if !self.unless_over(async { its_turn = pace.ask_turn(clock, &request.url).await }).await {
                 return Ok(false);
             }
             if its_turn {
@@ -206,7 +210,7 @@ impl<L: Ledger, P: Payer, O: Origin, C: Clock> Driver<'_, L, P, O, C> {
     async fn take_slot(&mut self) -> Result<bool, LedgerError> {
         if self.slot.is_none() {
             let mut slot = None;
-            if !self.unless_draining(async { slot = self.shared.slot().await }).await {
+            if !self.unless_over(async { slot = self.shared.slot().await }).await {
                 return Ok(false);
             }
             self.slot = slot;

@@ -104,6 +104,11 @@ impl Control {
         }
     }
 
+    /// Whether nothing more is to be bought, although the run goes on.
+    pub(super) fn stopped_buying(&self) -> bool {
+        !*self.buying.borrow()
+    }
+
     /// Returns once the run is told to drain or to leave.
     pub async fn until_draining(&self) {
         let mut receiver = self.mode.clone();

@@ -388,6 +388,26 @@ impl<'r, L: Ledger, P: Payer, O: Origin, C: Clock> Driver<'r, L, P, O, C> {
         }
     }
 
+    /// Whether nothing begins any more in this run: whoever is not asked yet is not asked, and no challenge is paid.
+    pub(super) fn is_over(&self) -> bool {
+        let Self { run: Run { control, .. }, shared, .. } = self;
+        control.draining() || control.stopped_buying() || shared.node_health.is_shut()
+    }
+
+    /// Whether the future came to its end while something could still begin.
+    pub(super) async fn unless_over(&self, future: impl Future<Output = ()>) -> bool {
+        if self.is_over() {
+            return false;
+        }
+        tokio::select! {
+            biased;
+            () = self.run.control.until_draining() => false,
+            () = self.run.control.until_not_buying() => false,
+            () = self.shared.node_health.until_shut() => false,
+            () = future => true,
+        }
+    }
+
     /// Sends a payment, in a slot. None: the run leaves before anything was sent.
     async fn send(&mut self, intent: &DurableIntent) -> Result<Option<SendReport>, LedgerError> {
         let Some(payer) = self.run.payer else { return Ok(None) };
@@ -621,6 +641,8 @@ impl<'r, L: Ledger, P: Payer, O: Origin, C: Clock> Driver<'r, L, P, O, C> {
         let now = self.run.clock.now();
         let sleep = self.run.clock.sleep_ms(u64::try_from(until.since_ms(now)).unwrap_or(0));
         match waiting {
+            // Nothing of it is open: it waits to be asked for.
+            Waiting::Turn if self.job.state == JobState::Pending => self.unless_over(sleep).await,
             Waiting::Turn => self.unless_draining(sleep).await,
             Waiting::Doubt => {
                 if self.shared.doubt_timed_out.get() {

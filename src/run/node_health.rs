@@ -65,6 +65,17 @@ impl NodeHealth {
         !self.is_paused() && !self.is_shut()
     }
 
+    /// Returns once nothing more is bought in this run.
+    pub(super) async fn until_shut(&self) {
+        loop {
+            let changed = self.changed.notified();
+            if self.is_shut() {
+                return;
+            }
+            changed.await;
+        }
+    }
+
     /// The pause is over: the next payment, or the next probe, tells.
     pub(super) fn reopen(&self) {
         self.paused_until.set(None);

@@ -175,6 +175,7 @@ on_both! {
         an_expired_invoice_that_the_node_still_holds_open_is_not_at_its_end,
         an_invoice_of_a_node_that_answered_in_between_is_not_handed_over;
     stop:
+        once_nothing_more_is_bought_whoever_waits_for_its_turn_begins_nothing,
         draining_at_any_moment_buys_nothing_new_and_loses_nothing,
         leaving_at_any_moment_loses_nothing,
         nothing_is_resumed_where_nothing_more_is_bought,

@@ -3,12 +3,13 @@
 use std::time::Duration;
 
 use super::node::Fate;
-use super::shop::{Act, Kind};
+use super::shop::{Act, Kind, say};
 use super::world::{HOUR, MINUTE, World, wishes};
 use crate::event::Event;
 use crate::payer::PayFailure;
 use crate::purchase::JobState;
 use crate::run::{Clock, Control, Controller, DrainCause};
+use crate::time::UnixMs;
 
 async fn drained_after(world: &World, ms: u64) {
     let (controller, control) = Controller::new();
@@ -18,11 +19,44 @@ async fn drained_after(world: &World, ms: u64) {
         world.clock.now()
     };
     let (outcome, told_at) = tokio::join!(world.try_buy(20 * MINUTE, control), drain);
-    let outcome = outcome.unwrap();
-    assert_eq!(outcome.drained, Some(DrainCause::Interrupted));
+    assert_eq!(outcome.unwrap().drained, Some(DrainCause::Interrupted));
+    nothing_begins_after(world, told_at);
+}
+
+fn nothing_begins_after(world: &World, told_at: UnixMs) {
     let made = world.ledger.made.borrow();
     let late: Vec<_> = made.iter().filter(|(at, word)| word == "intend" && *at > told_at.plus_ms(1)).collect();
-    assert!(late.is_empty(), "told to drain at {told_at}, and {late:?}");
+    assert!(late.is_empty(), "told at {told_at}, and {late:?}");
+}
+
+/// The host is paced, and one of its challenges takes its time: jobs hold slots and wait, and one is being asked for.
+pub(super) async fn once_nothing_more_is_bought_whoever_waits_for_its_turn_begins_nothing() {
+    for ms in (0..4_000).step_by(370) {
+        let mut world = World::new(&wishes(12));
+        world.settings.payments_in_flight = 8;
+        world.settings.requests_per_second = std::num::NonZeroU32::new(2);
+        world.shop.script(Kind::Ask, "j001", [Act::Slow(900)]);
+        world.shop.script(Kind::Ask, "j003", [say(500, "{}")]);
+        let (controller, control) = Controller::new();
+        let stop = async {
+            tokio::time::sleep(Duration::from_millis(ms)).await;
+            controller.stop_buying();
+            world.clock.now()
+        };
+        let (outcome, told_at) = tokio::join!(world.try_buy(20 * MINUTE, control), stop);
+        assert_eq!(outcome.unwrap().drained, None);
+        nothing_begins_after(&world, told_at);
+        let seen = world.shop.seen.borrow().clone();
+        // What was on its way when it was told arrives.
+        let late = seen.iter().find(|(kind, _, at)| *kind == Kind::Ask && at.since_ms(told_at) > 40);
+        assert_eq!(late, None, "told at {told_at}");
+        world.audit();
+        assert!(world.in_state(JobState::Pending) >= 4, "told after {ms} ms: {:?}", world.standing());
+        let (pending, delivered) = (world.in_state(JobState::Pending), world.in_state(JobState::Delivered));
+        assert_eq!(pending + delivered, 12, "what is open goes on to its end: {:?}", world.standing());
+        world.buy(HOUR).await;
+        world.audit_all_delivered();
+    }
 }
 
 pub(super) async fn draining_at_any_moment_buys_nothing_new_and_loses_nothing() {
