@@ -52,7 +52,7 @@ impl<L: Deliveries, F: Fetch, D: Disk, C: Clock> Transfer<'_, L, F, D, C> {
             // A person who has taken it takes it however long it is.
             let is_bound = !self.job.is_taken || from.is_some() || head.version.is_some();
             let known = self.known.as_ref().filter(|_| is_bound);
-            let total = match read_response(&head, from, known, self.run.settings.bytes_max) {
+            let total = match read_response(&head, from, known, self.run.settings.bytes_max, self.job.is_taken) {
                 Verdict::Rest => resume.map(|(_, resume)| resume.total),
                 Verdict::Whole { total } => total,
                 Verdict::Anew => {

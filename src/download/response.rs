@@ -2,6 +2,7 @@
 
 use crate::ledger::Resume;
 use crate::origin::FetchHead;
+use crate::terminal_text::printable;
 
 /// What an answer means.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,14 +25,23 @@ pub(super) enum Verdict {
 }
 
 /// Judges an answer: to a request for what follows `from`, or for the whole. `known` is what the part on the disk is of.
-pub(super) fn read_response(head: &FetchHead, from: Option<u64>, known: Option<&Resume>, bytes_max: u64) -> Verdict {
+/// What is encoded in a way that is not undone here is kept as it comes once a person has taken it for the result (`is_taken`).
+pub(super) fn read_response(
+    head: &FetchHead,
+    from: Option<u64>,
+    known: Option<&Resume>,
+    bytes_max: u64,
+    is_taken: bool,
+) -> Verdict {
     let same = known.filter(|known| head.version.as_ref() == Some(&known.version));
     let total = match (head.status, from.zip(known)) {
         (206, Some((from, known))) => {
             // An ETag has to be repeated (RFC 9110 15.3.7), a date need not: where one is left out, the server may not have
             // compared it either.
             let is_left_out = head.version.is_none() && !known.version.starts_with('"');
-            if head.range != Some((from, known.total)) || !(same.is_some() || is_left_out) {
+            // Whether the part on the disk is encoded likewise nobody says.
+            let fits = head.range == Some((from, known.total)) && head.encoding.is_none();
+            if !fits || !(same.is_some() || is_left_out) {
                 return Verdict::Anew;
             }
             Some(known.total)
@@ -50,10 +60,11 @@ pub(super) fn read_response(head: &FetchHead, from: Option<u64>, known: Option<&
         }
         (status, _) => return Verdict::Again { words: format!("HTTP {status} without the result"), slower: false },
     };
-    if let Some(encoding) = &head.encoding {
-        let words =
-            format!("it comes encoded ({}), which was not asked for", crate::terminal_text::printable(encoding));
-        return Verdict::Never(words);
+    if let Some(encoding) = head.encoding.as_deref().filter(|_| !is_taken) {
+        return Verdict::Gone(format!(
+            "it comes encoded ({}), which was not asked for and is not undone here: `resolve --as delivered` has it kept as it comes",
+            printable(encoding)
+        ));
     }
     if total.is_some_and(|total| total > bytes_max) {
         return Verdict::Never(too_large(bytes_max));
@@ -100,7 +111,7 @@ mod tests {
     }
 
     fn judged(head: &FetchHead) -> Verdict {
-        read_response(head, None, None, 1_000)
+        read_response(head, None, None, 1_000, false)
     }
 
     fn continued(range: Option<(u64, u64)>, version: Option<&str>) -> Verdict {
@@ -110,7 +121,7 @@ mod tests {
     fn continued_of(known: &str, range: Option<(u64, u64)>, version: Option<&str>) -> Verdict {
         let resume = Resume { version: known.to_owned(), total: 100, synced: 40, sha256: None };
         let head = FetchHead { range, version: version.map(str::to_owned), ..head(206) };
-        read_response(&head, Some(40), Some(&resume), 1_000)
+        read_response(&head, Some(40), Some(&resume), 1_000, false)
     }
 
     #[test]
@@ -130,7 +141,9 @@ mod tests {
     #[test]
     fn a_part_that_is_called_the_whole_is_none() {
         let known = Resume { version: "\"a\"".to_owned(), total: 100, synced: 40, sha256: None };
-        let of = |from: Option<u64>, known: Option<&Resume>, head: FetchHead| read_response(&head, from, known, 1_000);
+        let of = |from: Option<u64>, known: Option<&Resume>, head: FetchHead| {
+            read_response(&head, from, known, 1_000, false)
+        };
         let version = Some("\"a\"".to_owned());
         let rest = || FetchHead { is_part: true, length: Some(60), range: Some((40, 100)), ..head(200) };
         assert_eq!(of(Some(40), Some(&known), rest()), Verdict::Anew);
@@ -173,7 +186,12 @@ mod tests {
 
     #[test]
     fn what_cannot_be_checked_is_not_taken() {
-        assert!(matches!(judged(&FetchHead { encoding: Some("gzip".to_owned()), ..head(200) }), Verdict::Never(_)));
+        let encoded = FetchHead { encoding: Some("br".to_owned()), ..head(200) };
+        assert!(matches!(judged(&encoded), Verdict::Gone(_)));
+        assert_eq!(read_response(&encoded, None, None, 1_000, true), Verdict::Whole { total: Some(100) });
+        let known = Resume { version: "\"a\"".to_owned(), total: 100, synced: 40, sha256: None };
+        let rest = FetchHead { status: 206, range: Some((40, 100)), version: Some("\"a\"".to_owned()), ..encoded };
+        assert_eq!(read_response(&rest, Some(40), Some(&known), 1_000, true), Verdict::Anew);
         assert!(matches!(judged(&FetchHead { ends_marked: false, length: None, ..head(200) }), Verdict::Never(_)));
         assert!(matches!(judged(&FetchHead { length: Some(1_001), ..head(200) }), Verdict::Never(_)));
         assert_eq!(judged(&FetchHead { length: None, ..head(200) }), Verdict::Whole { total: None });

@@ -598,6 +598,73 @@ async fn what_is_stored_as_gzip_is_unpacked() {
     }
 }
 
+/// A host that calls these bytes encoded in that way. The first transfer breaks off where `cut` says so.
+async fn encoded(label: &'static str, body: Vec<u8>, cut: bool) -> Fixture {
+    Fixture::of(async move |n, _, mut stream: TcpStream| {
+        let head = format!("HTTP/1.1 200 x\nContent-Encoding: {label}\nContent-Length: {}", body.len());
+        send(&mut stream, &head, if cut && n == 0 { &body[..body.len() / 2] } else { &body }).await;
+        hang_up(stream).await;
+    })
+    .await
+}
+
+#[tokio::test]
+async fn a_label_that_means_nothing_is_no_coding() {
+    for label in ["none", "utf-8", "binary", "aws-chunked", "8bit", "identity, UTF-8", "\u{e4}", ","] {
+        local(async {
+            let place = encoded(label, video(3_000), false).await;
+            place.fetch().await;
+            assert!(place.content() == Some(video(3_000)), "{label}");
+        })
+        .await;
+    }
+}
+
+#[tokio::test]
+async fn what_is_deflated_is_inflated() {
+    use std::io::Write as _;
+    let level = flate2::Compression::default();
+    let mut zlib = flate2::write::ZlibEncoder::new(Vec::new(), level);
+    zlib.write_all(&video(300_000)).unwrap();
+    let mut raw = flate2::write::DeflateEncoder::new(Vec::new(), level);
+    raw.write_all(&video(300_000)).unwrap();
+    for packed in [zlib.finish().unwrap(), raw.finish().unwrap()] {
+        for label in ["deflate", "Deflate, aws-chunked"] {
+            for cut in [false, true] {
+                local(async {
+                    let place = encoded(label, packed.clone(), cut).await;
+                    place.fetch().await;
+                    assert!(place.content() == Some(video(300_000)), "{label}, cut: {cut}");
+                })
+                .await;
+            }
+        }
+    }
+    // Half of it, called the whole, is none.
+    local(async {
+        let place = encoded("deflate", b"x\x9c\x4b".to_vec(), false).await;
+        place.fetch().await;
+        place.gave_up(Reason::NotDownloaded, "its deflate cannot be undone");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_is_not_undone_here_is_kept_as_it_comes_by_a_persons_word() {
+    for label in ["br", "zstd", "compress", "gzip, br", "deflate, gzip"] {
+        local(async {
+            let place = encoded(label, video(3_000), false).await;
+            place.fetch().await;
+            place.gave_up(Reason::UrlGone, label);
+            place.gave_up(Reason::UrlGone, "--as delivered");
+            place.ledger.job.borrow_mut().is_taken = true;
+            place.fetch().await;
+            assert!(place.content() == Some(video(3_000)), "{label}, by a person's word");
+        })
+        .await;
+    }
+}
+
 /// As it was seen: the first transfer breaks, and the rest comes as a 200 that says neither that it is a rest nor of what
 /// version.
 #[tokio::test]

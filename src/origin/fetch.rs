@@ -19,7 +19,7 @@ use reqwest::{Client, ClientBuilder, Response};
 use url::Url;
 
 use super::answer_envelope;
-use super::gzip::{Unpacker, is_gzip};
+use super::coding::{Coding, Unpacker};
 use super::http::{authorization, words};
 use super::url_policy::BadAddress;
 use super::url_policy::{is_at_home, is_own_origin, is_private_ip, redirect_url, web_url};
@@ -73,16 +73,16 @@ pub struct FetchHead {
     pub status: u16,
     /// The content type, as it is said.
     pub content_type: Option<String>,
-    /// How the content that follows is encoded, where it is: nothing was asked for. Gzip is undone on the way.
+    /// How the content that follows is encoded, where it is: nothing was asked for. Gzip and deflate are undone on the way.
     pub encoding: Option<String>,
-    /// So many bytes follow; unknown where gzip is undone.
+    /// So many bytes follow; unknown where an encoding is undone.
     pub length: Option<u64>,
     /// Whether a `Content-Range` says that a part follows, whatever the status.
     pub is_part: bool,
     /// Of a part: where it begins, and how long the whole is.
     pub range: Option<(u64, u64)>,
     /// By what this version of the result is known: a strong ETag, else a date of change that is old enough to be one. None
-    /// where gzip is undone: it would be of the packed bytes.
+    /// where an encoding is undone: it would be of the packed bytes.
     pub version: Option<String>,
     /// Whether the end of the body can be told from a connection that breaks.
     pub ends_marked: bool,
@@ -188,7 +188,7 @@ impl Fetch for Fetcher {
 #[derive(Debug)]
 pub struct HttpBody {
     response: Response,
-    /// Undoes gzip, until the end has come.
+    /// Undoes the encoding, until the end has come.
     unpacker: Option<Unpacker>,
 }
 
@@ -196,7 +196,6 @@ impl FetchBody for HttpBody {
     async fn piece(&mut self) -> Result<Option<Vec<u8>>, FetchFailure> {
         let piece = self.response.chunk().await.map_err(|error| broken(words(&error)))?;
         let Some(unpacker) = &mut self.unpacker else { return Ok(piece.map(Vec::from)) };
-        let broken = |error: std::io::Error| broken(format!("its gzip cannot be undone: {error}"));
         if let Some(piece) = piece {
             return unpacker.add(&piece).map(Some).map_err(broken);
         }
@@ -206,29 +205,35 @@ impl FetchBody for HttpBody {
     }
 }
 
-/// Head and body of an answer. Gzip of a whole is undone; what comes so cannot be gone on with in its middle.
+/// Head and body of an answer. The encoding of a whole is undone; what comes so cannot be gone on with in its middle.
 fn opened(response: Response) -> (FetchHead, HttpBody) {
     let head = head(&response);
-    let is_packed = !head.is_part && head.encoding.as_deref().is_some_and(is_gzip);
-    let head = if is_packed { FetchHead { encoding: None, length: None, version: None, ..head } } else { head };
-    (head, HttpBody { response, unpacker: is_packed.then(Unpacker::new) })
+    let (on_the_way, _) = transfer_coding(response.headers());
+    let (head, unpacker) = match Coding::of(content_codings(response.headers()).chain(on_the_way)) {
+        Coding::Plain => (head, None),
+        Coding::Packed(packing) if !head.is_part => {
+            (FetchHead { length: None, version: None, ..head }, Some(Unpacker::new(packing)))
+        }
+        Coding::Packed(packing) => (FetchHead { encoding: Some(packing.to_string()), ..head }, None),
+        Coding::Other(words) => (FetchHead { encoding: Some(words), ..head }, None),
+    };
+    (head, HttpBody { response, unpacker })
 }
 
+/// What the headers say, but of encodings.
 fn head(response: &Response) -> FetchHead {
     let headers = response.headers();
     let said = |name| text(headers, name).map(|text| text.trim().to_owned());
     let length = text(headers, &CONTENT_LENGTH).and_then(|text| text.trim().parse().ok());
-    let (coding, is_chunked) = transfer_coding(headers);
-    let encoding = said(&CONTENT_ENCODING).filter(|word| !word.is_empty() && !word.eq_ignore_ascii_case("identity"));
     FetchHead {
         status: response.status().as_u16(),
         content_type: said(&CONTENT_TYPE),
-        encoding: encoding.or(coding),
+        encoding: None,
         length,
         is_part: headers.contains_key(CONTENT_RANGE),
         range: text(headers, &CONTENT_RANGE).and_then(range),
         version: version(headers),
-        ends_marked: length.is_some() || is_chunked,
+        ends_marked: length.is_some() || transfer_coding(headers).1,
         retry_after_ms: said(&RETRY_AFTER).and_then(|wish| {
             let headers = vec![(RETRY_AFTER.as_str().to_owned(), wish)];
             answer_envelope::retry_after_ms(&HttpAnswer {
@@ -240,16 +245,26 @@ fn head(response: &Response) -> FetchHead {
     }
 }
 
-/// What the transfer itself encodes beside its chunks, and whether it comes in chunks: any other transfer ends with its
+/// What the content is said to be encoded by.
+pub(super) fn content_codings(headers: &HeaderMap) -> impl Iterator<Item = String> {
+    words_of(headers, &CONTENT_ENCODING).into_iter()
+}
+
+/// By what the transfer itself is said to be encoded, and whether it comes in chunks: any other transfer ends with its
 /// connection, and is handed on as it comes (RFC 9112 6.3).
-fn transfer_coding(headers: &HeaderMap) -> (Option<String>, bool) {
-    let values = headers.get_all(TRANSFER_ENCODING).iter().map(|value| String::from_utf8_lossy(value.as_bytes()));
-    let codings: Vec<String> = values
-        .flat_map(|value| value.split(',').map(|word| word.trim().to_ascii_lowercase()).collect::<Vec<_>>())
-        .collect();
+fn transfer_coding(headers: &HeaderMap) -> (Vec<String>, bool) {
+    let codings = words_of(headers, &TRANSFER_ENCODING);
     let is_chunked = codings.last().is_some_and(|last| last == "chunked");
-    let other = codings.into_iter().find(|word| !matches!(word.as_str(), "" | "chunked" | "identity"));
-    (other, is_chunked)
+    (codings, is_chunked)
+}
+
+/// The words of a list in headers of that name, in lower case.
+fn words_of(headers: &HeaderMap, name: &HeaderName) -> Vec<String> {
+    let values = headers.get_all(name).iter().map(|value| String::from_utf8_lossy(value.as_bytes()));
+    let words = |value: std::borrow::Cow<'_, str>| -> Vec<String> {
+        value.split(',').map(|word| word.trim().to_ascii_lowercase()).collect()
+    };
+    values.flat_map(words).collect()
 }
 
 /// First byte and total of `bytes 100-199/200`.

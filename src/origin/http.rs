@@ -13,8 +13,8 @@ use reqwest::header::{
 use reqwest::{Client, ClientBuilder, RequestBuilder, Response};
 use url::Url;
 
-use super::fetch::{public_only, text};
-use super::gzip::{is_gzip, unpacked};
+use super::coding::{Coding, unpacked};
+use super::fetch::{content_codings, public_only, text};
 use super::inline::is_media;
 use super::url_policy::{is_at_home, is_own_origin};
 use super::{ANSWERED_AT, HttpFailure, Origin, lnurl};
@@ -187,13 +187,13 @@ fn has_no_user(url: &Url) -> bool {
 async fn answer(mut response: Response, body_max: usize) -> Result<HttpAnswer, HttpFailure> {
     let status = response.status();
     let (mut headers, mut body) = (Vec::new(), Vec::new());
-    let is_packed = text(response.headers(), &CONTENT_ENCODING).is_some_and(is_gzip);
+    let coding = Coding::of(content_codings(response.headers()));
     let read = async {
         headers = kept_headers(response.headers())?;
         bounded_body(&mut response, body_max, &mut body).await?;
-        if is_packed {
-            body = unpacked(&body, body_max)
-                .map_err(|error| HttpFailure::NoAnswer(format!("its gzip cannot be undone: {error}")))?
+        if let Coding::Packed(packing) = coding {
+            body = unpacked(packing, &body, body_max)
+                .map_err(|error| HttpFailure::NoAnswer(error.to_string()))?
                 .ok_or_else(|| HttpFailure::TooLarge(format!("its body is longer than {body_max} bytes")))?;
             headers.retain(|(name, _)| name != CONTENT_ENCODING.as_str());
         }

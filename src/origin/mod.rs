@@ -2,8 +2,8 @@
 
 mod answer_envelope;
 pub mod challenge_response;
+mod coding;
 pub mod fetch;
-mod gzip;
 pub mod http;
 mod inline;
 pub mod lnurl;

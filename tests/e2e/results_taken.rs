@@ -202,7 +202,7 @@ fn the_word_is_of_what_is_gone_alone() {
     client.run("run jobs.csv").with(0);
     client.says(word).with(2).saying("is delivered");
     client.says("download jobs.csv --download files").with(4);
-    client.says(word).with(0).saying("l402-batch download --batch jobs");
+    client.says(word).with(0).saying("`l402-batch download --batch jobs` fetches it, where that is served whole");
     client.says(word).with(0).saying("taken already").saying("nothing was changed").not_saying("asked for");
     client.says("status jobs.csv --job gone").with(3).saying("served: looked");
     // A run fetches it too.

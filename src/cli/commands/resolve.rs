@@ -73,13 +73,14 @@ fn reopen(
             say(&format!("{id}: taken as delivered, by the answer that is kept of it: {}", printable(&url)))
         }
         Reopened::AsServed => say(&format!(
-            "{id}: what its address answers with is taken as the result; `{}` fetches it",
+            "{id}: what its address answers with is taken as the result; `{}` fetches it, where that is served whole",
             command(&about_batch("download", batch))
         )),
         Reopened::Unchanged => match word {
             Reopening::Retry => say(&format!("{id}: it is asked for already; nothing was changed")),
             Reopening::Delivered => say(&format!(
-                "{id}: what its address answers with is taken already; nothing was changed; `{}` fetches it",
+                "{id}: what its address answers with is taken already; nothing was changed; `{}` fetches it, where that is \
+                 served whole",
                 command(&about_batch("download", batch))
             )),
         },
