@@ -9,6 +9,7 @@ use sha2::{Digest, Sha256};
 use url::Url;
 
 use super::answer_envelope::Envelope;
+use super::coding::Coding;
 use super::url_policy::BadAddress;
 use crate::catalog::ResultRule;
 use crate::purchase::HttpAnswer;
@@ -108,11 +109,17 @@ pub(super) fn result(answer: &HttpAnswer) -> Option<Url> {
     let is_part = answer.status == 206 || answer.header("content-range").is_some();
     let is_message = first_bytes::are_words(&answer.body)
         && (first_bytes::is_page(&answer.body) || !media::may_be_text(&media::essence(said), &answer.body));
-    if is_part || is_message {
+    if is_part || is_message || is_encoded(answer) {
         return None;
     }
     let is_unsaid = said.is_empty() || said.starts_with("application/octet-stream");
     if is_media(said) || (is_unsaid && media::recognise(&answer.body).is_some()) { whole(answer) } else { None }
+}
+
+/// Whether its content is still encoded: then only a person takes it, as it is.
+fn is_encoded(answer: &HttpAnswer) -> bool {
+    let words = answer.headers_named("content-encoding").flat_map(|line| line.split(','));
+    matches!(Coding::of(words.map(|word| word.trim().to_ascii_lowercase())), Coding::Other(_))
 }
 
 fn is_media_type(text: &str) -> bool {

@@ -441,6 +441,7 @@ mod tests {
             (200, vec![film], "{\"error\":\"x\"}"),
             (206, vec![film], "\0\x01film"),
             (200, vec![film, ("content-range", "bytes 0-4/200")], "\0\x01film"),
+            (200, vec![film, ("content-encoding", "br")], "\0\x01film"),
             (500, vec![film], "\0\x01film"),
         ] {
             assert!(
