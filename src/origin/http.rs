@@ -11,7 +11,6 @@ use reqwest::header::{
     LOCATION,
 };
 use reqwest::{Client, ClientBuilder, RequestBuilder, Response};
-use tokio::time::Instant;
 use url::Url;
 
 use super::coding::{Coding, unpacked};
@@ -41,7 +40,6 @@ const CUT_BODY_BYTES_MAX: usize = 1024 * 1024;
 const REDIRECTS_MAX: usize = 3;
 /// So many header lines are taken.
 const HEADER_LINES_MAX: usize = 128;
-const TOO_LONG: &str = "it took too long";
 
 /// Bounds of the exchange.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -50,7 +48,7 @@ pub struct HttpOptions {
     pub connect_timeout: Duration,
     /// For asking, in total.
     pub ask_timeout: Duration,
-    /// For one poll, in total; an answer that is the result itself has as long to come as a redeem's.
+    /// For one poll, in total.
     pub poll_timeout: Duration,
     /// For one request about a refund, in total.
     pub withdraw_timeout: Duration,
@@ -185,12 +183,6 @@ fn has_no_user(url: &Url) -> bool {
     url.username().is_empty() && url.password().is_none()
 }
 
-/// What comes by that time.
-async fn by<T>(until: Instant, coming: impl Future<Output = Result<T, HttpFailure>>) -> Result<T, HttpFailure> {
-    let too_late = || HttpFailure::NoAnswer(TOO_LONG.to_owned());
-    tokio::time::timeout_at(until, coming).await.unwrap_or_else(|_| Err(too_late()))
-}
-
 /// The whole answer, of a bounded length.
 async fn answer(mut response: Response, body_max: usize) -> Result<HttpAnswer, HttpFailure> {
     let status = response.status();
@@ -245,24 +237,20 @@ impl Origin for HttpOrigin {
 
     async fn poll(&self, url: &Url, credential: Option<&Credential>) -> Result<HttpAnswer, HttpFailure> {
         let bearing = credential.map(authorization).transpose()?;
-        // What is made may come at once, and takes as long as in a redeem's answer.
-        let timeout = self.options.redeem_timeout.max(REDEEM_TIMEOUT_MIN);
         let sent = |at: &Url| {
-            let request = self.client(at).get(at.clone()).timeout(timeout);
+            let request = self.client(at).get(at.clone()).timeout(self.options.poll_timeout);
             match &bearing {
                 Some(bearing) => request.header(AUTHORIZATION, bearing.clone()),
                 None => request,
             }
         };
-        let (until, most) = (Instant::now() + self.options.poll_timeout, self.options.result_body_bytes_max);
-        let (response, at) = by(until, self.follow(url, &GET_AGAIN, sent)).await?;
+        let (response, at) = self.follow(url, &GET_AGAIN, sent).await?;
         let is_result = response.status().is_success() && text(response.headers(), &CONTENT_TYPE).is_some_and(is_media);
         let mut answer = if is_result {
-            let (status, headers) = (response.status().as_u16(), kept_headers(response.headers())?);
-            // The address may give it once. What is too long, or breaks off, is looked for there all the same.
-            answer(response, most).await.unwrap_or(HttpAnswer { status, headers, body: Vec::new() })
+            let headers = kept_headers(response.headers())?;
+            HttpAnswer { status: response.status().as_u16(), headers, body: Vec::new() }
         } else {
-            by(until, answer(response, most)).await?
+            answer(response, self.options.result_body_bytes_max).await?
         };
         if is_result || at != *url {
             answer.headers.push((ANSWERED_AT.to_owned(), at.into()));
@@ -332,7 +320,7 @@ fn not_sent(error: &reqwest::Error) -> HttpFailure {
 pub(super) fn words(error: &reqwest::Error) -> String {
     const CAUSES_MAX: usize = 8;
     if error.is_timeout() {
-        return TOO_LONG.to_owned();
+        return "it took too long".to_owned();
     }
     if let Some(why) = tls::distrust(error) {
         return printable(&format!("its TLS certificate is not accepted: {}", why.told()));

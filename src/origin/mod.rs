@@ -29,7 +29,7 @@ pub use inline::{Inline, NoResult, inline_result, is_inline};
 pub use redeem_response::{POLL_RETRY_AFTER_MS_MAX, PollResponse, RedeemResponse, read_poll, read_redeem};
 pub use url_policy::{BadAddress, is_own_origin};
 
-/// The header under which the address is kept that answered a poll, where it was led there, or answered with the result.
+/// The header under which the address is kept that answered a poll, where that was asked by a redirect.
 const ANSWERED_AT: &str = "x-l402-batch-answered-at";
 
 /// A server that sells.
@@ -48,7 +48,7 @@ pub trait Origin {
 
     /// Asks a poll address, which stands at the seller's own origin: with the credential of its purchase where it stands
     /// behind the same gate. A redirect is followed within that origin. Of an answer that is the result itself, a film for
-    /// instance, the head alone is taken where the rest is too long or breaks off: it stands at the address that answered.
+    /// instance, the head alone is taken: it stands at the address that answered.
     fn poll(&self, url: &Url, credential: Option<&Credential>)
     -> impl Future<Output = Result<HttpAnswer, HttpFailure>>;
 

@@ -275,15 +275,6 @@ async fn a_poll_is_led_to_the_result() {
     assert_eq!((answer.status, answer.body.len()), (200, 0), "its head alone");
     assert_eq!(answer.header(ANSWERED_AT), Some(format!("http://{address}/film/7").as_str()));
     assert!(server.await.unwrap().iter().all(|request| request.contains("authorization: L402 ")));
-    let film = |length: usize| {
-        bytes(&format!("HTTP/1.1 200 OK\r\nContent-Type: video/mp4\r\nContent-Length: {length}\r\n\r\nabc"))
-    };
-    let (address, _server) = serve(vec![film(3), film(4)]).await;
-    for (came, why) in [(3, "its address may give it once"), (0, "it broke off, and its address may give it again")] {
-        let answer = origin(HttpOptions::default()).poll(&post(address).url, None).await.unwrap();
-        assert_eq!((answer.status, answer.body.len()), (200, came), "{why}");
-        assert_eq!(answer.header(ANSWERED_AT), Some(post(address).url.as_str()));
-    }
     // What a server says under that name, it does not say.
     let liar = format!("HTTP/1.1 200 OK\r\n{ANSWERED_AT}: https://evil.example/\r\nContent-Length: 2\r\n\r\n{{}}");
     let (address, _server) = serve(vec![bytes(&liar)]).await;
