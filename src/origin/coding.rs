@@ -7,9 +7,27 @@ use std::io::{self, Write as _};
 use flate2::write::MultiGzDecoder;
 use flate2::{Decompress, FlushDecompress, Status};
 
-/// What is registered beside gzip and deflate, and not undone here. No other word says anything of the bytes.
-const NOT_UNDONE: [&str; 9] =
-    ["br", "zstd", "compress", "x-compress", "exi", "pack200-gzip", "aes128gcm", "dcb", "dcz"];
+/// What is registered beside gzip and deflate, or said by the name of a packing, and not undone here. No other word says anything of
+/// the bytes.
+const NOT_UNDONE: [&str; 17] = [
+    "br",
+    "zstd",
+    "compress",
+    "x-compress",
+    "exi",
+    "pack200-gzip",
+    "aes128gcm",
+    "dcb",
+    "dcz",
+    "brotli",
+    "x-zstd",
+    "bzip2",
+    "x-bzip2",
+    "xz",
+    "lzma",
+    "lz4",
+    "snappy",
+];
 
 /// How content is encoded (RFC 9110 8.4.1).
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -203,7 +221,8 @@ mod tests {
             assert_eq!(of(words), Coding::Packed(Packing::Gzip), "{words}");
         }
         assert_eq!(of("deflate"), Coding::Packed(Packing::Deflate));
-        for (words, told) in [("br", "br"), ("gzip none zstd", "gzip, zstd"), ("gzip gzip", "gzip, gzip")] {
+        for (words, told) in [("br", "br"), ("xz", "xz"), ("gzip none zstd", "gzip, zstd"), ("gzip gzip", "gzip, gzip")]
+        {
             assert_eq!(of(words), Coding::Other(told.to_owned()), "{words}");
         }
     }

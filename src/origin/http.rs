@@ -13,13 +13,14 @@ use reqwest::header::{
 use reqwest::{Client, ClientBuilder, RequestBuilder, Response};
 use url::Url;
 
-use super::coding::{Coding, unpacked};
+use super::coding::{Coding, Packing, unpacked};
 use super::fetch::{content_codings, public_only, text};
 use super::inline::is_media;
 use super::url_policy::{is_at_home, is_own_origin};
 use super::{ANSWERED_AT, HttpFailure, Origin, lnurl};
 use crate::catalog::Method;
 use crate::error::Hinted;
+use crate::first_bytes;
 use crate::l402::Scheme;
 use crate::loopback::is_loopback;
 use crate::purchase::{Credential, HttpAnswer, Request};
@@ -183,6 +184,19 @@ fn has_no_user(url: &Url) -> bool {
     url.username().is_empty() && url.password().is_none()
 }
 
+/// A body as it was before it was packed; none where it was not: where it is empty, or called deflated and is plain.
+fn undone(packing: Packing, body: &[u8], body_max: usize) -> Result<Option<Vec<u8>>, HttpFailure> {
+    if body.is_empty() {
+        return Ok(None);
+    }
+    match unpacked(packing, body, body_max) {
+        Ok(Some(unpacked)) => Ok(Some(unpacked)),
+        Ok(None) => Err(HttpFailure::TooLarge(format!("its body is longer than {body_max} bytes"))),
+        Err(_) if packing == Packing::Deflate && first_bytes::are_words(body) => Ok(None),
+        Err(error) => Err(HttpFailure::NoAnswer(error.to_string())),
+    }
+}
+
 /// The whole answer, of a bounded length.
 async fn answer(mut response: Response, body_max: usize) -> Result<HttpAnswer, HttpFailure> {
     let status = response.status();
@@ -191,10 +205,10 @@ async fn answer(mut response: Response, body_max: usize) -> Result<HttpAnswer, H
     let read = async {
         headers = kept_headers(response.headers())?;
         bounded_body(&mut response, body_max, &mut body).await?;
-        if let Coding::Packed(packing) = coding {
-            body = unpacked(packing, &body, body_max)
-                .map_err(|error| HttpFailure::NoAnswer(error.to_string()))?
-                .ok_or_else(|| HttpFailure::TooLarge(format!("its body is longer than {body_max} bytes")))?;
+        if let Coding::Packed(packing) = coding
+            && let Some(unpacked) = undone(packing, &body, body_max)?
+        {
+            body = unpacked;
             headers.retain(|(name, _)| name != CONTENT_ENCODING.as_str());
         }
         Ok(())

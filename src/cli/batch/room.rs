@@ -19,6 +19,7 @@ const NAMED_MAX: usize = 3;
 /// So often a run looks whether there is room; more seldom, where that takes long: it spends so small a part of its time on it.
 const LOOK_MS: u64 = 250;
 const LOOK_PART: u64 = 50;
+const LOOK_MS_MAX: u64 = 10_000;
 /// What was seen once is looked at again so soon.
 const AGAIN_MS: u64 = 50;
 
@@ -93,7 +94,7 @@ pub(super) async fn while_there_is_room(folder: &str, ledger: &LedgerHandle, bat
         let look = look(folder.to_owned(), batch, Arc::clone(&known)).await;
         files = Some(known);
         let took_ms = u64::try_from(SystemClock.now().since_ms(began)).unwrap_or(0);
-        pause_ms = took_ms.saturating_mul(LOOK_PART).max(LOOK_MS);
+        pause_ms = took_ms.saturating_mul(LOOK_PART).clamp(LOOK_MS, LOOK_MS_MAX);
         // A disk that does not say is no obstacle.
         let Ok(coming) = look else {
             lacked = false;

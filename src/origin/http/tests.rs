@@ -303,6 +303,19 @@ async fn what_comes_as_gzip_is_unpacked() {
 }
 
 #[tokio::test]
+async fn what_is_called_deflated_and_is_plain_is_taken_as_it_is() {
+    let script = |head: &str, body: &str| {
+        bytes(&format!("HTTP/1.1 {head}\r\nContent-Encoding: deflate\r\nContent-Length: {}\r\n\r\n{body}", body.len()))
+    };
+    let told = r#"{"videoUrl":"/a.mp4"}"#;
+    let (address, _server) = serve(vec![script("402 P\r\nWWW-Authenticate: L402 x", ""), script("200 OK", told)]).await;
+    let (origin, request) = (origin(HttpOptions::default()), post(address));
+    let challenge = origin.ask(&request, Scheme::L402).await.unwrap();
+    assert_eq!((challenge.status, challenge.header("www-authenticate")), (402, Some("L402 x")));
+    assert_eq!(origin.redeem(&request, &credential()).await.unwrap().body, told.as_bytes());
+}
+
+#[tokio::test]
 async fn a_silent_server_ends_an_ask_and_a_poll() {
     let (address, _server) = serve(vec![Script::Silence, Script::Silence]).await;
     let short = Duration::from_millis(50);
