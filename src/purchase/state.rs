@@ -212,6 +212,22 @@ impl JobState {
     pub fn from_word(word: &str) -> Option<Self> {
         word.parse().ok()
     }
+
+    /// Whether a job that stands so has spent nothing: nothing pays for it, and nothing may.
+    #[must_use]
+    pub const fn has_spent_nothing(self) -> bool {
+        match self {
+            Self::Pending | Self::Refused | Self::Failed => true,
+            Self::Running
+            | Self::InDoubt
+            | Self::Paid
+            | Self::Delivered
+            | Self::Downloaded
+            | Self::RefundOffered
+            | Self::Refunded
+            | Self::Lost => false,
+        }
+    }
 }
 
 impl Reason {

@@ -202,18 +202,7 @@ fn end(batch: &str, counts: &Counts, code: ExitCode, began: UnixMs) -> RunEnded 
 
 /// Jobs of which there is more to tell than that they were not bought.
 fn is_touched(count: &StateCount) -> bool {
-    count.jobs > 0
-        && match count.state {
-            JobState::Pending | JobState::Refused | JobState::Failed => false,
-            JobState::Running
-            | JobState::InDoubt
-            | JobState::Paid
-            | JobState::Delivered
-            | JobState::Downloaded
-            | JobState::RefundOffered
-            | JobState::Refunded
-            | JobState::Lost => true,
-        }
+    count.jobs > 0 && !count.state.has_spent_nothing()
 }
 
 /// The counts but for so many duplicates, which are left out for no other reason than that the run was refused.

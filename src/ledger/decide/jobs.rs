@@ -98,34 +98,17 @@ impl Ruling<'_> {
 
 /// That a job's end claims no spending.
 pub fn expect_unspent(end: &JobEnd) -> Result<(), Unfit> {
-    match end.state {
-        JobState::Pending | JobState::Refused | JobState::Failed => Ok(()),
-        JobState::Running
-        | JobState::InDoubt
-        | JobState::Paid
-        | JobState::Delivered
-        | JobState::Downloaded
-        | JobState::RefundOffered
-        | JobState::Refunded
-        | JobState::Lost => contradiction(format!("a job that spent nothing cannot be {}", end.state.as_str())),
+    if end.state.has_spent_nothing() {
+        return Ok(());
     }
+    contradiction(format!("a job that spent nothing cannot be {}", end.state.as_str()))
 }
 
 /// The job ends, or becomes pending again, without any open payment.
 pub fn ended<'a>(facts: &Facts, now: UnixMs, key: JobKey, end: &JobEnd) -> Result<Ruling<'a>, Unfit> {
     let job = facts.job(key)?;
-    match job.state {
-        JobState::Pending | JobState::Refused | JobState::Failed => {}
-        JobState::Running
-        | JobState::InDoubt
-        | JobState::Paid
-        | JobState::Delivered
-        | JobState::Downloaded
-        | JobState::RefundOffered
-        | JobState::Refunded
-        | JobState::Lost => {
-            return contradiction(format!("an end without payment for job {}, which is {}", key.0, job.state.as_str()));
-        }
+    if !job.state.has_spent_nothing() {
+        return contradiction(format!("an end without payment for job {}, which is {}", key.0, job.state.as_str()));
     }
     expect_unspent(end)?;
     let mut ruling = Ruling::done();

@@ -115,11 +115,10 @@ impl ReopeningFacts {
     fn replacement(&self) -> Option<&Take> {
         let own = self.of.takes.iter().find(|take| take.job.key == self.of.job.key)?;
         let is_it = |take: &&Take| {
-            let is_unbought = matches!(take.job.state, JobState::Pending | JobState::Refused | JobState::Failed);
             Some(take.take) == own.take.checked_add(1)
                 && !take.job.superseded
                 && take.content == own.content
-                && is_unbought
+                && take.job.state.has_spent_nothing()
                 && self.never_begun.contains(&take.job.key)
         };
         self.of.takes.iter().find(is_it)

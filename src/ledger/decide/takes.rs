@@ -114,17 +114,7 @@ pub fn job_of_settled(ruling: &mut Ruling<'_>, facts: &Facts, now: UnixMs, payme
 fn heir(takes: &[Take], own: JobKey) -> Option<&Take> {
     let own = takes.iter().find(|take| take.job.key == own)?;
     takes.iter().find(|take| {
-        let is_to_be_bought = match take.job.state {
-            JobState::Pending | JobState::Refused | JobState::Failed => true,
-            JobState::Running
-            | JobState::InDoubt
-            | JobState::Paid
-            | JobState::Delivered
-            | JobState::Downloaded
-            | JobState::RefundOffered
-            | JobState::Refunded
-            | JobState::Lost => false,
-        };
+        let is_to_be_bought = take.job.state.has_spent_nothing();
         let is_same = take.content == own.content && take.bought == own.bought && take.job.price == own.job.price;
         !take.job.superseded && take.job.key != own.job.key && is_to_be_bought && is_same && !take.has_live_payment()
     })

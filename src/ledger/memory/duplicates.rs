@@ -14,13 +14,9 @@ impl JobRow {
         (self.job.state, self.job.reason) == (JobState::Refused, Reason::Duplicate)
     }
 
-    const fn is_unbought(&self) -> bool {
-        matches!(self.job.state, JobState::Pending | JobState::Refused | JobState::Failed)
-    }
-
     /// It is delivered, paid, open or lost. What was refunded is none.
     const fn is_bought(&self) -> bool {
-        !self.is_unbought() && !matches!(self.job.state, JobState::Refunded)
+        !self.job.state.has_spent_nothing() && !matches!(self.job.state, JobState::Refunded)
     }
 }
 
@@ -41,7 +37,7 @@ impl MemoryLedger {
     ) -> Result<Duplicates, LedgerError> {
         if let Some(edition) = &compared.edition {
             let of_batch = self.jobs.values_mut().filter(|row| row.job.batch == batch && !row.job.superseded);
-            let unbought = of_batch.filter(|row| row.is_unbought() && !row.is_set_aside());
+            let unbought = of_batch.filter(|row| row.job.state.has_spent_nothing() && !row.is_set_aside());
             unbought.for_each(|row| row.edition.clone_from(edition));
         }
         let mut duplicates = Duplicates::default();

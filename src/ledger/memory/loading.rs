@@ -180,7 +180,7 @@ impl LoadDesk for OfBatch<'_> {
     fn further(&mut self) -> Result<Vec<Vec<StoredTake>>, LedgerError> {
         let further =
             self.ledger.latest(self.batch).into_iter().filter(|row| row.take > 1).map(|row| self.takes(&row.id));
-        Ok(further.filter(|takes| takes.last().is_some_and(StoredTake::is_unbought)).collect())
+        Ok(further.filter(|takes| takes.last().is_some_and(|latest| latest.state.has_spent_nothing())).collect())
     }
 
     fn begin(&mut self) -> Result<(u64, Unproven), LedgerError> {
@@ -205,7 +205,7 @@ impl LoadDesk for OfBatch<'_> {
 
     fn gone(&mut self) -> Result<Vec<Gone>, LedgerError> {
         let bought = self.left().map(|row| (row, self.ledger.stored_take(row, 0)));
-        let bought = bought.filter(|(_, take)| !take.is_unbought());
+        let bought = bought.filter(|(_, take)| !take.state.has_spent_nothing());
         let gone = bought.map(|(row, take)| Gone {
             key: take.key,
             id: row.id.clone(),

@@ -116,7 +116,7 @@ impl<'a> Known<'a> {
         let (whole, _) = find_takes(self.conn, &firsts)?;
         let payments: HashMap<JobKey, Vec<TakePayment>> =
             whole.into_values().flatten().map(|take| (take.job.key, take.payments)).collect();
-        let further = |take: &StoredTake| take.take > 1 && take.is_unbought();
+        let further = |take: &StoredTake| take.take > 1 && take.state.has_spent_nothing();
         let asked = found.iter().flat_map(|takes| takes.iter()).filter(|take| further(take));
         let asked: Vec<i64> = asked.map(|take| take.key.0).collect();
         let touched: HashSet<JobKey> = rows(self.conn, TOUCHED, &asked, |row| row.get(0))?;

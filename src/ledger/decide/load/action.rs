@@ -41,7 +41,7 @@ pub fn action(
     let stands = || takes.iter().map(StoredTake::stand).collect::<Vec<_>>();
     let same = known.content == job.content;
     let is_kept = known.kept == Some(job.content);
-    let said = match !known.is_unbought() && retake.concerns(&job.id, known.state) {
+    let said = match !known.state.has_spent_nothing() && retake.concerns(&job.id, known.state) {
         true => heard(retake, &job.id, job.content, &stands()),
         false => Heard::Nothing,
     };

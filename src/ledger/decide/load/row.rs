@@ -124,18 +124,7 @@ impl RowRuling {
 
 /// What is written of the latest take of a job whose row has gone: what is not bought is withdrawn, everything else stays.
 pub fn leaves(now: UnixMs, job: JobKey, state: JobState, reason: Reason) -> Vec<LoadWrite<'static>> {
-    let is_withdrawn = match state {
-        JobState::Pending | JobState::Refused | JobState::Failed => reason != Reason::Withdrawn,
-        JobState::Running
-        | JobState::InDoubt
-        | JobState::Paid
-        | JobState::Delivered
-        | JobState::Downloaded
-        | JobState::RefundOffered
-        | JobState::Refunded
-        | JobState::Lost => false,
-    };
-    if !is_withdrawn {
+    if !state.has_spent_nothing() || reason == Reason::Withdrawn {
         return Vec::new();
     }
     let (to, why) = (JobState::Refused, Reason::Withdrawn);

@@ -37,7 +37,7 @@ pub struct StoredTake {
 /// Whether what becomes of a job depends on the payments and decisions of its takes, which stand in their order: where a word may
 /// concern it, or the latest take may be none any more.
 pub fn asks_history(retake: &Retake, id: &str, takes: &[StoredTake]) -> bool {
-    let may_go = |latest: &StoredTake| latest.take > 1 && latest.is_unbought();
+    let may_go = |latest: &StoredTake| latest.take > 1 && latest.state.has_spent_nothing();
     takes.last().is_some_and(|latest| may_go(latest) || retake.concerns(id, latest.state))
 }
 
@@ -50,21 +50,6 @@ pub fn before(takes: &[StoredTake]) -> Option<&StoredTake> {
 }
 
 impl StoredTake {
-    /// Nothing was ever paid for it, or may be.
-    pub const fn is_unbought(&self) -> bool {
-        match self.state {
-            JobState::Pending | JobState::Refused | JobState::Failed => true,
-            JobState::Running
-            | JobState::InDoubt
-            | JobState::Paid
-            | JobState::Delivered
-            | JobState::Downloaded
-            | JobState::RefundOffered
-            | JobState::Refunded
-            | JobState::Lost => false,
-        }
-    }
-
     pub const fn is_delivered(&self) -> bool {
         matches!(self.state, JobState::Delivered | JobState::Downloaded)
     }
@@ -82,7 +67,7 @@ impl StoredTake {
 
     /// It came to no payment and no decision, and can go without a trace.
     pub const fn can_be_discarded(&self) -> bool {
-        self.take > 1 && self.is_unbought() && !self.was_touched
+        self.take > 1 && self.state.has_spent_nothing() && !self.was_touched
     }
 
     /// A load takes it back before anything else: nobody has accepted it, or it would hide what was bought before.
