@@ -1,11 +1,11 @@
 //! A plan is loaded, in one transaction of any store: what is known of its jobs is looked up in chunks, what becomes of them is
 //! decided, and that is written.
 
-use super::decide::Unfit;
 use super::decide::load::{
-    Gone, LoadWrite, NewRow, Recognising, StoredTake, TakenBack, Unproven, leaves, row, take_back,
+    Gone, LoadWrite, NewRow, OtherRow, Recognising, StoredTake, TakenBack, Unproven, accepted, leaves, row, take_back,
 };
-use super::{JobKey, PlanLoad, Retake};
+use super::decide::{Store, Unfit};
+use super::{BatchKey, JobKey, PlanLoad, Retake};
 use crate::plan::{ContentHash, PlannedJob};
 use crate::purchase::{JobState, Reason};
 use crate::time::UnixMs;
@@ -14,7 +14,7 @@ use crate::time::UnixMs;
 pub const CHUNK: usize = 256;
 /// Pairs of ids that look alike that are reported at most.
 pub const ALIKE_MAX: usize = 100;
-/// Jobs without a row that are looked at together.
+/// Jobs without a row, or with another one, that are looked at together.
 const PAGE: usize = 1_024;
 
 /// The latest take of a job that a load has not found.
@@ -81,11 +81,31 @@ pub trait LoadDesk {
     /// Where it cannot be read.
     fn alike(&mut self) -> Result<Vec<(String, String)>, Self::Error>;
 
+    /// What the loads of the batch have found so far is accepted.
+    ///
+    /// # Errors
+    /// Where it cannot be written.
+    fn accept(&mut self) -> Result<(), Self::Error>;
+
     /// Writes, in this order.
     ///
     /// # Errors
     /// Where it cannot be written.
     fn apply(&mut self, writes: &[LoadWrite<'_>]) -> Result<(), Self::Error>;
+}
+
+/// One transaction of a store, where purchases are marked whose rows have become others.
+pub trait MarkDesk: Store {
+    /// Up to so many of these, of the batch or of all, in the order of keys after that one.
+    ///
+    /// # Errors
+    /// Where they cannot be read.
+    fn other_rows(
+        &mut self,
+        batch: Option<BatchKey>,
+        after: Option<JobKey>,
+        most: usize,
+    ) -> Result<Vec<OtherRow>, Self::Error>;
 }
 
 /// Loads a plan.
@@ -131,6 +151,32 @@ pub fn take_all_back<D: LoadDesk>(desk: &mut D, which: &[TakenBack]) -> Result<(
         }
     }
     Ok(())
+}
+
+/// A person accepts what the loads of the batch have found.
+///
+/// # Errors
+/// Where the store cannot be used.
+pub fn accept_takes<D: LoadDesk>(desk: &mut D, now: UnixMs) -> Result<(), D::Error> {
+    for takes in desk.further()? {
+        desk.apply(&accepted(now, &takes))?;
+    }
+    desk.accept()
+}
+
+/// Marks what is delivered and whose row asks for something else by now, of the batch or of all.
+///
+/// # Errors
+/// Where the store cannot be used.
+pub fn mark_changed<D: MarkDesk>(desk: &mut D, batch: Option<BatchKey>, now: UnixMs) -> Result<(), D::Error> {
+    let mut after = None;
+    loop {
+        let page = desk.other_rows(batch, after, PAGE)?;
+        let Some(last) = page.last() else { return Ok(()) };
+        after = Some(last.job.key);
+        let writes: Vec<_> = page.into_iter().flat_map(|row| row.mark(now)).collect();
+        desk.apply(&writes)?;
+    }
 }
 
 /// A load under way.

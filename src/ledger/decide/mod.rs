@@ -9,6 +9,8 @@ mod alike;
 mod budget;
 mod carry;
 mod files;
+#[cfg(test)]
+mod fixtures;
 pub(in crate::ledger) mod group;
 mod intend;
 mod jobs;

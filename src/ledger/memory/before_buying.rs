@@ -1,7 +1,7 @@
 //! What is made of a batch in the maps before anything of it is bought.
 
-use crate::ledger::decide::load::{TakenBack, limited};
-use crate::ledger::load::{load_plan, take_all_back};
+use crate::ledger::decide::load::{OtherRow, TakenBack, limited};
+use crate::ledger::load::{MarkDesk, accept_takes, load_plan, mark_changed, take_all_back};
 use crate::ledger::port::Loading;
 use crate::ledger::{
     BatchKey, ChosenRows, Compared, Duplicates, IdList, JobKey, LedgerError, LoadError, PlanLoad, Retake, ToBuy,
@@ -61,23 +61,7 @@ impl Loading for MemoryLedger {
     }
 
     fn mark_changed(&mut self, batch: Option<BatchKey>, now: UnixMs) -> Result<(), LedgerError> {
-        let is_quiet = |reason: Reason| {
-            use Reason::{BodyMissing, Changed, KnownByReceipt, RowDamaged};
-            !matches!(reason, Changed | KnownByReceipt | BodyMissing | RowDamaged)
-        };
-        let is_meant = |row: &&JobRow| {
-            batch.is_none_or(|batch| row.job.batch == batch)
-                && matches!(row.job.state, JobState::Delivered | JobState::Downloaded)
-                && row.kept != row.row_content
-                && is_quiet(row.job.reason)
-        };
-        let changed = self.of_other_rows().filter(is_meant).map(|row| (row.job.key, row.job.state));
-        let changed: Vec<(JobKey, JobState)> = changed.collect();
-        for (key, state) in changed {
-            self.jobs.entry(key).and_modify(|row| row.job.reason = Reason::Changed);
-            self.transitions.push((key, now, state, state, Reason::Changed));
-        }
-        Ok(())
+        mark_changed(self, batch, now)
     }
 
     fn open_and_changed(&self, batch: BatchKey) -> Result<u64, LedgerError> {
@@ -87,9 +71,8 @@ impl Loading for MemoryLedger {
         Ok(u64::try_from(open).unwrap_or(u64::MAX))
     }
 
-    fn accept_takes(&mut self, _now: UnixMs, batch: BatchKey) -> Result<(), LedgerError> {
-        self.accept(batch);
-        Ok(())
+    fn accept_takes(&mut self, now: UnixMs, batch: BatchKey) -> Result<(), LedgerError> {
+        accept_takes(&mut OfBatch::of(self, batch), now)
     }
 
     fn discard_unaccepted(&mut self, batch: BatchKey) -> Result<(), LedgerError> {
@@ -131,6 +114,22 @@ impl Loading for MemoryLedger {
             }
         }
         Ok(Ok(()))
+    }
+}
+
+impl MarkDesk for MemoryLedger {
+    fn other_rows(
+        &mut self,
+        batch: Option<BatchKey>,
+        after: Option<JobKey>,
+        most: usize,
+    ) -> Result<Vec<OtherRow>, LedgerError> {
+        let is_meant = |row: &&JobRow| batch.is_none_or(|batch| row.job.batch == batch) && Some(row.job.key) > after;
+        let found = self
+            .of_other_rows()
+            .filter(is_meant)
+            .filter_map(|row| Some(OtherRow { job: row.job.clone(), row_content: row.row_content?, kept: row.kept }));
+        Ok(found.take(most).collect())
     }
 }
 

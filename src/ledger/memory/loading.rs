@@ -26,20 +26,6 @@ impl MemoryLedger {
         known.unwrap_or_else(|| self.add_batch(name, false))
     }
 
-    /// Notes that what the last load found to buy was accepted.
-    pub(super) fn accept(&mut self, batch: BatchKey) {
-        let of_batch = self.batches.get(&batch).map_or((0, 0), |row| (row.accepted_load, row.loads));
-        let by_word = self.jobs.values().filter(|row| row.job.batch == batch && is_unaccepted(row, of_batch.0));
-        let before = by_word.filter_map(|row| self.take_of(batch, &row.id, row.take.checked_sub(1)?));
-        let said: Vec<JobKey> = before.map(|row| row.job.key).collect();
-        self.decisions.extend(said.into_iter().map(|job| (job, "retake")));
-        self.batches.entry(batch).and_modify(|row| row.accepted_load = of_batch.1);
-    }
-
-    fn take_of(&self, batch: BatchKey, id: &str, take: u32) -> Option<&JobRow> {
-        self.jobs.values().find(|row| row.job.batch == batch && row.id == id && row.take == take)
-    }
-
     /// Whose row has gone from the manifest.
     pub(super) fn tell_who_is_gone(&mut self, batch: BatchKey) {
         let loads = self.batches.get(&batch).map_or(0, |row| row.loads);
@@ -66,11 +52,6 @@ impl MemoryLedger {
                 || self.decisions.iter().any(|(job, _)| *job == row.job.key),
         }
     }
-}
-
-fn is_unaccepted(row: &JobRow, accepted: u64) -> bool {
-    let is_untried = row.job.attempts == 0 && (row.job.state == JobState::Pending || row.is_set_aside());
-    row.take > 1 && is_untried && row.first_load > accepted
 }
 
 /// A batch whose plan is loaded.
@@ -147,6 +128,7 @@ impl<'a> OfBatch<'a> {
             }
             // Nothing is known here by its receipt alone.
             LoadWrite::Learn { .. } => {}
+            LoadWrite::Accept { of, .. } => self.ledger.decisions.push((of, "retake")),
             LoadWrite::TakeBack { gone, latest } => {
                 self.ledger.transitions.retain(|(job, ..)| *job != gone);
                 self.put_in_place(gone, latest);
@@ -256,6 +238,11 @@ impl LoadDesk for OfBatch<'_> {
         alike.sort_by_key(|(place, ..)| *place);
         let named = alike.into_iter().take(ALIKE_MAX).map(|(_, new, old)| (new.to_owned(), old.to_owned()));
         Ok(named.collect())
+    }
+
+    fn accept(&mut self) -> Result<(), LedgerError> {
+        self.ledger.batches.entry(self.batch).and_modify(|row| row.accepted_load = row.loads);
+        Ok(())
     }
 
     fn apply(&mut self, writes: &[LoadWrite<'_>]) -> Result<(), LedgerError> {

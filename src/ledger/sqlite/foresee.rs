@@ -16,7 +16,6 @@ use super::load::{Known, gone, had, new_row};
 use super::requests::Named;
 use super::store::Rows;
 use super::unknown::RowFacts;
-use super::words::UNACCEPTED;
 use crate::catalog::Endpoint;
 use crate::ledger::decide::load::{
     self as decide, LoadAction, NewRow, Recognising, StoredTake, Unproven, before, given,
@@ -303,6 +302,11 @@ impl Foresee for SqliteLedger {
         self.read(|ledger| ledger.unbought_of(batch))
     }
 }
+
+/// Takes of the batch ?1 that nobody has accepted so far, and that a load would take back before anything else.
+const UNACCEPTED: &str = "n.take > 1 AND n.attempts = 0
+    AND (n.state = 'pending' OR (n.state = 'refused' AND n.reason = 'duplicate'))
+    AND n.first_load > (SELECT accepted_load FROM batches WHERE id = ?1)";
 
 /// Plans stored jobs of the batch as they are: those that stand so, and these. Gives where requests go.
 pub(super) fn plan_stored(

@@ -217,6 +217,11 @@ impl<'a> Loading<'a> {
             LoadWrite::Mark { job, reason } => {
                 self.execute("UPDATE jobs SET reason = ?2 WHERE id = ?1", params![job, reason])
             }
+            LoadWrite::Accept { of, take, at } => self.execute(
+                "INSERT INTO decisions (job, at, decision, note, evidence)
+                 SELECT id, ?3, 'retake', job || '@' || take, 'take ' || ?2 || ' replaces it' FROM jobs WHERE id = ?1",
+                params![of, take, at],
+            ),
             LoadWrite::TakeBack { gone, latest } => self.take_back(gone, latest),
             LoadWrite::Recognise { new, was, reason } => {
                 self.execute(
@@ -388,6 +393,10 @@ impl LoadDesk for Loading<'_> {
         let limit = i64::try_from(ALIKE_MAX).unwrap_or(i64::MAX);
         let rows = alike.query_map(params![self.batch, self.number, limit], |row| Ok((row.get(0)?, row.get(1)?)))?;
         Ok(rows.collect::<Result<_, _>>()?)
+    }
+
+    fn accept(&mut self) -> Result<(), Fault> {
+        self.execute("UPDATE batches SET accepted_load = loads WHERE id = ?1", params![self.batch])
     }
 
     fn apply(&mut self, writes: &[LoadWrite<'_>]) -> Result<(), Fault> {

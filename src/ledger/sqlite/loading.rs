@@ -2,10 +2,10 @@
 
 use super::error::contradiction;
 use super::load::Loading as Tables;
-use super::store::Rows;
-use super::{SqliteLedger, changed, chosen, duplicates, job_limit, words};
+use super::store::{Rows, Tx, open_and_changed};
+use super::{SqliteLedger, chosen, duplicates, job_limit};
 use crate::ledger::decide::load::TakenBack;
-use crate::ledger::load::{load_plan, take_all_back};
+use crate::ledger::load::{accept_takes, load_plan, mark_changed, take_all_back};
 use crate::ledger::port::Loading;
 use crate::ledger::{
     BatchKey, ChosenRows, Compared, Duplicates, IdList, LedgerError, LoadError, PlanLoad, Retake, ToBuy,
@@ -46,15 +46,15 @@ impl Loading for SqliteLedger {
     }
 
     fn mark_changed(&mut self, batch: Option<BatchKey>, now: UnixMs) -> Result<(), LedgerError> {
-        self.write(|tx, _| changed::mark(tx, batch, now))
+        self.write(|tx, bodies| mark_changed(&mut Tx { conn: tx, bodies, unused: Vec::new() }, batch, now))
     }
 
     fn open_and_changed(&self, batch: BatchKey) -> Result<u64, LedgerError> {
-        self.read(|ledger| changed::open_and_changed(&ledger.conn, batch))
+        self.read(|ledger| open_and_changed(&ledger.conn, batch))
     }
 
     fn accept_takes(&mut self, now: UnixMs, batch: BatchKey) -> Result<(), LedgerError> {
-        self.write(|tx, _| words::accept_takes(tx, now, batch))
+        self.write(|tx, _| accept_takes(&mut Tables::of(tx, batch)?, now))
     }
 
     fn discard_unaccepted(&mut self, batch: BatchKey) -> Result<(), LedgerError> {

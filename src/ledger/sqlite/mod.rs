@@ -10,7 +10,6 @@ mod bodies;
 mod bounds;
 mod budget;
 mod by_receipt;
-mod changed;
 mod chosen;
 mod convert;
 mod core;
@@ -39,7 +38,6 @@ mod store;
 mod unbought;
 mod unknown;
 mod views;
-mod words;
 
 #[cfg(test)]
 pub(in crate::ledger) mod tests;

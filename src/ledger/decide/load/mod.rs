@@ -1,7 +1,9 @@
 //! What becomes of the rows of a plan that is loaded, and of the jobs of its batch that are no rows any more. Loading a plan and
 //! foreseeing what that would come to ask the same.
 
+mod accept;
 mod action;
+mod changed;
 mod given;
 mod limit;
 mod recognise;
@@ -11,7 +13,9 @@ mod take_back;
 mod unproven;
 mod write;
 
+pub use accept::accepted;
 pub use action::LoadAction;
+pub use changed::OtherRow;
 pub use given::given;
 pub use limit::limited;
 pub use recognise::{Gone, NewRow, Recognising};

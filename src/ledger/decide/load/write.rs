@@ -27,6 +27,8 @@ pub enum LoadWrite<'a> {
     Transition { job: JobKey, at: UnixMs, from: JobState, to: JobState, reason: Reason },
     /// What was bought is known now: this.
     Learn { bought: JobKey, job: &'a PlannedJob },
+    /// That take of the same job replaces this one by a person's word, which is accepted: it is among this one's decisions.
+    Accept { of: JobKey, take: u32, at: UnixMs },
     /// A take goes with its history, and the one before it stands in its place, with its row.
     TakeBack { gone: JobKey, latest: JobKey },
     /// A row that this load has made a job of is none: it is that purchase, which stands in its place, with its row.

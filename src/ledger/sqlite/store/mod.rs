@@ -3,6 +3,7 @@
 mod admission;
 mod alike;
 mod apply;
+mod changed;
 mod jobs;
 mod load;
 mod payments;
@@ -24,6 +25,7 @@ pub(super) use alike::{Rows, alike, buyer};
 pub(super) use apply::file_key;
 #[cfg(test)]
 pub(super) use apply::row as write;
+pub(super) use changed::open_and_changed;
 pub(super) use jobs::{append_transition, change, job};
 #[cfg(test)]
 pub(super) use payments::payment;
