@@ -10,9 +10,9 @@ use rusqlite::{CachedStatement, Connection, OptionalExtension, Row, params};
 use super::error::Fault;
 use super::requests::Named;
 use super::store::{Rows, alike, append_transition, buyer, takes};
-use super::unknown::{MayRepeat, Unknown};
+use super::unknown;
 use crate::l402::Network;
-use crate::ledger::decide::{Bought, Wanted, is_free};
+use crate::ledger::decide::{Bought, MayRepeat, Unknown, Wanted, is_free};
 use crate::ledger::{BatchKey, Compared, Duplicates, JobKey, Likeness, Original, ToBuy, decide};
 use crate::money::Msat;
 use crate::plan::ContentHash;
@@ -173,7 +173,7 @@ pub(super) fn find(
     if is_play(tx, batch)? {
         return Ok(Vec::new());
     }
-    let (named, unproved) = (Named::of(tx)?, MayRepeat::of(tx, batch, network, manifest)?);
+    let (named, unproved) = (Named::of(tx)?, unknown::may_repeat(tx, batch, network, manifest)?);
     let beside = tx.prepare_cached(&beside(manifest))?;
     let mut comparing =
         Comparing { tx, batch, network, jobs, manifest, named, unproved, beside, often: HashMap::new() };
@@ -228,7 +228,8 @@ impl Comparing<'_> {
             }
         }
         let Some(unproved) = &self.unproved else { return Ok(None) };
-        Ok(unproved.original(self.tx, self.jobs, key, &id)?.map(Repeated::May))
+        let facts = unknown::facts(self.tx, self.jobs, key)?;
+        Ok(unproved.original(&facts, &id).map(Repeated::May))
     }
 
     /// A purchase of the same content before others.
@@ -305,8 +306,7 @@ pub(super) fn original_of(conn: &Connection, repeated: Repeated) -> Result<Origi
     let (key, is) = match repeated {
         Repeated::Same(key) => (key, Likeness::Same),
         Repeated::OtherDefault(key) => (key, Likeness::OtherDefault),
-        Repeated::May(Unknown { key, same_id: true, .. } | Unknown { key, count: 1, .. }) => (key, Likeness::MayBe),
-        Repeated::May(Unknown { key, count, others, .. }) => (key, Likeness::MayBeOneOf(count, others)),
+        Repeated::May(unknown) => (unknown.key, unknown.likeness()),
     };
     let mut statement: CachedStatement<'_> = conn.prepare_cached(
         "SELECT b.name, o.job, coalesce(p.paid_at, p.intended_at, o.started_at, b.created_at)

@@ -15,8 +15,8 @@ use super::foreseen::Foreseen;
 use super::load::{Known, gone, had, new_row};
 use super::requests::Named;
 use super::store::Rows;
-use super::unknown::RowFacts;
 use crate::catalog::Endpoint;
+use crate::ledger::decide::RowFacts;
 use crate::ledger::decide::load::{
     self as decide, LoadAction, NewRow, Recognising, StoredTake, Unproven, before, given,
 };
