@@ -17,6 +17,7 @@ mod inline;
 mod load;
 mod loading;
 pub mod memory;
+mod merge;
 mod merging;
 mod open;
 mod person;

@@ -38,13 +38,8 @@ const MEANT: [(&[&str], &str); 17] = [
         "methods of one type, `SqliteLedger`, in a file each subject, over one way to read rows",
     ),
     (
-        &[
-            "ledger/sqlite/store/apply.rs",
-            "ledger/sqlite/store/jobs.rs",
-            "ledger/sqlite/store/payments.rs",
-            "ledger/sqlite/store/takes.rs",
-        ],
-        "rows of each kind are read and written in a file of their own, and carry each other's keys",
+        &["ledger/sqlite/store/apply.rs", "ledger/sqlite/store/takes.rs"],
+        "what is written of takes stands where takes are read",
     ),
     (&["manifest/document.rs", "manifest/document_job.rs"], "one reader of TOML, its jobs in a file of their own"),
     (&["manifest/image.rs", "manifest/values.rs"], "an image is a value, and is wrong as values are"),

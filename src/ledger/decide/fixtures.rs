@@ -1,10 +1,12 @@
 //! Made-up rows for tests of the rules.
 
-use crate::ledger::{BatchKey, JobKey};
+use crate::l402::PaymentHash;
+use crate::ledger::{AnswerKey, BatchKey, JobKey, PaymentKey};
 use crate::money::Msat;
-use crate::purchase::{JobState, Reason};
+use crate::purchase::{JobState, Reason, WalletId};
+use crate::time::UnixMs;
 
-use super::Job;
+use super::{Charged, Fate, Job, Payment, PaymentState, Redeeming, Sends, Undelivered};
 
 /// A job that is to be bought.
 pub fn job() -> Job {
@@ -24,5 +26,53 @@ pub fn job() -> Job {
         attempts: 0,
         started_at: None,
         finished_at: None,
+    }
+}
+
+/// A payment of that job that has just been begun.
+pub fn payment() -> Payment {
+    Payment {
+        key: PaymentKey(1),
+        job: JobKey(1),
+        batch: BatchKey(1),
+        hash: PaymentHash([1; 32]),
+        amount: Msat::new(1_000),
+        fee_limit: Msat::new(10),
+        cltv_limit: None,
+        node: WalletId("02aa".to_owned()),
+        charged: Charged::default(),
+        intended_at: UnixMs(1),
+        endpoint: None,
+        sends: Sends {
+            begun: 1,
+            begun_at: UnixMs(1),
+            answered: 0,
+            answered_at: None,
+            accepted: false,
+            said: None,
+            said_at: None,
+        },
+        fate: Fate {
+            state: PaymentState::Intended,
+            preimage: None,
+            paid_at: None,
+            fee: None,
+            index: None,
+            posted_at: None,
+            death: None,
+            dead_at: None,
+        },
+        redeeming: Redeeming {
+            redeems: 0,
+            answered_at: None,
+            heard_at: None,
+            heard: AnswerKey(0),
+            retried_at: None,
+            replayed_at: None,
+            poll: None,
+            delivered_at: None,
+            undelivered: Undelivered::Begun,
+            rejected: false,
+        },
     }
 }

@@ -17,6 +17,7 @@ mod jobs;
 mod keys;
 pub(in crate::ledger) mod load;
 mod may_repeat;
+pub(in crate::ledger) mod merge;
 mod open;
 mod payments;
 mod person;
@@ -38,7 +39,6 @@ pub use alike::{Bought, Buyer, Wanted, bought_elsewhere, identical_request, is_f
 pub use budget::{Used, used_of};
 pub use group::{commit_all, commit_one};
 pub use intend::IntentFacts;
-pub use jobs::JobUpdate;
 pub use keys::{Keys, keys};
 pub use may_repeat::{MayRepeat, RowFacts, Unknown};
 pub use open::{Stored, StoredAnswer, stage};
@@ -46,7 +46,7 @@ pub use person::{PersonFacts, Said, keep, resolve};
 pub use redeem::deliver;
 pub use reopen::{ReopeningFacts, TAKEN_BY, kept_answer, reopen};
 pub use rows::*;
-pub use takes::{may_settle_until, survivor};
+pub use takes::may_settle_until;
 pub use trust::{BegunByWord, OriginFacts, WordSaid, trust, trusted};
 pub use write::{AnswerWrite, Join, Moved, RefundWrite, Write};
 

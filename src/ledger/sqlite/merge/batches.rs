@@ -22,7 +22,7 @@ impl Merge<'_> {
             let (ours, is_newer) = match self.batch_of(&name, sandbox, key)? {
                 Ok(known) => {
                     let is_newer = self.keep_rows(known, key)?;
-                    self.combine(&BATCHES, known, key)?;
+                    BATCHES.combine(self.tx, known, key)?;
                     (known, is_newer)
                 }
                 Err(free) => {

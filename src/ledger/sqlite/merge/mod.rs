@@ -14,8 +14,9 @@ use std::path::{Path, PathBuf};
 use rusqlite::{Connection, OpenFlags, params};
 use tempfile::TempPath;
 
+use self::payments::Payments;
 use self::tables::{
-    DECISIONS, ENDPOINT_URLS, ENDPOINTS, JOBS, LEDGER_ID, MERGES, PERIODS, TRANSITIONS, TRUSTS, Table, WITNESSES,
+    DECISIONS, ENDPOINT_URLS, ENDPOINTS, JOBS, LEDGER_ID, MERGES, PERIODS, TRANSITIONS, TRUSTS, WITNESSES,
 };
 use super::SqliteLedger;
 use super::core::configure;
@@ -24,8 +25,9 @@ use super::gap::ledger_of_rescued;
 use super::lock::BatchLock;
 use super::{file, schema};
 use crate::catalog::Endpoint;
+use crate::ledger::merge::merge_payments;
 use crate::ledger::port::{self, Batches, Merging};
-use crate::ledger::{Asked, Doubled, LedgerAddress, LedgerError, LockError, Merged, ReceiptRow, TakeId};
+use crate::ledger::{Asked, LedgerAddress, LedgerError, LockError, Merged, ReceiptRow, TakeId};
 use crate::safe_open::{self, Opened};
 use crate::time::UnixMs;
 
@@ -201,7 +203,7 @@ impl<'a> Merge<'a> {
         self.endpoints()?;
         self.batches()?;
         self.jobs()?;
-        self.payments()?;
+        merge_payments(&mut Payments(self.tx), self.now, &mut self.merged)?;
         self.histories()?;
         self.bounds()?;
         self.rest(was_empty)?;
@@ -343,17 +345,6 @@ impl<'a> Merge<'a> {
                 [],
             )?;
         }
-        Ok(())
-    }
-
-    /// Changes a row that both ledgers have, as its table says.
-    fn combine(&self, table: &Table, ours: i64, theirs: i64) -> Result<(), Fault> {
-        let (name, key, set) = (table.name, table.key, table.assignments());
-        self.tx
-            .prepare_cached(&format!(
-                "UPDATE main.{name} AS m SET {set} FROM other.{name} o WHERE m.{key} = ?1 AND o.{key} = ?2"
-            ))?
-            .execute([ours, theirs])?;
         Ok(())
     }
 }

@@ -8,18 +8,14 @@ use std::path::Path;
 use rusqlite::{Connection, OptionalExtension, params};
 use sha2::{Digest, Sha256};
 
-use super::payments::Side;
-use super::{Merge, MergeSource};
+use super::MergeSource;
 use crate::catalog::{Endpoint, Value};
 use crate::l402::{Network, Preimage};
-use crate::ledger::decide::JobUpdate;
 use crate::ledger::sqlite::convert::Json;
 use crate::ledger::sqlite::core::configure;
 use crate::ledger::sqlite::error::Fault;
-use crate::ledger::sqlite::{SqliteLedger, schema, store};
-use crate::ledger::{
-    Asked, BadReceipt, JobKey, KNOWN_BY_RECEIPT, LedgerError, ReceiptKind, ReceiptRow, UNKNOWN_CONTENT,
-};
+use crate::ledger::sqlite::{SqliteLedger, schema};
+use crate::ledger::{Asked, BadReceipt, KNOWN_BY_RECEIPT, LedgerError, ReceiptKind, ReceiptRow, UNKNOWN_CONTENT};
 use crate::purchase::{JobState, Reason};
 
 /// A paid job whose credential is gone can only be decided by a person.
@@ -77,60 +73,6 @@ pub(super) fn names(conn: &Connection) -> Result<Vec<String>, Fault> {
 pub(super) fn leave_to_a_person(tx: &Connection) -> Result<(), Fault> {
     tx.execute(WITHOUT_CREDENTIAL, [KNOWN_BY_RECEIPT])?;
     Ok(())
-}
-
-impl Merge<'_> {
-    /// What was known by its receipt alone is whole again: its intent is there, and what it was for. Gives how the job stands:
-    /// what only lacked its credential is asked for again.
-    pub(super) fn complete(&self, ours: &Side, theirs: &Side) -> Result<JobState, Fault> {
-        self.tx.prepare_cached("DELETE FROM main.intents WHERE payment = ?1")?.execute([ours.payment])?;
-        self.intent(ours.payment, theirs.payment)?;
-        self.tx
-            .prepare_cached(
-                "UPDATE main.payments AS m SET node = o.node, fee_limit_msat = o.fee_limit_msat, cltv_limit = o.cltv_limit,
-                     endpoint_url = NULL FROM other.payments o WHERE m.id = ?1 AND o.id = ?2",
-            )?
-            .execute([ours.payment, theirs.payment])?;
-        self.tx
-            .prepare_cached(
-                "UPDATE main.jobs AS m SET content = o.content, params = o.params, price_msat = o.price_msat,
-                     fee_ceiling_msat = o.fee_ceiling_msat, max_cost_msat = o.max_cost_msat, edition = o.edition,
-                     endpoint = (SELECT ours FROM of_endpoint WHERE theirs = o.endpoint), error = NULL
-                 FROM other.jobs o WHERE m.id = ?1 AND o.id = ?2",
-            )?
-            .execute([ours.job, theirs.job])?;
-        let job = store::job(self.tx, JobKey(ours.job))?;
-        if (job.state, job.reason) != (JobState::Lost, Reason::NotDelivered) {
-            return Ok(ours.job_state);
-        }
-        let paid = JobUpdate::to(JobState::Paid, Reason::None);
-        store::change(self.tx, self.now, &job, &paid)?;
-        Ok(paid.state)
-    }
-
-    /// Results stand beside the receipts by now, and tell what was asked for. Gives whether that is new here.
-    pub(super) fn learn_cells(&self, ours: &Side, theirs: &Side) -> Result<bool, Fault> {
-        let told = self
-            .tx
-            .prepare_cached(
-                "UPDATE main.jobs AS m SET params = o.params FROM other.jobs o
-                 WHERE m.id = ?1 AND o.id = ?2 AND m.content = zeroblob(32) AND m.params = '[]' AND o.params <> '[]'",
-            )?
-            .execute([ours.job, theirs.job])?;
-        Ok(told > 0)
-    }
-
-    /// What a receipt has bought is not what stood under its id here so far: it tells nothing of that.
-    pub(super) fn forget_content(&self, job: i64, theirs: i64) -> Result<(), Fault> {
-        self.tx
-            .prepare_cached(
-                "UPDATE main.jobs AS m SET content = o.content, params = o.params, given = NULL,
-                     endpoint = (SELECT ours FROM of_endpoint WHERE theirs = o.endpoint) FROM other.jobs o
-                 WHERE m.id = ?1 AND o.id = ?2",
-            )?
-            .execute([job, theirs])?;
-        Ok(())
-    }
 }
 
 /// The endpoint as the ledger last knew it, in JSON.

@@ -1,6 +1,10 @@
 //! Every table, column by column: what a row that only the other ledger has brings along, and what stands in a row that
 //! both have. A test holds the lists against the schema, so that a new column is decided here.
 
+use rusqlite::Connection;
+
+use crate::ledger::sqlite::error::Fault;
+
 /// What becomes of one column, where both ledgers have the row; `m` is the row here, `o` the other one. A row that only
 /// the other has comes with its value.
 pub(super) type Column = (&'static str, &'static str);
@@ -124,67 +128,45 @@ pub(super) const JOBS: Table = Table {
     ],
 };
 
-/// A preimage beats everything, and what may still settle beats dead. Sends count as the larger number; of those, as many
-/// count as unanswered as in the ledger where more are, so that no death is taken for proved that is not.
+/// What both know of a payment is taken together by `ledger::decide::merge`.
 pub(super) const PAYMENTS: Table = Table {
     name: "payments",
     key: "id",
     mapped: &["id", "job", "batch", "endpoint_url"],
     columns: &[
         ours!("payment_hash"),
-        (
-            "state",
-            "CASE WHEN 'posted' IN (m.state, o.state) THEN 'posted' WHEN 'paid' IN (m.state, o.state) THEN 'paid'
-                 WHEN m.state = 'dead' AND o.state = 'dead' THEN 'dead' ELSE 'intended' END",
-        ),
+        ours!("state"),
         ours!("amount_msat"),
         ours!("fee_limit_msat"),
-        either!("fee_msat"),
-        either!("payment_index"),
+        ours!("fee_msat"),
+        ours!("payment_index"),
         ours!("node"),
         ours!("cltv_limit"),
-        either!("day"),
-        either!("month"),
-        most!("sends_begun"),
-        (
-            "sends_answered",
-            "max(0, max(m.sends_begun, o.sends_begun)
-                 - max(m.sends_begun - m.sends_answered, o.sends_begun - o.sends_answered))",
-        ),
-        most!("sent_at"),
-        latest!("send_answered_at"),
-        ("node_said", "CASE WHEN o.node_said_at > coalesce(m.node_said_at, 0) THEN o.node_said ELSE m.node_said END"),
-        latest!("node_said_at"),
-        most!("accepted"),
-        most!("redeems"),
-        either!("preimage"),
-        ("dead_proof", "CASE WHEN m.state = 'dead' AND o.state = 'dead' THEN m.dead_proof END"),
-        (
-            "poll_url",
-            "CASE WHEN m.delivered_at IS NULL AND o.delivered_at IS NULL THEN coalesce(m.poll_url, o.poll_url) END",
-        ),
-        (
-            "poll_interval_ms",
-            "CASE WHEN m.delivered_at IS NULL AND o.delivered_at IS NULL
-                 THEN CASE WHEN m.poll_url IS NULL THEN o.poll_interval_ms ELSE m.poll_interval_ms END END",
-        ),
-        earliest!("intended_at"),
-        either!("paid_at"),
-        either!("posted_at"),
-        latest!("answered_at"),
-        either!("delivered_at"),
-        earliest!("heard_at"),
-        latest!("retried_at"),
-        latest!("replayed_at"),
-        ("dead_at", "CASE WHEN m.state = 'dead' AND o.state = 'dead' THEN m.dead_at END"),
-        (
-            "undelivered",
-            "CASE WHEN coalesce(m.delivered_at, o.delivered_at) IS NULL THEN max(m.undelivered, o.undelivered) ELSE 0 END",
-        ),
-        (
-            "rejected",
-            "CASE WHEN coalesce(m.delivered_at, o.delivered_at) IS NULL THEN max(m.rejected, o.rejected) ELSE 0 END",
-        ),
+        ours!("day"),
+        ours!("month"),
+        ours!("sends_begun"),
+        ours!("sends_answered"),
+        ours!("sent_at"),
+        ours!("send_answered_at"),
+        ours!("node_said"),
+        ours!("node_said_at"),
+        ours!("accepted"),
+        ours!("redeems"),
+        ours!("preimage"),
+        ours!("dead_proof"),
+        ours!("poll_url"),
+        ours!("poll_interval_ms"),
+        ours!("intended_at"),
+        ours!("paid_at"),
+        ours!("posted_at"),
+        ours!("answered_at"),
+        ours!("delivered_at"),
+        ours!("heard_at"),
+        ours!("retried_at"),
+        ours!("replayed_at"),
+        ours!("dead_at"),
+        ours!("undelivered"),
+        ours!("rejected"),
     ],
 };
 
@@ -317,6 +299,14 @@ impl Table {
     pub(super) fn list(&self, before: &str) -> String {
         let names: Vec<String> = self.columns.iter().map(|(name, _)| format!("{before}{name}")).collect();
         names.join(", ")
+    }
+
+    /// Changes a row that both ledgers have.
+    pub(super) fn combine(&self, tx: &Connection, ours: i64, theirs: i64) -> Result<(), Fault> {
+        let (name, key, set) = (self.name, self.key, self.assignments());
+        let sql = format!("UPDATE main.{name} AS m SET {set} FROM other.{name} o WHERE m.{key} = ?1 AND o.{key} = ?2");
+        tx.prepare_cached(&sql)?.execute([ours, theirs])?;
+        Ok(())
     }
 
     /// What changes in a row that both have: the assignments of an `UPDATE`.

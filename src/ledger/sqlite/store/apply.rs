@@ -14,6 +14,8 @@ use crate::ledger::sqlite::gap;
 use crate::ledger::{
     BatchKey, DownloadedFile, FetchMark, JobKey, NewIntent, PaymentKey, RefundInvoice, RefundStanding,
 };
+use crate::money::Msat;
+use crate::purchase::WalletId;
 use crate::time::UnixMs;
 
 use super::jobs::append_transition;
@@ -221,8 +223,28 @@ fn update_file(tx: &Connection, job: JobKey, whole: &DownloadedFile) -> Result<(
     )
 }
 
+/// What of a payment stands from its intent on, but for a merge.
+fn terms(of: &Payment) -> (Msat, Option<u32>, &WalletId, &Charged, UnixMs, Option<EndpointKey>) {
+    let Payment { fee_limit, cltv_limit, node, charged, intended_at, endpoint, .. } = of;
+    (*fee_limit, *cltv_limit, node, charged, *intended_at, *endpoint)
+}
+
+fn update_terms(tx: &Connection, of: &Payment) -> Result<(), Fault> {
+    let (fee_limit, cltv_limit, node, charged, intended_at, endpoint) = terms(of);
+    execute(
+        tx,
+        "UPDATE payments SET fee_limit_msat = ?2, cltv_limit = ?3, node = ?4, day = ?5, month = ?6, intended_at = ?7,
+             endpoint_url = ?8
+         WHERE id = ?1",
+        params![of.key, fee_limit, cltv_limit, node.0, charged.day, charged.month, intended_at, endpoint],
+    )
+}
+
 /// Writes of a payment what has changed, so that no index is touched for what has not.
 fn update_payment(tx: &Connection, was: &Payment, is: &Payment) -> Result<(), Fault> {
+    if terms(was) != terms(is) {
+        update_terms(tx, is)?;
+    }
     if was.sends != is.sends {
         update_sends(tx, is.key, &is.sends)?;
     }

@@ -6,21 +6,22 @@ use std::sync::LazyLock;
 use rusqlite::{Connection, Row, params};
 
 use crate::ledger::JobKey;
-use crate::ledger::decide::{Job, JobUpdate, Ruling};
+use crate::ledger::decide::Job;
 use crate::ledger::sqlite::error::{Fault, contradiction};
 use crate::purchase::{JobState, Reason};
 use crate::time::UnixMs;
 
-use super::{apply, rows};
+use super::rows;
 
 /// What a [`Job`] is read from: a job `j` of a batch `b`.
-pub(super) const JOB: &str = "j.id, j.batch, j.superseded, j.price_msat, j.fee_ceiling_msat, j.max_cost_msat,
+pub(in crate::ledger::sqlite) const JOB: &str =
+    "j.id, j.batch, j.superseded, j.price_msat, j.fee_ceiling_msat, j.max_cost_msat,
     j.last_load < b.loads, j.state, j.reason, j.error, j.wait_until, j.url, j.attempts, j.started_at, j.finished_at";
 /// How many columns that are.
-pub(super) const JOB_COLUMNS: usize = 15;
+pub(in crate::ledger::sqlite) const JOB_COLUMNS: usize = 15;
 
 /// The job that stands in a row from that column on.
-pub(super) fn of_row(row: &Row<'_>, from: usize) -> rusqlite::Result<Job> {
+pub(in crate::ledger::sqlite) fn of_row(row: &Row<'_>, from: usize) -> rusqlite::Result<Job> {
     Ok(Job {
         key: row.get(from)?,
         batch: row.get(from + 1)?,
@@ -54,18 +55,6 @@ pub(super) fn find(conn: &Connection, keys: &[JobKey]) -> Result<HashMap<JobKey,
 /// A job.
 pub(in crate::ledger::sqlite) fn job(conn: &Connection, key: JobKey) -> Result<Job, Fault> {
     find(conn, &[key])?.remove(&key).map_or_else(|| contradiction(format!("there is no job {}", key.0)), Ok)
-}
-
-/// Changes a job, and appends the transition where state or reason are new.
-pub(in crate::ledger::sqlite) fn change(
-    tx: &Connection,
-    now: UnixMs,
-    job: &Job,
-    change: &JobUpdate<'_>,
-) -> Result<(), Fault> {
-    let mut ruling = Ruling::done();
-    ruling.change(now, job, change);
-    ruling.writes.iter().try_for_each(|write| apply::row(tx, write))
 }
 
 /// Appends a transition.

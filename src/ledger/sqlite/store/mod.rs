@@ -23,17 +23,20 @@ use crate::ledger::decide::{Facts, Keys, Store, Unfit, Write};
 pub(super) use admission::{period, prospective};
 pub(super) use alike::{Rows, alike, buyer};
 pub(super) use apply::file_key;
-#[cfg(test)]
 pub(super) use apply::row as write;
 pub(super) use changed::open_and_changed;
-pub(super) use jobs::{append_transition, change, job};
+#[cfg(test)]
+pub(super) use jobs::job;
+pub(super) use jobs::{JOB, JOB_COLUMNS, append_transition, of_row as job_of_row};
 #[cfg(test)]
 pub(super) use payments::payment;
-pub(super) use payments::{durable_intent, paid_purchase, with_intent};
+pub(super) use payments::{
+    PAYMENT, PAYMENT_COLUMNS, durable_intent, of_row as payment_of_row, paid_purchase, with_intent,
+};
 pub(super) use person::{kept_answer, origin_facts};
 #[cfg(test)]
 pub(super) use takes::person_facts;
-pub(super) use takes::{find as find_takes, give_way, takes};
+pub(super) use takes::{find as find_takes, takes};
 
 /// One transaction of the ledger, as rules see it.
 pub(super) struct Tx<'c> {

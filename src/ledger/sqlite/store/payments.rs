@@ -15,7 +15,7 @@ use super::jobs::{self, JOB, JOB_COLUMNS};
 use super::rows;
 
 /// What a [`Payment`] is read from: a payment `p`.
-const PAYMENT: &str =
+pub(in crate::ledger::sqlite) const PAYMENT: &str =
     "p.id, p.job, p.batch, p.payment_hash, p.amount_msat, p.fee_limit_msat, p.cltv_limit, p.node, p.day,
     p.month, p.intended_at, p.endpoint_url,
     p.sends_begun, p.sent_at, p.sends_answered, p.send_answered_at, p.accepted, p.node_said, p.node_said_at,
@@ -24,11 +24,11 @@ const PAYMENT: &str =
         coalesce((SELECT min(a.id) FROM answers a WHERE a.payment = p.id AND a.kind = 'redeem' AND a.at = p.heard_at
             AND a.status BETWEEN 200 AND 299), 0) END,
     p.retried_at, p.replayed_at, p.poll_url, p.poll_interval_ms, p.delivered_at, p.undelivered, p.rejected";
-const PAYMENT_COLUMNS: usize = 38;
+pub(in crate::ledger::sqlite) const PAYMENT_COLUMNS: usize = 38;
 /// What an [`Intent`] is read from.
 const INTENT: &str = "i.invoice, i.invoice_expires_at, i.credential_expires_at, i.scheme, i.token";
 
-fn of_row(row: &Row<'_>) -> rusqlite::Result<Payment> {
+pub(in crate::ledger::sqlite) fn of_row(row: &Row<'_>) -> rusqlite::Result<Payment> {
     Ok(Payment {
         key: row.get(0)?,
         job: row.get(1)?,

@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 
 use rusqlite::{Connection, Row, params};
 
-use crate::ledger::decide::{self, PersonFacts, Take, TakePayment, Write};
+use crate::ledger::decide::{self, PersonFacts, Take, TakePayment};
 use crate::ledger::sqlite::error::Fault;
 use crate::ledger::{JobKey, PaymentKey};
 
@@ -88,14 +88,6 @@ pub(in crate::ledger::sqlite) fn person_facts(conn: &Connection, key: JobKey) ->
     let own = takes.iter().find(|take| take.job.key == key);
     let live = own.and_then(Take::live_payment).map(|key| payments::payment(conn, key)).transpose()?;
     Ok(PersonFacts { job, live: live.map(|(payment, _)| payment), takes, next })
-}
-
-/// The job's payments are all dead, and a merge has made it or the take beside it: that one stands for both from now on.
-/// Gives which; none where the job stays as it is.
-pub(in crate::ledger::sqlite) fn give_way(tx: &Connection, job: JobKey) -> Result<Option<JobKey>, Fault> {
-    let Some(join) = decide::survivor(&takes(tx, job)?, job, None) else { return Ok(None) };
-    apply::row(tx, &Write::JoinTakes(join))?;
-    Ok(Some(join.stays))
 }
 
 pub(super) fn insert_further(tx: &Connection, of: JobKey, key: JobKey, take: u32) -> Result<(), Fault> {
