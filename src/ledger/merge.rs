@@ -1,7 +1,8 @@
 //! Payments of another ledger are brought into this one, in one transaction of any store: each is looked up beside what is known here,
 //! decided and written before the next, since several may be for one job.
 
-use super::decide::merge::{MergeLookup, MergeWrite, Side, merge};
+use super::decide::Write;
+use super::decide::merge::{MergeLookup, MergeWrite, Side, left_to_a_person, merge};
 use super::{Merged, PaymentKey};
 use crate::l402::PaymentHash;
 use crate::time::UnixMs;
@@ -22,6 +23,12 @@ pub trait MergeDesk: MergeLookup {
     /// # Errors
     /// Where it cannot be read.
     fn ours(&self, hash: PaymentHash) -> Result<Option<Side>, Self::Error>;
+
+    /// Payments here that are known by their receipts alone, and whose jobs are paid and no more.
+    ///
+    /// # Errors
+    /// Where they cannot be read.
+    fn without_credential(&self) -> Result<Vec<Side>, Self::Error>;
 
     /// Writes, in this order.
     ///
@@ -50,4 +57,14 @@ pub fn merge_payments<D: MergeDesk>(desk: &mut D, now: UnixMs, merged: &mut Merg
             merged.doubled.extend(ruling.doubled);
         }
     }
+}
+
+/// Leaves to a person what is paid for and cannot be asked for, as its credential is gone.
+///
+/// # Errors
+/// Where the store cannot be used.
+pub fn leave_to_a_person<D: MergeDesk>(desk: &mut D) -> Result<(), D::Error> {
+    let left = desk.without_credential()?;
+    let writes = left.iter().filter_map(left_to_a_person).map(|job| MergeWrite::Row(Write::Job(Box::new(job))));
+    desk.apply(&writes.collect::<Vec<_>>())
 }

@@ -3,6 +3,7 @@
 mod combine;
 mod payment;
 mod place;
+mod receipt;
 #[cfg(test)]
 mod tests;
 mod write;
@@ -13,6 +14,7 @@ use crate::plan::ContentHash;
 use super::{Job, Payment, Refund, Take, Unfit};
 
 pub use payment::merge;
+pub use receipt::{Proof, left_to_a_person, stands_twice};
 pub use write::MergeWrite;
 
 /// A payment as one ledger knows it, with the job that it is for.

@@ -25,7 +25,7 @@ use super::gap::ledger_of_rescued;
 use super::lock::BatchLock;
 use super::{file, schema};
 use crate::catalog::Endpoint;
-use crate::ledger::merge::merge_payments;
+use crate::ledger::merge::{leave_to_a_person, merge_payments};
 use crate::ledger::port::{self, Batches, Merging};
 use crate::ledger::{Asked, LedgerAddress, LedgerError, LockError, Merged, ReceiptRow, TakeId};
 use crate::safe_open::{self, Opened};
@@ -126,7 +126,7 @@ impl Merging for SqliteLedger {
         self.conn.execute("ATTACH ?1 AS other", [other]).map_err(|error| Fault::from(error).into_error())?;
         let merged = self.write(|tx, bodies| {
             let merged = Merge::begin(tx, now, source.of_receipts)?.all()?;
-            receipts::leave_to_a_person(tx)?;
+            leave_to_a_person(&mut Payments(tx))?;
             let from = ledger_of_rescued(&source.file).unwrap_or_else(|| source.file.clone());
             bodies.take_over(tx, &from)?;
             note(tx, now, &source.file, if source.of_receipts { "receipts" } else { "merged" })?;

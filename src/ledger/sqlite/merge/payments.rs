@@ -86,6 +86,13 @@ impl MergeDesk for Payments<'_> {
         Ok(self.0.prepare_cached(&sql)?.query_row([hash], side_of_row).optional()?)
     }
 
+    fn without_credential(&self) -> Result<Vec<Side>, Fault> {
+        let sql = format!("{} WHERE j.state = 'paid' AND p.state <> 'dead' AND i.token = ''", sides("main"));
+        let mut statement = self.0.prepare_cached(&sql)?;
+        let rows = statement.query_map([], side_of_row)?;
+        Ok(rows.collect::<Result<_, _>>()?)
+    }
+
     fn apply(&mut self, writes: &[MergeWrite]) -> Result<(), Fault> {
         writes.iter().try_for_each(|write| self.write(write))
     }

@@ -1,7 +1,5 @@
 //! Receipts as a ledger of their own, so that what they prove is merged by the same rules as any other ledger's rows.
-//!
-//! They prove batch, job, take, payment and result. What was asked for, and the credential, stood in the ledger that is
-//! gone.
+//! What a receipt proves stands in `ledger::decide::merge`.
 
 use std::path::Path;
 
@@ -9,20 +7,15 @@ use rusqlite::{Connection, OptionalExtension, params};
 use sha2::{Digest, Sha256};
 
 use super::MergeSource;
-use crate::catalog::{Endpoint, Value};
-use crate::l402::{Network, Preimage};
+use crate::catalog::Endpoint;
+use crate::l402::{Network, PaymentHash};
+use crate::ledger::decide::merge::{Proof, stands_twice};
 use crate::ledger::sqlite::convert::Json;
 use crate::ledger::sqlite::core::configure;
 use crate::ledger::sqlite::error::Fault;
 use crate::ledger::sqlite::{SqliteLedger, schema};
-use crate::ledger::{Asked, BadReceipt, KNOWN_BY_RECEIPT, LedgerError, ReceiptKind, ReceiptRow, UNKNOWN_CONTENT};
-use crate::purchase::{JobState, Reason};
-
-/// A paid job whose credential is gone can only be decided by a person.
-const WITHOUT_CREDENTIAL: &str = "
-    UPDATE main.jobs SET state = 'lost', reason = 'not_delivered', error = ?1
-    WHERE state = 'paid' AND EXISTS (SELECT 1 FROM main.payments p JOIN main.intents i ON i.payment = p.id
-        WHERE p.job = jobs.id AND p.preimage IS NOT NULL AND i.token = '')";
+use crate::ledger::{Asked, KNOWN_BY_RECEIPT, LedgerError, ReceiptKind, ReceiptRow, UNKNOWN_CONTENT};
+use crate::purchase::Reason;
 
 impl MergeSource {
     /// The receipts of that file, of batches that were begun from `manifest`. An endpoint that the
@@ -69,12 +62,6 @@ pub(super) fn names(conn: &Connection) -> Result<Vec<String>, Fault> {
     Ok(names.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?)
 }
 
-/// Jobs that are known to be paid, and by nothing but their receipts.
-pub(super) fn leave_to_a_person(tx: &Connection) -> Result<(), Fault> {
-    tx.execute(WITHOUT_CREDENTIAL, [KNOWN_BY_RECEIPT])?;
-    Ok(())
-}
-
 /// The endpoint as the ledger last knew it, in JSON.
 fn endpoint(into: &SqliteLedger, row: &ReceiptRow, stranger: &Endpoint) -> Result<String, Fault> {
     let known: Option<String> = into
@@ -97,22 +84,11 @@ fn payment(
     asked: &[(String, String)],
     endpoint: &str,
 ) -> Result<(), Fault> {
-    let preimage: Option<[u8; 32]> =
-        data_encoding::HEXLOWER_PERMISSIVE.decode(row.preimage.as_bytes()).ok().and_then(|bytes| bytes.try_into().ok());
-    let Some(preimage) = preimage.filter(|bytes| Preimage::verify(*bytes, &row.hash).is_ok()) else {
-        let bad = BadReceipt::Unproved { id: row.id.clone(), batch: row.batch.clone() };
-        return Err(LedgerError::from(bad).into());
-    };
-    if row.amount.get() == 0 || row.id.is_empty() || row.batch.is_empty() || row.take == 0 {
-        return Err(LedgerError::from(BadReceipt::Nameless(row.hash.hex())).into());
-    }
+    let proof = Proof::of(row, asked).map_err(LedgerError::from)?;
     if is_there(tx, row)? {
         return Ok(());
     }
-    let job = job(tx, manifest, row, asked, endpoint)?;
-    let (fee, state) = (row.fee, if row.fee.is_some() { "posted" } else { "paid" });
-    let delivered_at = row.url.as_deref().filter(|url| is_result(url)).map(|_| row.paid_at);
-    let node = if row.payer_node.is_empty() { "unknown" } else { &row.payer_node };
+    let job = job(tx, manifest, row, &proof, endpoint)?;
     tx.execute(
         "INSERT INTO payments (job, batch, payment_hash, state, amount_msat, fee_limit_msat, fee_msat, node, sends_begun,
              sends_answered, sent_at, preimage, intended_at, paid_at, posted_at, delivered_at)
@@ -120,26 +96,25 @@ fn payment(
         params![
             job,
             row.hash,
-            state,
+            proof.payment,
             row.amount,
-            fee.unwrap_or_default(),
-            fee,
-            node,
+            row.fee.unwrap_or_default(),
+            row.fee,
+            proof.node,
             row.paid_at,
-            preimage,
-            fee.map(|_| row.paid_at),
-            delivered_at
+            proof.preimage,
+            proof.posted_at,
+            proof.delivered_at
         ],
     )?;
     let payment = tx.last_insert_rowid();
-    let nobody_s_request: [u8; 32] = Sha256::digest([b"receipt", row.hash.0.as_slice()].concat()).into();
     tx.execute(
         "INSERT INTO intents (payment, request_digest, method, url, scheme, token, challenge, invoice, payee, network,
              invoice_expires_at, credential_expires_at, body)
          VALUES (?1, ?2, 'POST', ?3, 'L402', '', '[]', ?4, ?5, ?6, ?7, ?7, x'')",
         params![
             payment,
-            nobody_s_request,
+            proof.request,
             format!("https://{}/", row.seller),
             row.invoice,
             row.payee_node,
@@ -152,28 +127,18 @@ fn payment(
 
 /// Whether the row stands twice: in two files that were put together.
 fn is_there(tx: &Connection, row: &ReceiptRow) -> Result<bool, Fault> {
-    let known: Option<[u8; 32]> = tx
+    let known: Option<PaymentHash> = tx
         .prepare_cached(
             "SELECT p.payment_hash FROM payments p JOIN jobs j ON j.id = p.job JOIN batches b ON b.id = j.batch
              WHERE b.name = ?1 AND j.job = ?2 AND j.take = ?3",
         )?
         .query_row(params![row.batch, row.id, row.take], |found| found.get(0))
         .optional()?;
-    if known.is_some_and(|known| known != row.hash.0) {
-        let bad = BadReceipt::TwoPayments { take: row.take, id: row.id.clone(), batch: row.batch.clone() };
-        return Err(LedgerError::from(bad).into());
-    }
-    Ok(known.is_some())
+    Ok(stands_twice(row, known).map_err(LedgerError::from)?)
 }
 
 /// The job of a receipt, with its batch and its endpoint.
-fn job(
-    tx: &Connection,
-    manifest: &str,
-    row: &ReceiptRow,
-    asked: &[(String, String)],
-    endpoint: &str,
-) -> Result<i64, Fault> {
+fn job(tx: &Connection, manifest: &str, row: &ReceiptRow, proof: &Proof<'_>, endpoint: &str) -> Result<i64, Fault> {
     let remembered = crate::ledger::Remembered::default();
     tx.execute(
         "INSERT INTO batches (name, manifest, sandbox, remembered, created_at, last_run_at) VALUES (?1, ?2, ?3, ?4, ?5, ?5)
@@ -188,11 +153,6 @@ fn job(
     )?;
     let hash: [u8; 32] = Sha256::digest(endpoint).into();
     tx.execute("INSERT INTO endpoints (hash, json) VALUES (?1, ?2) ON CONFLICT DO NOTHING", params![hash, endpoint])?;
-    let url = row.url.as_deref().filter(|url| is_result(url));
-    let state = if url.is_some() { JobState::Delivered } else { JobState::Paid };
-    // Results that were written while nobody knew more tell nothing.
-    let told = asked.iter().filter(|(_, cell)| !cell.trim().is_empty());
-    let asked: Vec<_> = told.map(|(name, cell)| (name.clone(), Value::Text(cell.clone()))).collect();
     tx.execute(
         "INSERT INTO jobs (batch, job, take, seq, line, endpoint, content, price_msat, fee_ceiling_msat, state, reason, error,
              attempts, started_at, finished_at, url, first_load, last_load, params, extra)
@@ -206,21 +166,16 @@ fn job(
             UNKNOWN_CONTENT,
             row.amount,
             row.fee.unwrap_or_default(),
-            state,
+            proof.job,
             Reason::None,
             KNOWN_BY_RECEIPT,
             row.paid_at,
-            url,
-            Json(&asked),
+            proof.url,
+            Json(&proof.asked),
             Json(&row.extra)
         ],
     )?;
     Ok(tx.last_insert_rowid())
-}
-
-/// Whether what a receipt says of the result is where it is: one that came in the answer itself stood in the ledger.
-fn is_result(url: &str) -> bool {
-    !url.is_empty() && !url.starts_with("data:")
 }
 
 /// Money that came back for one of the payments before it.
