@@ -67,6 +67,24 @@ pub(super) fn what_is_bought_under_another_name_is_set_aside_until_a_person_mean
     assert_eq!((found.count, to_buy(&store, JULY, false)), (1, vec![("c".to_owned(), false)]), "the word stands");
 }
 
+pub(super) fn what_is_set_aside_is_of_its_own_edition_and_told_of_where_it_is_named<S: Subject>() {
+    let of_edition = |edition: &str| Compared { edition: Some(edition.to_owned()), ..Compared::default() };
+    let (mut store, jobs) = S::with(&[("june", &["a"]), ("july", &[])]);
+    store.set_duplicates_aside(JUNE, AT, &of_edition("summer")).unwrap();
+    deliver(&mut store, &jobs[0], 1);
+    let named = |id: &str| planned(&endpoint(), id, "a");
+    store.take_in(JULY, vec![named("b"), named("c")]).unwrap();
+    store.set_duplicates_aside(JUNE, AT, &of_edition("autumn")).unwrap();
+    assert_eq!(store.set_duplicates_aside(JULY, AT, &of_edition("autumn")).unwrap().count, 0, "`a` is of summer");
+    let only = ["b".to_owned()];
+    let before = store.transitions();
+    let found = store.set_duplicates_aside(JULY, AT, &Compared { only: &only, ..of_edition("summer") }).unwrap();
+    assert_eq!((found.count, store.transitions() - before), (1, 2), "both are set aside");
+    assert_eq!(to_buy(&store, JULY, true), [("b".to_owned(), true), ("c".to_owned(), true)]);
+    let found = store.set_duplicates_aside(JULY, AT, &of_edition("autumn")).unwrap();
+    assert_eq!((found.count, store.transitions() - before), (2, 2), "it is no other purchase on another day");
+}
+
 pub(super) fn a_retake_that_is_set_aside_is_taken_back<S: Subject>() {
     let (mut store, jobs) = S::with(&[("june", &["a", "b"])]);
     deliver(&mut store, &jobs[0], 1);
@@ -75,6 +93,10 @@ pub(super) fn a_retake_that_is_set_aside_is_taken_back<S: Subject>() {
     // `a` asks for what `b` buys.
     let jobs_now = || vec![planned(&endpoint(), "a", "b"), planned(&endpoint(), "c", "c")].into_iter().map(Ok);
     assert_eq!(of_ledger(store.load_plan(JUNE, AT, &changed, jobs_now())).unwrap().retaken.count, 1);
+    let before = store.transitions();
+    store.set_duplicates_aside(JUNE, AT, &Compared::default()).unwrap();
+    store.mean_duplicates(JUNE, AT, &["another".to_owned()]).unwrap();
+    assert_eq!(store.transitions(), before, "a word that nobody has accepted leaves no trace");
     store.accept_takes(AT, JUNE).unwrap();
     let found = store.set_duplicates_aside(JUNE, AT, &Compared::default()).unwrap();
     assert_eq!(found.retaken.first, ["a"]);

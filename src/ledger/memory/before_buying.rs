@@ -1,6 +1,6 @@
 //! What is made of a batch in the maps before anything of it is bought.
 
-use crate::ledger::decide::load::{OtherRow, TakenBack, limited};
+use crate::ledger::decide::load::{OtherRow, Stand, TakenBack, limited};
 use crate::ledger::load::{MarkDesk, accept_takes, load_plan, mark_changed, take_all_back};
 use crate::ledger::port::Loading;
 use crate::ledger::{
@@ -41,19 +41,11 @@ impl Loading for MemoryLedger {
     }
 
     fn hold_to_job_limit(&mut self, batch: BatchKey, now: UnixMs, most: Option<Msat>) -> Result<IdList, LedgerError> {
-        let latest: Vec<JobRow> = self.latest(batch).into_iter().cloned().collect();
-        for JobRow { job, .. } in &latest {
-            let Some(words) = limited((job.state, job.reason), (job.price, job.fee_ceiling), job.max_cost, most) else {
-                continue;
-            };
-            let is_above = words.is_some();
-            let to = if is_above { (JobState::Refused, Reason::JobLimit) } else { (JobState::Pending, Reason::None) };
-            self.jobs.entry(job.key).and_modify(|row| {
-                (row.job.state, row.job.reason, row.job.error, row.job.wait_until) = (to.0, to.1, words, None);
-                row.job.finished_at = is_above.then_some(now);
-            });
-            self.transitions.push((job.key, now, job.state, to.0, to.1));
-        }
+        let limited = |JobRow { job, .. }: &JobRow| {
+            limited(job.key, (job.state, job.reason), (job.price, job.fee_ceiling), (job.max_cost, most))
+        };
+        let stands: Vec<Stand> = self.latest(batch).into_iter().filter_map(limited).collect();
+        self.stand(batch, now, &stands)?;
         let is_refused = |row: &&&JobRow| (row.job.state, row.job.reason) == (JobState::Refused, Reason::JobLimit);
         let mut refused = IdList::default();
         self.latest(batch).iter().filter(is_refused).for_each(|row| refused.add(&row.id));
@@ -89,8 +81,7 @@ impl Loading for MemoryLedger {
     }
 
     fn mean_duplicates(&mut self, batch: BatchKey, now: UnixMs, only: &[String]) -> Result<(), LedgerError> {
-        self.mean(batch, now, only);
-        Ok(())
+        self.mean(batch, now, only)
     }
 
     fn discard_duplicates(&mut self, batch: BatchKey, now: UnixMs) -> Result<(), LedgerError> {

@@ -1,17 +1,20 @@
 //! The same purchase under another name, found in the maps: which counts is decided as in every store.
 
+use crate::ledger::decide::load::{Candidate, SettingAside, Stand, is_set_aside, mean, takes_edition};
 use crate::ledger::decide::{Bought, PaymentState, Wanted, is_free};
+use crate::ledger::load::LoadDesk;
 use crate::ledger::{BatchKey, Compared, Duplicates, JobKey, LedgerError, Likeness, Original};
 use crate::plan::ContentHash;
-use crate::purchase::{JobState, Reason};
+use crate::purchase::JobState;
 use crate::time::UnixMs;
 
+use super::loading::OfBatch;
 use super::{JobRow, MemoryLedger};
 
 impl JobRow {
     /// It is set aside as a duplicate.
     pub(super) fn is_set_aside(&self) -> bool {
-        (self.job.state, self.job.reason) == (JobState::Refused, Reason::Duplicate)
+        is_set_aside(self.job.state, self.job.reason)
     }
 
     /// It is delivered, paid, open or lost. What was refunded is none.
@@ -37,58 +40,50 @@ impl MemoryLedger {
     ) -> Result<Duplicates, LedgerError> {
         if let Some(edition) = &compared.edition {
             let of_batch = self.jobs.values_mut().filter(|row| row.job.batch == batch && !row.job.superseded);
-            let unbought = of_batch.filter(|row| row.job.state.has_spent_nothing() && !row.is_set_aside());
-            unbought.for_each(|row| row.edition.clone_from(edition));
+            let taking = of_batch.filter(|row| takes_edition(row.job.state, row.job.reason));
+            taking.for_each(|row| row.edition.clone_from(edition));
         }
-        let mut duplicates = Duplicates::default();
-        let Some(of) = self.batches.get(&batch).filter(|of| !of.is_play).cloned() else { return Ok(duplicates) };
-        let latest: Vec<JobRow> = self.latest(batch).into_iter().cloned().collect();
-        for row in latest.iter().filter(|row| row.is_set_aside() || row.job.state == JobState::Pending) {
-            let Some(original) = self.repeated(row, compared) else {
-                self.reopen(now, row, false);
-                continue;
-            };
-            if !row.is_set_aside() {
-                self.stand(now, row, (JobState::Refused, Reason::Duplicate), Some(original.words()));
-            }
-            if compared.only.is_empty() || compared.only.contains(&row.id) {
-                let is_retaken = row.take > 1 && row.first_load == of.loads;
-                let fits = duplicates.add(&row.id, row.job.price, is_retaken, original);
-                fits.ok_or_else(|| LedgerError::Contradiction("the prices do not fit".to_owned()))?;
-            }
+        let mut setting = SettingAside::of(compared);
+        if self.batches.get(&batch).is_none_or(|of| of.is_play) {
+            return Ok(setting.found());
         }
-        Ok(duplicates)
+        let mut stands = Vec::new();
+        for (row, job) in self.candidates(batch) {
+            stands.extend(setting.set(&job, self.repeated(row, compared))?);
+        }
+        self.stand(batch, now, &stands)?;
+        Ok(setting.found())
     }
 
     /// The duplicates are bought all the same.
-    pub(super) fn mean(&mut self, batch: BatchKey, now: UnixMs, only: &[String]) {
-        let latest: Vec<JobRow> = self.latest(batch).into_iter().cloned().collect();
-        for row in latest.iter().filter(|row| only.is_empty() || only.contains(&row.id)) {
-            self.reopen(now, row, true);
-        }
+    pub(super) fn mean(&mut self, batch: BatchKey, now: UnixMs, only: &[String]) -> Result<(), LedgerError> {
+        let jobs: Vec<Candidate> = self.candidates(batch).map(|(_, job)| job).collect();
+        self.stand(batch, now, &mean(&jobs, only))
     }
 
-    /// What was set aside is pending again.
-    fn reopen(&mut self, now: UnixMs, row: &JobRow, is_meant: bool) {
-        if row.is_set_aside() {
-            self.stand(now, row, (JobState::Pending, Reason::None), None);
-            self.jobs.entry(row.job.key).and_modify(|row| row.meant |= is_meant);
-        }
+    /// How jobs stand from now on.
+    pub(super) fn stand(&mut self, batch: BatchKey, now: UnixMs, stands: &[Stand]) -> Result<(), LedgerError> {
+        let mut desk = OfBatch::of(self, batch);
+        stands.iter().try_for_each(|stand| desk.apply(&stand.writes(now)))
     }
 
-    /// How it stands from now on. A take whose word nobody has accepted may be taken back, and leaves no trace then.
-    fn stand(&mut self, now: UnixMs, row: &JobRow, to: (JobState, Reason), error: Option<String>) {
-        let accepted = self.batches.get(&row.job.batch).map_or(0, |of| of.accepted_load);
-        let is_unaccepted = row.take > 1 && row.job.attempts == 0 && row.first_load > accepted;
-        self.jobs.entry(row.job.key).and_modify(|row| {
-            (row.job.state, row.job.reason) = to;
-            row.job.finished_at = error.as_ref().map(|_| now);
-            row.job.wait_until = row.job.wait_until.filter(|_| error.is_none());
-            row.job.error = error;
-        });
-        if !is_unaccepted {
-            self.transitions.push((row.job.key, now, row.job.state, to.0, to.1));
-        }
+    /// Latest takes of the batch that are to be bought or are set aside.
+    fn candidates(&self, batch: BatchKey) -> impl Iterator<Item = (&JobRow, Candidate)> {
+        let (loads, accepted) = self.batches.get(&batch).map_or((0, 0), |of| (of.loads, of.accepted_load));
+        let is_one = |row: &&JobRow| row.is_set_aside() || row.job.state == JobState::Pending;
+        self.latest(batch).into_iter().filter(is_one).map(move |row| {
+            let job = Candidate {
+                key: row.job.key,
+                id: row.id.clone(),
+                take: row.take,
+                attempts: row.job.attempts,
+                price: row.job.price,
+                is_aside: row.is_set_aside(),
+                is_new_word: row.first_load > accepted,
+                is_retaken: row.take > 1 && row.first_load == loads,
+            };
+            (row, job)
+        })
     }
 
     /// The purchase that the job would repeat: one of the very same content before one that was given alike.

@@ -122,6 +122,11 @@ impl<'a> OfBatch<'a> {
                 (*state, *reason, *error, *wait_until) = (JobState::Refused, Reason::Withdrawn, None, None);
                 *finished_at = finished_at.filter(|_| keeps_end).or(Some(at));
             }),
+            LoadWrite::Stand { key, at, to, words, is_meant } => self.change(key, |row| {
+                (row.job.state, row.job.reason, row.job.wait_until) = (to.0, to.1, None);
+                (row.job.error, row.job.finished_at) = (words.map(str::to_owned), words.map(|_| at));
+                row.meant |= is_meant;
+            }),
             LoadWrite::Mark { job, reason } => self.change(job, |row| row.job.reason = reason),
             LoadWrite::Transition { job, at, from, to, reason } => {
                 self.ledger.transitions.push((job, at, from, to, reason));

@@ -3,8 +3,8 @@
 use rusqlite::Connection;
 
 use super::convert::Json;
-use super::duplicates::BOUGHT;
 use super::error::Fault;
+use super::schema::BOUGHT;
 use crate::ledger::decide::load::{KnownByReceipt, Unproven};
 
 /// All of the ledger of which nothing has proved so far what they are.

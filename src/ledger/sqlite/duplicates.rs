@@ -3,38 +3,30 @@
 //!
 //! By content means also: by what the manifest gives, where a default of the catalogue has changed in the meantime.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
 use rusqlite::{CachedStatement, Connection, OptionalExtension, Row, params};
 
 use super::error::Fault;
+use super::load::Loading;
 use super::requests::Named;
-use super::store::{Rows, alike, append_transition, buyer, takes};
+use super::store::{Rows, alike, buyer, takes};
 use super::unknown;
 use crate::l402::Network;
+use crate::ledger::decide::load::{Candidate, SettingAside, Stand};
 use crate::ledger::decide::{Bought, MayRepeat, Unknown, Wanted, is_free};
+use crate::ledger::load::LoadDesk;
 use crate::ledger::{BatchKey, Compared, Duplicates, JobKey, Likeness, Original, ToBuy, decide};
-use crate::money::Msat;
 use crate::plan::ContentHash;
-use crate::purchase::{JobState, Reason};
 use crate::time::UnixMs;
-
-/// The condition of `jobs_bought`, for a job `o`: what is delivered, paid, open or lost. What was refunded is none.
-pub(super) const BOUGHT: &str =
-    "o.state IN ('running', 'in_doubt', 'paid', 'delivered', 'downloaded', 'refund_offered', 'lost')";
 
 /// From so many purchases of one content on they are looked up once for all jobs that ask for it.
 const OFTEN: u32 = 16;
 
 /// A job that the pass has found.
 pub(super) struct Found {
-    pub(super) key: JobKey,
-    pub(super) id: String,
-    pub(super) price: Msat,
+    pub(super) job: Candidate,
     seq: i64,
-    pub(super) was_aside: bool,
-    /// A word of the last load wants it once more.
-    pub(super) retaken: bool,
     pub(super) original: Option<Repeated>,
 }
 
@@ -47,12 +39,6 @@ pub(super) enum Repeated {
     OtherDefault(JobKey),
     /// It may: receipts alone tell of that purchase.
     May(Unknown),
-}
-
-/// Counts a job among the duplicates.
-pub(super) fn add(duplicates: &mut Duplicates, job: &Found, original: Original) -> Result<(), Fault> {
-    let fits = duplicates.add(&job.id, job.price, job.retaken, original);
-    fits.ok_or_else(|| Fault::Contradiction("the prices of the duplicates do not fit".to_owned()))
 }
 
 /// See [`SqliteLedger::to_buy`].
@@ -84,8 +70,7 @@ pub(super) fn to_buy<E>(
     Ok(Ok(()))
 }
 
-/// What is still to be bought is of the manifest's edition; what was bought keeps its own, and so does what was set aside: it
-/// is no other purchase on another day.
+/// Names the edition of all that [`decide::load::takes_edition`] is true of.
 fn name_edition(tx: &Connection, batch: BatchKey, edition: &str) -> Result<(), Fault> {
     tx.prepare_cached(
         "UPDATE jobs SET edition = ?2
@@ -182,10 +167,19 @@ pub(super) fn find(
     let mut found = Vec::new();
     while let Some(row) = rows.next()? {
         let original = comparing.original(row)?;
-        let was_aside = row.get(4)?;
-        if was_aside || original.is_some() {
-            let (key, id, price, seq, retaken) = (row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?, row.get(8)?);
-            found.push(Found { key, id, price, seq, was_aside, retaken, original });
+        let is_aside = row.get(4)?;
+        if is_aside || original.is_some() {
+            let job = Candidate {
+                key: row.get(0)?,
+                id: row.get(1)?,
+                take: row.get(6)?,
+                attempts: row.get(14)?,
+                price: row.get(2)?,
+                is_aside,
+                is_new_word: row.get(15)?,
+                is_retaken: row.get(8)?,
+            };
+            found.push(Found { job, seq: row.get(3)?, original });
         }
     }
     found.sort_by_key(|job| job.seq);
@@ -262,13 +256,18 @@ impl Comparing<'_> {
 
 /// The jobs of the batch ?1 that are to be bought, or were set aside.
 fn compared(jobs: Rows) -> String {
-    let retaken = match jobs {
-        Rows::Loaded => "r.take > 1 AND r.first_load = (SELECT loads FROM batches WHERE id = r.batch)",
-        Rows::Planned => "r.retaken",
+    let (retaken, attempts, new_word) = match jobs {
+        Rows::Loaded => (
+            "r.take > 1 AND r.first_load = (SELECT loads FROM batches WHERE id = r.batch)",
+            "r.attempts",
+            "r.first_load > (SELECT accepted_load FROM batches WHERE id = r.batch)",
+        ),
+        // Of a foresight no history tells.
+        Rows::Planned => ("r.retaken", "0", "0"),
     };
     format!(
         "SELECT r.id, r.job, r.price_msat, r.seq, r.state = 'refused', r.meant, r.take, {HAD_CONTENT}, {retaken},
-             r.endpoint, r.params, r.edition, r.content, r.given
+             r.endpoint, r.params, r.edition, r.content, r.given, {attempts}, {new_word}
          FROM {table} r WHERE r.batch = ?1 AND r.superseded = 0
              AND r.state IN ('pending', 'refused') AND (r.state = 'pending' OR r.reason = 'duplicate')",
         table = jobs.table(),
@@ -317,27 +316,6 @@ pub(super) fn original_of(conn: &Connection, repeated: Repeated) -> Result<Origi
     Ok(statement.query_row([key], original)?)
 }
 
-/// A job that was set aside is pending again.
-fn reopen(tx: &Connection, now: UnixMs, key: JobKey, meant: bool) -> Result<(), Fault> {
-    tx.prepare_cached(
-        "UPDATE jobs SET state = 'pending', reason = '', error = NULL, finished_at = NULL, meant = meant OR ?2
-         WHERE id = ?1",
-    )?
-    .execute(params![key, meant])?;
-    note(tx, now, key, (JobState::Refused, JobState::Pending), Reason::None)
-}
-
-/// Appends a transition; but for a take whose word nobody has accepted: it may be taken back, and leaves no trace then.
-fn note(tx: &Connection, now: UnixMs, key: JobKey, (from, to): (JobState, JobState), why: Reason) -> Result<(), Fault> {
-    let unaccepted = tx
-        .prepare_cached(
-            "SELECT 1 FROM jobs n JOIN batches b ON b.id = n.batch
-             WHERE n.id = ?1 AND n.take > 1 AND n.attempts = 0 AND n.first_load > b.accepted_load",
-        )?
-        .exists([key])?;
-    if unaccepted { Ok(()) } else { append_transition(tx, now, key, from, to, why) }
-}
-
 pub(super) fn set_aside(
     tx: &Connection,
     batch: BatchKey,
@@ -347,44 +325,59 @@ pub(super) fn set_aside(
     if let Some(edition) = &compared.edition {
         name_edition(tx, batch, edition)?;
     }
-    let mut duplicates = Duplicates::default();
-    let only: HashSet<&String> = compared.only.iter().collect();
+    let mut setting = SettingAside::of(compared);
     let found = find(tx, batch, compared.network, (Rows::Loaded, Rows::Loaded))?;
-    let mut mark = tx.prepare_cached(
-        "UPDATE jobs SET state = 'refused', reason = 'duplicate', error = ?2, wait_until = NULL, finished_at = ?3
-         WHERE id = ?1",
-    )?;
-    for job in found {
-        let Some(original) = job.original else {
-            reopen(tx, now, job.key, false)?;
-            continue;
-        };
-        let original = original_of(tx, original)?;
-        if !job.was_aside {
-            mark.execute(params![job.key, original.words(), now])?;
-            note(tx, now, job.key, (JobState::Pending, JobState::Refused), Reason::Duplicate)?;
-        }
-        if only.is_empty() || only.contains(&job.id) {
-            add(&mut duplicates, &job, original)?;
-        }
+    stand(tx, batch, now, stands(tx, found, &mut setting))?;
+    Ok(setting.found())
+}
+
+/// How the jobs that were found stand from now on, one at a time: there may be very many.
+pub(super) fn stands(
+    conn: &Connection,
+    found: Vec<Found>,
+    setting: &mut SettingAside<'_>,
+) -> impl Iterator<Item = Result<Stand, Fault>> {
+    found.into_iter().filter_map(|Found { job, original, .. }| {
+        let original = original.map(|original| original_of(conn, original)).transpose();
+        original.and_then(|original| Ok(setting.set(&job, original)?)).transpose()
+    })
+}
+
+/// Writes how jobs of the batch stand from now on.
+pub(super) fn stand(
+    tx: &Connection,
+    batch: BatchKey,
+    now: UnixMs,
+    stands: impl IntoIterator<Item = Result<Stand, Fault>>,
+) -> Result<(), Fault> {
+    let mut desk = Loading::of(tx, batch)?;
+    stands.into_iter().try_for_each(|stand| desk.apply(&stand?.writes(now)))
+}
+
+/// The same of a foresight, of which no more is kept.
+pub(super) fn stand_planned(
+    conn: &Connection,
+    stands: impl IntoIterator<Item = Result<Stand, Fault>>,
+) -> Result<(), Fault> {
+    let mut mark = conn.prepare_cached("UPDATE temp.planned SET state = ?2, reason = ?3 WHERE id = ?1")?;
+    for stand in stands {
+        let Stand { key, state, reason, .. } = stand?;
+        mark.execute(params![key, state, reason])?;
     }
-    Ok(duplicates)
+    Ok(())
 }
 
 pub(super) fn mean(tx: &Connection, batch: BatchKey, now: UnixMs, only: &[String]) -> Result<(), Fault> {
     let mut statement = tx.prepare_cached(
-        "SELECT id, job FROM jobs WHERE batch = ?1 AND state = 'refused' AND reason = 'duplicate'
-             AND superseded = 0",
+        "SELECT id, job, take, attempts, price_msat, first_load > (SELECT accepted_load FROM batches WHERE id = ?1)
+         FROM jobs WHERE batch = ?1 AND state = 'refused' AND reason = 'duplicate' AND superseded = 0",
     )?;
-    let rows = statement.query_map([batch], |row| Ok((row.get(0)?, row.get::<_, String>(1)?)))?;
-    let found: Vec<(JobKey, String)> = rows.collect::<Result<_, _>>()?;
-    let only: HashSet<&String> = only.iter().collect();
-    for (key, id) in found {
-        if only.is_empty() || only.contains(&id) {
-            reopen(tx, now, key, true)?;
-        }
-    }
-    Ok(())
+    let aside = statement.query_map([batch], |row| {
+        let (key, id, take, attempts, price) = (row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?);
+        Ok(Candidate { key, id, take, attempts, price, is_aside: true, is_new_word: row.get(5)?, is_retaken: false })
+    })?;
+    let aside: Vec<Candidate> = aside.collect::<Result<_, _>>()?;
+    stand(tx, batch, now, decide::load::mean(&aside, only).into_iter().map(Ok))
 }
 
 pub(super) fn bought_elsewhere(

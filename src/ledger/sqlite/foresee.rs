@@ -18,7 +18,7 @@ use super::store::Rows;
 use crate::catalog::Endpoint;
 use crate::ledger::decide::RowFacts;
 use crate::ledger::decide::load::{
-    self as decide, LoadAction, NewRow, Recognising, StoredTake, Unproven, before, given,
+    self as decide, LoadAction, NewRow, Recognising, StoredTake, Unproven, before, given, takes_edition,
 };
 use crate::ledger::load::CHUNK;
 use crate::ledger::port::{Foresee, Loading};
@@ -26,7 +26,7 @@ use crate::ledger::word::Retake;
 use crate::ledger::{BatchKey, ChosenRows, JobKey, LedgerError, LoadError, PlanLoad, Unbought};
 use crate::manifest::{JobSpec, ResultsRow};
 use crate::plan::PlannedJob;
-use crate::purchase::{JobState, Reason};
+use crate::purchase::JobState;
 
 /// `learnt` holds what was bought where receipts alone tell of it, and the manifest proves it. `planned` holds the rows of a
 /// manifest as loading it would have them, and what of them is to be bought. `changed` rows and those that are
@@ -117,9 +117,7 @@ impl<'a> Filling<'a> {
         self.unproven.note(&row, &job.id);
         let is_shared = self.named.is_shared(&job.endpoint);
         let place = self.place(&job.endpoint.url)?;
-        // What is set aside keeps its own edition: it is no other purchase on another day.
-        let is_set_aside = (row.state, row.reason) == (JobState::Refused, Reason::Duplicate);
-        let aside = row.known.as_ref().filter(|_| is_set_aside);
+        let keeping = row.known.as_ref().filter(|_| !takes_edition(row.state, row.reason));
         self.insert.execute(params![
             int(self.seq)?,
             self.batch,
@@ -132,7 +130,7 @@ impl<'a> Filling<'a> {
             job.max_cost,
             row.state,
             row.reason,
-            aside.map_or(self.edition, |known| known.edition.as_str()),
+            keeping.map_or(self.edition, |known| known.edition.as_str()),
             row.is_meant(job),
             row.action == LoadAction::Add,
             row.action == LoadAction::Retake,

@@ -1,16 +1,16 @@
 //! What running a manifest would buy and leave, asked of the table that `foresee.rs` fills, and of the ledger beside it.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
 use rusqlite::params;
 use url::Url;
 
 use super::SqliteLedger;
 use super::convert::uint;
-use super::duplicates::{add, find, original_of, to_buy};
+use super::duplicates::{find, stand_planned, stands, to_buy};
 use super::store::Rows;
 use super::{job_limit, store};
-use crate::ledger::decide;
+use crate::ledger::decide::{self, load::SettingAside};
 use crate::ledger::port::{self, Records};
 use crate::ledger::{
     Asking, BatchKey, Compared, Duplicates, HeldBack, IdList, IntentBounds, JobsThen, LedgerError, PlanLoad, Prospect,
@@ -54,24 +54,11 @@ impl port::Foreseen for Foreseen<'_> {
         self.ledger.read(|ledger| {
             let conn = &ledger.conn;
             let tx = conn.unchecked_transaction()?;
-            let mut duplicates = Duplicates::default();
-            let only: HashSet<&String> = compared.only.iter().collect();
-            let mut mark = conn.prepare_cached("UPDATE temp.planned SET state = ?2, reason = ?3 WHERE id = ?1")?;
-            for job in find(conn, self.batch, compared.network, (Rows::Planned, self.manifest))? {
-                let Some(original) = job.original else {
-                    mark.execute(params![job.key, JobState::Pending, Reason::None])?;
-                    continue;
-                };
-                if !job.was_aside {
-                    mark.execute(params![job.key, JobState::Refused, Reason::Duplicate])?;
-                }
-                if only.is_empty() || only.contains(&job.id) {
-                    add(&mut duplicates, &job, original_of(conn, original)?)?;
-                }
-            }
-            drop(mark);
+            let mut setting = SettingAside::of(compared);
+            let found = find(conn, self.batch, compared.network, (Rows::Planned, self.manifest))?;
+            stand_planned(conn, stands(conn, found, &mut setting))?;
             tx.commit()?;
-            Ok(duplicates)
+            Ok(setting.found())
         })
     }
 

@@ -2,42 +2,21 @@
 
 use rusqlite::{Connection, params};
 
+use super::duplicates::{stand, stand_planned};
 use super::error::Fault;
-use super::store::{Rows, append_transition};
-use crate::ledger::decide::load::limited;
-use crate::ledger::{BatchKey, IdList, JobKey};
+use super::store::Rows;
+use crate::ledger::decide::load::{Stand, limited};
+use crate::ledger::{BatchKey, IdList};
 use crate::money::Msat;
-use crate::purchase::{JobState, Reason};
 use crate::time::UnixMs;
-
-/// A job that stands otherwise under these limits.
-struct Found {
-    key: JobKey,
-    was: JobState,
-    /// Why it is refused; none where it may be bought again.
-    words: Option<String>,
-}
-
-impl Found {
-    const fn stands(&self) -> (JobState, Reason) {
-        match self.words {
-            Some(_) => (JobState::Refused, Reason::JobLimit),
-            None => (JobState::Pending, Reason::None),
-        }
-    }
-}
 
 /// The same of the manifest as [`SqliteLedger::foresee`] has it.
 pub(super) fn foresee(conn: &Connection, batch: BatchKey, most: Option<Msat>) -> Result<IdList, Fault> {
-    for job in find(conn, batch, most, Rows::Planned)? {
-        let (state, reason) = job.stands();
-        conn.prepare_cached("UPDATE temp.planned SET state = ?2, reason = ?3 WHERE id = ?1")?
-            .execute(params![job.key, state, reason])?;
-    }
+    stand_planned(conn, find(conn, batch, most, Rows::Planned)?.into_iter().map(Ok))?;
     refused(conn, batch, Rows::Planned)
 }
 
-fn find(conn: &Connection, batch: BatchKey, most: Option<Msat>, rows: Rows) -> Result<Vec<Found>, Fault> {
+fn find(conn: &Connection, batch: BatchKey, most: Option<Msat>, rows: Rows) -> Result<Vec<Stand>, Fault> {
     let mut statement = conn.prepare_cached(&format!(
         "SELECT r.id, r.state, r.reason, r.price_msat, r.fee_ceiling_msat, r.max_cost_msat FROM {} r
          WHERE r.batch = ?1 AND r.superseded = 0 AND r.state IN ('pending', 'refused')
@@ -48,10 +27,8 @@ fn find(conn: &Connection, batch: BatchKey, most: Option<Msat>, rows: Rows) -> R
     let mut rows = statement.query(params![batch, most])?;
     let mut found = Vec::new();
     while let Some(row) = rows.next()? {
-        let (was, reason) = (row.get(1)?, row.get(2)?);
-        if let Some(words) = limited((was, reason), (row.get(3)?, row.get(4)?), row.get(5)?, most) {
-            found.push(Found { key: row.get(0)?, was, words });
-        }
+        let stands = (row.get(1)?, row.get(2)?);
+        found.extend(limited(row.get(0)?, stands, (row.get(3)?, row.get(4)?), (row.get(5)?, most)));
     }
     Ok(found)
 }
@@ -70,15 +47,6 @@ fn refused(conn: &Connection, batch: BatchKey, rows: Rows) -> Result<IdList, Fau
 }
 
 pub(super) fn hold(tx: &Connection, batch: BatchKey, now: UnixMs, most: Option<Msat>) -> Result<IdList, Fault> {
-    for job in find(tx, batch, most, Rows::Loaded)? {
-        let (state, reason) = job.stands();
-        tx.prepare_cached(
-            "UPDATE jobs SET state = ?2, reason = ?3, error = ?4, wait_until = NULL,
-                 finished_at = CASE WHEN ?4 IS NOT NULL THEN ?5 END
-             WHERE id = ?1",
-        )?
-        .execute(params![job.key, state, reason, job.words, now])?;
-        append_transition(tx, now, job.key, job.was, state, reason)?;
-    }
+    stand(tx, batch, now, find(tx, batch, most, Rows::Loaded)?.into_iter().map(Ok))?;
     refused(tx, batch, Rows::Loaded)
 }

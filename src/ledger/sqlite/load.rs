@@ -214,6 +214,12 @@ impl<'a> Loading<'a> {
                  WHERE id = ?1",
                 params![key, at, keeps_end],
             ),
+            LoadWrite::Stand { key, at, to, words, is_meant } => self.execute(
+                "UPDATE jobs SET state = ?2, reason = ?3, error = ?4, wait_until = NULL,
+                     finished_at = CASE WHEN ?4 IS NOT NULL THEN ?5 END, meant = meant OR ?6
+                 WHERE id = ?1",
+                params![key, to.0, to.1, words, at, is_meant],
+            ),
             LoadWrite::Mark { job, reason } => {
                 self.execute("UPDATE jobs SET reason = ?2 WHERE id = ?1", params![job, reason])
             }

@@ -19,6 +19,10 @@ pub(super) const SCHEMA_VERSION: i64 = 2;
 pub(super) const OPEN_PAYMENT: &str =
     "(p.state IN ('intended', 'paid') OR (p.state = 'posted' AND p.delivered_at IS NULL))";
 
+/// The condition of `jobs_bought`, for a job `o`: what is delivered, paid, open or lost. What was refunded is none.
+pub(super) const BOUGHT: &str =
+    "o.state IN ('running', 'in_doubt', 'paid', 'delivered', 'downloaded', 'refund_offered', 'lost')";
+
 /// What leads from each schema to the next, the first from an empty file. A released step never changes.
 const STEPS: [&str; 2] = [include_str!("schema/v1.sql"), include_str!("schema/v2.sql")];
 

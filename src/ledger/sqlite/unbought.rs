@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use rusqlite::params;
 
 use super::SqliteLedger;
-use super::duplicates::{add, find, original_of};
+use super::duplicates::{find, original_of};
 use super::error::Fault;
 use super::foresee::plan_stored;
 use super::store::Rows;
@@ -34,10 +34,10 @@ impl SqliteLedger {
         plan_stored(&self.conn, batch, "FALSE", compared)?;
         let mut unbought = Unbought::default();
         let mut aside = HashSet::new();
-        for job in find(&self.conn, batch, None, (Rows::Planned, Rows::Loaded))? {
-            if let Some(original) = job.original {
-                aside.insert(job.key);
-                add(&mut unbought.elsewhere, &job, original_of(&self.conn, original)?)?;
+        for found in find(&self.conn, batch, None, (Rows::Planned, Rows::Loaded))? {
+            if let Some(original) = found.original {
+                aside.insert(found.job.key);
+                found.job.count(&mut unbought.elsewhere, original_of(&self.conn, original)?)?;
             }
         }
         for Tried { state, reason, cost, .. } in tried.iter().filter(|job| !aside.contains(&job.key)) {

@@ -3,8 +3,8 @@
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::convert::Json;
-use super::duplicates::BOUGHT;
 use super::error::Fault;
+use super::schema::BOUGHT;
 use super::store::Rows;
 use super::views::host_of;
 use crate::catalog::Endpoint;

@@ -49,6 +49,16 @@ pub fn before(takes: &[StoredTake]) -> Option<&StoredTake> {
     }
 }
 
+/// Whether a job that stands so is set aside as a duplicate.
+pub const fn is_set_aside(state: JobState, reason: Reason) -> bool {
+    matches!((state, reason), (JobState::Refused, Reason::Duplicate))
+}
+
+/// Whether a take that was not bought is there by a word alone that nobody has accepted so far.
+pub const fn is_untouched_word(take: u32, attempts: u32, is_new_word: bool) -> bool {
+    take > 1 && attempts == 0 && is_new_word
+}
+
 impl StoredTake {
     pub const fn is_delivered(&self) -> bool {
         matches!(self.state, JobState::Delivered | JobState::Downloaded)
@@ -57,12 +67,12 @@ impl StoredTake {
     /// It stands by a word that nobody has accepted so far. One that a decision made is of no load, and stands from its beginning.
     pub fn is_unaccepted(&self) -> bool {
         let is_untried = self.state == JobState::Pending || self.is_set_aside();
-        self.take > 1 && self.attempts == 0 && is_untried && self.is_new_word
+        is_untried && is_untouched_word(self.take, self.attempts, self.is_new_word)
     }
 
     /// It is set aside as a duplicate.
-    pub fn is_set_aside(&self) -> bool {
-        (self.state, self.reason) == (JobState::Refused, Reason::Duplicate)
+    pub const fn is_set_aside(&self) -> bool {
+        is_set_aside(self.state, self.reason)
     }
 
     /// It came to no payment and no decision, and can go without a trace.

@@ -21,6 +21,9 @@ pub enum LoadWrite<'a> {
     Rewrite { key: JobKey, job: &'a PlannedJob, place: u64, to: (JobState, Reason), forgets_error: bool },
     /// Nobody asks for it any more. With `keeps_end` its end is not told anew.
     Withdraw { key: JobKey, at: UnixMs, keeps_end: bool },
+    /// It is left out for these words; without any it is to be bought again. With `is_meant` a person means it, though it is bought
+    /// elsewhere.
+    Stand { key: JobKey, at: UnixMs, to: (JobState, Reason), words: Option<&'a str>, is_meant: bool },
     /// What is said of it, and nothing else.
     Mark { job: JobKey, reason: Reason },
     /// Appends to a job's history.

@@ -7,7 +7,7 @@ use super::merging::receipts_of;
 use super::support::*;
 use crate::catalog::Endpoint;
 use crate::ledger::port::Merging;
-use crate::ledger::sqlite::duplicates::BOUGHT;
+use crate::ledger::sqlite::schema::BOUGHT;
 use crate::ledger::sqlite::{MergeSource, SqliteLedger};
 use crate::ledger::{Asked, BatchKey, Compared, Decision, Duplicates, PlanLoad, ReceiptRow, Retake};
 use crate::plan::{PlannedJob, made_id};
