@@ -12,6 +12,7 @@ mod files;
 #[cfg(test)]
 mod fixtures;
 pub(in crate::ledger) mod group;
+mod history_check;
 mod intend;
 mod jobs;
 mod keys;
@@ -39,6 +40,7 @@ pub use alike::{Bought, Buyer, Wanted, bought_elsewhere, identical_request, is_f
 pub use budget::{Used, used_of};
 pub use group::{commit_all, commit_one};
 pub use intend::IntentFacts;
+pub use history_check::{SETTLED_MAX, Settled, history_check};
 pub use keys::{Keys, keys};
 pub use may_repeat::{MayRepeat, RowFacts, Unknown};
 pub use open::{Stored, StoredAnswer, stage};

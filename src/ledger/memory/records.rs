@@ -1,10 +1,13 @@
 //! What a run and its downloads ask of the maps.
 
+use std::cmp::Reverse;
 use std::sync::Arc;
 
 use crate::catalog::RedeemRule;
 use crate::l402::{Network, PaymentHash};
-use crate::ledger::decide::{self, Admission, Payment, PaymentState, Stored, StoredAnswer, Unfit};
+use crate::ledger::decide::{
+    self, Admission, Payment, PaymentState, SETTLED_MAX, Settled, Stored, StoredAnswer, Unfit,
+};
 use crate::ledger::port::{Downloads, Records};
 use crate::ledger::{
     AnswerKey, BatchKey, ComingFile, DamagedJob, DeliveredJob, DurableInvoice, HeldBack, HistoryCheck,
@@ -15,9 +18,6 @@ use crate::purchase::{Credential, HttpAnswer, JobState, Reason, Request, WalletI
 use crate::time::UnixMs;
 
 use super::{JobRow, MemoryLedger};
-
-/// Settled payments of each kind that a node must still know.
-const WITNESSES_MAX: usize = 16;
 
 impl Records for MemoryLedger {
     fn apply_all(&mut self, records: Vec<(UnixMs, Record)>) -> Result<Vec<Result<Recorded, LedgerError>>, LedgerError> {
@@ -69,30 +69,8 @@ impl Records for MemoryLedger {
 
     fn history_check(&self, node: &WalletId, payment: PaymentKey) -> Result<HistoryCheck, LedgerError> {
         let of = self.payments.get(&payment).ok_or_else(|| no_payment(payment))?;
-        let before =
-            self.settled(node, |one| one.key != payment && one.fate.paid_at.is_some_and(|paid| paid <= of.intended_at));
-        let is_earlier = !before.is_empty();
-        let witness = self.witnesses.get(&node.0).filter(|(_, at)| !is_earlier && *at <= of.intended_at);
-        let kept = witness.map(|(hash, _)| *hash);
-        let mut since: Vec<(PaymentKey, PaymentHash)> = self
-            .payments
-            .values()
-            .filter(|one| one.node == *node && one.fate.preimage.is_some() && one.key > payment)
-            .map(|one| (one.key, one.hash))
-            .collect();
-        let first: Vec<PaymentHash> = since.iter().take(WITNESSES_MAX).map(|(_, hash)| *hash).collect();
-        since.reverse();
-        let last = since.iter().take(WITNESSES_MAX).map(|(_, hash)| *hash);
-        let others = self.settled(node, |one| one.key != payment);
-        let earlier = self.settled(node, |one| one.key < payment);
-        let mut settled = before;
-        for hash in others.into_iter().chain(earlier).chain(first).chain(last) {
-            if !settled.contains(&hash) {
-                settled.push(hash);
-            }
-        }
-        settled.extend(kept);
-        Ok(HistoryCheck { settled, is_earlier: is_earlier || kept.is_some() })
+        let kept = self.witnesses.get(&node.0).filter(|(_, at)| *at <= of.intended_at).map(|(hash, _)| *hash);
+        decide::history_check(|which| Ok(self.settled(node, of, which)), || Ok(kept))
     }
 
     fn is_witnessed(&self, node: &WalletId) -> Result<bool, LedgerError> {
@@ -305,12 +283,26 @@ impl MemoryLedger {
         }))
     }
 
-    /// Hashes that have settled at that node, of those payments, the latest first.
-    fn settled(&self, node: &WalletId, which: impl Fn(&Payment) -> bool) -> Vec<PaymentHash> {
-        let is_it = |one: &&Payment| one.node == *node && one.fate.preimage.is_some() && which(one);
+    /// Hashes that have settled at that node, beside that payment.
+    fn settled(&self, node: &WalletId, of: &Payment, which: Settled) -> Vec<PaymentHash> {
+        let is_it = |one: &&Payment| {
+            let is_asked_for = match which {
+                Settled::Before => one.key != of.key && one.fate.paid_at.is_some_and(|paid| paid <= of.intended_at),
+                Settled::Others => one.key != of.key,
+                Settled::IntendedBefore => one.key < of.key,
+                Settled::FirstSince | Settled::LastSince => one.key > of.key,
+            };
+            one.node == *node && one.fate.preimage.is_some() && is_asked_for
+        };
         let mut found: Vec<&Payment> = self.payments.values().filter(is_it).collect();
-        found.sort_by_key(|one| std::cmp::Reverse((one.fate.paid_at, one.key)));
-        found.into_iter().take(WITNESSES_MAX).map(|one| one.hash).collect()
+        match which {
+            Settled::Before | Settled::Others | Settled::IntendedBefore => {
+                found.sort_by_key(|one| Reverse((one.fate.paid_at, one.key)));
+            }
+            Settled::FirstSince => {}
+            Settled::LastSince => found.reverse(),
+        }
+        found.into_iter().take(SETTLED_MAX).map(|one| one.hash).collect()
     }
 
     fn delivered(&self, row: &JobRow) -> Option<DeliveredJob> {
