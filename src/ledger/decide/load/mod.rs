@@ -4,6 +4,7 @@
 mod accept;
 mod action;
 mod changed;
+mod chosen;
 mod given;
 mod left_out;
 mod recognise;
@@ -16,6 +17,7 @@ mod write;
 pub use accept::accepted;
 pub use action::LoadAction;
 pub use changed::OtherRow;
+pub use chosen::{Choosing, StoredRow};
 pub use given::given;
 pub use left_out::{Candidate, SettingAside, Stand, limited, mean, takes_edition};
 pub use recognise::{Gone, NewRow, Recognising};

@@ -5,12 +5,13 @@
 
 use std::collections::HashMap;
 
-use crate::catalog::{ImageSource, Value};
+use crate::catalog::Value;
 use crate::ledger::JobKey;
 use crate::manifest::fold;
 use crate::plan::{ContentHash, PlannedJob, looks_made, made_id};
 use crate::purchase::JobState;
 
+use super::chosen::in_file;
 use super::{RowRuling, StoredTake};
 
 /// Letters of a month's name, as spreadsheets have it in short ("sept.", "août", "juil.").
@@ -115,12 +116,7 @@ fn is_written_anew(value: &Value) -> bool {
 fn cell(value: &Value) -> String {
     let text = match value {
         Value::Text(text) => text.trim().replace("\r\n", "\n"),
-        Value::Integer(number) => number.to_string(),
-        Value::Boolean(is) => is.to_string(),
-        Value::Image(image) => match &image.source {
-            ImageSource::File(path) => path.to_string_lossy().into_owned(),
-            ImageSource::Inline(_) => format!("sha256:{}", image.sha256),
-        },
+        Value::Integer(_) | Value::Boolean(_) | Value::Image(_) => in_file(value),
     };
     let is_truth = ["true", "false"].iter().any(|word| text.eq_ignore_ascii_case(word));
     if is_truth { text.to_ascii_lowercase() } else { text }
