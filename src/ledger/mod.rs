@@ -26,6 +26,7 @@ pub mod port;
 mod record;
 mod refund;
 mod rows;
+mod shown_body;
 pub mod sqlite;
 mod stored_jobs;
 mod word;

@@ -12,21 +12,13 @@ use super::schema::OPEN_PAYMENT;
 use super::views::RESULT;
 use crate::ledger::decide::PaymentState;
 use crate::ledger::port::Inspection;
+use crate::ledger::shown_body::{BODY_BYTES_READ, Secrets};
 use crate::ledger::{
     AnswerRow, BatchKey, DecisionRow, JobKey, LedgerError, PaymentKey, PaymentRecord, PaymentRow, Standing, TakeRecord,
     TransitionRow,
 };
 use crate::money::Msat;
-use crate::purchase::HttpAnswer;
 
-/// Characters of an answer's body that are handed out.
-const BODY_CHARS_MAX: usize = 4_096;
-/// Bytes of it that are read, so that a credential across the cut is still found.
-const BODY_BYTES_READ: u32 = 32 * 1_024;
-/// What stands in the place of a secret.
-const HIDDEN: &str = "[credential]";
-/// How a link for a refund begins, in any case.
-const LNURL: &str = "lnurl1";
 /// Transitions of one take that are read: the latest.
 const TRANSITIONS_MAX: u32 = 1_000;
 
@@ -95,12 +87,10 @@ impl SqliteLedger {
                 (None, None) => (String::new(), None),
             };
             let preimage = row.get::<_, Option<[u8; 32]>>(32)?.map(|bytes| hex(&bytes));
-            // Whoever has the link of a refund can have the money.
-            let token: String = row.get(31)?;
-            let by_receipt = token.is_empty();
-            let secrets = [Some(token), preimage.clone(), self.refund_link(payment)?];
+            let secrets =
+                Secrets { token: row.get(31)?, preimage: preimage.clone(), refund_link: self.refund_link(payment)? };
             payments.push(PaymentRecord {
-                by_receipt,
+                by_receipt: secrets.token.is_empty(),
                 row: payment_of_row(row)?,
                 method: row.get(24)?,
                 url: row.get(25)?,
@@ -125,23 +115,19 @@ impl SqliteLedger {
         Ok(found.flatten())
     }
 
-    fn answers_to(&self, payment: PaymentKey, secrets: &[Option<String>]) -> Result<Vec<AnswerRow>, Fault> {
+    fn answers_to(&self, payment: PaymentKey, secrets: &Secrets) -> Result<Vec<AnswerRow>, Fault> {
         // Of an empty BLOB SQLite gives NULL for a part.
         let mut statement = self.conn.prepare_cached(
             "SELECT kind, at, status, coalesce(substr(body, 1, ?2), x''), length(body) FROM answers WHERE payment = ?1
              ORDER BY id",
         )?;
         let rows = statement.query_map(params![payment, BODY_BYTES_READ], |row| {
-            let body: Vec<u8> = row.get(3)?;
-            let (status, headers) = (row.get(2)?, Vec::new());
-            // What was no refund's record may still name a link.
-            let told = HttpAnswer { status, headers, body: body.clone() }.refund_link();
-            let secrets: Vec<Option<String>> = secrets.iter().cloned().chain([told]).collect();
+            let status = row.get(2)?;
             Ok(AnswerRow {
                 kind: row.get(0)?,
                 at: row.get(1)?,
                 status,
-                body: without(&secrets, &body),
+                body: secrets.hide_in(status, row.get(3)?),
                 body_bytes: uint(row, 4)?,
             })
         })?;
@@ -203,59 +189,4 @@ fn payment_of_row(row: &Row<'_>) -> rusqlite::Result<PaymentRow> {
         dead_at: row.get(21)?,
         dead_proof: row.get(22)?,
     })
-}
-
-/// The beginning of a body as text, without the credential that an origin may have put into it, nor a link with which whoever
-/// has it can have a refund.
-fn without(secrets: &[Option<String>], body: &[u8]) -> String {
-    let mut text = String::from_utf8_lossy(body).into_owned();
-    for secret in secrets.iter().flatten().filter(|secret| !secret.is_empty()) {
-        text = text.replace(secret.as_str(), HIDDEN);
-        // Many servers write a slash so in JSON.
-        text = text.replace(&secret.replace('/', "\\/"), HIDDEN);
-    }
-    let mut text = without_lnurl(&text);
-    match text.char_indices().nth(BODY_CHARS_MAX) {
-        Some((cut, _)) => {
-            text.truncate(cut);
-            text.push('…');
-            text
-        }
-        None => text,
-    }
-}
-
-/// Hides what is written as an LNURL, wherever it stands: also in words, and in a body that is cut off.
-fn without_lnurl(text: &str) -> String {
-    // Lower case of ASCII leaves every byte where it was.
-    let lower = text.to_ascii_lowercase();
-    let mut out = String::with_capacity(text.len());
-    let mut from = 0;
-    while let Some(at) = lower.get(from..).and_then(|rest| rest.find(LNURL)).map(|at| from.saturating_add(at)) {
-        let rest = lower.get(at..).unwrap_or_default();
-        let end = at.saturating_add(rest.find(|c: char| !c.is_ascii_alphanumeric()).unwrap_or(rest.len()));
-        out.push_str(text.get(from..at).unwrap_or_default());
-        out.push_str(HIDDEN);
-        from = end;
-    }
-    out.push_str(text.get(from..).unwrap_or_default());
-    out
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_body_shows_no_credential_and_has_an_end() {
-        let secrets = [Some("to/ken".to_owned()), None, Some(String::new())];
-        assert_eq!(without(&secrets, b"got L402 to/ken:ff \xff"), "got L402 [credential]:ff \u{fffd}");
-        assert_eq!(without(&secrets, br#"{"got":"to\/ken"}"#), r#"{"got":"[credential]"}"#);
-        assert_eq!(
-            without(&[], b"at lnurl1qq7, LNURL1AZ\" \xc3\xa9lnurl1x"),
-            "at [credential], [credential]\" é[credential]"
-        );
-        let long = without(&secrets, "é".repeat(10_000).as_bytes());
-        assert_eq!(long.chars().count(), BODY_CHARS_MAX + 1);
-    }
 }
