@@ -61,6 +61,58 @@ pub struct Batch {
     pub is_damaged: bool,
 }
 
+/// What a batch has come to, so far as it must be kept for that.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct BatchTraces {
+    /// A run of it was accepted.
+    pub(super) is_accepted: bool,
+    pub(super) has_payments: bool,
+    pub(super) has_refunds: bool,
+    /// A person has said that an origin may be bought at, for it.
+    pub(super) has_words: bool,
+    /// A person has decided on one of its jobs.
+    pub(super) has_decisions: bool,
+}
+
+impl BatchTraces {
+    /// Whether it may go as if it had never begun.
+    pub(super) const fn may_be_discarded(self) -> bool {
+        let Self { is_accepted, has_payments, has_refunds, has_words, has_decisions } = self;
+        !(is_accepted || has_payments || has_refunds || has_words || has_decisions)
+    }
+}
+
+impl Batch {
+    /// A batch that begins.
+    pub(super) fn begun(key: BatchKey, now: UnixMs, new: &NewBatch) -> Self {
+        Self {
+            key,
+            name: new.name.clone(),
+            manifest: new.manifest.clone(),
+            sandbox: new.sandbox,
+            created_at: now,
+            last_run_at: now,
+            remembered: Remembered::default(),
+            is_damaged: false,
+        }
+    }
+
+    /// Decides whether the batch of that name goes on, and as what: its manifest and its last run are to be written then.
+    pub(super) fn go_on(mut self, now: UnixMs, new: &NewBatch) -> BatchStart {
+        if self.sandbox != new.sandbox {
+            return BatchStart::OtherMoney { known_is_sandbox: self.sandbox };
+        }
+        if self.manifest != new.manifest {
+            if !new.adopt {
+                return BatchStart::OtherManifest { known: self.manifest, given: new.manifest.clone() };
+            }
+            self.manifest.clone_from(&new.manifest);
+        }
+        self.last_run_at = now;
+        BatchStart::Existing(self)
+    }
+}
+
 /// What a batch remembers from run to run.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Remembered {
@@ -158,4 +210,41 @@ pub struct Outputs {
     pub receipts: Option<String>,
     /// This batch wrote what stands there.
     pub receipts_written: bool,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOW: UnixMs = UnixMs(1_790_000_000_000);
+
+    fn new(manifest: &str, sandbox: bool, adopt: bool) -> NewBatch {
+        NewBatch { name: "june".to_owned(), manifest: manifest.to_owned(), sandbox, adopt }
+    }
+
+    #[test]
+    fn a_batch_goes_on_with_its_own_money_and_manifest_unless_another_is_adopted() {
+        let known = Batch::begun(BatchKey(1), NOW, &new("/a", false, false));
+        let later = NOW.plus_ms(5);
+        let go_on = |given: &NewBatch| known.clone().go_on(later, given);
+        let on = Batch { last_run_at: later, ..known.clone() };
+        assert_eq!(go_on(&new("/a", false, false)), BatchStart::Existing(on.clone()));
+        let (is, given) = ("/a".to_owned(), "/b".to_owned());
+        assert_eq!(go_on(&new("/b", false, false)), BatchStart::OtherManifest { known: is, given: given.clone() });
+        assert_eq!(go_on(&new("/b", false, true)), BatchStart::Existing(Batch { manifest: given, ..on }));
+        assert_eq!(go_on(&new("/a", true, true)), BatchStart::OtherMoney { known_is_sandbox: false });
+    }
+
+    #[test]
+    fn a_batch_that_came_to_anything_is_kept() {
+        assert!(BatchTraces::default().may_be_discarded());
+        let traces = [
+            BatchTraces { is_accepted: true, ..BatchTraces::default() },
+            BatchTraces { has_payments: true, ..BatchTraces::default() },
+            BatchTraces { has_refunds: true, ..BatchTraces::default() },
+            BatchTraces { has_words: true, ..BatchTraces::default() },
+            BatchTraces { has_decisions: true, ..BatchTraces::default() },
+        ];
+        assert!(traces.iter().all(|traces| !traces.may_be_discarded()));
+    }
 }

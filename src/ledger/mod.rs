@@ -27,6 +27,7 @@ mod record;
 mod refund;
 mod rows;
 mod shown_body;
+mod shown_take;
 pub mod sqlite;
 mod stored_jobs;
 mod word;

@@ -201,6 +201,24 @@ impl RefundStanding {
     pub(in crate::ledger) fn from_word(word: &str) -> Option<Self> {
         word.parse().ok()
     }
+
+    /// Whether there is something left to do for a refund that stands so: to look up its invoice, or to hand one over, where there is a
+    /// link to hand it over by and the job waits for that.
+    pub(in crate::ledger) const fn is_open(self, has_link: bool, job: JobState) -> bool {
+        match self {
+            Self::Invoiced => true,
+            Self::Offered => has_link && matches!(job, JobState::RefundOffered),
+            Self::Settled | Self::Expired => false,
+        }
+    }
+
+    /// Whether nothing becomes of it any more.
+    pub(in crate::ledger) const fn is_at_its_end(self) -> bool {
+        match self {
+            Self::Offered | Self::Invoiced => false,
+            Self::Settled | Self::Expired => true,
+        }
+    }
 }
 
 /// One refund, for views.
@@ -257,4 +275,20 @@ pub struct RefundInvoiceRow {
     pub expires_at: UnixMs,
     /// How often it was handed over, or was about to be.
     pub handovers: u32,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_refund_is_open_where_its_invoice_is_out_or_can_be_handed_over() {
+        let offered = |has_link, job| RefundStanding::Offered.is_open(has_link, job);
+        assert!(offered(true, JobState::RefundOffered));
+        assert!(!offered(false, JobState::RefundOffered) && !offered(true, JobState::Lost));
+        assert!(RefundStanding::Invoiced.is_open(false, JobState::Lost), "money may still come");
+        for ended in [RefundStanding::Settled, RefundStanding::Expired] {
+            assert!(!ended.is_open(true, JobState::RefundOffered) && ended.is_at_its_end());
+        }
+    }
 }

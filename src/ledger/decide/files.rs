@@ -48,10 +48,28 @@ pub fn not_downloaded<'a>(
     Ok(ruling)
 }
 
+/// How a downloaded job stands whose file is gone. That the manifest has changed says more.
+pub const fn without_file(reason: Reason) -> (JobState, Reason) {
+    let reason = if reason.is_of_manifest() { reason } else { Reason::NotDownloaded };
+    (JobState::Delivered, reason)
+}
+
 fn expect_delivered<'f>(facts: &'f Facts, key: JobKey, record: &str) -> Result<&'f Job, Unfit> {
     let job = facts.job(key)?;
     if job.state == JobState::Delivered {
         return Ok(job);
     }
     contradiction(format!("{record} does not fit job {}, which is {}", key.0, job.state.as_str()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_job_whose_file_is_gone_is_delivered_and_says_so_unless_its_row_says_more() {
+        let not_downloaded = (JobState::Delivered, Reason::NotDownloaded);
+        assert_eq!(without_file(Reason::None), not_downloaded);
+        assert_eq!(without_file(Reason::Changed), (JobState::Delivered, Reason::Changed));
+    }
 }

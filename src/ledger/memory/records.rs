@@ -12,7 +12,7 @@ use crate::ledger::port::{Downloads, Records};
 use crate::ledger::{
     AnswerKey, BatchKey, ComingFile, DamagedJob, DeliveredJob, DurableInvoice, HeldBack, HistoryCheck,
     IdenticalRequest, JobKey, LedgerError, NewIntent, OpenJob, OpenRefund, OpenStage, Original, PaymentKey, PendingJob,
-    Prospect, Record, Recorded, RefundStanding, Undownloaded, endpoint_and_origin,
+    Prospect, Record, Recorded, Undownloaded, endpoint_and_origin,
 };
 use crate::purchase::{Credential, HttpAnswer, JobState, Reason, Request, WalletId};
 use crate::time::UnixMs;
@@ -104,23 +104,15 @@ impl Records for MemoryLedger {
         let is_open = |key: &PaymentKey| -> Option<bool> {
             let (refund, payment) = (self.refunds.get(key)?, self.payments.get(key)?);
             let state = self.jobs.get(&payment.job)?.job.state;
-            let can_be_claimed = refund.link.is_some() && state == JobState::RefundOffered;
-            Some(
-                batch.is_none_or(|batch| payment.batch == batch)
-                    && match refund.standing {
-                        RefundStanding::Invoiced => true,
-                        RefundStanding::Offered => can_be_claimed,
-                        RefundStanding::Settled | RefundStanding::Expired => false,
-                    },
-            )
+            let is_of_batch = batch.is_none_or(|batch| payment.batch == batch);
+            Some(is_of_batch && refund.standing.is_open(refund.link.is_some(), state))
         };
         Ok(self.refunds.keys().copied().filter(|key| is_open(key).unwrap_or(false)).collect())
     }
 
     fn refund(&self, payment: PaymentKey) -> Result<Option<OpenRefund>, LedgerError> {
         let Some(refund) = self.refunds.get(&payment) else { return Ok(None) };
-        let is_at_its_end = matches!(refund.standing, RefundStanding::Settled | RefundStanding::Expired);
-        let Some(link) = refund.link.clone().filter(|_| !is_at_its_end) else { return Ok(None) };
+        let Some(link) = refund.link.clone().filter(|_| !refund.standing.is_at_its_end()) else { return Ok(None) };
         let (paid, intent) = (self.payments.get(&payment).ok_or_else(|| no_payment(payment))?, self.kept(payment)?);
         let row = self.row(paid.job)?;
         let made_at = refund.made_at;
@@ -241,9 +233,9 @@ impl Downloads for MemoryLedger {
             if !is_meant || row.job.state != JobState::Downloaded || !has_lost {
                 continue;
             }
-            let reason = if row.job.reason.is_of_manifest() { row.job.reason } else { Reason::NotDownloaded };
-            (row.job.state, row.job.reason, row.file) = (JobState::Delivered, reason, None);
-            self.transitions.push((row.job.key, now, JobState::Downloaded, JobState::Delivered, reason));
+            let (state, reason) = decide::without_file(row.job.reason);
+            (row.job.state, row.job.reason, row.file) = (state, reason, None);
+            self.transitions.push((row.job.key, now, JobState::Downloaded, state, reason));
             missing = missing.saturating_add(1);
         }
         Ok(missing)

@@ -5,6 +5,7 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 use super::SqliteLedger;
 use super::convert::{Json, hex};
 use super::error::{Fault, contradiction};
+use crate::ledger::batch::BatchTraces;
 use crate::ledger::port::{Batches, Views};
 use crate::ledger::{
     Batch, BatchKey, BatchStart, Counts, Damage, DownloadTo, FilesOf, JobKey, Layout, LedgerError, NewBatch, Remembered,
@@ -61,35 +62,40 @@ fn insert(tx: &Connection, now: UnixMs, new: &NewBatch) -> Result<Batch, Fault> 
         Json((&remembered.layout, &remembered.outputs, &remembered.download)),
         now
     ])?;
-    Ok(Batch {
-        key: BatchKey(tx.last_insert_rowid()),
-        name: new.name.clone(),
-        manifest: new.manifest.clone(),
-        sandbox: new.sandbox,
-        created_at: now,
-        last_run_at: now,
-        remembered,
-        is_damaged: false,
-    })
+    Ok(Batch::begun(BatchKey(tx.last_insert_rowid()), now, new))
 }
 
-fn go_on(tx: &Connection, now: UnixMs, mut known: Batch, new: &NewBatch) -> Result<BatchStart, Fault> {
-    if known.sandbox != new.sandbox {
-        return Ok(BatchStart::OtherMoney { known_is_sandbox: known.sandbox });
+fn go_on(tx: &Connection, now: UnixMs, known: Batch, new: &NewBatch) -> Result<BatchStart, Fault> {
+    let start = known.go_on(now, new);
+    if let BatchStart::Existing(batch) = &start {
+        let sql = "UPDATE batches SET manifest = ?2, last_run_at = ?3 WHERE id = ?1";
+        tx.prepare_cached(sql)?.execute(params![batch.key, batch.manifest, batch.last_run_at])?;
     }
-    if known.manifest != new.manifest {
-        if !new.adopt {
-            return Ok(BatchStart::OtherManifest { known: known.manifest, given: new.manifest.clone() });
-        }
-        known.manifest.clone_from(&new.manifest);
-    }
-    known.last_run_at = now;
-    tx.prepare_cached("UPDATE batches SET manifest = ?2, last_run_at = ?3 WHERE id = ?1")?.execute(params![
-        known.key,
-        known.manifest,
-        now
-    ])?;
-    Ok(BatchStart::Existing(known))
+    Ok(start)
+}
+
+/// What the batch has come to; none where there is no such batch.
+fn traces(tx: &Connection, batch: BatchKey) -> Result<Option<BatchTraces>, Fault> {
+    let traces = tx
+        .prepare_cached(
+            "SELECT accepted_msat IS NOT NULL,
+                 EXISTS (SELECT 1 FROM payments WHERE batch = b.id),
+                 EXISTS (SELECT 1 FROM refunds WHERE batch = b.id),
+                 EXISTS (SELECT 1 FROM trusts WHERE batch = b.id),
+                 EXISTS (SELECT 1 FROM decisions d JOIN jobs j ON j.id = d.job WHERE j.batch = b.id)
+             FROM batches b WHERE id = ?1",
+        )?
+        .query_row([batch], |row| {
+            let (is_accepted, has_payments, has_refunds) = (row.get(0)?, row.get(1)?, row.get(2)?);
+            Ok(BatchTraces {
+                is_accepted,
+                has_payments,
+                has_refunds,
+                has_words: row.get(3)?,
+                has_decisions: row.get(4)?,
+            })
+        });
+    Ok(traces.optional()?)
 }
 
 impl Batches for SqliteLedger {
@@ -118,12 +124,7 @@ impl Batches for SqliteLedger {
 
     fn discard_batch(&mut self, batch: BatchKey) -> Result<bool, LedgerError> {
         self.write(|tx, _| {
-            let begun = "SELECT 1 FROM batches b WHERE id = ?1 AND accepted_msat IS NULL
-                 AND NOT EXISTS (SELECT 1 FROM payments WHERE batch = b.id)
-                 AND NOT EXISTS (SELECT 1 FROM refunds WHERE batch = b.id)
-                 AND NOT EXISTS (SELECT 1 FROM trusts WHERE batch = b.id)
-                 AND NOT EXISTS (SELECT 1 FROM decisions d JOIN jobs j ON j.id = d.job WHERE j.batch = b.id)";
-            if !tx.prepare_cached(begun)?.exists([batch])? {
+            if !traces(tx, batch)?.is_some_and(BatchTraces::may_be_discarded) {
                 return Ok(false);
             }
             for sql in [

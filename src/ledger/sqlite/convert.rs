@@ -5,6 +5,7 @@ use rusqlite::types::{FromSql, FromSqlError, FromSqlResult, ToSqlOutput, ValueRe
 use rusqlite::{Result, Row, ToSql};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use strum::VariantArray;
 
 use crate::catalog::Method;
 use crate::l402::{Network, PaymentHash, Scheme};
@@ -32,6 +33,12 @@ pub(super) fn uint_or_none(row: &Row<'_>, column: usize) -> Result<Option<u64>> 
     number
         .map(|number| u64::try_from(number).map_err(|_| rusqlite::Error::IntegralValueOutOfRange(column, number)))
         .transpose()
+}
+
+/// The states of which that is true, as a list for `IN`.
+pub(super) fn states(which: impl Fn(JobState) -> bool) -> String {
+    let states = JobState::VARIANTS.iter().filter(|state| which(**state));
+    states.map(|state| format!("'{}'", state.as_str())).collect::<Vec<_>>().join(", ")
 }
 
 /// Any value as JSON text.

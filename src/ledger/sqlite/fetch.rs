@@ -8,7 +8,7 @@ use super::SqliteLedger;
 use super::convert::{Json, int, uint};
 use super::error::Fault;
 use super::store::{append_transition, file_key, kept_answer, paid_purchase};
-use crate::ledger::decide::TAKEN_BY;
+use crate::ledger::decide::{TAKEN_BY, without_file};
 use crate::ledger::port::Downloads;
 use crate::ledger::{
     BatchKey, ComingFile, DeliveredJob, DownloadTo, FetchMark, JobKey, LedgerError, PaymentKey, Resume, Undownloaded,
@@ -200,10 +200,10 @@ impl SqliteLedger {
 }
 
 fn forget_file(tx: &Connection, now: UnixMs, key: JobKey, from: Reason) -> Result<(), Fault> {
-    let reason = if from.is_of_manifest() { from } else { Reason::NotDownloaded };
+    let (state, reason) = without_file(from);
     tx.prepare_cached(
         "UPDATE jobs SET state = ?2, reason = ?3, file = NULL, file_key = NULL, sha256 = NULL WHERE id = ?1",
     )?
-    .execute(params![key, JobState::Delivered, reason])?;
-    append_transition(tx, now, key, JobState::Downloaded, JobState::Delivered, reason)
+    .execute(params![key, state, reason])?;
+    append_transition(tx, now, key, JobState::Downloaded, state, reason)
 }

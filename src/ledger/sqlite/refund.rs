@@ -5,7 +5,9 @@ use rusqlite::{Connection, OptionalExtension, Row};
 use super::SqliteLedger;
 use super::error::Fault;
 use super::read::stored_url;
-use crate::ledger::{BatchKey, DurableInvoice, JobKey, OpenRefund, PaymentKey, RefundInvoiceRow, RefundRow};
+use crate::ledger::{
+    BatchKey, DurableInvoice, JobKey, OpenRefund, PaymentKey, RefundInvoiceRow, RefundRow, RefundStanding,
+};
 use crate::purchase::WalletId;
 
 /// What a [`RefundRow`] is read from.
@@ -77,23 +79,33 @@ pub(super) fn refunds(conn: &Connection, batch: Option<BatchKey>) -> Result<Vec<
 
 pub(super) fn open(conn: &Connection, batch: Option<BatchKey>) -> Result<Vec<PaymentKey>, Fault> {
     let mut statement = conn.prepare_cached(
-        "SELECT r.payment FROM refunds r JOIN payments p ON p.id = r.payment JOIN jobs j ON j.id = p.job
-         WHERE (?1 IS NULL OR r.batch = ?1) AND (r.state = 'claimed'
-             OR (r.state = 'offered' AND r.link IS NOT NULL AND j.state = 'refund_offered'))
-         ORDER BY r.payment",
+        "SELECT r.payment, r.state, r.link IS NOT NULL, j.state
+         FROM refunds r JOIN payments p ON p.id = r.payment JOIN jobs j ON j.id = p.job
+         WHERE ?1 IS NULL OR r.batch = ?1 ORDER BY r.payment",
     )?;
-    Ok(statement.query_map([batch], |row| row.get(0))?.collect::<Result<_, _>>()?)
+    let mut rows = statement.query([batch])?;
+    let mut open = Vec::new();
+    while let Some(row) = rows.next()? {
+        let standing: RefundStanding = row.get(1)?;
+        if standing.is_open(row.get(2)?, row.get(3)?) {
+            open.push(row.get(0)?);
+        }
+    }
+    Ok(open)
 }
 
 pub(super) fn find(ledger: &SqliteLedger, payment: PaymentKey) -> Result<Option<OpenRefund>, Fault> {
     let sql = format!(
         "SELECT j.job, j.take, j.endpoint, i.url, j.state, j.reason, r.words, p.amount_msat, p.payment_hash,
-             i.network, p.node, r.link, r.invoice, r.hash, r.amount_msat, r.expires_at, r.node, r.made_at
-         FROM {OF} WHERE r.payment = ?1 AND r.state IN ('offered', 'claimed') AND r.link IS NOT NULL"
+             i.network, p.node, r.link, r.invoice, r.hash, r.amount_msat, r.expires_at, r.node, r.made_at, r.state
+         FROM {OF} WHERE r.payment = ?1 AND r.link IS NOT NULL"
     );
     let mut statement = ledger.conn.prepare_cached(&sql)?;
     let mut rows = statement.query([payment])?;
     let Some(row) = rows.next()? else { return Ok(None) };
+    if row.get::<_, RefundStanding>(18)?.is_at_its_end() {
+        return Ok(None);
+    }
     let seller: String = row.get(3)?;
     Ok(Some(OpenRefund {
         payment,

@@ -1,15 +1,17 @@
 //! What the views read: counts, results, receipts.
 
 use std::io;
+use std::sync::LazyLock;
 
 use rusqlite::{Row, params};
 use url::Url;
 
-use super::convert::{Json, hex, uint};
+use super::convert::{Json, hex, states, uint};
 use super::error::Fault;
 use super::{SqliteLedger, budget, refund};
 use crate::l402::PaymentHash;
 use crate::ledger::port::Views;
+use crate::ledger::shown_take::{LaterTake, gives_way, is_shown_first};
 use crate::ledger::{
     BatchKey, Caps, Counts, LedgerError, PeriodsUsed, ReceiptKind, ReceiptRow, RefundRow, ResultRow, StateCount,
 };
@@ -22,13 +24,19 @@ pub(super) const RESULT: &str =
     CASE WHEN j.state = 'downloaded' THEN j.file END, CASE WHEN j.state = 'downloaded' THEN j.sha256 END, j.attempts, j.started_at, j.finished_at, j.wait_until, j.error, j.extra,
     (SELECT p.fee_msat FROM payments p WHERE p.job = j.id AND p.state <> 'dead')";
 
-/// The take `j` that shows what was bought of a job whose latest take is `l`: no take that is not paid for hides what a take
-/// before it delivered.
-pub(super) const SHOWN: &str = "coalesce(
-    CASE WHEN l.take > 1 AND l.state IN ('pending', 'refused', 'failed', 'running', 'in_doubt') THEN
+/// The take `j` that shows what was bought of a job whose latest take is `l`: of takes before one that gives way, the last that is
+/// shown first.
+pub(super) static SHOWN: LazyLock<String> = LazyLock::new(|| {
+    format!(
+        "coalesce(
+    CASE WHEN l.take > 1 AND l.state IN ({}) THEN
         (SELECT d.id FROM jobs d WHERE d.batch = l.batch AND d.job = l.job AND d.take < l.take
-             AND d.state IN ('paid', 'delivered', 'downloaded') ORDER BY d.take DESC LIMIT 1)
-    END, l.id)";
+             AND d.state IN ({}) ORDER BY d.take DESC LIMIT 1)
+    END, l.id)",
+        states(gives_way),
+        states(is_shown_first)
+    )
+});
 
 /// Retakes that nobody wants any more stand for nothing: the delivered takes `d` before them count.
 const BEFORE_WITHDRAWN: &str = "
@@ -80,15 +88,16 @@ impl Views for SqliteLedger {
     ) -> Result<io::Result<()>, LedgerError> {
         self.read(|ledger| {
             let sql = format!(
-                "SELECT {RESULT}, l.line, l.extra, l.take, l.state, l.reason, l.error FROM jobs l JOIN jobs j ON j.id = {SHOWN}
-                 WHERE l.batch = ?1 AND l.superseded = 0 ORDER BY l.seq, l.id"
+                "SELECT {RESULT}, l.line, l.extra, l.take, l.state, l.reason, l.error FROM jobs l JOIN jobs j ON j.id = {}
+                 WHERE l.batch = ?1 AND l.superseded = 0 ORDER BY l.seq, l.id",
+                *SHOWN
             );
             let mut statement = ledger.conn.prepare_cached(&sql)?;
             let mut rows = statement.query([batch])?;
             while let Some(row) = rows.next()? {
                 let mut shown = ledger.result_of_row(row)?;
                 if row.get::<_, u32>(20)? != shown.take {
-                    stand_beside(&mut shown, row)?;
+                    shown.stand_beside(later_take(row)?);
                 }
                 if let Err(error) = each(shown) {
                     return Ok(Err(error));
@@ -272,28 +281,10 @@ fn receipts_where(payments: &str, refunds: &str) -> String {
     )
 }
 
-/// A delivered take stands where the manifest has the job's latest one, and tells how that one stands.
-fn stand_beside(shown: &mut ResultRow, row: &Row<'_>) -> Result<(), Fault> {
-    shown.line = uint(row, 18)?;
-    if let Ok(Json(extra)) = row.get(19) {
-        shown.extra = extra;
-    }
-    let (take, state, reason): (u32, JobState, Reason) = (row.get(20)?, row.get(21)?, row.get(22)?);
-    if reason == Reason::Withdrawn {
-        return Ok(());
-    }
-    let why = if reason == Reason::None { String::new() } else { format!(" ({})", reason.as_str()) };
-    let words = row.get::<_, Option<String>>(23)?.map(|words| format!(": {words}")).unwrap_or_default();
-    let later = format!("take {take} is {}{why}{words}", state.as_str());
-    shown.error = Some(match shown.error.take() {
-        Some(own) => format!("{own}; {later}"),
-        None => later,
-    });
-    let next = Next::of(state, reason);
-    if next != Next::None {
-        shown.next = next;
-    }
-    Ok(())
+fn later_take(row: &Row<'_>) -> Result<LaterTake, Fault> {
+    let (take, state, reason, error) = (row.get(20)?, row.get(21)?, row.get(22)?, row.get(23)?);
+    let extra = row.get(19).ok().map(|Json(extra)| extra);
+    Ok(LaterTake { line: uint(row, 18)?, extra, take, state, reason, error })
 }
 
 /// What stands in a view where one column of a job's row cannot be read: the others are shown, and the other jobs.

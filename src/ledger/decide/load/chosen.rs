@@ -62,7 +62,7 @@ impl Choosing {
         };
         let difference = self.difference(&row, &stored);
         let delivered = matches!(stored.state, JobState::Delivered | JobState::Downloaded);
-        let again = matches!(stored.state, JobState::Pending | JobState::Refused | JobState::Failed);
+        let again = stored.state.has_spent_nothing();
         let before = self.is_chosen.get(&stored.key).copied();
         match before {
             Some(_) => self.chosen.repeated = self.chosen.repeated.saturating_add(1),
