@@ -63,19 +63,14 @@ pub(super) fn intent_refused(mut tries: Tries, refusal: &IntentRefusal, moment: 
             moment.end(JobState::Pending, Reason::EarlierTake, earlier_words(*until))
         }
         IntentRefusal::HeldBack(_) => (State::Done, Effect::SetAside(tries)),
-        IntentRefusal::BatchLimit { cost, used, most } => {
-            let message = limit_words(Reason::BatchLimit, *cost, *used, *most);
-            moment.end(JobState::Pending, Reason::BatchLimit, message)
-        }
-        IntentRefusal::DayLimit { cost, used, most } => {
-            let message = limit_words(Reason::DayLimit, *cost, *used, *most);
-            moment.end(JobState::Pending, Reason::DayLimit, message)
-        }
-        IntentRefusal::MonthLimit { cost, used, most } => {
-            let message = limit_words(Reason::MonthLimit, *cost, *used, *most);
-            moment.end(JobState::Pending, Reason::MonthLimit, message)
-        }
+        IntentRefusal::BatchLimit { cost, used, most } => wait_for_room(moment, Limit::Batch, *cost, *used, *most),
+        IntentRefusal::DayLimit { cost, used, most } => wait_for_room(moment, Limit::Day, *cost, *used, *most),
+        IntentRefusal::MonthLimit { cost, used, most } => wait_for_room(moment, Limit::Month, *cost, *used, *most),
     }
+}
+
+fn wait_for_room(moment: &Moment<'_>, limit: Limit, cost: Msat, used: Msat, most: Msat) -> Step {
+    moment.end(JobState::Pending, limit.reason(), limit_words(limit, cost, used, most))
 }
 
 fn earlier_words(until: Option<UnixMs>) -> String {
@@ -90,12 +85,35 @@ fn earlier_words(until: Option<UnixMs>) -> String {
     }
 }
 
+/// What may not be spent beyond.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Limit {
+    /// By a batch, over all its runs.
+    Batch,
+    /// In a day, by the whole ledger.
+    Day,
+    /// In a month, by the whole ledger.
+    Month,
+}
+
+impl Limit {
+    /// Why a job is not bought that it has no room for.
+    #[must_use]
+    pub const fn reason(self) -> Reason {
+        match self {
+            Self::Batch => Reason::BatchLimit,
+            Self::Day => Reason::DayLimit,
+            Self::Month => Reason::MonthLimit,
+        }
+    }
+}
+
 /// That a limit has no room for what may cost so much, where so much is used of it.
-pub fn limit_words(reason: Reason, cost: Msat, used: Msat, most: Msat) -> String {
-    let (whose, counted) = match reason {
-        Reason::DayLimit => ("day", "today in the whole ledger"),
-        Reason::MonthLimit => ("month", "this month in the whole ledger"),
-        _ => ("batch", "in the batch so far"),
+pub fn limit_words(limit: Limit, cost: Msat, used: Msat, most: Msat) -> String {
+    let (whose, counted) = match limit {
+        Limit::Batch => ("batch", "in the batch so far"),
+        Limit::Day => ("day", "today in the whole ledger"),
+        Limit::Month => ("month", "this month in the whole ledger"),
     };
     let missing = used.checked_add(cost).and_then(|needed| needed.checked_sub(most));
     let missing = missing.map_or_else(|| "far".to_owned(), |missing| missing.sats_ceil().to_string());

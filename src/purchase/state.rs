@@ -246,6 +246,12 @@ impl Reason {
         matches!(self, Self::Changed | Self::KnownByReceipt)
     }
 
+    /// Whether it says that a delivered job's file is not here.
+    #[must_use]
+    pub const fn is_of_file(self) -> bool {
+        matches!(self, Self::NotDownloaded | Self::UrlGone)
+    }
+
     /// The reason of that word.
     #[must_use]
     pub fn from_word(word: &str) -> Option<Self> {

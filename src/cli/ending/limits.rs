@@ -5,7 +5,7 @@ use crate::cli::ending::advice::Bought;
 use crate::cli::money::{TooSmall, used};
 use crate::ledger::port::{Loading, Views};
 use crate::ledger::{Batch, Counts, OpenLedger};
-use crate::life::limit_words;
+use crate::life::{Limit, limit_words};
 use crate::money::{Msat, Sats};
 use crate::purchase::Reason;
 use crate::run::{Budget, Outcome};
@@ -54,23 +54,23 @@ impl Filled {
             Ok::<_, Failure>(())
         })??;
         let Some(next) = next else { return Ok(Self { batch: of_batch, period: of_period, too_small: None }) };
-        let full = |reason, most: Option<Msat>, used: Msat| {
-            let most = most?;
+        let full = |limit: Limit, most: Option<Msat>, used: Msat| {
+            let (most, reason) = (most?, limit.reason());
             let left = most.checked_sub(used).unwrap_or(Msat::ZERO);
             // What the run reached had the sums of that moment, of which some was not spent in the end.
             let was_reached = outcome.limit_reached.as_ref().is_some_and(|(reached, _)| *reached == reason);
-            let told = || if was_reached { limit_words(reason, next, used, most) } else { words(reason, left, next) };
+            let told = || if was_reached { limit_words(limit, next, used, most) } else { words(limit, left, next) };
             (next > left).then(|| Full { reason, words: told() })
         };
         let periods = ledger.periods_used(&budget.caps(now))?;
-        let day = full(Reason::DayLimit, budget.day, periods.day);
-        let month = full(Reason::MonthLimit, budget.month, periods.month);
+        let day = full(Limit::Day, budget.day, periods.day);
+        let month = full(Limit::Month, budget.month, periods.month);
         let never = |most: Option<Msat>| most.is_some_and(|most| next > most);
         // What never ends is said before what ends, and the month's end comes after the day's.
         let found = if never(budget.day) { day.or(month) } else { month.or(day) };
         let period = found.or(of_period);
         let most = bought.most.and_then(Sats::msat).filter(|_| bought.partial || of_batch.is_some());
-        let batch = full(Reason::BatchLimit, most, used(counts)?).or(of_batch);
+        let batch = full(Limit::Batch, most, used(counts)?).or(of_batch);
         let too_small = period.as_ref().and_then(|full| {
             let (most, other) = match full.reason {
                 Reason::MonthLimit => (budget.month, budget.day),
@@ -88,11 +88,11 @@ impl Filled {
     }
 }
 
-fn words(reason: Reason, left: Msat, next: Msat) -> String {
-    let whose = match reason {
-        Reason::DayLimit => "the day's limit",
-        Reason::MonthLimit => "the month's limit",
-        _ => "the batch's limit",
+fn words(limit: Limit, left: Msat, next: Msat) -> String {
+    let whose = match limit {
+        Limit::Batch => "the batch's limit",
+        Limit::Day => "the day's limit",
+        Limit::Month => "the month's limit",
     };
     let left = Sats::new(left.get() / 1_000);
     format!("{whose} leaves {left}, and the next job may cost {}", next.sats_ceil())

@@ -36,7 +36,7 @@ pub fn not_downloaded<'a>(
     reason: Reason,
     error: &str,
 ) -> Result<Ruling<'a>, Unfit> {
-    if !matches!(reason, Reason::NotDownloaded | Reason::UrlGone) {
+    if !reason.is_of_file() {
         return contradiction(format!("{} is no reason why a file is not here", reason.as_str()));
     }
     let job = expect_delivered(facts, key, "a failed download")?;

@@ -193,10 +193,12 @@ fn take<'a, E: From<Unfit>>(
 /// none: the next run fetches it as it is.
 fn take_as_served<'a>(facts: &ReopeningFacts, now: UnixMs, note: &'a str) -> Ruled<'a> {
     let job = &facts.of.job;
-    let reason = match job.reason {
-        Reason::UrlGone | Reason::NotDownloaded => Reason::NotDownloaded,
-        of_manifest if of_manifest.is_of_manifest() => of_manifest,
-        _ => return (Reopened::Refused(job.state), Vec::new()),
+    let reason = if job.reason.is_of_manifest() {
+        job.reason
+    } else if job.reason.is_of_file() {
+        Reason::NotDownloaded
+    } else {
+        return (Reopened::Refused(job.state), Vec::new());
     };
     if facts.is_taken {
         return (Reopened::Unchanged, Vec::new());

@@ -1,6 +1,5 @@
 //! What becomes of a known job where a plan that has it is loaded.
 
-use crate::ledger::UNKNOWN_CONTENT;
 use crate::ledger::word::{Heard, Retake, Unmet, heard, repeats};
 use crate::plan::PlannedJob;
 use crate::purchase::{JobState, Reason, tried_again};
@@ -70,15 +69,12 @@ pub fn action(
         }
         JobState::Running | JobState::InDoubt | JobState::Paid | JobState::RefundOffered => LoadAction::Keep,
         JobState::Delivered | JobState::Downloaded if buys => LoadAction::Retake,
-        JobState::Delivered | JobState::Downloaded if !same && !is_kept => LoadAction::Mark(match known.content {
-            UNKNOWN_CONTENT => Reason::KnownByReceipt,
-            _ => Reason::Changed,
-        }),
+        JobState::Delivered | JobState::Downloaded if !same && !is_kept => {
+            LoadAction::Mark(known.marked_beside_other_row())
+        }
         // Whether its file is here has nothing to do with the manifest.
-        JobState::Delivered | JobState::Downloaded => LoadAction::Mark(match known.reason {
-            reason @ (Reason::NotDownloaded | Reason::UrlGone) => reason,
-            _ => Reason::None,
-        }),
+        JobState::Delivered | JobState::Downloaded if known.reason.is_of_file() => LoadAction::Mark(known.reason),
+        JobState::Delivered | JobState::Downloaded => LoadAction::Mark(Reason::None),
         JobState::Lost | JobState::Refunded if buys => LoadAction::Retake,
         JobState::Lost | JobState::Refunded => LoadAction::Keep,
     };

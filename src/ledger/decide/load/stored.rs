@@ -1,8 +1,8 @@
 //! What is known of a job that a plan has.
 
-use crate::ledger::JobKey;
 use crate::ledger::decide::{PaymentState, TakePayment};
 use crate::ledger::word::{Retake, TakeStand};
+use crate::ledger::{JobKey, UNKNOWN_CONTENT};
 use crate::plan::ContentHash;
 use crate::purchase::{JobState, Reason};
 
@@ -62,6 +62,11 @@ pub const fn is_untouched_word(take: u32, attempts: u32, is_new_word: bool) -> b
 impl StoredTake {
     pub const fn is_delivered(&self) -> bool {
         matches!(self.state, JobState::Delivered | JobState::Downloaded)
+    }
+
+    /// How it is marked where it is bought, and its row does not ask for what is known of it.
+    pub fn marked_beside_other_row(&self) -> Reason {
+        if self.content == UNKNOWN_CONTENT { Reason::KnownByReceipt } else { Reason::Changed }
     }
 
     /// It stands by a word that nobody has accepted so far. One that a decision made is of no load, and stands from its beginning.

@@ -1,6 +1,5 @@
 //! Takes after the first that a word asked for, and that go as if it had never been said.
 
-use crate::ledger::UNKNOWN_CONTENT;
 use crate::purchase::Reason;
 use crate::time::UnixMs;
 
@@ -32,7 +31,7 @@ pub fn take_back(which: TakenBack, takes: &[StoredTake]) -> Vec<LoadWrite<'stati
         && before.kept != Some(latest.content)
         && !matches!(before.reason, Reason::Changed | Reason::KnownByReceipt);
     if let Some(at) = marked_at.filter(|_| is_otherwise) {
-        let reason = if before.content == UNKNOWN_CONTENT { Reason::KnownByReceipt } else { Reason::Changed };
+        let reason = before.marked_beside_other_row();
         writes.push(LoadWrite::Mark { job: before.key, reason });
         writes.push(LoadWrite::transition(at, before, (before.state, reason)));
     }
