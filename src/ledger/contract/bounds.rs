@@ -4,7 +4,7 @@ use url::Url;
 
 use super::cases::{answer, intend};
 use super::{AT, Subject};
-use crate::ledger::sqlite::tests::support::{end, new_intent, paid, posted};
+use crate::ledger::contract::support::{end, new_intent, paid, posted};
 use crate::ledger::{
     AnswerKind, Asking, BatchKey, Committed, Decision, HeldBack, IntentBounds, IntentRefusal, NewIntent, PaymentKey,
     PendingJob, Prospect, Record,

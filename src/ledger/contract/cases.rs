@@ -3,9 +3,7 @@
 use url::Url;
 
 use super::{AT, Subject};
-use crate::ledger::sqlite::tests::support::{
-    FEE, HOLD, end, http, is_contradiction, new_intent, paid, posted, preimage,
-};
+use crate::ledger::contract::support::{FEE, HOLD, end, http, is_contradiction, new_intent, paid, posted, preimage};
 use crate::ledger::{
     AnswerKey, AnswerKind, Committed, DeadProof, IntentRefusal, JobKey, NewIntent, PaymentKey, PendingJob, Posted,
     Record,

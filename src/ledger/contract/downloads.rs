@@ -2,7 +2,7 @@
 
 use super::cases::deliver;
 use super::{AT, Subject};
-use crate::ledger::sqlite::tests::support::{endpoint, http, is_contradiction, new_intent, planned};
+use crate::ledger::contract::support::{endpoint, http, is_contradiction, new_intent, planned};
 use crate::ledger::{BatchKey, DownloadedFile, FetchMark, JobKey, Record, Resume, Undownloaded};
 use crate::purchase::{JobState, Reason};
 

@@ -2,7 +2,7 @@
 
 use super::cases::intend;
 use super::{AT, Subject};
-use crate::ledger::sqlite::tests::support::{FEE, HOLD, is_contradiction, new_intent, paid, posted, preimage, secret};
+use crate::ledger::contract::support::{FEE, HOLD, is_contradiction, new_intent, paid, posted, preimage, secret};
 use crate::ledger::{
     BatchKey, Caps, Committed, IntentRefusal, JobKey, NewIntent, PaymentKey, PendingJob, Posted, Record, Recorded,
 };

@@ -6,7 +6,7 @@ use super::cases::{answer, deliver, intend};
 use super::{AT, Subject};
 use crate::catalog::DedupPolicy;
 use crate::l402::PaymentHash;
-use crate::ledger::sqlite::tests::support::{HOLD, end, new_intent, paid, posted};
+use crate::ledger::contract::support::{HOLD, end, new_intent, paid, posted};
 use crate::ledger::{
     Caps, Committed, HeldBack, IntentBounds, IntentRefusal, NewIntent, PaymentKey, PendingJob, PeriodCap, Record,
     RefundInvoice, RefundRecord,

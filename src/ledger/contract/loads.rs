@@ -2,7 +2,7 @@
 
 use super::cases::{deliver, intend};
 use super::{AT, Subject, plan};
-use crate::ledger::sqlite::tests::support::{end, endpoint, is_contradiction, new_intent, planned};
+use crate::ledger::contract::support::{end, endpoint, is_contradiction, new_intent, planned};
 use crate::ledger::{BatchKey, JobKey, Record};
 use crate::purchase::{JobState, Reason};
 

@@ -14,17 +14,18 @@ mod redeeming;
 mod refunds;
 mod reopening;
 mod shells;
+pub(in crate::ledger) mod support;
 mod words;
 
 use std::convert::Infallible;
 
 use self::shells::{InFile, Inline, Threaded};
+use self::support::{NOW, endpoint, planned};
 use super::decide::{Job, Payment};
 use super::desk::Desks;
 use super::memory::{MemoryLedger, Sums};
 use super::port::{Decisions, Downloads, Loading, Records};
 use super::sqlite::SqliteLedger;
-use super::sqlite::tests::support::{NOW, endpoint, planned};
 use super::{
     BatchKey, Committed, DeadProof, Decided, Decision, JobKey, LedgerError, LoadError, PaymentKey, PendingJob,
     PlanLoad, Record, Retake,
@@ -102,33 +103,6 @@ pub(in crate::ledger) trait Subject: Records + Downloads + Desks + Loading + Siz
     }
 }
 
-impl Subject for MemoryLedger {
-    fn empty() -> Self {
-        Self::new()
-    }
-
-    fn begin(&mut self, name: &str) -> BatchKey {
-        self.begin_batch(name)
-    }
-
-    fn jobs(&self) -> Vec<Job> {
-        self.jobs.values().map(|row| row.job.clone()).collect()
-    }
-
-    fn payments(&self) -> Vec<Payment> {
-        self.payments.keys().map(|key| self.payment(*key).unwrap()).collect()
-    }
-
-    fn sums(&self, batch: BatchKey) -> Sums {
-        self.check_money();
-        self.batches.get(&batch).map(|row| row.sums).unwrap_or_default()
-    }
-
-    fn transitions(&self) -> usize {
-        self.transitions.len()
-    }
-}
-
 /// Jobs of these ids, each with its id as its prompt.
 pub(in crate::ledger) fn plan(ids: &[&str]) -> Vec<PlannedJob> {
     let endpoint = endpoint();
@@ -145,26 +119,29 @@ pub(in crate::ledger) fn of_ledger<T>(loaded: Result<T, LoadError<Infallible>>) 
 
 /// Each case, for each store and each way to have it.
 macro_rules! suite {
-    ($($of:ident: $($case:ident),* $(,)?;)*) => {
-        mod in_sqlite {
-            $($(#[test] fn $case() { super::$of::$case::<super::SqliteLedger>(); })*)*
-        }
-        mod in_a_file {
-            $($(#[test] fn $case() { super::$of::$case::<super::InFile>(); })*)*
-        }
-        mod inline {
-            $($(#[test] fn $case() { super::$of::$case::<super::Inline<super::SqliteLedger>>(); })*)*
-        }
-        mod threaded {
-            $($(#[test] fn $case() { super::$of::$case::<super::Threaded<super::SqliteLedger>>(); })*)*
-        }
-        mod in_memory {
-            $($(#[test] fn $case() { super::$of::$case::<super::MemoryLedger>(); })*)*
+    ($($name:ident: $store:ty),* $(,)?; $cases:tt) => {
+        $(in_store! { $name: $store; $cases })*
+    };
+}
+
+/// Each case, for one.
+macro_rules! in_store {
+    ($name:ident: $store:ty; { $($of:ident: $($case:ident),* $(,)?;)* }) => {
+        mod $name {
+            use super::*;
+
+            $($(#[test] fn $case() { super::$of::$case::<$store>(); })*)*
         }
     };
 }
 
 suite! {
+    in_sqlite: SqliteLedger,
+    in_a_file: InFile,
+    inline: Inline<SqliteLedger>,
+    threaded: Threaded<SqliteLedger>,
+    in_memory: MemoryLedger;
+{
     cases:
         a_record_that_does_not_fit_the_state_is_refused_and_leaves_no_trace,
         an_answer_is_interpreted_only_for_its_own_payment,
@@ -314,7 +291,7 @@ suite! {
         names_are_compared_letter_by_letter_without_their_case,
         a_name_stays_its_job_s_until_its_file_has_gone,
         that_the_manifest_has_changed_says_more_than_what_became_of_the_file;
-}
+}}
 
 /// The time of most cases.
 const AT: UnixMs = NOW;

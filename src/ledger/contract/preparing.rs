@@ -2,8 +2,8 @@
 
 use super::cases::{answer, deliver, intend};
 use super::{AT, Subject, of_ledger, plan};
+use crate::ledger::contract::support::{HOLD, PRICE, end, endpoint, new_intent, paid, planned, posted, word};
 use crate::ledger::loading::Again;
-use crate::ledger::sqlite::tests::support::{HOLD, PRICE, end, endpoint, new_intent, paid, planned, posted, word};
 use crate::ledger::{BatchKey, ChosenRows, Compared, JobKey, Record, Retake, ToBuy};
 use crate::money::Msat;
 use crate::purchase::{JobState, Reason};

@@ -2,7 +2,7 @@
 
 use super::cases::{answer, deliver, intend};
 use super::{AT, Subject, plan};
-use crate::ledger::sqlite::tests::support::{end, http, is_contradiction, new_intent, paid, posted, secret};
+use crate::ledger::contract::support::{end, http, is_contradiction, new_intent, paid, posted, secret};
 use crate::ledger::{
     AnswerKind, Asking, BatchKey, Claimed, IntentBounds, JobKey, NewIntent, OpenStage, PaymentKey, PendingJob,
     Prospect, Record, RefundInvoice, RefundRecord, endpoint_and_origin,

@@ -3,7 +3,7 @@
 use super::cases::{answer, deliver, intend};
 use super::{AT, Subject};
 use crate::catalog::RedeemRule;
-use crate::ledger::sqlite::tests::support::{end, http, is_contradiction, new_intent, paid, posted, secret};
+use crate::ledger::contract::support::{end, http, is_contradiction, new_intent, paid, posted, secret};
 use crate::ledger::{AnswerKind, BatchKey, Committed, JobKey, OpenStage, PaidPurchase, PaymentKey, Record};
 use crate::purchase::{HttpAnswer, JobState, Poll, Reason, WalletId};
 

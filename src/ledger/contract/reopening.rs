@@ -2,8 +2,8 @@
 
 use super::cases::{deliver, intend};
 use super::{AT, Subject, plan};
+use crate::ledger::contract::support::{end, http, new_intent, paid, posted};
 use crate::ledger::port::Decisions;
-use crate::ledger::sqlite::tests::support::{end, http, new_intent, paid, posted};
 use crate::ledger::{
     AnswerKey, AnswerKind, BatchKey, Committed, DeadProof, Decided, Decision, IntentRefusal, JobEnd, JobKey, OpenStage,
     PaymentKey, PendingJob, Record, RefundRecord, Reopened, Reopening, Undownloaded,

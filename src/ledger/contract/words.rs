@@ -3,8 +3,8 @@
 use super::bounds::{BOUNDS, buy, deliver_at, pay, two};
 use super::cases::deliver;
 use super::{AT, Subject};
+use crate::ledger::contract::support::{end, endpoint, new_intent, paid, planned, posted};
 use crate::ledger::port::Decisions;
-use crate::ledger::sqlite::tests::support::{end, endpoint, new_intent, paid, planned, posted};
 use crate::ledger::{BatchKey, DeadProof, Decision, PaymentKey, Record, Trusted};
 use crate::purchase::{JobState, Reason};
 

@@ -10,6 +10,8 @@ mod load;
 mod loading;
 mod person;
 mod records;
+#[cfg(test)]
+mod subject;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

@@ -1,0 +1,34 @@
+//! The maps, as the contract suite sees them.
+
+use crate::ledger::BatchKey;
+use crate::ledger::contract::Subject;
+use crate::ledger::decide::{Job, Payment};
+
+use super::{MemoryLedger, Sums};
+
+impl Subject for MemoryLedger {
+    fn empty() -> Self {
+        Self::new()
+    }
+
+    fn begin(&mut self, name: &str) -> BatchKey {
+        self.begin_batch(name)
+    }
+
+    fn jobs(&self) -> Vec<Job> {
+        self.jobs.values().map(|row| row.job.clone()).collect()
+    }
+
+    fn payments(&self) -> Vec<Payment> {
+        self.payments.keys().map(|key| self.payment(*key).unwrap()).collect()
+    }
+
+    fn sums(&self, batch: BatchKey) -> Sums {
+        self.check_money();
+        self.batches.get(&batch).map(|row| row.sums).unwrap_or_default()
+    }
+
+    fn transitions(&self) -> usize {
+        self.transitions.len()
+    }
+}
