@@ -2,7 +2,7 @@
 //! decided, and that is written.
 
 use super::decide::load::{
-    Gone, LoadWrite, NewRow, OtherRow, Recognising, StoredTake, TakenBack, Unproven, accepted, leaves, row, take_back,
+    Gone, LoadWrite, NewRow, OtherRow, Reading, Recognising, StoredTake, TakenBack, Unproven, accepted, leaves, take_back,
 };
 use super::decide::{Store, Unfit};
 use super::{BatchKey, JobKey, PlanLoad, Retake};
@@ -120,23 +120,37 @@ pub fn load_plan<D: LoadDesk, E>(
 ) -> Result<Result<PlanLoad, E>, D::Error> {
     take_all_back(desk, &[TakenBack::Unaccepted, TakenBack::SetAside(now)])?;
     let (number, unproven) = desk.begin()?;
-    let mut load = Load { desk, now, retake, number, place: 0, unproven, report: PlanLoad::default() };
+    let mut load = Load { desk, now, number, place: 0, reading: Reading::of(retake, unproven) };
+    match in_chunks(jobs, |chunk| load.add(chunk))? {
+        Ok(()) => load.finish().map(Ok),
+        Err(error) => Ok(Err(error)),
+    }
+}
+
+/// Hands out the rows of a plan in chunks, up to the first error.
+///
+/// # Errors
+/// Where a chunk cannot be taken; inside, the first error of `jobs`, before which all rows were handed out.
+pub fn in_chunks<E, F>(
+    jobs: impl IntoIterator<Item = Result<PlannedJob, E>>,
+    mut take: impl FnMut(&[PlannedJob]) -> Result<(), F>,
+) -> Result<Result<(), E>, F> {
     let mut chunk = Vec::with_capacity(CHUNK);
     for job in jobs {
         match job {
             Ok(job) => chunk.push(job),
             Err(error) => {
-                load.add(&chunk)?;
+                take(&chunk)?;
                 return Ok(Err(error));
             }
         }
         if chunk.len() == CHUNK {
-            load.add(&chunk)?;
+            take(&chunk)?;
             chunk.clear();
         }
     }
-    load.add(&chunk)?;
-    load.finish().map(Ok)
+    take(&chunk)?;
+    Ok(Ok(()))
 }
 
 /// Takes back the takes of the batch that are meant by the first of these that means them.
@@ -183,27 +197,23 @@ pub fn mark_changed<D: MarkDesk>(desk: &mut D, batch: Option<BatchKey>, now: Uni
 struct Load<'a, D> {
     desk: &'a mut D,
     now: UnixMs,
-    retake: &'a Retake,
     number: u64,
     /// The place of the next row.
     place: u64,
-    unproven: Unproven,
-    report: PlanLoad,
+    reading: Reading<'a>,
 }
 
 impl<D: LoadDesk> Load<'_, D> {
     fn add(&mut self, jobs: &[PlannedJob]) -> Result<(), D::Error> {
-        let stored = self.desk.stored(self.retake, jobs)?;
+        let stored = self.desk.stored(self.reading.retake(), jobs)?;
         let mut writes = Vec::with_capacity(jobs.len());
         let mut ids = std::collections::HashSet::with_capacity(jobs.len());
-        for (job, mut takes) in jobs.iter().zip(stored) {
-            writes.extend(self.unproven.learn(job).into_iter().map(|bought| LoadWrite::Learn { bought, job }));
-            self.unproven.inform(&mut takes);
+        for (job, takes) in jobs.iter().zip(stored) {
             if !ids.insert(&job.id) {
                 return Err(Unfit::Contradiction(format!("the plan has two jobs of the id {}", job.id)).into());
             }
-            let ruling = row(self.retake, job, takes, &mut self.report)?;
-            self.unproven.note(&ruling, &job.id);
+            let (learnt, ruling) = self.reading.row(job, takes)?;
+            writes.extend(learnt.into_iter().map(|bought| LoadWrite::Learn { bought, job }));
             writes.extend(ruling.writes(self.now, job, self.place));
             self.place = self.place.saturating_add(1);
         }
@@ -214,20 +224,20 @@ impl<D: LoadDesk> Load<'_, D> {
         self.recognise()?;
         self.leave()?;
         let reason = Reason::Changed;
-        for (job, id, state) in self.unproven.proved_since() {
-            let (job, from, to, at) = (*job, *state, *state, self.now);
+        let (mut report, proved) = self.reading.finish();
+        for (job, state) in proved {
+            let (from, to, at) = (state, state, self.now);
             self.desk.apply(&[LoadWrite::Mark { job, reason }, LoadWrite::Transition { job, at, from, to, reason }])?;
-            self.report.is_proved(id);
         }
-        if self.number > 1 && self.report.new > 0 {
-            self.report.alike = self.desk.alike()?;
+        if self.number > 1 && report.new > 0 {
+            report.alike = self.desk.alike()?;
         }
-        Ok(self.report)
+        Ok(report)
     }
 
     /// Finds, for jobs of this load with made ids, the purchases that they were before, and puts those in their place.
     fn recognise(&mut self) -> Result<(), D::Error> {
-        if self.number <= 1 || self.report.new == 0 {
+        if self.number <= 1 || self.reading.report().new == 0 {
             return Ok(());
         }
         let mut recognising = Recognising::of(self.desk.gone()?);
@@ -236,7 +246,7 @@ impl<D: LoadDesk> Load<'_, D> {
         }
         for new in self.desk.new_rows()? {
             let had = |id: &str, content| self.desk.had(id, content);
-            if let Some(known) = recognising.recognise(self.retake, &new, had, &mut self.report)? {
+            if let Some(known) = self.reading.recognise(&mut recognising, &new, had)? {
                 self.desk.apply(&known.writes(self.now, new.key))?;
             }
         }
@@ -254,7 +264,7 @@ impl<D: LoadDesk> Load<'_, D> {
             for Unfound { key, id, state, reason, .. } in &page {
                 let left = leaves(self.now, *key, *state, *reason);
                 if !left.is_empty() {
-                    self.report.withdrawn.add(id);
+                    self.reading.report().withdrawn.add(id);
                     writes.extend(left);
                 }
             }

@@ -17,10 +17,8 @@ use super::requests::Named;
 use super::store::Rows;
 use crate::catalog::Endpoint;
 use crate::ledger::decide::RowFacts;
-use crate::ledger::decide::load::{
-    self as decide, LoadAction, NewRow, Recognising, StoredTake, Unproven, before, given, takes_edition,
-};
-use crate::ledger::load::CHUNK;
+use crate::ledger::decide::load::{LoadAction, NewRow, Reading, Recognising, StoredTake, before, given, takes_edition};
+use crate::ledger::load::in_chunks;
 use crate::ledger::port::{Foresee, Loading};
 use crate::ledger::word::Retake;
 use crate::ledger::{BatchKey, ChosenRows, JobKey, LedgerError, LoadError, PlanLoad, Unbought};
@@ -72,16 +70,14 @@ const NO_BATCH: BatchKey = BatchKey(0);
 struct Filling<'a> {
     ledger: &'a SqliteLedger,
     batch: BatchKey,
-    retake: &'a Retake,
     edition: &'a str,
     seq: u64,
     endpoints: HashMap<*const Endpoint, (Arc<Endpoint>, i64)>,
     insert: CachedStatement<'a>,
     known: Known<'a>,
-    unproven: Unproven,
+    reading: Reading<'a>,
     named: Named,
     places: HashMap<Url, i64>,
-    report: PlanLoad,
 }
 
 impl<'a> Filling<'a> {
@@ -91,30 +87,24 @@ impl<'a> Filling<'a> {
                  state, reason, edition, meant, is_new, retaken, facts, place, endpoint, params)
              VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19)",
         )?;
-        let (known, unproven) = (Known::of(&ledger.conn, batch)?, unproven(&ledger.conn)?);
+        let (known, reading) = (Known::of(&ledger.conn, batch)?, Reading::of(retake, unproven(&ledger.conn)?));
         let (named, endpoints, places) = (Named::of(&ledger.conn)?, HashMap::new(), HashMap::new());
-        let report = PlanLoad::default();
-        Ok(Self { ledger, batch, retake, edition, seq: 0, endpoints, insert, known, unproven, named, places, report })
+        Ok(Self { ledger, batch, edition, seq: 0, endpoints, insert, known, reading, named, places })
     }
 
-    /// Takes rows, and leaves none.
-    fn take_all(&mut self, jobs: &mut Vec<PlannedJob>) -> Result<(), Fault> {
+    fn take_all(&mut self, jobs: &[PlannedJob]) -> Result<(), Fault> {
         let asked = jobs.iter().map(|job| Ok((job.id.as_str(), self.endpoint(job)?)));
         let asked = asked.collect::<Result<Vec<_>, Fault>>()?;
-        let stored = self.known.takes(self.retake, &asked, None)?;
-        jobs.iter().zip(stored).try_for_each(|(job, takes)| self.take(job, takes))?;
-        jobs.clear();
-        Ok(())
+        let stored = self.known.takes(self.reading.retake(), &asked, None)?;
+        jobs.iter().zip(stored).try_for_each(|(job, takes)| self.take(job, takes))
     }
 
-    fn take(&mut self, job: &PlannedJob, mut takes: Vec<StoredTake>) -> Result<(), Fault> {
-        for key in self.unproven.learn(job) {
+    fn take(&mut self, job: &PlannedJob, takes: Vec<StoredTake>) -> Result<(), Fault> {
+        let (learnt, row) = self.reading.row(job, takes)?;
+        for key in learnt {
             let mut learn = self.ledger.conn.prepare_cached("INSERT INTO temp.learnt VALUES (?1, ?2)")?;
             learn.execute(params![key, job.content])?;
         }
-        self.unproven.inform(&mut takes);
-        let row = decide::row(self.retake, job, takes, &mut self.report)?;
-        self.unproven.note(&row, &job.id);
         let is_shared = self.named.is_shared(&job.endpoint);
         let place = self.place(&job.endpoint.url)?;
         let keeping = row.known.as_ref().filter(|_| !takes_edition(row.state, row.reason));
@@ -134,7 +124,7 @@ impl<'a> Filling<'a> {
             row.is_meant(job),
             row.action == LoadAction::Add,
             row.action == LoadAction::Retake,
-            self.unproven.is_any().then(|| Json(RowFacts::of(&job.endpoint))),
+            self.reading.has_unproven().then(|| Json(RowFacts::of(&job.endpoint))),
             place,
             is_shared.then(|| Json(&*job.endpoint)),
             is_shared.then_some(Json(&job.params))
@@ -163,15 +153,13 @@ impl<'a> Filling<'a> {
     }
 
     fn finish(mut self) -> Result<(PlanLoad, HashMap<i64, Url>), Fault> {
-        for (_, id, _) in self.unproven.proved_since() {
-            self.report.is_proved(id);
-        }
         let conn = &self.ledger.conn;
         conn.execute_batch(BY_JOB)?;
         if self.batch != NO_BATCH {
-            recognise(conn, self.batch, self.retake, &TakenBack::of(&mut self.known)?, &mut self.report)?;
+            recognise(conn, self.batch, &TakenBack::of(&mut self.known)?, &mut self.reading)?;
         }
-        Ok((self.report, self.places.into_iter().map(|(url, place)| (place, url)).collect()))
+        let (report, _) = self.reading.finish();
+        Ok((report, self.places.into_iter().map(|(url, place)| (place, url)).collect()))
     }
 }
 
@@ -200,9 +188,8 @@ impl TakenBack {
 fn recognise(
     conn: &Connection,
     batch: BatchKey,
-    retake: &Retake,
     taken_back: &TakenBack,
-    report: &mut PlanLoad,
+    reading: &mut Reading<'_>,
 ) -> Result<(), Fault> {
     let which = "(superseded = 0 OR id IN (SELECT value FROM json_each(?2)))
         AND NOT EXISTS (SELECT 1 FROM temp.planned l WHERE l.job = jobs.job)";
@@ -221,7 +208,7 @@ fn recognise(
         let had = |id: &str, content| {
             Ok::<_, Fault>(had(conn, batch, id, content)?.iter().any(|take| !taken_back.gone.contains(take)))
         };
-        let Some(known) = recognising.recognise(retake, &new, had, report)? else { continue };
+        let Some(known) = reading.recognise(&mut recognising, &new, had)? else { continue };
         let was = &known.was;
         match known.next_take {
             Some(next) => put.execute(params![new.key, was.id, next, JobState::Pending, true])?,
@@ -247,21 +234,10 @@ impl Foresee for SqliteLedger {
             let tx = ledger.conn.unchecked_transaction()?;
             tx.execute_batch(TABLE)?;
             let mut filling = Filling::begin(ledger, batch, retake, edition)?;
-            let mut chunk = Vec::with_capacity(CHUNK);
-            for job in jobs {
-                match job {
-                    Ok(job) => chunk.push(job),
-                    Err(error) => {
-                        filling.take_all(&mut chunk)?;
-                        of_plan = Some(error);
-                        return contradiction("the plan has errors");
-                    }
-                }
-                if chunk.len() == CHUNK {
-                    filling.take_all(&mut chunk)?;
-                }
+            if let Err(error) = in_chunks(jobs, |chunk| filling.take_all(chunk))? {
+                of_plan = Some(error);
+                return contradiction("the plan has errors");
             }
-            filling.take_all(&mut chunk)?;
             let filled = filling.finish()?;
             tx.commit()?;
             Ok(filled)
