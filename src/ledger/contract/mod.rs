@@ -1,5 +1,7 @@
-//! What every store of the ledger must do, record by record. A further store implements [`Subject`] and is named in [`suite`].
+//! What every store of the ledger must do, record by record. A further store implements [`Subject`] and is named in [`suite`]; with
+//! [`Commanded`] also what commands ask of it.
 
+mod batches;
 mod bounds;
 mod cases;
 mod downloads;
@@ -15,6 +17,7 @@ mod refunds;
 mod reopening;
 mod shells;
 pub(in crate::ledger) mod support;
+mod views;
 mod words;
 
 use std::convert::Infallible;
@@ -24,7 +27,7 @@ use self::support::{NOW, endpoint, planned};
 use super::decide::{Job, Payment};
 use super::desk::Desks;
 use super::memory::{MemoryLedger, Sums};
-use super::port::{Decisions, Downloads, Loading, Records};
+use super::port::{Audit, Batches, Decisions, Downloads, Inspection, Loading, Records, Views};
 use super::sqlite::SqliteLedger;
 use super::{
     BatchKey, Committed, DeadProof, Decided, Decision, JobKey, LedgerError, LoadError, PaymentKey, PendingJob,
@@ -101,6 +104,15 @@ pub(in crate::ledger) trait Subject: Records + Downloads + Desks + Loading + Siz
         let sums = (1..=2).map(|batch| self.sums(BatchKey(batch))).collect();
         (self.jobs(), self.payments(), sums, self.transitions())
     }
+}
+
+/// A store with what commands ask of it besides.
+pub(in crate::ledger) trait Commanded: Subject {
+    /// The ledger, as it has those traits.
+    type Ledger: Batches + Views + Inspection + Audit;
+
+    /// What commands ask.
+    fn ledger(&mut self) -> &mut Self::Ledger;
 }
 
 /// Jobs of these ids, each with its id as its prompt.
@@ -291,6 +303,28 @@ suite! {
         names_are_compared_letter_by_letter_without_their_case,
         a_name_stays_its_job_s_until_its_file_has_gone,
         that_the_manifest_has_changed_says_more_than_what_became_of_the_file;
+}}
+
+suite! {
+    commands_in_sqlite: SqliteLedger,
+    commands_in_a_file: InFile;
+{
+    batches:
+        a_batch_begins_once_and_goes_on_with_its_own_manifest_and_money,
+        a_batch_that_came_to_nothing_goes_and_every_other_stays,
+        what_is_remembered_of_a_batch_is_there_again,
+        batches_are_listed_in_their_order_and_those_of_a_manifest_the_newest_first,
+        files_are_told_of_where_any_are_waited_for,
+        why_jobs_were_not_bought_is_said_of_what_is_pending_alone;
+    views:
+        counts_are_of_latest_takes_and_money_of_all,
+        results_show_what_was_bought_and_tell_of_the_take_after_it,
+        whoever_reads_ends_the_reading,
+        receipts_are_of_settlements_in_the_order_of_their_times,
+        periods_tell_what_the_next_payment_would_find_used,
+        a_payment_is_shown_as_open_until_it_delivers,
+        a_job_is_shown_with_all_its_takes_and_without_its_secrets,
+        what_was_ever_intended_is_known_and_told_by_its_node;
 }}
 
 /// The time of most cases.

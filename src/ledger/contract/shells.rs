@@ -6,7 +6,7 @@ use futures::executor::block_on;
 use futures::future::join_all;
 use tempfile::TempDir;
 
-use super::Subject;
+use super::{Commanded, Subject};
 use crate::l402::Network;
 use crate::ledger::decide::{Job, Payment};
 use crate::ledger::desk::{Desk, Desks};
@@ -184,6 +184,14 @@ impl Subject for InFile {
     }
 
     inside!(self => self.ledger);
+}
+
+impl Commanded for InFile {
+    type Ledger = SqliteLedger;
+
+    fn ledger(&mut self) -> &mut SqliteLedger {
+        &mut self.ledger
+    }
 }
 
 impl<L: Shell<S>, S: Subject> Subject for Through<L, S> {

@@ -5,7 +5,7 @@ use proptest::prelude::*;
 
 use super::support::*;
 use crate::catalog::DedupPolicy;
-use crate::ledger::contract::Subject;
+use crate::ledger::contract::{Commanded, Subject};
 use crate::ledger::decide::group::carried;
 use crate::ledger::decide::{Job, Payment, PaymentState, Said, Store, keys};
 use crate::ledger::memory::{MemoryLedger, Sums};
@@ -24,6 +24,14 @@ impl SqliteLedger {
         let mut statement = self.conn.prepare(&format!("SELECT id FROM {table} ORDER BY id")).unwrap();
         let keys = statement.query_map([], |row| row.get(0)).unwrap();
         keys.map(Result::unwrap).collect()
+    }
+}
+
+impl Commanded for SqliteLedger {
+    type Ledger = Self;
+
+    fn ledger(&mut self) -> &mut Self {
+        self
     }
 }
 
