@@ -6,7 +6,9 @@ mod coding;
 pub mod fetch;
 pub mod http;
 mod inline;
+mod job_status;
 pub mod lnurl;
+mod poll_response;
 mod redeem_response;
 mod request;
 #[cfg(test)]
@@ -26,7 +28,8 @@ pub use challenge_response::{ChallengeResponse, challenged_in, read_ask};
 pub use fetch::{Fetch, FetchBody, FetchFailure, FetchHead, Fetcher};
 pub use http::{HttpOptions, HttpOrigin};
 pub use inline::{Inline, NoResult, inline_result, is_inline};
-pub use redeem_response::{POLL_RETRY_AFTER_MS_MAX, PollResponse, RedeemResponse, read_poll, read_redeem};
+pub use poll_response::{POLL_RETRY_AFTER_MS_MAX, PollResponse, read_poll};
+pub use redeem_response::{RedeemResponse, read_redeem};
 pub use url_policy::{BadAddress, is_own_origin};
 
 /// The header under which the address is kept that answered a poll, where that was asked by a redirect.
