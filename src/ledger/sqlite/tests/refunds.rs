@@ -103,6 +103,24 @@ fn an_invoice_serves_one_refund() {
 }
 
 #[test]
+fn the_tables_themselves_let_an_invoice_serve_one_refund_and_a_refund_have_one_invoice() {
+    let (mut ledger, batch, first) = begun();
+    let second = offered(&mut ledger, batch, 2);
+    apply(&mut ledger, first, invoiced(PRICE.get())).unwrap();
+    let columns = "invoice, amount_msat, node, made_at, expires_at, callback, k1, handovers";
+    let as_the_first = |hash: &str| {
+        let sql = format!(
+            "UPDATE refunds SET (state, hash, {columns}) =
+                 (SELECT f.state, {hash}, {columns} FROM refunds f WHERE f.payment = ?1) WHERE payment = ?2"
+        );
+        ledger.conn.execute(&sql, [first.0, second.0]).map_err(|error| error.to_string())
+    };
+    assert_eq!(as_the_first("f.hash"), Err("UNIQUE constraint failed: refunds.hash".to_owned()));
+    assert_eq!(as_the_first("randomblob(32)"), Ok(1), "but for its hash nothing stood against it");
+    assert_eq!(as_the_first("randomblob(32)"), Err("a refund has one invoice, ever".to_owned()));
+}
+
+#[test]
 fn what_came_counts_in_every_sum_and_no_sooner() {
     let (mut ledger, batch, payment) = begun();
     apply(&mut ledger, payment, invoiced(PRICE.get() - 2_000)).unwrap();
