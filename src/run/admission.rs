@@ -1,18 +1,16 @@
 //! Which pending job is bought next: manifest order, identical requests apart (rule 9), in pages of bounded size.
 
-use std::cell::RefCell;
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 
-use crate::catalog::{DedupPolicy, Endpoint};
-use crate::ledger::{BatchKey, HeldBack, JobKey, Ledger, LedgerError, OpenJob, PendingJob};
+use crate::catalog::Endpoint;
+use crate::ledger::{BatchKey, HeldBack, JobKey, Ledger, LedgerError, PendingJob, Prospect};
 use crate::origin::Origin;
 use crate::payer::Payer;
-use crate::plan::ContentHash;
 use crate::purchase::Reason;
 use crate::time::UnixMs;
 
-use super::drive::Shared;
+use super::shared::Shared;
 use super::{Clock, Run, Settings};
 use crate::life::Tries;
 
@@ -20,7 +18,6 @@ const PAGE: usize = 256;
 /// Jobs set aside while others go on: identical requests of one under way, and those of an endpoint that delivers nothing.
 /// Where more are waiting, admission waits with them.
 const ASIDE_MAX: usize = 1_024;
-const IDENTICALS_KEPT: usize = 4_096;
 /// How often it is looked whether another process has made room.
 const LOOK_MS: i64 = 1_000;
 
@@ -274,82 +271,39 @@ impl Looks {
     }
 }
 
+impl<L: Ledger, P: Payer, O: Origin, C: Clock> Run<'_, L, P, O, C> {
+    /// Why that job's purchase may not begin now; none where it may.
+    pub(super) async fn held_back(
+        &self,
+        shared: &Shared,
+        job: JobKey,
+        endpoint: &Endpoint,
+    ) -> Result<Option<HeldBack>, LedgerError> {
+        let Some(buying) = &shared.buying else { return Ok(None) };
+        let prospect = Prospect {
+            batch: buying.batch,
+            url: endpoint.url.clone(),
+            node: buying.node.id.clone(),
+            bounds: buying.bounds,
+            asking: shared.bounds.asking(job, endpoint),
+        };
+        let now = self.clock.now();
+        let held = self.ledger.held_back(now, &prospect).await?;
+        if let Some(event) = shared.bounds.note(&endpoint.name, held.as_ref(), now) {
+            self.listener.hear(&event);
+        }
+        Ok(held)
+    }
+}
+
 /// Whether nothing but the bounds keeps the job from beginning now.
 fn is_free(job: &PendingJob, shared: &Shared, now: UnixMs) -> bool {
     free_at(job, shared, now).is_some_and(|free| free <= now)
 }
 
-/// When a job may begin, as far as the bounds let it: not while an identical request is under way, and not before its identical
-/// request's window is
-/// over and its host wants to hear of us again.
+/// When a job may begin, as far as the bounds let it: not while an identical request is under way, and not before its
+/// window is over and its host wants to hear of us again.
 fn free_at(job: &PendingJob, shared: &Shared, now: UnixMs) -> Option<UnixMs> {
     let free = shared.identical.free_at(job)?;
     Some(shared.pace.blocked_until(&job.endpoint.url, now).map_or(free, |until| free.max(until)))
-}
-
-/// Identical requests of this run: one at a time, and a window apart.
-#[derive(Default)]
-pub(super) struct IdenticalRequests(RefCell<HashMap<ContentHash, InRun>>);
-
-enum InRun {
-    /// Under way: whose, and its id.
-    Active(JobKey, String),
-    FreeAt(UnixMs),
-}
-
-impl IdenticalRequests {
-    /// When the job may begin as far as its identical requests of this run are concerned; nothing while one is under way.
-    fn free_at(&self, job: &PendingJob) -> Option<UnixMs> {
-        if job.endpoint.dedup_policy() == DedupPolicy::Never {
-            return Some(UnixMs(i64::MIN));
-        }
-        match self.0.borrow().get(&job.content) {
-            None => Some(UnixMs(i64::MIN)),
-            Some(InRun::FreeAt(at)) => Some(*at),
-            Some(InRun::Active(..)) => None,
-        }
-    }
-
-    /// The id of the identical request of this run that is under way.
-    fn in_the_way(&self, job: &PendingJob) -> Option<String> {
-        match self.0.borrow().get(&job.content).filter(|_| job.endpoint.dedup_policy() != DedupPolicy::Never)? {
-            InRun::Active(_, id) => Some(id.clone()),
-            InRun::FreeAt(_) => None,
-        }
-    }
-
-    fn begin(&self, job: &PendingJob) {
-        if job.endpoint.dedup_policy() != DedupPolicy::Never {
-            self.0.borrow_mut().insert(job.content, InRun::Active(job.key, job.id.clone()));
-        }
-    }
-
-    /// An open job of an earlier run is under way.
-    pub(super) fn resume(&self, job: &OpenJob) {
-        self.0.borrow_mut().entry(job.content).or_insert_with(|| InRun::Active(job.key, job.id.clone()));
-    }
-
-    /// The job was never asked for: its identical requests need not wait for it.
-    pub(super) fn withdraw(&self, content: ContentHash, key: JobKey) {
-        let mut identicals = self.0.borrow_mut();
-        if matches!(identicals.get(&content), Some(InRun::Active(active, _)) if *active == key) {
-            identicals.remove(&content);
-        }
-    }
-
-    /// The job is at its end, or this run does nothing more with it, or it has an answer of its own: its identical requests may
-    /// begin
-    /// from `free_at` on.
-    pub(super) fn end(&self, content: ContentHash, key: JobKey, free_at: UnixMs, now: UnixMs) {
-        let mut identicals = self.0.borrow_mut();
-        if matches!(identicals.get(&content), Some(InRun::Active(active, _)) if *active == key) {
-            identicals.insert(content, InRun::FreeAt(free_at));
-        }
-        if identicals.len() > IDENTICALS_KEPT {
-            identicals.retain(|_, identical| match identical {
-                InRun::Active(..) => true,
-                InRun::FreeAt(at) => *at > now,
-            });
-        }
-    }
 }

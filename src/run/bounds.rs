@@ -6,16 +6,12 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use crate::catalog::Endpoint;
 use crate::event::Event;
-use crate::ledger::{
-    Asking, BatchKey, HeldBack, IntentBounds, JobKey, Ledger, LedgerError, Prospect, endpoint_and_origin,
-};
-use crate::origin::Origin;
-use crate::payer::{NodeInfo, Payer};
+use crate::ledger::{Asking, BatchKey, HeldBack, IntentBounds, JobKey, endpoint_and_origin};
+use crate::payer::NodeInfo;
 use crate::purchase::Reason;
 use crate::time::UnixMs;
 
-use super::drive::Shared;
-use super::{Clock, Run, Settings};
+use super::Settings;
 
 /// What a run that buys is about.
 pub(super) struct Buying {
@@ -79,7 +75,7 @@ impl Bounds {
     }
 
     /// What else is about to begin there.
-    fn asking(&self, job: JobKey, endpoint: &Endpoint) -> Asking {
+    pub(super) fn asking(&self, job: JobKey, endpoint: &Endpoint) -> Asking {
         let (endpoint, origin) = endpoint_and_origin(&endpoint.url);
         let about = self.about.borrow();
         let mut asking = Asking::default();
@@ -92,7 +88,7 @@ impl Bounds {
     }
 
     /// Keeps what was learnt, and gives what is to be told of it.
-    fn note(&self, endpoint: &str, held: Option<&HeldBack>, now: UnixMs) -> Option<Event> {
+    pub(super) fn note(&self, endpoint: &str, held: Option<&HeldBack>, now: UnixMs) -> Option<Event> {
         let of_node = held.filter(|held| held.is_of_node());
         self.node.replace(of_node.cloned());
         if of_node.is_none() {
@@ -141,30 +137,5 @@ impl Bounds {
     /// What holds endpoints back, by name, as of the last look.
     pub(super) fn of_endpoints(&self) -> BTreeMap<String, HeldBack> {
         self.endpoints.borrow().clone()
-    }
-}
-
-impl<L: Ledger, P: Payer, O: Origin, C: Clock> Run<'_, L, P, O, C> {
-    /// Why that job's purchase may not begin now; none where it may.
-    pub(super) async fn held_back(
-        &self,
-        shared: &Shared,
-        job: JobKey,
-        endpoint: &Endpoint,
-    ) -> Result<Option<HeldBack>, LedgerError> {
-        let Some(buying) = &shared.buying else { return Ok(None) };
-        let prospect = Prospect {
-            batch: buying.batch,
-            url: endpoint.url.clone(),
-            node: buying.node.id.clone(),
-            bounds: buying.bounds,
-            asking: shared.bounds.asking(job, endpoint),
-        };
-        let now = self.clock.now();
-        let held = self.ledger.held_back(now, &prospect).await?;
-        if let Some(event) = shared.bounds.note(&endpoint.name, held.as_ref(), now) {
-            self.listener.hear(&event);
-        }
-        Ok(held)
     }
 }

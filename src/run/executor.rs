@@ -19,14 +19,16 @@ use crate::payer::{NodeInfo, NodeProblem, Payer, ProblemKind, lacks};
 use crate::purchase::{JobState, Reason};
 use crate::time::UnixMs;
 
-use super::admission::{Aside, HeldJobs, IdenticalRequests, Queue, Turn};
+use super::admission::{Aside, HeldJobs, Queue, Turn};
 use super::balance::Balance;
 use super::bounds::{Bounds, Buying};
 use super::clock::SteadyClock;
-use super::drive::{Driver, Job, Shared};
+use super::drive::{Driver, Job};
+use super::identical::IdenticalRequests;
 use super::node_health::NodeHealth;
 use super::pace::Pace;
 use super::refund::Claims;
+use super::shared::Shared;
 use super::{Clock, Control, DrainCause, Settings};
 use crate::life::{Facts, Input, State, resume};
 

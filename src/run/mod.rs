@@ -1,6 +1,6 @@
 //! Carries out a batch: admits jobs, drives each through its life, keeps the limits, and stops in good order.
 //!
-//! `job.rs` decides, purely; the rest carries out what it decides. The ledger is the only truth: a run can be stopped at
+//! `life::step` decides, purely; what is here carries out what it decides. The ledger is the only truth: a run can be stopped at
 //! any point and the next one reads what is there.
 
 mod admission;
@@ -13,10 +13,14 @@ mod control;
 mod drive;
 mod evidence;
 mod executor;
+mod identical;
 mod node_health;
 mod pace;
+mod pay;
 mod payment_lookup;
+mod redeem;
 mod refund;
+mod shared;
 pub mod signals;
 /// Its shop mints macaroons as the sandbox does.
 #[cfg(test)]

@@ -53,8 +53,8 @@ const MEANT: [(&[&str], &str); 17] = [
     ),
     (&["origin/fetch.rs", "origin/http.rs"], "what is bought and what is fetched go out by clients of the same make"),
     (
-        &["run/admission.rs", "run/bounds.rs", "run/drive.rs", "run/executor.rs", "run/refund/queue.rs"],
-        "one run: who is admitted, what bounds it, and who drives each job share its state",
+        &["run/admission.rs", "run/drive.rs", "run/executor.rs"],
+        "one run: its loop, who is admitted, and who drives each job",
     ),
     (&["sandbox/refund.rs", "sandbox/shop.rs"], "the shop's refunds in a file of their own"),
 ];

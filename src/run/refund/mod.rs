@@ -16,11 +16,11 @@ use crate::origin::Origin;
 use crate::payer::Payer;
 use crate::purchase::Reason;
 
-use super::drive::Shared;
+use super::shared::Shared;
 use super::{Clock, Run};
 use invoice::Looked;
 use offer::Refusal;
-use queue::{Offer, UnderWay};
+use queue::Offer;
 
 pub(super) use queue::Claims;
 
@@ -42,6 +42,16 @@ enum Step {
     Done,
     /// Another try.
     Again,
+}
+
+/// A place among the claims, given back when dropped.
+struct UnderWay<'a>(&'a Shared);
+
+impl Drop for UnderWay<'_> {
+    fn drop(&mut self) {
+        self.0.claims.done();
+        self.0.wake.notify_one();
+    }
 }
 
 /// One refund that is being claimed.

@@ -4,7 +4,6 @@ use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 
 use crate::ledger::PaymentKey;
-use crate::run::drive::Shared;
 
 /// Refunds that are claimed at once.
 const CLAIMS_MAX: usize = 8;
@@ -24,16 +23,6 @@ pub(super) enum Offer {
     InThisRun,
     /// Claimed in this run, and to be looked for once more.
     Claimed,
-}
-
-/// A place among the claims, given back when dropped.
-pub(super) struct UnderWay<'a>(pub(super) &'a Shared);
-
-impl Drop for UnderWay<'_> {
-    fn drop(&mut self) {
-        self.0.claims.under_way.set(self.0.claims.under_way.get().saturating_sub(1));
-        self.0.wake.notify_one();
-    }
 }
 
 impl Claims {
@@ -72,5 +61,10 @@ impl Claims {
         let next = self.waiting.borrow_mut().pop_front()?;
         self.under_way.set(self.under_way.get().saturating_add(1));
         Some(next)
+    }
+
+    /// One that was taken is under way no more.
+    pub(super) fn done(&self) {
+        self.under_way.set(self.under_way.get().saturating_sub(1));
     }
 }

@@ -1,0 +1,77 @@
+//! Which identical requests of a run are under way (rule 9): one at a time, and a window apart.
+
+use std::cell::RefCell;
+use std::collections::HashMap;
+
+use crate::catalog::DedupPolicy;
+use crate::ledger::{JobKey, OpenJob, PendingJob};
+use crate::plan::ContentHash;
+use crate::time::UnixMs;
+
+const IDENTICALS_KEPT: usize = 4_096;
+
+/// Identical requests of this run: one at a time, and a window apart.
+#[derive(Default)]
+pub(super) struct IdenticalRequests(RefCell<HashMap<ContentHash, InRun>>);
+
+enum InRun {
+    /// Under way: whose, and its id.
+    Active(JobKey, String),
+    FreeAt(UnixMs),
+}
+
+impl IdenticalRequests {
+    /// When the job may begin as far as its identical requests of this run are concerned; nothing while one is under way.
+    pub(super) fn free_at(&self, job: &PendingJob) -> Option<UnixMs> {
+        if job.endpoint.dedup_policy() == DedupPolicy::Never {
+            return Some(UnixMs(i64::MIN));
+        }
+        match self.0.borrow().get(&job.content) {
+            None => Some(UnixMs(i64::MIN)),
+            Some(InRun::FreeAt(at)) => Some(*at),
+            Some(InRun::Active(..)) => None,
+        }
+    }
+
+    /// The id of the identical request of this run that is under way.
+    pub(super) fn in_the_way(&self, job: &PendingJob) -> Option<String> {
+        match self.0.borrow().get(&job.content).filter(|_| job.endpoint.dedup_policy() != DedupPolicy::Never)? {
+            InRun::Active(_, id) => Some(id.clone()),
+            InRun::FreeAt(_) => None,
+        }
+    }
+
+    pub(super) fn begin(&self, job: &PendingJob) {
+        if job.endpoint.dedup_policy() != DedupPolicy::Never {
+            self.0.borrow_mut().insert(job.content, InRun::Active(job.key, job.id.clone()));
+        }
+    }
+
+    /// An open job of an earlier run is under way.
+    pub(super) fn resume(&self, job: &OpenJob) {
+        self.0.borrow_mut().entry(job.content).or_insert_with(|| InRun::Active(job.key, job.id.clone()));
+    }
+
+    /// The job was never asked for: its identical requests need not wait for it.
+    pub(super) fn withdraw(&self, content: ContentHash, key: JobKey) {
+        let mut identicals = self.0.borrow_mut();
+        if matches!(identicals.get(&content), Some(InRun::Active(active, _)) if *active == key) {
+            identicals.remove(&content);
+        }
+    }
+
+    /// The job is at its end, or this run does nothing more with it, or it has an answer of its own: its identical requests may
+    /// begin from `free_at` on.
+    pub(super) fn end(&self, content: ContentHash, key: JobKey, free_at: UnixMs, now: UnixMs) {
+        let mut identicals = self.0.borrow_mut();
+        if matches!(identicals.get(&content), Some(InRun::Active(active, _)) if *active == key) {
+            identicals.insert(content, InRun::FreeAt(free_at));
+        }
+        if identicals.len() > IDENTICALS_KEPT {
+            identicals.retain(|_, identical| match identical {
+                InRun::Active(..) => true,
+                InRun::FreeAt(at) => *at > now,
+            });
+        }
+    }
+}

@@ -1,0 +1,169 @@
+//! Shows an origin what was paid, and asks after the result, at the host's pace.
+
+use std::rc::Rc;
+
+use crate::catalog::DedupPolicy;
+use crate::event::Event;
+use crate::ledger::{Ledger, LedgerError, PaidPurchase, PaymentKey};
+use crate::life::Sending;
+use crate::origin::{self, HttpFailure, Origin, POLL_RETRY_AFTER_MS_MAX};
+use crate::payer::Payer;
+use crate::purchase::{HttpAnswer, Request};
+use crate::time::UnixMs;
+
+use super::Clock;
+use super::drive::Driver;
+use super::pace::Class;
+
+/// While a run drains, a job that waits for its host looks this often whether that makes sense.
+const DRAIN_LOOK_MS: u64 = 1_000;
+/// A repeated redeem looks this often whether its identical request is made.
+const IDENTICAL_LOOK_MS: i64 = 2_000;
+/// Bodies up to this size are kept in memory between ask and redeem; larger ones are read back from the ledger.
+const BODY_KEPT_MAX: usize = 64 * 1024;
+
+type HttpResult = Result<HttpAnswer, HttpFailure>;
+
+impl<L: Ledger, P: Payer, O: Origin, C: Clock> Driver<'_, L, P, O, C> {
+    /// Redeems. None: the run ends, and the host wants to be left alone for longer than that.
+    pub(super) async fn redeem(
+        &mut self,
+        purchase: &PaidPurchase,
+        sending: Sending,
+    ) -> Result<Option<HttpResult>, LedgerError> {
+        self.slot = None;
+        let mut request = self.request(purchase.payment()).await?;
+        // Once the credential has ended there is nothing left to be in time for.
+        let ends_at = purchase.intent().credential_expires_at();
+        let latest = ends_at.plus_ms(-self.run.settings.bounds.lifetime_ms_min);
+        let latest = (ends_at > self.run.clock.now()).then_some(latest);
+        if sending == Sending::Again && request.bypass.is_some() {
+            request = Rc::new(request.repeated());
+        }
+        // What an earlier run intended has lost its header, and is as good as repeated.
+        if request.bypass.is_none() && !self.past_the_cache(&request, latest).await? {
+            return Ok(None);
+        }
+        if !self.turn(&request.url, Class::Redeem, latest).await {
+            return Ok(None);
+        }
+        let answer = self.run.origin.redeem(&request, purchase.credential()).await;
+        if let Ok(answer) = &answer {
+            self.heed(&request, answer, self.run.clock.now());
+        }
+        if request.body.len() <= BODY_KEPT_MAX {
+            self.request = Some(request);
+        }
+        Ok(Some(answer))
+    }
+
+    /// A redeem without the header that bypasses the cache, a repeated one above all, waits until no identical request's answer can be
+    /// in there, neither of one that is being made nor of one that was. What stays there longest is its own. No wait
+    /// outlives `latest`, nor a run's patience. False: the run ends first.
+    async fn past_the_cache(&self, request: &Request, latest: Option<UnixMs>) -> Result<bool, LedgerError> {
+        let endpoint = &self.job.facts.endpoint;
+        if endpoint.dedup_policy() != DedupPolicy::Answer {
+            return Ok(true);
+        }
+        let patience_ms = i64::try_from(self.run.settings.wait_doubt_ms).unwrap_or(i64::MAX);
+        let give_up = latest.unwrap_or_else(|| self.run.clock.now().plus_ms(patience_ms));
+        loop {
+            let Some(identical) = self.run.ledger.identical_request(self.job.facts.key, &request.digest()).await?
+            else {
+                return Ok(true);
+            };
+            let now = self.run.clock.now();
+            let is_being_made = identical.open && !identical.awaiting;
+            let past = if is_being_made {
+                now.plus_ms(IDENTICAL_LOOK_MS)
+            } else {
+                identical.last_at.plus_ms(endpoint.window_ms())
+            };
+            let left_ms = u64::try_from(past.min(give_up).since_ms(now)).unwrap_or(0);
+            if left_ms == 0 {
+                return Ok(true);
+            }
+            if !self.unless_draining(self.run.clock.sleep_ms(left_ms)).await {
+                return Ok(false);
+            }
+        }
+    }
+
+    /// The host's turn for what is paid. A run that ends does not sit out the wish of a host to be left alone, unless a
+    /// credential would not live to see the next run.
+    async fn turn(&self, url: &url::Url, class: Class, latest: Option<UnixMs>) -> bool {
+        let (pace, clock) = (&self.shared.pace, self.run.clock);
+        let drained_and_blocked = async {
+            self.run.control.until_draining().await;
+            while latest.is_some() || pace.blocked_until(url, clock.now()).is_none() {
+                clock.sleep_ms(DRAIN_LOOK_MS).await;
+            }
+        };
+        tokio::select! {
+            biased;
+            () = pace.turn(clock, url, class, latest) => true,
+            () = drained_and_blocked => false,
+        }
+    }
+
+    /// The exact request: as it was asked, or as the intent holds it.
+    async fn request(&mut self, payment: PaymentKey) -> Result<Rc<Request>, LedgerError> {
+        match self.request.take() {
+            Some(request) => Ok(request),
+            None => Ok(Rc::new(self.run.ledger.request(payment).await?)),
+        }
+    }
+
+    /// Polls; once more with the credential where the address stands behind the same gate. It is never paid for. None as
+    /// for a redeem.
+    pub(super) async fn poll(&mut self, purchase: &PaidPurchase, url: &url::Url) -> Option<HttpResult> {
+        let is_home = origin::is_own_origin(url, &self.job.facts.endpoint.url);
+        let credential = Some(purchase.credential()).filter(|_| is_home);
+        if !self.turn(url, Class::Poll, None).await {
+            return None;
+        }
+        let mut answer = self.run.origin.poll(url, credential.filter(|_| self.gated)).await;
+        if credential.is_some() && !self.gated && matches!(&answer, Ok(answer) if is_gate(answer)) {
+            if !self.turn(url, Class::Poll, None).await {
+                return None;
+            }
+            answer = self.run.origin.poll(url, credential).await;
+            self.gated = matches!(&answer, Ok(answer) if !is_gate(answer));
+        }
+        match &answer {
+            Ok(answer) => {
+                self.shared.silent.borrow_mut().remove(url.authority());
+                let after_ms = origin::retry_after_ms(answer).map(|ms| ms.min(POLL_RETRY_AFTER_MS_MAX));
+                self.heed_url(url, answer, after_ms, self.run.clock.now());
+            }
+            Err(failure) => self.say_silent(url, failure),
+        }
+        Some(answer)
+    }
+
+    /// Polls that come to nothing change no job: without a word a run would seem to stand still.
+    fn say_silent(&self, url: &url::Url, failure: &HttpFailure) {
+        if self.shared.silent.borrow_mut().insert(url.authority().to_owned()) {
+            let host = url.host_str().unwrap_or_default();
+            let message = format!("{host} does not answer for what it works on: {failure}; it is asked again");
+            self.run.listener.hear(&Event::Warning { message });
+        }
+    }
+
+    pub(super) fn heed(&self, request: &Request, answer: &HttpAnswer, now: UnixMs) {
+        self.heed_url(&request.url, answer, origin::retry_after_ms(answer), now);
+    }
+
+    /// 429 and 503 slow that host, and that host only.
+    fn heed_url(&self, url: &url::Url, answer: &HttpAnswer, after_ms: Option<u64>, now: UnixMs) {
+        match answer.status {
+            429 | 503 => self.shared.pace.slow_down(url, now, after_ms),
+            _ => self.shared.pace.well(url, now),
+        }
+    }
+}
+
+/// An answer that asks for a credential.
+const fn is_gate(answer: &HttpAnswer) -> bool {
+    matches!(answer.status, 401 | 402)
+}

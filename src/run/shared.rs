@@ -1,0 +1,100 @@
+//! What all jobs of a run share, and what each counts in there while it is under way.
+
+use std::cell::{Cell, RefCell};
+use std::collections::HashSet;
+
+use tokio::sync::{Notify, Semaphore, SemaphorePermit};
+
+use super::balance::Balance;
+use super::bounds::{Bounds, Buying};
+use super::identical::IdenticalRequests;
+use super::node_health::NodeHealth;
+use super::pace::Pace;
+use super::refund::Claims;
+use crate::purchase::Reason;
+
+/// What all jobs of a run share.
+pub(super) struct Shared {
+    pub(super) pace: Pace,
+    pub(super) slots: Semaphore,
+    pub(super) node_health: NodeHealth,
+    pub(super) bounds: Bounds,
+    /// Hosts whose poll addresses do not answer: each is told of once, until it answers again.
+    pub(super) silent: RefCell<HashSet<String>>,
+    pub(super) identical: IdenticalRequests,
+    /// Refunds to claim.
+    pub(super) claims: Claims,
+    /// Jobs that hold a place among the jobs in flight.
+    pub(super) in_flight: Cell<usize>,
+    /// What is left to buy, and who waits for the node.
+    pub(super) balance: Balance,
+    /// What it buys, and through which node; none in a run that buys nothing.
+    pub(super) buying: Option<Buying>,
+    /// How far the node's clock is ahead of ours.
+    pub(super) node_ahead_ms: Cell<i64>,
+    /// The first limit that was reached.
+    pub(super) limit_hit: RefCell<Option<(Reason, String)>>,
+    /// Jobs that a person gave up and whose node has still to be asked whether they settled after all: nothing is bought in their
+    /// place before that.
+    pub(super) abandoned_lookups: Cell<usize>,
+    /// The node was asked which payment it has settled last, if that was needed.
+    pub(super) has_asked_for_witness: Cell<bool>,
+    /// Nothing but doubt is left, and the run has waited long enough.
+    pub(super) doubt_timed_out: Cell<bool>,
+    pub(super) doubt_timeout: Notify,
+    /// Something changed that the run's loop cannot see by itself: a place is free, or the node is in trouble.
+    pub(super) wake: Notify,
+}
+
+impl Shared {
+    /// A payment slot of a node that is ready to pay; none once the gate is closed.
+    pub(super) async fn slot(&self) -> Option<SemaphorePermit<'_>> {
+        loop {
+            let waits = self.balance.wait();
+            self.wake.notify_one();
+            if !self.node_health.opened().await {
+                return None;
+            }
+            drop(waits);
+            let slot = self.slots.acquire().await.ok()?;
+            // It may have fallen into trouble while this one stood in line.
+            if self.node_health.is_open() {
+                return Some(slot);
+            }
+        }
+    }
+}
+
+/// A place among the jobs in flight, given back when dropped.
+pub(super) struct InFlight<'a>(&'a Shared);
+
+impl<'a> InFlight<'a> {
+    pub(super) fn take(shared: &'a Shared) -> Self {
+        shared.in_flight.set(shared.in_flight.get().saturating_add(1));
+        Self(shared)
+    }
+}
+
+impl Drop for InFlight<'_> {
+    fn drop(&mut self) {
+        self.0.in_flight.set(self.0.in_flight.get().saturating_sub(1));
+        self.0.wake.notify_one();
+    }
+}
+
+/// That a job is still to be looked back at, until it is dropped.
+pub(super) struct LooksBack<'a>(&'a Shared);
+
+impl<'a> LooksBack<'a> {
+    pub(super) fn begin(shared: &'a Shared) -> Self {
+        shared.abandoned_lookups.set(shared.abandoned_lookups.get().saturating_add(1));
+        Self(shared)
+    }
+}
+
+impl Drop for LooksBack<'_> {
+    fn drop(&mut self) {
+        self.0.abandoned_lookups.set(self.0.abandoned_lookups.get().saturating_sub(1));
+        self.0.wake.notify_one();
+    }
+}
