@@ -4,9 +4,8 @@
 //! how a folder and its files belong together.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::path::Path;
 
-use super::{Token, lex, sources_of, tree, without_tests};
+use super::{SOURCES, Source, Token, tree};
 
 /// Circles that are meant, or that stand, each by its files, and why.
 const MEANT: [(&[&str], &str); 17] = [
@@ -61,8 +60,7 @@ const MEANT: [(&[&str], &str); 17] = [
 
 #[test]
 fn circles_inside_rooms_are_named() {
-    let src = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
-    let house = House::new(sources_of(&src).unwrap());
+    let house = House::new(&SOURCES);
     let meant: BTreeSet<Vec<String>> =
         MEANT.iter().map(|(files, _)| files.iter().map(|file| (*file).to_owned()).collect()).collect();
     let found = house.circles();
@@ -73,7 +71,7 @@ fn circles_inside_rooms_are_named() {
 #[test]
 fn circles_are_found_through_doors_and_nested_modules() {
     let circles = |files: &[(&str, &str)]| {
-        House::new(files.iter().map(|(file, text)| ((*file).to_owned(), (*text).to_owned())).collect()).circles()
+        House::new(&files.iter().map(|(file, text)| Source::new(file, text)).collect::<Vec<_>>()).circles()
     };
     let door = ("a/mod.rs", "mod x; mod y; pub use x::X; pub use self::y::{Y, Z};");
     let circle = BTreeSet::from([vec!["a/x.rs".to_owned(), "a/y.rs".to_owned()]]);
@@ -95,14 +93,11 @@ struct House {
 }
 
 impl House {
-    fn new(sources: Vec<(String, String)>) -> Self {
+    fn new(sources: &[Source]) -> Self {
         let modules: HashMap<Vec<String>, String> =
-            sources.iter().map(|(file, _)| (module_of(file), file.clone())).collect();
-        let paths = sources.into_iter().map(|(file, text)| {
-            let (tokens, _) = without_tests(lex(&text));
-            let paths = paths(&tokens, &module_of(&file), &modules);
-            (file, paths)
-        });
+            sources.iter().map(|Source { file, .. }| (module_of(file), file.clone())).collect();
+        let paths =
+            sources.iter().map(|Source { file, tokens, .. }| (file.clone(), paths(tokens, &module_of(file), &modules)));
         Self { paths: paths.collect(), modules }
     }
 

@@ -6,6 +6,7 @@ mod functions;
 
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
+use std::sync::LazyLock;
 use std::{fs, io};
 
 use proc_macro2::{Delimiter, TokenStream, TokenTree};
@@ -109,10 +110,8 @@ const KNOWS_LND: [(&str, &str); 2] = [
 
 #[test]
 fn rooms_keep_their_directions() {
-    let src = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
-    let sources = sources_of(&src).unwrap();
-    assert!(sources.len() > 10, "src/ was not found");
-    let violations: Vec<String> = sources.iter().flat_map(|(file, text)| violations(file, text)).collect();
+    assert!(SOURCES.len() > 10, "src/ was not found");
+    let violations: Vec<String> = SOURCES.iter().flat_map(violations).collect();
     assert!(violations.is_empty(), "\n{}", violations.join("\n"));
 }
 
@@ -122,12 +121,10 @@ const NAME_SQLITE: [(&str, &str); 2] =
 
 #[test]
 fn a_ledger_is_used_by_its_port_and_nobody_else_names_sqlite() {
-    let src = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
     let mut naming = HashSet::new();
-    for (file, text) in sources_of(&src).unwrap() {
-        let (tokens, _) = without_tests(lex(&text));
+    for Source { file, tokens, .. } in SOURCES.iter() {
         if !file.starts_with("ledger/sqlite/") && tokens.iter().any(|token| names_sqlite(&token.text)) {
-            naming.insert(file);
+            naming.insert(file.clone());
         }
     }
     let excepted: HashSet<String> = NAME_SQLITE.iter().map(|(file, _)| (*file).to_owned()).collect();
@@ -137,13 +134,11 @@ fn a_ledger_is_used_by_its_port_and_nobody_else_names_sqlite() {
 /// A ledger is named by an address: that this is a path is known where a store opens it, and in one file besides.
 #[test]
 fn a_ledger_of_which_nobody_knows_the_kind_is_no_path() {
-    let src = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
     let mut naming = HashSet::new();
-    for (file, text) in sources_of(&src).unwrap() {
-        let (tokens, _) = without_tests(lex(&text));
+    for Source { file, tokens, .. } in SOURCES.iter() {
         let is_of_port = file.starts_with("ledger/") && !file.starts_with("ledger/sqlite/");
         if is_of_port && tokens.iter().any(|token| ["Path", "PathBuf"].contains(&token.text.as_str())) {
-            naming.insert(file);
+            naming.insert(file.clone());
         }
     }
     assert_eq!(naming, HashSet::from(["ledger/address.rs".to_owned()]));
@@ -194,11 +189,7 @@ const WORDS_ALONE: [(&str, &str); 13] = [
 
 #[test]
 fn an_error_tells_what_why_and_what_to_do_apart() {
-    let src = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
-    let mut wrong = Vec::new();
-    for (file, text) in sources_of(&src).unwrap() {
-        wrong.extend(untyped(&file, &text));
-    }
+    let wrong: Vec<String> = SOURCES.iter().flat_map(untyped).collect();
     assert!(wrong.is_empty(), "\n{}", wrong.join("\n"));
 }
 
@@ -211,7 +202,7 @@ fn an_error_that_is_a_sentence_is_found() {
         ("l402/x.rs", "fn f() -> Result<Vec<u8>, String> { todo() }"),
         ("ledger/x.rs", "fn f() -> Result<(), std::string::String> { todo() }"),
     ] {
-        assert_eq!(untyped(file, text).len(), 1, "{file}: {text}");
+        assert_eq!(untyped(&Source::new(file, text)).len(), 1, "{file}: {text}");
     }
     for (file, text) in [
         ("ledger/error.rs", "enum E { #[error(\"{file}\")] A { file: String, source: X } }"),
@@ -221,19 +212,20 @@ fn an_error_that_is_a_sentence_is_found() {
         ("plan/x.rs", "fn f() -> Result<(), String> { todo() }"),
         ("l402/x.rs", "#[cfg(test)]\nmod tests { fn f() -> Result<(), String> { todo() } }"),
     ] {
-        assert!(untyped(file, text).is_empty(), "{file}: {text}");
+        assert!(untyped(&Source::new(file, text)).is_empty(), "{file}: {text}");
     }
 }
 
 /// Errors of a file that are a sentence instead of data: a message that says what to do, or is nothing but a text from
 /// elsewhere; a function that fails with a text.
-fn untyped(file: &str, text: &str) -> Vec<String> {
+fn untyped(source: &Source) -> Vec<String> {
+    let Source { file, text, tokens, .. } = source;
     let mut found = Vec::new();
     let mut messages = Vec::new();
     error_messages(text.parse().unwrap_or_default(), &mut messages);
     for (line, message) in messages {
         let is_one_value = message.starts_with('{') && message.find('}') == Some(message.len() - 1);
-        if is_one_value && !ONE_VALUE.iter().any(|(known, value, _)| *known == file && *value == message) {
+        if is_one_value && !ONE_VALUE.iter().any(|(known, value, _)| known == file && *value == message) {
             found.push(format!("src/{file}:{line}: {message:?} is a ready sentence: give the error data"));
         }
         let ways_on = message.split("; ").skip(1).filter(|part| {
@@ -245,9 +237,8 @@ fn untyped(file: &str, text: &str) -> Vec<String> {
     if WORDS_ALONE.iter().any(|(known, _)| file.starts_with(known)) {
         return found;
     }
-    let (tokens, _) = without_tests(lex(text));
     for (at, token) in tokens.iter().enumerate() {
-        if token.text == "Result" && error_type(&tokens, at + 1) == Some("String") {
+        if token.text == "Result" && error_type(tokens, at + 1) == Some("String") {
             found.push(format!("src/{file}:{}: fails with a text: give the error a type", token.line));
         }
     }
@@ -303,13 +294,13 @@ fn error_messages(stream: TokenStream, found: &mut Vec<(usize, String)>) {
 // ---- the checker ----
 
 /// Every rule that a source text breaks, as `src/plan/mod.rs:12: …`. The file is named from `src/`.
-fn violations(file: &str, text: &str) -> Vec<String> {
-    let (tokens, _) = without_tests(lex(text));
+fn violations(source: &Source) -> Vec<String> {
+    let Source { file, tokens, .. } = source;
     let mut found = Vec::new();
     let mut tell = |line: usize, words: String| found.push(format!("src/{file}:{line}: {words}"));
     let room = room_of(file);
     if !matches!(room, "lib" | "main") {
-        for path in crate_paths(&tokens, depth_of(file)) {
+        for path in crate_paths(tokens, depth_of(file)) {
             if let Some(words) = breaks_direction(room, &path.segments) {
                 tell(path.line, words);
             }
@@ -379,36 +370,54 @@ fn depth_of(file: &str) -> usize {
     if file.ends_with("/mod.rs") { parts - 1 } else { parts }
 }
 
-/// Every source file but those of tests, named from `src/`, with its text.
-fn sources_of(src: &Path) -> io::Result<Vec<(String, String)>> {
-    let mut texts = Vec::new();
-    collect(src, &mut texts)?;
-    let tests: HashSet<PathBuf> = texts.iter().flat_map(|(file, text)| test_modules(file, text)).collect();
-    let is_test = |file: &Path| file.ancestors().any(|part| tests.contains(&part.with_extension("")));
-    let named = |file: &Path| file.strip_prefix(src).unwrap_or(file).to_string_lossy().replace('\\', "/");
-    Ok(texts.into_iter().filter(|(file, _)| !is_test(file)).map(|(file, text)| (named(&file), text)).collect())
+/// A source file, named from `src/`.
+struct Source {
+    file: String,
+    text: String,
+    /// Without its tests.
+    tokens: Vec<Token>,
+    /// The names of modules in other files that it declares for tests only.
+    test_modules: Vec<String>,
 }
 
-fn collect(folder: &Path, texts: &mut Vec<(PathBuf, String)>) -> io::Result<()> {
+impl Source {
+    fn new(file: &str, text: &str) -> Self {
+        let (tokens, test_modules) = without_tests(lex(text));
+        Self { file: file.to_owned(), text: text.to_owned(), tokens, test_modules }
+    }
+
+    /// The files (without their ending) of its test modules.
+    fn test_files(&self) -> impl Iterator<Item = PathBuf> {
+        let path = Path::new(&self.file);
+        let named_by_folder = ["mod.rs", "lib.rs", "main.rs"].iter().any(|name| path.ends_with(name));
+        let folder = if named_by_folder { path.parent().map(Path::to_owned) } else { Some(path.with_extension("")) };
+        self.test_modules.iter().map(move |name| folder.clone().unwrap_or_default().join(name))
+    }
+}
+
+/// Every source file but those of tests, read once for all that is looked for in them.
+static SOURCES: LazyLock<Vec<Source>> = LazyLock::new(|| {
+    let src = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut sources = Vec::new();
+    let read = collect(&src, &src, &mut sources);
+    assert!(read.is_ok(), "{read:?}");
+    let tests: HashSet<PathBuf> = sources.iter().flat_map(Source::test_files).collect();
+    let is_test = |file: &str| Path::new(file).ancestors().any(|part| tests.contains(&part.with_extension("")));
+    sources.into_iter().filter(|source| !is_test(&source.file)).collect()
+});
+
+fn collect(src: &Path, folder: &Path, sources: &mut Vec<Source>) -> io::Result<()> {
     let mut entries = fs::read_dir(folder)?.map(|entry| Ok(entry?.path())).collect::<io::Result<Vec<PathBuf>>>()?;
     entries.sort();
     for path in entries {
         if path.is_dir() {
-            collect(&path, texts)?;
+            collect(src, &path, sources)?;
         } else if path.extension().is_some_and(|extension| extension == "rs") {
-            let text = fs::read_to_string(&path)?;
-            texts.push((path, text));
+            let file = path.strip_prefix(src).unwrap_or(&path).to_string_lossy().replace('\\', "/");
+            sources.push(Source::new(&file, &fs::read_to_string(&path)?));
         }
     }
     Ok(())
-}
-
-/// The files (without their ending) of modules that a file declares for tests only.
-fn test_modules(file: &Path, text: &str) -> Vec<PathBuf> {
-    let named_by_folder = ["mod.rs", "lib.rs", "main.rs"].iter().any(|name| file.ends_with(name));
-    let module = file.with_extension("");
-    let folder = if named_by_folder { file.parent().unwrap_or(file) } else { &module };
-    without_tests(lex(text)).1.into_iter().map(|name| folder.join(name)).collect()
 }
 
 struct Token {
@@ -590,7 +599,7 @@ fn a_wrong_direction_is_found_wherever_it_is_written() {
         ("manifest/csv.rs", "fn f() { jiff::Timestamp::now(); }", 1),
         ("manifest/image.rs", "fn f() { std::time::SystemTime::now(); }", 1),
     ] {
-        let found = violations(file, text);
+        let found = violations(&Source::new(file, text));
         let first = found.first().map(String::as_str).unwrap_or_default();
         assert!(first.starts_with(&format!("src/{file}:{line}: ")), "{file}: {text}: {found:?}");
     }
@@ -621,13 +630,13 @@ fn what_is_allowed_is_not_found() {
         ("manifest/image.rs", "use std::time::SystemTime; struct Seen { changed: SystemTime }"),
         ("lib.rs", "pub mod run;"),
     ] {
-        assert_eq!(violations(file, text), Vec::<String>::new(), "{file}: {text}");
+        assert_eq!(violations(&Source::new(file, text)), Vec::<String>::new(), "{file}: {text}");
     }
 }
 
 #[test]
 fn files_that_are_for_tests_only_are_known() {
-    let declared = |file: &str, text: &str| test_modules(Path::new(file), text);
+    let declared = |file: &str, text: &str| Source::new(file, text).test_files().collect::<Vec<_>>();
     assert_eq!(declared("src/plan/mod.rs", "#[cfg(test)]\nmod tests;"), [PathBuf::from("src/plan/tests")]);
     assert_eq!(declared("src/plan/price.rs", "#[cfg(test)] pub mod golden;"), [PathBuf::from("src/plan/price/golden")]);
     assert_eq!(declared("src/plan/mod.rs", "mod tests;"), Vec::<PathBuf>::new());
@@ -641,9 +650,8 @@ const NO_ADVICE: [&str; 4] = ["cli/args/", "command.rs", "sandbox/", "cli/comman
 /// `command.rs` makes the commands that are printed; elsewhere none is spelt out, and none says a person's word.
 #[test]
 fn printed_commands_are_made_in_one_place_and_carry_no_word_of_a_person() {
-    let src = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
     let mut wrong = Vec::new();
-    for (file, text) in sources_of(&src).unwrap() {
+    for Source { file, text, .. } in SOURCES.iter() {
         if NO_ADVICE.iter().any(|name| file.starts_with(name)) {
             continue;
         }
