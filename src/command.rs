@@ -66,13 +66,14 @@ pub fn printable(command: String) -> String {
     "(a command that is not printed, as a macaroon stands in a name of it: rename that file or folder, or type it by hand)".to_owned()
 }
 
-/// The same, of a command that asks the node: it names that as this process was told it.
+/// A command of this program that asks the node, as [`printable`]: it carries the options by which this process was told of the
+/// node.
 #[must_use]
 pub fn node_command(line: &str) -> String {
     printable(with(of_program(line), CONTEXT.get().map_or(&[], |carried| &carried.node)))
 }
 
-/// The same, where a variable of the environment would have it do something else: without these.
+/// The command, run without these variables of the environment, which would have it do something else.
 #[must_use]
 pub fn without(variables: &[String], command: String) -> String {
     match variables {

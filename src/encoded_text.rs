@@ -16,7 +16,8 @@ pub fn plain(bytes: &[u8]) -> Vec<u8> {
     text.to_vec()
 }
 
-/// The same on one line, as a decoder takes it: without the blanks that `xxd -p` and `base64` wrap it with, and without `0x`.
+/// The text as [`plain`] gives it, on one line, as a decoder takes it: without the blanks that `xxd -p` and
+/// `base64` wrap it with, and without `0x`.
 #[must_use]
 pub fn one_line(bytes: &[u8]) -> Vec<u8> {
     let mut text = plain(bytes);

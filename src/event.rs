@@ -66,7 +66,7 @@ pub enum Event {
     Resumed,
     /// Something a person should know, that stops nothing.
     Warning {
-        /// In words.
+        /// What it is, in words for a person.
         message: String,
     },
     /// A signal or a deadline: nothing new is admitted, what is open is brought to a safe place.
@@ -105,7 +105,7 @@ pub struct JobEvent {
     pub url: Option<String>,
     /// The file, once downloaded.
     pub file: Option<String>,
-    /// In words.
+    /// What went wrong, in words for a person; none where nothing did.
     pub error: Option<String>,
     /// The moment, in milliseconds since 1970 (UTC).
     pub at: UnixMs,
@@ -122,7 +122,7 @@ pub struct Changing<'a> {
     pub endpoint: &'a str,
     /// The state before.
     pub from: JobState,
-    /// Its price.
+    /// Its exact price, in msat.
     pub price: Msat,
     /// The actual routing fee, where it was known before.
     pub fee: Option<Msat>,
@@ -192,11 +192,11 @@ pub struct RunEnded {
 /// How many jobs stand how at the end.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct EndCount {
-    /// The state.
+    /// How these jobs stand.
     pub state: JobState,
     /// The reason, as results and events name it.
     pub reason: Reason,
-    /// How many.
+    /// How many jobs stand so.
     pub jobs: u64,
 }
 

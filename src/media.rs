@@ -183,9 +183,9 @@ const BEGINNINGS: [(&[u8], usize, &[u8], &str); 27] = [
 ];
 /// What a RIFF file is of.
 const RIFFS: [(&[u8], &str); 3] = [(b"WEBP", "image/webp"), (b"WAVE", "audio/wav"), (b"AVI ", "video/x-msvideo")];
-/// How it begins: what is longer than 4 GiB in ways of its own.
+/// How a RIFF file begins; one that is longer than 4 GiB begins with one of the other two.
 const RIFF_MARKS: [&[u8]; 3] = [b"RIFF", b"RF64", b"BW64"];
-/// Up to the end of its first part's length.
+/// As many bytes of a RIFF file tell what it is of: its head, and name and length of its first chunk.
 const RIFF_HEAD_BYTES: usize = 20;
 /// The first box of an MP4 or QuickTime file.
 const BOXES: [&[u8]; 7] = [b"ftyp", b"styp", b"moov", b"mdat", b"wide", b"free", b"skip"];

@@ -34,7 +34,7 @@ pub enum ParamKind {
     Boolean,
     /// One of some words.
     Choice {
-        /// The words.
+        /// The words that it may be.
         values: Vec<String>,
     },
     /// A number or a text: text that reads as an integer is a number.
@@ -82,11 +82,11 @@ pub enum ImageSource {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum ImageKind {
-    /// image/png
+    /// A PNG image (`image/png`).
     Png,
-    /// image/jpeg
+    /// A JPEG image (`image/jpeg`).
     Jpeg,
-    /// image/webp
+    /// A WebP image (`image/webp`).
     Webp,
 }
 

@@ -125,7 +125,7 @@ impl From<ExitCode> for process::ExitCode {
 pub enum Signal {
     /// SIGINT: Ctrl-C.
     Interrupt,
-    /// SIGTERM.
+    /// SIGTERM, or SIGHUP: the terminal was closed.
     Terminate,
 }
 

@@ -101,7 +101,7 @@ pub(super) fn resolve(layer: &Layer, environment: &Environment) -> Result<Option
 }
 
 /// Where to look for what was not named: the folder that was named, else lnd's usual one, if the node is on this machine.
-/// The papers of this machine's node are never shown to another one.
+/// The macaroon and certificate of this machine's node are never sent to a node elsewhere.
 fn folder(layer: &Layer, environment: &Environment) -> Option<PathBuf> {
     let local = layer.lnd_url.as_ref().is_none_or(is_loopback);
     layer.lnd_dir.clone().or_else(|| environment.lnd_folder().filter(|folder| local && folder.is_dir()))

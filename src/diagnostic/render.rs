@@ -62,7 +62,8 @@ fn report(diagnostic: &Diagnostic) -> Vec<Group<'_>> {
     std::iter::once(main).chain(related).collect()
 }
 
-/// Adds the line with its underline; where the place lies beyond what was kept of the line, only where it is.
+/// Adds the line, with the place underlined. Of a long line only the beginning was kept: of a place behind that, line and column
+/// are told alone.
 fn excerpt<'a>(group: Group<'a>, file: &str, place: &Place, kind: AnnotationKind) -> Group<'a> {
     let line = usize::try_from(place.line).unwrap_or(usize::MAX);
     let column = usize::try_from(place.column).unwrap_or(usize::MAX);

@@ -6,7 +6,7 @@ use crate::run::Clock;
 /// What has to come within the idle time, in bytes: a drip is no flow.
 const FLOW_BYTES_MIN: usize = 16 * 1024;
 
-/// What came.
+/// What came of waiting for more of the body.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Next {
     Piece(Vec<u8>),

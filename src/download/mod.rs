@@ -115,17 +115,17 @@ pub struct Fetched {
 
 /// All that downloads work with.
 pub struct Downloads<'a, L, F, D, C> {
-    /// The record.
+    /// The ledger in which everything is recorded.
     pub ledger: &'a L,
     /// The way to the results.
     pub fetch: &'a F,
     /// Where files are written.
     pub disk: &'a D,
-    /// The time.
+    /// Tells the time, and waits.
     pub clock: &'a C,
     /// Who hears of what was committed.
     pub listener: &'a dyn Listener,
-    /// Bounds.
+    /// Into which folder, under which names, how many files at once, and how large.
     pub settings: &'a Settings,
     /// How they are told to stop.
     pub control: Control,

@@ -120,7 +120,8 @@ impl fmt::Display for Template {
     }
 }
 
-/// A name that every system takes, and that means nothing to any.
+/// A name that every system takes as a plain file name: without separators,
+/// and neither hidden, nor an option, nor a device.
 fn safe(text: &str) -> String {
     let mut name = String::new();
     // Some letters of some scripts, and all of a Mac, have their marks as characters of their own. They stand behind a letter.

@@ -24,7 +24,8 @@ pub(super) enum Verdict {
     Never(String),
 }
 
-/// Judges an answer: to a request for what follows `from`, or for the whole. `known` is what the part on the disk is of.
+/// Judges an answer: to a request for what follows `from`, or for the whole. `known`: what is noted
+/// of the part that is on the disk.
 /// What is encoded in a way that is not undone here is kept as it comes once a person has taken it for the result (`is_taken`).
 pub(super) fn read_response(
     head: &FetchHead,

@@ -46,10 +46,10 @@ pub enum ChallengeError {
     /// Schemes are offered, and none of them is L402.
     #[error("the origin asks for another kind of authentication ({0}) and offers no L402")]
     OtherScheme(String),
-    /// Neither `token` nor `macaroon`.
+    /// It names neither a `token` nor a `macaroon`.
     #[error("the challenge has no token")]
     NoToken,
-    /// No `invoice`.
+    /// It names no `invoice`.
     #[error("the challenge has no invoice")]
     NoInvoice,
     /// The header has no invoice, and the body seems to hold one, which nothing binds to the token.

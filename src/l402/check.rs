@@ -54,23 +54,23 @@ pub enum Refusal {
     /// The invoice is of another network than the node's.
     #[error("the invoice is for {asked} and the node is on {node}")]
     WrongNetwork {
-        /// The node's.
+        /// The network that the node is on.
         node: Network,
-        /// The invoice's.
+        /// The network that the invoice is for.
         asked: Network,
     },
     /// The origin asks another price than the plan's.
     #[error("the plan says {} and the origin asks {}", alike([*planned, *asked])[0], alike([*planned, *asked])[1])]
     PriceChanged {
-        /// The plan's.
+        /// The price by the plan, in msat.
         planned: Msat,
-        /// The invoice's.
+        /// The amount of the invoice, in msat.
         asked: Msat,
     },
     /// The invoice expires before its payment could finish.
     #[error("the invoice expires at {expires_at}, too soon to be paid")]
     InvoiceExpired {
-        /// When.
+        /// When it expires.
         expires_at: UnixMs,
     },
     /// The invoice can be paid for too long.
@@ -78,7 +78,7 @@ pub enum Refusal {
         "the invoice can be paid until {expires_at}, which is later than allowed (--max-invoice-life); nothing was paid"
     )]
     InvoiceLife {
-        /// Until when.
+        /// Until when it can be paid.
         expires_at: UnixMs,
     },
 }

@@ -54,15 +54,15 @@ pub enum Scheme {
 #[serde(rename_all = "lowercase")]
 #[strum(serialize_all = "lowercase")]
 pub enum Network {
-    /// Real money: `lnbc`.
+    /// Real money; invoices begin with `lnbc`.
     Mainnet,
-    /// `lntb`, testnet3 and testnet4.
+    /// Testnet, version 3 or 4; invoices begin with `lntb`.
     Testnet,
-    /// `lntbs`.
+    /// Signet; invoices begin with `lntbs`.
     Signet,
-    /// `lnbcrt`.
+    /// Regtest; invoices begin with `lnbcrt`.
     Regtest,
-    /// `lnsb`.
+    /// Simnet; invoices begin with `lnsb`.
     Simnet,
 }
 

@@ -59,7 +59,7 @@ impl LedgerAddress {
         Self(path)
     }
 
-    /// The file.
+    /// The path of the file.
     #[must_use]
     pub fn file(&self) -> &Path {
         &self.0

@@ -156,7 +156,7 @@ pub struct FilesOf {
 /// The file of a delivered job that is not here, and is known to be so long.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ComingFile {
-    /// Its batch.
+    /// The key of its batch.
     pub batch: BatchKey,
     /// The batch's name.
     pub name: String,

@@ -36,11 +36,11 @@ impl Default for IntentBounds {
 /// transaction.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Asking {
-    /// At the same endpoint.
+    /// Those at the same endpoint.
     pub endpoint: u64,
-    /// At the same origin.
+    /// Those at the same origin.
     pub origin: u64,
-    /// At the node: those alone that are in a payment slot.
+    /// Those at the node that have a payment slot.
     pub node: u64,
 }
 
@@ -123,7 +123,7 @@ pub enum HeldBack {
         node: WalletId,
         /// What it holds.
         count: NodeCount,
-        /// The bounds.
+        /// The bounds within which the intent was asked for.
         bounds: IntentBounds,
     },
 }

@@ -46,9 +46,9 @@ pub enum Obstacle {
     /// What befell one file or folder.
     #[error("{file}")]
     At {
-        /// Which.
+        /// The path of the file or folder.
         file: String,
-        /// What.
+        /// What went wrong with it.
         source: Box<Self>,
     },
     /// An error of the system or of the store, which says enough.
@@ -59,13 +59,13 @@ pub enum Obstacle {
     Failed {
         /// What could not be done.
         what: &'static str,
-        /// Why.
+        /// The store's or the system's own error.
         source: SharedError,
     },
     /// Another process writes and does not end.
     #[error("another process has kept it locked for too long")]
     Busy,
-    /// No room.
+    /// The disk has no room left.
     #[error("the disk is full")]
     DiskFull,
     /// Less room than what is to be bought may need, in KiB.
@@ -150,7 +150,7 @@ pub enum Damage {
     Schema {
         /// The file, as it is called.
         name: String,
-        /// The version.
+        /// The version that its tables claim to be of.
         version: i64,
     },
     /// A sum of money is not the sum of its payments.
@@ -172,9 +172,9 @@ pub enum Lack {
     /// That file cannot be read.
     #[error("the body of this job's request: {file}")]
     BodyUnread {
-        /// Which.
+        /// The path of the file that holds the body.
         file: String,
-        /// Why.
+        /// The operating system's error.
         source: SharedError,
     },
     /// That file holds something else.
@@ -191,9 +191,9 @@ pub enum BadReceipt {
     /// Its preimage does not prove its payment.
     #[error("the receipt of {id} ({batch}) proves nothing: its preimage is not its own")]
     Unproved {
-        /// The job.
+        /// The id of the job.
         id: String,
-        /// Its batch.
+        /// The name of its batch.
         batch: String,
     },
     /// It lacks what a purchase has; the payment's hash.
@@ -202,11 +202,11 @@ pub enum BadReceipt {
     /// One take cannot have been paid for twice.
     #[error("take {take} of {id} ({batch}) has receipts of two payments")]
     TwoPayments {
-        /// The take.
+        /// Which purchase of the job, counted from 1.
         take: u32,
-        /// The job.
+        /// The id of the job.
         id: String,
-        /// Its batch.
+        /// The name of its batch.
         batch: String,
     },
 }

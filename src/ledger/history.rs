@@ -27,7 +27,7 @@ pub enum Standing {
 }
 
 impl Standing {
-    /// The word.
+    /// The word for it, as results, events and the ledger have it.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         self.into()
@@ -37,11 +37,11 @@ impl Standing {
 /// One payment: what was asked of the node, and what came of it. Without any secret.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PaymentRow {
-    /// Its hash.
+    /// Its payment hash.
     pub hash: PaymentHash,
     /// How it stands.
     pub standing: Standing,
-    /// Its amount.
+    /// What it pays without the routing fee, in msat.
     pub amount: Msat,
     /// The most that routing may cost.
     pub fee_limit: Msat,
@@ -59,11 +59,11 @@ pub struct PaymentRow {
     pub credential_expires_at: UnixMs,
     /// POSTs that were begun.
     pub sends_begun: u32,
-    /// POSTs that LND itself answered.
+    /// POSTs that the node itself answered.
     pub sends_answered: u32,
     /// When the last POST began.
     pub sent_at: UnixMs,
-    /// When LND last answered one.
+    /// When the node last answered one.
     pub send_answered_at: Option<UnixMs>,
     /// What the node last said while the payment was open, or why nothing was learnt, in words.
     pub node_said: Option<String>,
@@ -92,7 +92,7 @@ pub struct PaymentRow {
 pub struct PaymentRecord {
     /// It is known by its receipt alone: what was asked for, when, and what was answered stood in a ledger that is gone.
     pub by_receipt: bool,
-    /// The payment.
+    /// The payment as it stands.
     pub row: PaymentRow,
     /// The request's method.
     pub method: Method,
@@ -117,11 +117,11 @@ pub struct PaymentRecord {
 /// One answer of the origin to a redeem or a poll.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AnswerRow {
-    /// To what.
+    /// To what it is an answer: a redeem or a poll.
     pub kind: AnswerKind,
     /// The moment, in milliseconds since 1970 (UTC).
     pub at: UnixMs,
-    /// Its status.
+    /// Its HTTP status.
     pub status: u16,
     /// The beginning of its body as text. What it may hold of the credential has been taken out; not harmless to a
     /// terminal.
@@ -186,11 +186,11 @@ impl TakeRecord {
 /// A payment as the ledger knows it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AuditRow {
-    /// Its hash.
+    /// Its payment hash.
     pub hash: PaymentHash,
     /// How it stands.
     pub standing: Standing,
-    /// Its amount.
+    /// What it pays without the routing fee, in msat.
     pub amount: Msat,
     /// The fee, once the node has posted it.
     pub fee: Option<Msat>,
@@ -198,6 +198,6 @@ pub struct AuditRow {
     pub batch: String,
     /// The job's id.
     pub job: String,
-    /// The take.
+    /// Which purchase of the job, counted from 1.
     pub take: u32,
 }

@@ -16,7 +16,7 @@ pub(super) const IDS_MAX: usize = 1_000;
 /// Ids: all are counted, the first thousand are named.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct IdList {
-    /// How many.
+    /// How many there are, named or not.
     pub count: u64,
     /// The first of them.
     pub first: Vec<String>,
@@ -64,7 +64,7 @@ pub struct PlanLoad {
     pub again: u64,
     /// Not bought yet, and of another content now: replaced.
     pub replaced: IdList,
-    /// To be bought for a purchase that is known by its receipt alone: what that asked for nobody knows.
+    /// To be bought although a purchase of that id is known by its receipt alone, which does not tell what was asked for then.
     pub by_receipt: IdList,
     /// Open, and of another content now: finished as they were begun.
     pub open_as_begun: IdList,
@@ -135,7 +135,7 @@ pub struct ChosenRows {
 /// Rows that say something else than the ledger.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct EditedRows {
-    /// How many.
+    /// How many there are, named or not.
     pub count: u64,
     /// The first hundred of them.
     pub first: Vec<EditedRow>,
@@ -189,7 +189,7 @@ pub struct Compared<'a> {
 /// Jobs that are bought already under another name.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Duplicates {
-    /// How many.
+    /// How many there are, named or not.
     pub count: u64,
     /// Their prices together.
     pub price: Msat,
@@ -230,7 +230,7 @@ pub struct Unbought {
 pub struct ToBuy {
     /// Its id.
     pub id: String,
-    /// Its price.
+    /// Its exact price, in msat.
     pub price: Msat,
     /// The most that its routing may cost.
     pub fee_ceiling: Msat,

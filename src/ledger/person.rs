@@ -111,7 +111,7 @@ pub enum Trusted {
     UsedUp {
         /// Batch and job.
         by: Option<(String, String)>,
-        /// The number.
+        /// The number of the next word for it.
         next: u32,
     },
     /// The purchase that the word before it let begin is still under way: whose, by batch and job.

@@ -52,7 +52,7 @@ pub enum Gap {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct LockedBy {
-    /// Its process.
+    /// The id of the process that holds it, where that is known.
     pub pid: Option<u32>,
     /// The host it runs on.
     pub host: Option<String>,
@@ -82,7 +82,7 @@ pub enum LockError {
     /// Another run holds it.
     #[error("the batch {} is being run by {by}", printable(batch))]
     Locked {
-        /// The batch.
+        /// The name of the batch.
         batch: String,
         /// Who holds it.
         by: LockedBy,

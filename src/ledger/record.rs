@@ -32,7 +32,7 @@ pub enum Record {
     Intend(Box<NewIntent>),
     /// One more POST of this payment is about to begin.
     SendBegun(PaymentKey),
-    /// LND itself has answered a POST that did not settle.
+    /// The node itself has answered a POST that did not settle.
     SendAnswered {
         /// The payment that it is about.
         payment: PaymentKey,
@@ -45,7 +45,7 @@ pub enum Record {
         payment: PaymentKey,
         /// The verified preimage.
         preimage: Preimage,
-        /// LND itself has answered the POST that was open.
+        /// The node itself has answered the POST that was open.
         answered: bool,
         /// What the node posted, where it already has.
         posted: Option<Posted>,
@@ -72,7 +72,7 @@ pub enum Record {
     /// The newest payment that a node has settled, whoever made it: what it must still know for its "not found" to count
     /// before the ledger knows of any settlement there. The first one kept stays.
     Witness {
-        /// Which node.
+        /// The node that says so.
         node: WalletId,
         /// The hash that it says has settled.
         hash: PaymentHash,
@@ -95,7 +95,7 @@ pub enum Record {
         payment: PaymentKey,
         /// To what it is an answer.
         kind: AnswerKind,
-        /// The answer.
+        /// What the origin answered: status, headers and body.
         answer: HttpAnswer,
     },
     /// The origin takes its time: poll there. The job stays `paid`.
@@ -160,7 +160,7 @@ pub enum Record {
         job: JobKey,
         /// The reason, as results and events name it.
         reason: Reason,
-        /// In words.
+        /// What went wrong, in words for a person.
         error: String,
     },
 }
@@ -170,7 +170,8 @@ pub enum Record {
 pub struct FetchMark {
     /// The file's absolute path, at its end.
     pub file: String,
-    /// How its part can be gone on with; none where the server says nothing that a part could be known by.
+    /// How to go on with the part that is here; none where the server named no length, or no version by which the rest could be
+    /// known to belong to it.
     pub resume: Option<Resume>,
     /// The SHA-256 of the whole file, once it is whole.
     pub sha256: Option<[u8; 32]>,
@@ -195,14 +196,14 @@ pub struct Resume {
 pub struct DownloadedFile {
     /// Its absolute path.
     pub file: String,
-    /// Its SHA-256.
+    /// The SHA-256 of its content.
     pub sha256: [u8; 32],
 }
 
 /// How a job stands after a record.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct JobEnd {
-    /// Its state.
+    /// How the job stands.
     pub state: JobState,
     /// The reason, as results and events name it.
     pub reason: Reason,
@@ -300,7 +301,7 @@ pub enum IntentRefusal {
         cost: Msat,
         /// Spent and held so far.
         used: Msat,
-        /// The limit.
+        /// The limit, in msat.
         most: Msat,
     },
     /// The day's limit.
@@ -309,7 +310,7 @@ pub enum IntentRefusal {
         cost: Msat,
         /// Spent and held so far.
         used: Msat,
-        /// The limit.
+        /// The limit, in msat.
         most: Msat,
     },
     /// The month's limit.
@@ -318,7 +319,7 @@ pub enum IntentRefusal {
         cost: Msat,
         /// Spent and held so far.
         used: Msat,
-        /// The limit.
+        /// The limit, in msat.
         most: Msat,
     },
     /// The ledger already knows this payment hash: it belongs to another purchase.
@@ -426,7 +427,7 @@ impl DurableIntent {
     pub const fn sends_begun(&self) -> u32 {
         self.sends_begun
     }
-    /// POSTs that LND itself answered.
+    /// POSTs that the node itself answered.
     #[must_use]
     pub const fn sends_answered(&self) -> u32 {
         self.sends_answered
@@ -564,7 +565,7 @@ pub struct Recorded {
 /// How a job stands after a record, as people see it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Transition {
-    /// Its state.
+    /// How the job stands.
     pub state: JobState,
     /// The reason, as results and events name it.
     pub reason: Reason,
@@ -576,7 +577,7 @@ pub struct Transition {
     pub url: Option<String>,
     /// The file, once downloaded.
     pub file: Option<String>,
-    /// In words.
+    /// What went wrong, in words for a person; none where nothing did.
     pub error: Option<String>,
 }
 

@@ -31,7 +31,7 @@ pub enum RefundRecord {
     Invoiced(Box<RefundInvoice>),
     /// The same invoice is about to be handed over again.
     HandedOver {
-        /// Where to.
+        /// The address to which the invoice is handed over.
         callback: Url,
         /// What goes with it.
         k1: String,
@@ -45,7 +45,7 @@ pub enum RefundRecord {
     },
     /// Our own node says that its invoice is paid. The job becomes `refunded`.
     Settled {
-        /// What came.
+        /// What came back, in msat.
         received: Msat,
     },
     /// Our own node says that its invoice can never be paid any more. The job stays `refund_offered`, for a person.
@@ -111,7 +111,7 @@ pub struct OpenRefund {
     pub paid: Msat,
     /// The hash of that payment.
     pub hash: PaymentHash,
-    /// Its network.
+    /// The network of that payment.
     pub network: Network,
     /// The node that paid.
     pub node: WalletId,
@@ -192,7 +192,7 @@ pub enum RefundStanding {
 }
 
 impl RefundStanding {
-    /// The word.
+    /// The word for it, as results, events and the ledger have it.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         self.into()
@@ -248,7 +248,7 @@ pub struct RefundRow {
     pub offered_at: UnixMs,
     /// Its invoice, once there is one.
     pub invoice: Option<RefundInvoiceRow>,
-    /// What came.
+    /// What came back, in msat.
     pub received: Option<Msat>,
     /// When that was known.
     pub settled_at: Option<UnixMs>,

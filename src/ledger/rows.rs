@@ -101,11 +101,11 @@ pub struct DeliveredJob {
     pub take: u32,
     /// What was bought.
     pub endpoint: Arc<Endpoint>,
-    /// Resolved parameters.
+    /// Its parameters, with defaults filled in.
     pub params: Vec<(String, Value)>,
-    /// `x_*` columns.
+    /// The `x_*` columns of its row, with their values.
     pub extra: Vec<(String, String)>,
-    /// Its price.
+    /// Its exact price, in msat.
     pub price: Msat,
     /// The routing fee, once it is known.
     pub fee: Option<Msat>,
@@ -262,7 +262,7 @@ impl std::fmt::Display for Original {
 /// How many jobs stand how.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct StateCount {
-    /// The state.
+    /// How these jobs stand.
     pub state: JobState,
     /// The reason.
     pub reason: Reason,
@@ -318,9 +318,9 @@ pub struct ResultRow {
     pub id: String,
     /// Its line in the manifest.
     pub line: u64,
-    /// The take.
+    /// Which purchase of the job, counted from 1.
     pub take: u32,
-    /// Its state.
+    /// How the job stands.
     pub state: JobState,
     /// The reason, as results and events name it.
     pub reason: Reason,
@@ -328,7 +328,7 @@ pub struct ResultRow {
     pub next: Next,
     /// The endpoint's name.
     pub endpoint: String,
-    /// Resolved parameters.
+    /// Its parameters, with defaults filled in.
     pub params: Vec<(String, Value)>,
     /// The planned price.
     pub price: Msat,
@@ -348,9 +348,9 @@ pub struct ResultRow {
     pub finished_at: Option<UnixMs>,
     /// Nothing can change before this time (in doubt).
     pub wait_until: Option<UnixMs>,
-    /// In words.
+    /// What went wrong, in words for a person; none where nothing did.
     pub error: Option<String>,
-    /// `x_*` columns.
+    /// The `x_*` columns of its row, with their values.
     pub extra: Vec<(String, String)>,
 }
 
@@ -370,7 +370,7 @@ pub struct ReceiptRow {
     pub batch: String,
     /// The job's id.
     pub id: String,
-    /// The take.
+    /// Which purchase of the job, counted from 1.
     pub take: u32,
     /// Payment or refund.
     pub kind: ReceiptKind,
@@ -382,7 +382,7 @@ pub struct ReceiptRow {
     pub endpoint: String,
     /// The network; `None` is play money (written `sandbox`).
     pub network: Option<Network>,
-    /// The amount.
+    /// What was paid, or came back, without the routing fee, in msat.
     pub amount: Msat,
     /// The routing fee; none while the node has not posted it.
     pub fee: Option<Msat>,
@@ -398,6 +398,6 @@ pub struct ReceiptRow {
     pub payer_node: String,
     /// The result's URL.
     pub url: Option<String>,
-    /// `x_*` columns.
+    /// The `x_*` columns of its row, with their values.
     pub extra: Vec<(String, String)>,
 }

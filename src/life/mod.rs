@@ -66,7 +66,7 @@ pub enum State {
 /// What follows a record, once it is durable. Where that needs nothing that the ledger hands back, it is a step decided before.
 #[derive(Clone, Debug)]
 pub enum Then {
-    /// This step.
+    /// The step that was decided before goes on.
     Go(Box<Step>),
     /// The hash is dead by proof: this step, unless another take of the job is paid for, or may be, or nobody asks for it any more.
     Bury(Box<Step>),
@@ -74,7 +74,7 @@ pub enum Then {
     Pay(Tries),
     /// One more POST of the same invoice.
     Resend(Tries),
-    /// LND has answered the POST: this is acted upon.
+    /// The node has answered the POST: this is acted upon.
     Heed(Tries, Told),
     /// The preimage, or that one redeem more goes out: redeem at once.
     Redeem(Tries),
@@ -86,7 +86,7 @@ pub enum Then {
     Deliver(PaidPurchase, Tries, AnswerKey),
 }
 
-/// What LND told in answer to a POST, to act upon once it is durable that it answered.
+/// What the node told in answer to a POST, to act upon once it is durable that it answered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Told {
     /// The payment failed.
@@ -122,7 +122,7 @@ pub struct Tries {
     pub hash_reused: bool,
     /// The node has said that it knows the payment hash: a later "not found" means that it forgot.
     pub known: bool,
-    /// Why LND refused the last POST, where the cause is the whole node's.
+    /// Why the node refused the last POST, where the cause is the whole node's.
     pub node_cause: Option<Reason>,
 }
 
@@ -131,17 +131,17 @@ pub struct Tries {
 pub enum Input {
     /// The job begins in this run.
     Start,
-    /// To [`Effect::Wait`].
+    /// What [`Effect::Wait`] gives: the time is over.
     Waited,
-    /// To [`Effect::Ask`].
+    /// What [`Effect::Ask`] gives: the challenge, or why there is none.
     Asked(Asked),
-    /// To [`Effect::Commit`].
+    /// What [`Effect::Commit`] gives: the record is durable.
     Committed(Committed),
-    /// To [`Effect::Send`].
+    /// What [`Effect::Send`] gives: how the node answered the payment.
     Sent(SendReport),
-    /// To [`Effect::LookUp`] and [`Effect::Track`].
+    /// What [`Effect::LookUp`] and [`Effect::Track`] give: what the node says of the payment.
     LookedUp(PaymentLookup),
-    /// To [`Effect::Redeem`] and [`Effect::Poll`].
+    /// What [`Effect::Redeem`] and [`Effect::Poll`] give: the origin's answer.
     Answer(Result<HttpAnswer, HttpFailure>),
 }
 
@@ -158,7 +158,7 @@ pub enum Asked {
         after_ms: Option<u64>,
         /// The reason, as results and events name it.
         reason: Reason,
-        /// In words.
+        /// What the origin said, or what went wrong, in words for a person.
         message: String,
     },
     /// Nothing new is admitted any more; nothing was asked.
@@ -182,11 +182,11 @@ pub struct PaymentLookup {
 /// What was seen of a payment.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum PaymentFate {
-    /// It succeeded.
+    /// The payment is settled: the preimage has come.
     Settled(Settled),
     /// The preimage is out; parts are in flight.
     PreimageKnown(Preimage),
-    /// It failed.
+    /// The payment has failed: nothing was spent.
     Failed(PayFailure),
     /// It is on its way.
     InFlight,
@@ -251,11 +251,11 @@ pub enum Waiting {
 /// When a step is taken, and what the run is about.
 #[derive(Clone, Copy, Debug)]
 pub struct Moment<'a> {
-    /// Our clock.
+    /// The time by this machine's clock.
     pub now: UnixMs,
     /// Nothing new: payments end, each is redeemed once, and the rest is left to the next run.
     pub draining: bool,
-    /// The job.
+    /// What never changes about the job.
     pub facts: &'a Facts,
     /// How often and how long.
     pub bounds: &'a Bounds,
@@ -297,9 +297,9 @@ pub struct Bounds {
     pub polls_failed: u32,
     /// How long a run polls for one job, in milliseconds; the next run goes on.
     pub polling_ms: i64,
-    /// The first pause of a back-off.
+    /// The first pause of a back-off, in milliseconds.
     pub backoff_ms: u64,
-    /// The longest.
+    /// The longest pause of a back-off, in milliseconds.
     pub backoff_ms_max: u64,
     /// A payment must have at least this long to go before its invoice or credential ends to be sent again.
     pub lifetime_ms_min: i64,

@@ -73,7 +73,7 @@ fn told(intent: &DurableIntent, tries: Tries, told: Told) -> Step {
     commit(record, Then::Heed(tries, told))
 }
 
-/// What LND told, once it is durable that it answered.
+/// What the node told, once it is durable that it answered.
 pub(super) fn heed(intent: DurableIntent, tries: Tries, told: Told, moment: &Moment<'_>) -> Step {
     match told {
         // With several POSTs it takes a look that also asks whether the node still knows its history: one that has

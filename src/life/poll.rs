@@ -14,7 +14,7 @@ pub(super) fn begin(tries: Tries, poll: Poll, moment: &Moment<'_>) -> Then {
     Then::Poll(Tries { polls: 0, polls_failed: 0, polls_told: None, ..tries }, poll, until)
 }
 
-/// What came of a poll. What it merely says of progress is not kept; whatever else it says for the first time is.
+/// Acts on the answer to a poll. An answer that only tells of progress is not recorded; any other is, the first time.
 pub(super) fn answered(
     purchase: PaidPurchase,
     mut tries: Tries,

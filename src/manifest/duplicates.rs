@@ -16,7 +16,7 @@ impl Duplicates {
     /// Every one.
     pub const ALL: &'static [Self] = <Self as strum::VariantArray>::VARIANTS;
 
-    /// The word.
+    /// The word for it, as the key `duplicates` has it.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         self.into()

@@ -102,7 +102,7 @@ pub(super) struct ColumnRules {
     pub(super) passes_others: bool,
 }
 
-/// `HEADER=NAME`.
+/// One `--column HEADER=NAME`: the column with that header is read as one named NAME.
 #[derive(Clone, Debug)]
 pub(super) struct Alias {
     pub(super) header: String,

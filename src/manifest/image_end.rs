@@ -37,7 +37,7 @@ fn read<const N: usize>(image: &mut (impl Read + Seek), at: u64) -> io::Result<[
     Ok(bytes)
 }
 
-/// From chunk to chunk to its last one.
+/// Whether a PNG is whole: follows its chunks to the last one, `IEND`.
 fn png(image: &mut (impl Read + Seek), length: u64) -> io::Result<bool> {
     let mut at = PNG_FIRST;
     loop {

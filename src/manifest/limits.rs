@@ -1,4 +1,4 @@
-//! The `[limits]` table of a manifest.
+//! What may be spent, and the `[limits]` table of a manifest, which says so.
 
 use toml::de::{DeTable, DeValue};
 

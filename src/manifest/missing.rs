@@ -59,7 +59,7 @@ pub(super) fn is_share(link: &str) -> bool {
     known.iter().chain(&more).any(|known| host == *known || host.ends_with(&format!(".{known}")))
 }
 
-/// `C:\a.png`, `\\server\share\a.png`.
+/// Whether it is a path as Windows has them: `C:\a.png`, `\\server\share\a.png`.
 fn is_windows(given: &str) -> bool {
     match given.as_bytes() {
         [drive, b':', b'\\' | b'/', ..] => drive.is_ascii_alphabetic(),

@@ -34,7 +34,7 @@ const TOML_VALUES_MAX: usize = 4_000_000;
 /// How a manifest is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Format {
-    /// TOML.
+    /// A TOML document: jobs, with defaults and limits of its own.
     Toml,
     /// CSV; the delimiter is found from the header.
     Csv,
@@ -66,7 +66,7 @@ pub struct OpenOptions {
     pub catalogs: Vec<PathBuf>,
     /// `--default KEY=VALUE`, also `endpoint=…`.
     pub defaults: Vec<(String, String)>,
-    /// `--column HEADER=NAME`.
+    /// What `--column HEADER=NAME` says: a header, and the name that its column is read under.
     pub columns: Vec<(String, String)>,
     /// The delimiter of a CSV, where it is not to be found from the header.
     pub delimiter: Option<u8>,
@@ -77,9 +77,9 @@ pub struct OpenOptions {
 /// What is shown as the place of what is wrong with a value that stands in no file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct GivenBy {
-    /// Of `defaults`.
+    /// What gave `defaults`, as it is shown: a flag, or a variable.
     pub defaults: String,
-    /// Of `columns`.
+    /// What gave `columns`, as it is shown: a flag, or a variable.
     pub columns: String,
 }
 

@@ -146,7 +146,7 @@ impl Quotes {
         Self { delimiter, at, offset: 0, open: 0, close: 0, is_in_word, may_open, half: None, is_faulty: false, found }
     }
 
-    /// Reads on.
+    /// Takes the next bytes of the file.
     pub(super) fn read(&mut self, bytes: &[u8]) {
         // The csv reader passes over a mark at the very beginning.
         let mut next = if self.offset == 0 && bytes.starts_with(BOM) { BOM.len() } else { 0 };

@@ -1,4 +1,4 @@
-//! One row of a CSV manifest: its cells, and the physical places of them.
+//! One row of a manifest: its cells, and the physical places of them; and how a CSV file has them.
 
 use csv::ByteRecord;
 

@@ -132,7 +132,7 @@ fn read(text: &str) -> Option<Result<Inline, BadAddress>> {
     if is_uri { Some(read_uri(text.get(5..).unwrap_or_default())) } else { read_bare(text).map(Ok) }
 }
 
-/// `image/png;base64,…`
+/// Reads a data URI without its `data:`, such as `image/png;base64,…`.
 fn read_uri(uri: &str) -> Result<Inline, BadAddress> {
     let (head, data) = uri.split_once(',').ok_or(BadAddress::Data("without content"))?;
     let Some(("base64", media)) = head.rsplit_once(';').map(|(media, last)| (last.trim(), media)) else {

@@ -35,7 +35,7 @@ pub enum Course {
 
 /// A wallet in a world of its own.
 pub trait Subject {
-    /// The wallet.
+    /// The wallet that is put to the test.
     type Payer: Payer;
 
     /// The same wallet, each time; it may have been started again.

@@ -125,7 +125,7 @@ impl Receiver for Nothing {
 /// A page of a wallet's payments, oldest first.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ListedPage {
-    /// The payments.
+    /// The payments of this page.
     pub payments: Vec<Listed>,
     /// Where the next page begins; none after the last one.
     pub next: Option<u64>,
@@ -134,7 +134,7 @@ pub struct ListedPage {
 /// One payment as its wallet lists it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Listed {
-    /// Its hash.
+    /// Its payment hash.
     pub hash: PaymentHash,
     /// How it stands.
     pub status: ListedStatus,
@@ -272,7 +272,7 @@ pub struct LookUp {
 /// What a node knows of one payment hash.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Found {
-    /// It succeeded.
+    /// The payment is settled: the preimage has come.
     Settled(Settled),
     /// The preimage is out, and parts are still in flight.
     PreimageKnown(Preimage),
@@ -289,9 +289,9 @@ pub enum Found {
 /// A node that can be used.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NodeInfo {
-    /// Its identity.
+    /// What it is known by, wherever it is reached.
     pub id: WalletId,
-    /// Its network.
+    /// The Bitcoin network that it is on.
     pub network: Network,
     /// Whether it follows the chain's tip.
     pub synced: bool,

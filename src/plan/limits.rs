@@ -11,7 +11,7 @@ pub enum Fit {
     DoesNotFit {
         /// Used so far and the worst case of the rest; the largest amount there is where the sum does not fit.
         needed: Msat,
-        /// The limit.
+        /// The limit, in msat.
         most: Msat,
         /// By how much the limit would have to be higher.
         missing: Msat,

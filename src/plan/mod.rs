@@ -48,7 +48,7 @@ pub struct Plan {
 }
 
 impl Plan {
-    /// The sums.
+    /// Prices, fee ceilings and both together, of all jobs.
     #[must_use]
     pub const fn totals(&self) -> Totals {
         self.totals
@@ -157,6 +157,6 @@ pub struct Totals {
     pub price: Msat,
     /// The most that routing may add: the sum of the payments' ceilings.
     pub fee_ceiling: Msat,
-    /// Both together.
+    /// Price and fee ceiling together, in msat.
     pub worst_case: Msat,
 }

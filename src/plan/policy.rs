@@ -26,7 +26,7 @@ pub struct Policy {
 pub struct LimitTooLarge {
     /// The limit's key.
     pub name: &'static str,
-    /// Its value.
+    /// The limit, in sats.
     pub sats: Sats,
 }
 

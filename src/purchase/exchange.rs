@@ -74,7 +74,7 @@ pub struct HttpAnswer {
     pub status: u16,
     /// Headers in order of arrival, names in lower case.
     pub headers: Vec<(String, String)>,
-    /// The body.
+    /// The body, as far as it is kept.
     pub body: Vec<u8>,
 }
 

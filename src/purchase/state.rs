@@ -189,7 +189,7 @@ pub enum Reason {
 #[serde(rename_all = "snake_case")]
 #[strum(serialize_all = "snake_case")]
 pub enum Next {
-    /// Nothing.
+    /// Nothing has to happen: the job is at its end.
     None,
     /// The same command again.
     Rerun,
@@ -201,7 +201,7 @@ impl JobState {
     /// Every state, in the order in which they are counted.
     pub const ALL: &'static [Self] = <Self as strum::VariantArray>::VARIANTS;
 
-    /// The word.
+    /// The word for it, as results, events and the ledger have it.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         self.into()
@@ -309,7 +309,7 @@ impl Next {
         }
     }
 
-    /// The word.
+    /// The word for it, as results, events and the ledger have it.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         self.into()

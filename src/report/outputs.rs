@@ -72,7 +72,7 @@ pub enum OutputRefused {
     IsInput {
         /// The output's name.
         name: String,
-        /// Its path.
+        /// The path of the output.
         path: String,
         /// What the path is: `the manifest`, `the ledger`.
         other: String,
@@ -92,7 +92,7 @@ pub enum OutputRefused {
     Foreign {
         /// The output's name.
         name: String,
-        /// Its path.
+        /// The path of the output.
         path: String,
     },
     /// It cannot be written.
@@ -100,9 +100,9 @@ pub enum OutputRefused {
     Unwritable {
         /// The output's name.
         name: String,
-        /// Its path.
+        /// The path of the output.
         path: String,
-        /// Why.
+        /// The operating system's error.
         source: io::Error,
     },
 }
@@ -122,7 +122,7 @@ impl Hinted for OutputRefused {
 }
 
 /// Checks every output before anything is spent: none is one of `inputs` (what it is, and where: the manifest, its rows,
-/// the ledger), no two are one file, none would replace what another wrote (unless `overwrite`), and each can be written.
+/// the ledger and its files), no two are one file, none would replace what another wrote (unless `overwrite`), and each can be written.
 ///
 /// # Errors
 /// The first that is refused.

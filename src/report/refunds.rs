@@ -21,7 +21,7 @@ use super::status::local;
 /// How it is shown.
 #[derive(Clone, Debug)]
 pub struct RefundsStyle {
-    /// The form.
+    /// For people or for programs.
     pub format: Format,
     /// The terminal's columns, to which the table is folded; none where it is not.
     pub columns: Option<u16>,

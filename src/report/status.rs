@@ -47,7 +47,7 @@ pub struct StatusHead {
 /// How it is shown.
 #[derive(Clone, Debug)]
 pub struct StatusStyle {
-    /// The form.
+    /// For people or for programs.
     pub format: Format,
     /// Every job, instead of those whose next step is not `none`.
     pub all: bool,

@@ -44,7 +44,7 @@ pub struct HeldJobs {
     pub whose: Whose,
     /// The reason, as results and events name it.
     pub reason: Reason,
-    /// In words.
+    /// Why they could not begin, in words for a person.
     pub words: String,
     /// Those that were reached.
     pub jobs: Vec<JobKey>,
@@ -69,11 +69,11 @@ pub(super) struct Aside {
 
 /// What there is to admit.
 pub(super) enum Turn {
-    /// This job.
+    /// This job begins now.
     Job(Aside),
     /// Nothing before that time, or before another job ends.
     NotBefore {
-        /// The time.
+        /// That time; none where only another job's end makes room.
         free: Option<UnixMs>,
         /// Another process may make room: look again then.
         look: Option<UnixMs>,

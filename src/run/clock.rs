@@ -8,7 +8,7 @@ use crate::time::UnixMs;
 
 /// Tells the time and waits.
 pub trait Clock {
-    /// Now.
+    /// The time now, in milliseconds since 1970 (UTC).
     fn now(&self) -> UnixMs;
 
     /// Waits for so many milliseconds.

@@ -34,13 +34,13 @@ use crate::life::{Facts, Input, State, resume};
 
 /// All that a run works with. Nothing of a manifest or a catalogue is among it: the ledger holds the jobs.
 pub struct Run<'a, L, P, O, C> {
-    /// The record.
+    /// The ledger in which everything is recorded.
     pub ledger: &'a L,
     /// The node; none where nothing is bought and no node is configured.
     pub payer: Option<&'a P>,
     /// The way to every origin.
     pub origin: &'a O,
-    /// The time.
+    /// Tells the time, and waits.
     pub clock: &'a C,
     /// Who hears of what was committed.
     pub listener: &'a dyn Listener,
@@ -492,7 +492,7 @@ enum Admission {
     /// Not before that time, or not before something else changes; and where another process may change something, it is
     /// looked for that again then.
     Later {
-        /// The time.
+        /// That time; none where only another job's end makes room.
         free: Option<UnixMs>,
         /// When to look again.
         look: Option<UnixMs>,

@@ -104,7 +104,7 @@ impl NodeHealth {
         self.probing.set(true);
     }
 
-    /// What the node lacks for which nothing is admitted any more in this run.
+    /// Why the node gets no more payments in this run, in words; none where it still does.
     pub(super) fn closed(&self) -> Option<String> {
         self.closed.borrow().clone()
     }

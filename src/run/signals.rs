@@ -14,7 +14,7 @@ const TERMINATION_PATIENCE: Duration = Duration::from_secs(60);
 /// Which signal a run was told to stop by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Stopped {
-    /// SIGINT.
+    /// SIGINT: Ctrl-C was pressed.
     Interrupted,
     /// SIGTERM, or SIGHUP: the terminal has gone.
     Terminated,

@@ -69,7 +69,7 @@ pub enum SandboxError {
     /// A file or the directory cannot be read or written.
     #[error("the sandbox's {path} cannot be used", path = path.display())]
     State {
-        /// Which.
+        /// The file or folder that cannot be used.
         path: PathBuf,
         /// The operating system's error.
         source: io::Error,
@@ -80,7 +80,7 @@ pub enum SandboxError {
     /// A line of the journal is no entry.
     #[error("{path}:{line} is not an entry of a sandbox's books", path = path.display())]
     Books {
-        /// The journal.
+        /// The path of the journal.
         path: PathBuf,
         /// The line, counted from 1.
         line: usize,
@@ -101,7 +101,7 @@ pub enum SandboxError {
     Mint {
         /// Which of its files, where it is one.
         file: Option<PathBuf>,
-        /// Why.
+        /// What went wrong at that file or at the node.
         source: SharedError,
     },
     /// The node that shall mint is asked in the clear.
@@ -137,7 +137,7 @@ pub struct Sandbox {
 /// The stand-in node, as a client is told of it.
 #[derive(Clone)]
 pub struct StandIn {
-    /// `https://127.0.0.1:PORT/`.
+    /// Where its REST interface listens: `https://127.0.0.1:PORT/`.
     pub url: Url,
     /// Its self-signed certificate, as PEM.
     pub certificate_pem: String,

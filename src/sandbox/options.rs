@@ -111,7 +111,7 @@ pub enum AnswerShape {
 pub enum Gate {
     /// The addresses to poll.
     Polls,
-    /// The videos.
+    /// Requests for videos.
     Videos,
 }
 
@@ -126,7 +126,7 @@ pub enum DownloadFault {
     Slow,
     /// No answer at all.
     Silent,
-    /// 404.
+    /// The server answers 404: there is no such file.
     Gone,
     /// 403, as a signed address that has expired.
     Expired,
@@ -166,7 +166,7 @@ pub enum InAnswer {
 /// In which schemes the stand-in API asks for payment.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
 pub enum OfferedScheme {
-    /// L402 alone.
+    /// The L402 scheme alone.
     #[default]
     L402,
     /// The Payment scheme (MPP) alone.

@@ -79,7 +79,7 @@ pub struct InvoiceRow {
     pub amount_msat: Msat,
     /// `OPEN`, `SETTLED` or `CANCELED`.
     pub status: &'static str,
-    /// What came.
+    /// What came back, in msat.
     pub received_msat: Option<Msat>,
     /// When, in milliseconds since the epoch.
     pub settled_at: Option<UnixMs>,

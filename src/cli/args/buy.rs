@@ -38,7 +38,7 @@ Exit codes: 0 all done, 1 internal, 2 usage or manifest, 3 unfinished (run again
 act, 5 a payment is in doubt, 6 not as planned, 7 ledger, 8 a limit, 9 node, 10 deadline, 11 batch
 locked, 130/143 signal.";
 
-/// `plan`.
+/// What `plan` takes: it tells what a manifest would cost.
 #[derive(Args, Clone, Debug, Default)]
 pub struct PlanArgs {
     /// What to buy.
@@ -64,7 +64,7 @@ pub struct PlanArgs {
     pub ledger: LedgerArgs,
 }
 
-/// `run`.
+/// What `run` takes: it buys what a manifest asks for.
 #[derive(Args, Clone, Debug, Default)]
 pub struct RunArgs {
     /// What to buy.
@@ -76,10 +76,10 @@ pub struct RunArgs {
     /// What may be spent.
     #[command(flatten)]
     pub limits: LimitArgs,
-    /// Who pays.
+    /// The node that pays, and how it is reached.
     #[command(flatten)]
     pub node: NodeArgs,
-    /// How fast.
+    /// How many at once, how fast, and how long.
     #[command(flatten)]
     pub pace: PaceArgs,
     /// Where results go.

@@ -44,10 +44,10 @@ else the answer itself as the file; `status --job ID` shows it.
 
 For the others the node that was asked to pay is asked once more, where it is named; a decision against what it says is refused.";
 
-/// `recover`.
+/// What `recover` takes: it finishes what is open and buys nothing.
 #[derive(Args, Clone, Debug, Default)]
 pub struct RecoverArgs {
-    /// Which batch.
+    /// The batch, named by its manifest or by its name.
     #[command(flatten)]
     pub target: TargetArgs,
     /// Every batch of the ledger
@@ -56,7 +56,7 @@ pub struct RecoverArgs {
     /// Who was asked to pay.
     #[command(flatten)]
     pub node: NodeArgs,
-    /// How fast.
+    /// How many at once, how fast, and how long.
     #[command(flatten)]
     pub pace: PaceArgs,
     /// Whether results are fetched.
@@ -70,7 +70,7 @@ pub struct RecoverArgs {
     pub ledger: LedgerArgs,
 }
 
-/// `refunds`.
+/// What `refunds` takes: it lists what origins gave back, and claims what is open.
 #[derive(Args, Clone, Debug)]
 pub struct RefundsArgs {
     /// What to do with them.
@@ -90,7 +90,7 @@ pub enum RefundsCommand {
 /// `refunds list`.
 #[derive(Args, Clone, Debug, Default)]
 pub struct RefundsListArgs {
-    /// Which batch.
+    /// The batch, named by its manifest or by its name.
     #[command(flatten)]
     pub target: TargetArgs,
     /// Every batch of the ledger
@@ -121,10 +121,10 @@ pub struct RefundsClaimArgs {
     pub recover: RecoverArgs,
 }
 
-/// `download`.
+/// What `download` takes: it fetches results into files.
 #[derive(Args, Clone, Debug, Default)]
 pub struct DownloadCommandArgs {
-    /// Which batch.
+    /// The batch, named by its manifest or by its name.
     #[command(flatten)]
     pub target: TargetArgs,
     /// Fetch the result of this job alone (repeatable)
@@ -133,7 +133,7 @@ pub struct DownloadCommandArgs {
     /// Fetch once more what was fetched before and is not where it was
     #[arg(long, help_heading = "Batch")]
     pub missing: bool,
-    /// How.
+    /// Where the files go, how they are called, and how they are fetched.
     #[command(flatten)]
     pub downloads: DownloadArgs,
     /// How to print.
@@ -144,10 +144,10 @@ pub struct DownloadCommandArgs {
     pub ledger: LedgerArgs,
 }
 
-/// `resolve`.
+/// What `resolve` takes: a person's decision on a job that no run can finish.
 #[derive(Args, Clone, Debug)]
 pub struct ResolveArgs {
-    /// Which batch.
+    /// The batch, named by its manifest or by its name.
     #[command(flatten)]
     pub target: TargetArgs,
     /// The job to decide on; where it has several takes, as ID@TAKE

@@ -18,7 +18,7 @@ Examples:
 A merge is one transaction and can be repeated. Nothing that either ledger has paid is lost; what both
 have paid is receipted twice. It waits for no run: each batch of both ledgers must be free.";
 
-/// `ledger`.
+/// What `ledger` takes: it brings in what another ledger, or receipts, know.
 #[derive(Args, Clone, Debug)]
 pub struct LedgerCommandArgs {
     /// What to do with it.
@@ -61,7 +61,7 @@ pub struct LedgerMergeArgs {
     /// Give up what FILE holds instead: what it bought may be bought again
     #[arg(long)]
     pub discard: bool,
-    /// Into which.
+    /// The ledger into which it is brought.
     #[command(flatten)]
     pub ledger: LedgerArgs,
 }
@@ -69,7 +69,7 @@ pub struct LedgerMergeArgs {
 /// What a command that is still to come was given.
 #[derive(Args, Clone, Debug)]
 pub struct LaterArgs {
-    /// Anything.
+    /// Any words and flags; none of them is looked at.
     #[arg(trailing_var_arg = true, allow_hyphen_values = true, hide = true)]
     pub rest: Vec<OsString>,
 }

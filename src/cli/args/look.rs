@@ -18,10 +18,10 @@ Examples:
   l402-batch export --batch june --results results.csv --receipts receipts.csv
   l402-batch export jobs.toml --results -          results alone, on standard output";
 
-/// `status`.
+/// What `status` takes: it tells how a batch stands.
 #[derive(Args, Clone, Debug, Default)]
 pub struct StatusArgs {
-    /// Which batch.
+    /// The batch, named by its manifest or by its name.
     #[command(flatten)]
     pub target: TargetArgs,
     /// Show every job, not only those that need something
@@ -41,14 +41,14 @@ pub struct StatusArgs {
     pub ledger: LedgerArgs,
 }
 
-/// `export`.
+/// What `export` takes: it writes results and receipts from the ledger.
 #[derive(Args, Clone, Debug, Default)]
 #[command(mut_args(other_help("quiet", "Print only what needs a person")))]
 pub struct ExportArgs {
-    /// Which batch.
+    /// The batch, named by its manifest or by its name.
     #[command(flatten)]
     pub target: TargetArgs,
-    /// Where to.
+    /// Where results and receipts are written.
     #[command(flatten)]
     pub files: FileArgs,
     /// How much is printed.
@@ -59,7 +59,7 @@ pub struct ExportArgs {
     pub ledger: LedgerArgs,
 }
 
-/// `batches`.
+/// What `batches` takes: it lists the batches of a ledger.
 #[derive(Args, Clone, Debug, Default)]
 pub struct BatchesArgs {
     /// How to print.
@@ -70,7 +70,7 @@ pub struct BatchesArgs {
     pub ledger: LedgerArgs,
 }
 
-/// `audit`.
+/// What `audit` takes: it compares the ledger with the node's own list of payments.
 #[derive(Args, Clone, Debug, Default)]
 pub struct AuditArgs {
     /// The node whose list is compared.

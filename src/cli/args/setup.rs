@@ -27,7 +27,7 @@ Examples:
 Each rate is asked for once, without payment. Exit codes: 0 as the catalogue says, 2 usage, 3 not
 everything could be learnt, 6 something differs.";
 
-/// `doctor`.
+/// What `doctor` takes: it checks everything that a run needs, and pays nothing.
 #[derive(Args, Clone, Debug, Default)]
 pub struct DoctorArgs {
     /// The file that says what to buy; without it, node, ledger and configuration are checked alone
@@ -41,7 +41,7 @@ pub struct DoctorArgs {
     /// What may be spent.
     #[command(flatten)]
     pub limits: LimitArgs,
-    /// Who pays.
+    /// The node that pays, and how it is reached.
     #[command(flatten)]
     pub node: NodeArgs,
     /// How to print.
@@ -52,7 +52,7 @@ pub struct DoctorArgs {
     pub ledger: LedgerArgs,
 }
 
-/// `config`.
+/// What `config` takes: it shows each option's value and where that came from.
 #[derive(Args, Clone, Debug)]
 pub struct ConfigArgs {
     /// What to do with it.
@@ -78,13 +78,13 @@ pub struct ShowArgs {
     /// What may be spent.
     #[command(flatten)]
     pub limits: LimitArgs,
-    /// Who pays.
+    /// The node that pays, and how it is reached.
     #[command(flatten)]
     pub node: NodeArgs,
-    /// How fast.
+    /// How many at once, how fast, and how long.
     #[command(flatten)]
     pub pace: PaceArgs,
-    /// Downloads.
+    /// Where files go, how they are called, and how they are fetched.
     #[command(flatten)]
     pub downloads: DownloadArgs,
     /// How to print.
@@ -95,7 +95,7 @@ pub struct ShowArgs {
     pub ledger: LedgerArgs,
 }
 
-/// `catalog`.
+/// What `catalog` takes: it shows endpoints and prices, and compares them with the services' own.
 #[derive(Args, Clone, Debug)]
 pub struct CatalogArgs {
     /// What to do with it.
@@ -144,7 +144,7 @@ pub struct CatalogUpdateArgs {
     pub overwrite: bool,
 }
 
-/// `sandbox`.
+/// What `sandbox` takes: it keeps a stand-in API and a stand-in node running.
 #[derive(Args, Clone, Debug, Default)]
 pub struct SandboxArgs {
     /// Keep keys and books in this folder across restarts, to practise resuming [default: nothing is kept]
@@ -164,7 +164,7 @@ Examples:
   l402-batch man | man -l -
   l402-batch man ~/.local/share/man/man1           l402-batch.1, l402-batch-run.1, …";
 
-/// `man`.
+/// What `man` takes: it prints the manual pages.
 #[derive(Args, Clone, Debug, Default)]
 pub struct ManArgs {
     /// A folder to write the pages into, a file each; without it all are printed, one after the other
@@ -181,7 +181,7 @@ Examples:
 
 Type that once in the shell; the next one that is started completes.";
 
-/// `completions`.
+/// What `completions` takes: it prints what a shell needs to complete commands.
 #[derive(Args, Clone, Debug)]
 pub struct CompletionsArgs {
     /// The shell

@@ -17,7 +17,7 @@ pub(in crate::cli) struct Counterparties {
     pub(in crate::cli) origin: HttpOrigin,
     /// The ledger's path.
     pub(in crate::cli) ledger: LedgerAddress,
-    /// Play money.
+    /// The stand-ins of a run with play money; none where money is real.
     pub(in crate::cli) play: Option<Play>,
     /// What a person should know of the configuration.
     pub(in crate::cli) warnings: Vec<String>,

@@ -49,7 +49,7 @@ pub(in crate::cli) enum Work {
     Buy(BatchKey, NodeInfo),
     /// The refunds of the batch alone: of these jobs, where any are named.
     Claim(BatchKey, Vec<String>),
-    /// Files alone.
+    /// Files are fetched, and nothing is bought.
     Download(BatchKey),
 }
 

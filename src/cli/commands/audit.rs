@@ -67,7 +67,7 @@ struct Audit {
     refunds_open_count: u64,
     /// Refunds that could not be compared: the macaroon does not let invoices be looked up, or the wallet has none.
     refunds_unseen_count: u64,
-    /// Why.
+    /// Why refunds could not be compared, in words; empty where all could.
     #[serde(skip)]
     unseen_why: String,
     /// The first thousand.

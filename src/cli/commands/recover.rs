@@ -162,7 +162,7 @@ pub(in crate::cli) struct Bringing<'a> {
     pub(in crate::cli) ledger: &'a LedgerAddress,
     /// How to print.
     pub(in crate::cli) output: Output,
-    /// How fast.
+    /// How many at once, how fast, and how long.
     pub(in crate::cli) pace: &'a Pace,
     /// When it stops by itself.
     pub(in crate::cli) deadline: Option<UnixMs>,

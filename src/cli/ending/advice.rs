@@ -110,7 +110,7 @@ impl Advice {
 /// What has ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::cli) enum Ended {
-    /// A run.
+    /// A run, with what it bought.
     Run(Bought),
     /// A recovery.
     Recovery,
@@ -123,7 +123,7 @@ pub(in crate::cli) enum Ended {
 pub(in crate::cli) struct Bought {
     /// Only some of the jobs.
     pub(in crate::cli) chosen: bool,
-    /// What fits.
+    /// Only what fits into the limit was to be bought.
     pub(in crate::cli) partial: bool,
     /// The batch's limit, where one is set.
     pub(in crate::cli) most: Option<Sats>,

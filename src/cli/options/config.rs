@@ -72,7 +72,7 @@ impl Choice {
 pub struct Output {
     /// How results are written.
     pub format: Format,
-    /// Only what needs a person.
+    /// Print only what needs a person.
     pub quiet: bool,
 }
 
@@ -83,7 +83,7 @@ pub struct DownloadOptions {
     pub folder: Option<PathBuf>,
     /// How files are called; none where nobody says.
     pub name: Option<Template>,
-    /// How.
+    /// How many at once, how fast, and how large a file may be.
     pub fetching: Fetching,
 }
 
@@ -135,7 +135,7 @@ pub struct Buying {
     pub choice: Choice,
     /// What may be spent.
     pub limits: Layers,
-    /// How fast.
+    /// How many at once, how fast, and how long.
     pub pace: Pace,
     /// No purchase begins after this.
     pub deadline: Option<UnixMs>,
@@ -156,7 +156,7 @@ pub enum Payment {
     Sandbox,
 }
 
-/// `plan`, resolved.
+/// What `plan` works with, every option resolved.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PlanOptions {
     /// What to buy.
@@ -173,12 +173,12 @@ pub struct PlanOptions {
     pub play: bool,
 }
 
-/// `run`, resolved.
+/// What `run` works with, every option resolved.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RunOptions {
     /// What to buy.
     pub manifest: ManifestOptions,
-    /// How.
+    /// Within which limits, how fast, and which of the jobs.
     pub buying: Buying,
     /// Who pays, and where it is recorded.
     pub payment: Payment,
@@ -186,14 +186,14 @@ pub struct RunOptions {
     pub output: Output,
 }
 
-/// `recover`, resolved.
+/// What `recover` works with, every option resolved.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RecoverOptions {
     /// Which batch; all of them with none.
     pub target: Option<Target>,
     /// The node, where one is given: what is paid is redeemed without.
     pub node: Option<NodeOptions>,
-    /// How fast.
+    /// How many at once, how fast, and how long.
     pub pace: Pace,
     /// No purchase begins after this.
     pub deadline: Option<UnixMs>,
@@ -205,16 +205,16 @@ pub struct RecoverOptions {
     pub ledger: LedgerAddress,
 }
 
-/// `download`, resolved.
+/// What `download` works with, every option resolved.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DownloadCommand {
-    /// Which batch.
+    /// The batch, named by its manifest or by its name.
     pub target: Target,
     /// Only these jobs.
     pub jobs: Vec<String>,
     /// Those too whose file is not where it was.
     pub missing: bool,
-    /// How.
+    /// Where the files go, how they are called, and how they are fetched.
     pub downloads: DownloadOptions,
     /// How long and how persistently.
     pub pace: Pace,
@@ -224,7 +224,7 @@ pub struct DownloadCommand {
     pub ledger: LedgerAddress,
 }
 
-/// `refunds list`, resolved.
+/// What `refunds list` works with, every option resolved.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RefundsListOptions {
     /// Which batch; all of them with none.
@@ -239,7 +239,7 @@ pub struct RefundsListOptions {
     pub ledger: LedgerAddress,
 }
 
-/// `refunds claim`, resolved.
+/// What `refunds claim` works with, every option resolved.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RefundsClaimOptions {
     /// Only of these jobs; of all where empty.
@@ -259,12 +259,12 @@ pub enum ResolveWord {
     Keep,
 }
 
-/// `resolve`, resolved.
+/// What `resolve` works with, every option resolved.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ResolveOptions {
-    /// Which batch.
+    /// The batch, named by its manifest or by its name.
     pub target: Target,
-    /// The job.
+    /// The id of the job that is decided on.
     pub job: String,
     /// What is decided.
     pub word: ResolveWord,
@@ -276,7 +276,7 @@ pub struct ResolveOptions {
     pub ledger: LedgerAddress,
 }
 
-/// `audit`, resolved.
+/// What `audit` works with, every option resolved.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AuditOptions {
     /// The node, where one is given.
@@ -305,13 +305,13 @@ pub struct CatalogOptions {
 /// The file that `catalog update` writes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UpdateFile {
-    /// Where.
+    /// The path of the file.
     pub path: PathBuf,
     /// Replace what is there.
     pub overwrite: bool,
 }
 
-/// `doctor`, resolved.
+/// What `doctor` works with, every option resolved.
 #[derive(Debug)]
 pub struct DoctorOptions {
     /// What to buy, where it is named.
@@ -332,7 +332,7 @@ pub struct DoctorOptions {
     pub config_file: Option<PathBuf>,
 }
 
-/// `config show`, resolved.
+/// What `config show` works with, every option resolved.
 #[derive(Clone, Debug)]
 pub struct ShowOptions {
     /// What each source says.
@@ -349,12 +349,12 @@ pub struct ShowOptions {
     pub(in crate::cli) output: Output,
 }
 
-/// `status`, resolved.
+/// What `status` works with, every option resolved.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StatusOptions {
-    /// Which batch.
+    /// The batch, named by its manifest or by its name.
     pub target: Target,
-    /// Every job.
+    /// Show every job, and not only those that need something.
     pub all: bool,
     /// Only these jobs.
     pub jobs: Vec<String>,
@@ -366,20 +366,20 @@ pub struct StatusOptions {
     pub ledger: LedgerAddress,
 }
 
-/// `export`, resolved.
+/// What `export` works with, every option resolved.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ExportOptions {
-    /// Which batch.
+    /// The batch, named by its manifest or by its name.
     pub target: Target,
-    /// Where to.
+    /// Where results and receipts are written.
     pub files: Files,
-    /// Only what needs a person.
+    /// Print only what needs a person.
     pub quiet: bool,
     /// Where it is recorded.
     pub ledger: LedgerAddress,
 }
 
-/// `ledger merge`, resolved.
+/// What `ledger merge` works with, every option resolved.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LedgerMergeOptions {
     /// What is brought in, or given up.
@@ -390,7 +390,7 @@ pub struct LedgerMergeOptions {
     pub ledger: LedgerAddress,
 }
 
-/// `batches`, resolved.
+/// What `batches` works with, every option resolved.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BatchesOptions {
     /// How to print.

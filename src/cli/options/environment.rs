@@ -68,7 +68,7 @@ impl Environment {
         }
     }
 
-    /// `$L402_BATCH_CONFIG`.
+    /// The configuration file that `$L402_BATCH_CONFIG` names; none where it is not set.
     ///
     /// # Errors
     /// In words, where it is no path.

@@ -57,7 +57,7 @@ pub(super) struct Declaration {
 pub(super) struct Who {
     /// The command line.
     pub flag: bool,
-    /// A variable.
+    /// An environment variable.
     pub variable: bool,
     /// A manifest, in its `[limits]`.
     pub manifest: bool,

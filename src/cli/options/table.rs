@@ -231,9 +231,9 @@ options! {
 groups! {
     /// How to read a manifest.
     ReadingArgs, "Manifest" {
-        /// Its batch.
+        /// The name of the batch.
         batch: BatchArgs,
-        /// Its jobs.
+        /// How its rows and jobs are read.
         jobs: JobReadingArgs,
     }
 
@@ -241,23 +241,23 @@ groups! {
     PaceArgs {
         /// At any time.
         steady: SteadyPaceArgs,
-        /// Until when.
+        /// After which nothing more is begun.
         deadline: DeadlineArgs,
     }
 
-    /// Downloads.
+    /// Whether results are fetched into files, where to and how.
     DownloadArgs {
-        /// Where to.
+        /// The folder of the files, and what they are called.
         to: DownloadToArgs,
-        /// How.
+        /// How many files at once, how fast, and how large one may be.
         fetch: FetchArgs,
     }
 
     /// How much is printed, and how.
     OutputArgs {
-        /// How.
+        /// In which format results are printed.
         format: FormatArgs,
-        /// How much.
+        /// Whether only what needs a person is printed.
         quiet: QuietArgs,
     }
 
@@ -265,7 +265,7 @@ groups! {
     ChoiceArgs {
         /// Whether to ask.
         ask: AskArgs,
-        /// Which jobs.
+        /// Which of the jobs are bought, and which once more.
         jobs: JobChoiceArgs,
         /// Of which batch.
         begin: BeginArgs,

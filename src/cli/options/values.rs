@@ -81,7 +81,7 @@ pub fn trust(text: &str) -> Result<TrustWord, String> {
     Err(wrong())
 }
 
-/// A path.
+/// Reads a path.
 pub fn path(text: &str) -> Result<PathBuf, String> {
     path_at(PathBuf::from(text))
 }
@@ -124,12 +124,12 @@ pub fn ledger_at(given: PathBuf) -> Result<LedgerAddress, String> {
     })
 }
 
-/// A name.
+/// Reads a name.
 pub fn name(text: &str) -> Result<String, String> {
     if text.is_empty() { Err("expected a name, got nothing".to_owned()) } else { Ok(text.to_owned()) }
 }
 
-/// An address.
+/// Reads a URL.
 pub fn url(text: &str) -> Result<Url, String> {
     Url::parse(text.trim()).map_err(|error| format!("expected a URL such as https://127.0.0.1:8080: {error}"))
 }
@@ -191,7 +191,7 @@ impl From<Format> for crate::report::Format {
 /// How a manifest is written, where its name does not tell.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum ManifestFormat {
-    /// TOML.
+    /// A TOML document
     Toml,
     /// Separated values; the delimiter is found from the header.
     Csv,

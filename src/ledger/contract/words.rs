@@ -1,4 +1,4 @@
-//! A person's word for an origin, and on what was delivered.
+//! What a person says: that one purchase more may begin at an origin, and what became of a purchase.
 
 use super::bounds::{BOUNDS, buy, deliver_at, pay, two};
 use super::cases::deliver;

@@ -18,8 +18,8 @@ pub type Outcomes = Vec<Result<Recorded, Unfit>>;
 /// Loads, decides and applies records, in their order. A record that does not fit leaves no trace.
 ///
 /// # Errors
-/// Where the store cannot be used, or refuses what was decided: its transaction is to be rolled back, and with
-/// [`commit_each`] it is found out which record that was.
+/// Where the store cannot be used, or refuses what was decided: its transaction is to be rolled back, and
+/// [`commit_one`] for each finds out which record that was.
 pub fn commit_all<S: Store>(store: &mut S, records: &[(UnixMs, Record)]) -> Result<Outcomes, S::Error> {
     let mut outcomes = Vec::with_capacity(records.len());
     let mut rest = records;

@@ -9,7 +9,7 @@ use crate::purchase::WalletId;
 pub struct Keys<'a> {
     /// A payment with its intent, and its job.
     pub payment: Option<PaymentKey>,
-    /// A job.
+    /// A job by its key.
     pub job: Option<JobKey>,
     /// Every take of that job, or of the payment's, with the payments of each; and the key of the next job.
     pub takes: bool,

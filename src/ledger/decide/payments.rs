@@ -108,7 +108,7 @@ pub fn send_begun<'a>(facts: &Facts, now: UnixMs, key: PaymentKey) -> Result<Rul
     Ok(ruling)
 }
 
-/// LND itself has answered a POST. The preimage may have come by another way in the meantime.
+/// The node itself has answered a POST. The preimage may have come by another way in the meantime.
 pub fn send_answered<'a>(facts: &Facts, now: UnixMs, key: PaymentKey, accepted: bool) -> Result<Ruling<'a>, Unfit> {
     let (payment, job) = facts.payment(key)?;
     let live = match payment.fate.state {

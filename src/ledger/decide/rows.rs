@@ -51,7 +51,7 @@ pub enum PaymentState {
 /// By what a payment is dead.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Death {
-    /// By proof.
+    /// By proof that it can never settle.
     Proven(DeadProof),
     /// By a person's word alone.
     Decided,
@@ -310,7 +310,7 @@ pub struct Alike {
 }
 
 impl PaymentState {
-    /// The word.
+    /// The word for it, as results, events and the ledger have it.
     pub fn as_str(self) -> &'static str {
         self.into()
     }

@@ -71,7 +71,7 @@ pub enum AnswerWrite<'a> {
     New { key: AnswerKey, payment: PaymentKey, kind: AnswerKind, at: UnixMs, answer: &'a HttpAnswer },
     /// Of its body that much is kept, in bytes.
     Cut(AnswerKey, u64),
-    /// It goes.
+    /// The answer is removed.
     Drop(AnswerKey),
     /// Those of a payment up to that one have been read.
     Interpreted(PaymentKey, AnswerKey),

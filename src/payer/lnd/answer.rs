@@ -15,9 +15,9 @@ pub(super) enum Heard {
     Going,
     /// Its preimage is out, and it has not succeeded as a whole yet.
     PreimageKnown(Preimage),
-    /// It succeeded.
+    /// The payment is settled: the preimage has come.
     Settled(Settled),
-    /// It failed.
+    /// The payment has failed: nothing was spent.
     Failed(PayFailure),
     /// A message about this payment that cannot be believed or understood.
     Unclear(String),

@@ -38,12 +38,12 @@ pub(super) fn denied(why: &str) -> NodeProblem {
     advised(ProblemKind::Denied(format!("the macaroon: {why}")))
 }
 
-/// In words that have no kind of their own.
+/// A problem of no known kind, in the words for it.
 pub(super) const fn other(words: String) -> NodeProblem {
     advised(ProblemKind::Other(words))
 }
 
-/// In words that have no kind of their own, with what to do.
+/// A problem of no known kind, in the words for it, and what to do about it.
 pub(super) const fn other_with(words: String, hint: &'static str) -> NodeProblem {
     NodeProblem { kind: ProblemKind::Other(words), hint: Some(hint) }
 }

@@ -41,7 +41,7 @@ pub enum MacaroonError {
     Unreadable {
         /// The file.
         path: PathBuf,
-        /// Why.
+        /// The operating system's error.
         source: std::io::Error,
     },
     /// Nothing is there.

@@ -136,7 +136,7 @@ fn write_payment(lines: &mut Lines<'_>, payment: &PaymentRecord, style: &StatusS
     Ok(())
 }
 
-/// What stands in the place of what a ledger that is gone knew.
+/// What is said of a purchase where the ledger that knew request and answer is gone.
 const BY_RECEIPT: &str =
     "known by its receipt alone: what was asked for, and what was answered, stood in the ledger that is gone";
 /// What of a payment no receipt tells.

@@ -106,7 +106,7 @@ pub(super) fn money(payment: &PaymentRow) -> String {
     }
 }
 
-/// `sent once, 2026-09-21 16:13 +02, not answered by lnd itself`.
+/// `sent once, 2026-09-21 16:13 +02, not answered by the node itself`.
 pub(super) fn sends(payment: &PaymentRow, zone: &TimeZone) -> String {
     let times = if payment.sends_begun == 1 { "sent once" } else { "sent" };
     let count = if payment.sends_begun == 1 { String::new() } else { format!(" {} times, last", payment.sends_begun) };

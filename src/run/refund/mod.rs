@@ -40,7 +40,7 @@ const LOOK_MS_MAX: u64 = 8_000;
 enum Step {
     /// Nothing more in this run.
     Done,
-    /// Another try.
+    /// It is tried again, after a pause.
     Again,
 }
 

@@ -35,7 +35,7 @@ pub(super) enum Back {
     Refuse,
     /// Nothing is done, and nothing answered.
     Drop,
-    /// 503.
+    /// It answers 503: it is busy, and may be asked again.
     Busy,
     /// 429, and an hour to wait.
     Away,

@@ -350,7 +350,7 @@ pub(super) async fn without_a_witness_nothing_that_is_not_found_is_sent_again() 
     }
 }
 
-/// What lnd itself has refused, every time, it has no record of to forget.
+/// What the node itself has refused, every time, it has no record of to forget.
 pub(super) async fn without_a_witness_a_payment_that_the_node_refused_every_time_is_dead() {
     let world = without_history(1);
     world.node.script([Fate::Refuse(PayRefusal::Other("no".to_owned()))]);

@@ -61,7 +61,7 @@ fn is_macaroon(run: &str) -> bool {
     run.chars().all(is_of_text) && macaroon_in(run) == Some(0)
 }
 
-/// What of a path is behind all that is there: names of files and folders are no secrets.
+/// The end of a path that does not exist on the disk. The rest are names of files and folders, which are no secrets.
 fn beyond<'t>(path: &'t str, is_there: &dyn Fn(&Path) -> bool) -> &'t str {
     let path = path.trim_matches(|c: char| c.is_whitespace() || matches!(c, '"' | '\''));
     let there = Path::new(path).ancestors().find(|path| is_there(path));

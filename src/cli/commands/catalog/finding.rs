@@ -14,7 +14,7 @@ use crate::terminal_text::{printable_char, write_json};
 pub(super) enum Verdict {
     /// As the catalogue says.
     Agrees,
-    /// Otherwise.
+    /// The origin asks another price, or answers in another way, than the catalogue says.
     Differs,
     /// It could not be learnt.
     Unknown,

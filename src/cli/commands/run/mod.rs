@@ -75,7 +75,7 @@ struct Runner<'a> {
 /// What a run has made before anything was accepted.
 #[derive(Debug, Default)]
 struct Traces {
-    /// The batch that began with it.
+    /// The name of the batch, where it began with this run.
     begun: Option<String>,
     /// Folders for its files.
     folders: Made,

@@ -42,7 +42,7 @@ pub struct Unproven {
 }
 
 impl Unproven {
-    /// One more.
+    /// Takes one more purchase into account.
     pub fn add(&mut self, known: KnownByReceipt) {
         let KnownByReceipt { key, id, take, endpoint, params } = known;
         self.any = true;

@@ -34,9 +34,9 @@ pub enum LoadWrite<'a> {
     Accept { of: JobKey, take: u32, at: UnixMs },
     /// A take goes with its history, and the one before it stands in its place, with its row.
     TakeBack { gone: JobKey, latest: JobKey },
-    /// A row that this load has made a job of is none: it is that purchase, which stands in its place, with its row.
+    /// The job that this load made of a row goes: the row is of that purchase, which gets the row.
     Recognise { new: JobKey, was: JobKey, reason: Reason },
-    /// A row that this load has made a job of is one more take of that purchase.
+    /// The job that this load made of a row is no new one: it is one more take of the job of that purchase.
     Join { new: JobKey, was: JobKey, take: u32 },
 }
 

@@ -34,7 +34,7 @@ macro_rules! either {
     };
 }
 
-/// The other's.
+/// What the ledger that is brought in knows, whatever this one does.
 macro_rules! theirs {
     ($name:literal) => {
         ($name, concat!("o.", $name))

@@ -80,7 +80,7 @@ pub(in crate::ledger::sqlite) fn alike(conn: &Connection, asked: Asked, manifest
     Ok(all_alike(conn, &[asked], manifest)?.remove(&0).unwrap_or_default())
 }
 
-/// The same of many, by their places.
+/// What [`alike`] finds for each of many, by its position among them.
 pub(super) fn all_alike(conn: &Connection, asked: &[Asked], manifest: Rows) -> Result<HashMap<u32, Vec<Alike>>, Fault> {
     let asked: Vec<(i64, String, Option<i64>)> = asked
         .iter()

@@ -46,7 +46,7 @@ pub(super) static BY_KEY: LazyLock<String> = LazyLock::new(|| {
     format!("SELECT {JOB} FROM jobs j JOIN batches b ON b.id = j.batch WHERE j.id IN (SELECT value FROM json_each(?1))")
 });
 
-/// Those of these jobs that are there.
+/// The jobs of these keys, as far as there are any.
 pub(super) fn find(conn: &Connection, keys: &[JobKey]) -> Result<HashMap<JobKey, Job>, Fault> {
     let keys: Vec<i64> = keys.iter().map(|key| key.0).collect();
     rows(conn, &BY_KEY, &keys, |row| of_row(row, 0).map(|job| (job.key, job)))
