@@ -3,34 +3,34 @@
 //!
 //! One way: manifest → plan → run → ledger → results, receipts, report. `docs/architecture.md` walks through the rooms.
 
-pub mod backoff;
+pub(crate) mod backoff;
 pub mod catalog;
 pub mod cli;
-pub mod command;
-pub mod csv_escape;
+pub(crate) mod command;
+pub(crate) mod csv_escape;
 pub mod diagnostic;
 pub mod download;
-pub mod encoded_text;
+pub(crate) mod encoded_text;
 pub mod error;
 pub mod event;
-pub mod first_bytes;
+pub(crate) mod first_bytes;
 pub mod l402;
 pub mod ledger;
 pub mod life;
-pub mod loopback;
+pub(crate) mod loopback;
 pub mod manifest;
-pub mod media;
+pub(crate) mod media;
 pub mod money;
 pub mod origin;
 pub mod payer;
 pub mod plan;
 pub mod purchase;
-pub mod report;
+pub(crate) mod report;
 pub mod run;
-pub mod safe_open;
+pub(crate) mod safe_open;
 #[cfg(feature = "sandbox")]
-pub mod sandbox;
-pub mod screen;
-pub mod terminal_text;
+pub(crate) mod sandbox;
+pub(crate) mod screen;
+pub(crate) mod terminal_text;
 pub mod time;
 pub mod tls;

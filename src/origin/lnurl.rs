@@ -198,12 +198,6 @@ pub fn host(url: &Url) -> String {
     printable(url.host_str().unwrap_or("no host"))
 }
 
-/// The host that a link leads to, for words; none where it cannot be read.
-#[must_use]
-pub fn link_host(link: &str, seller: &Url) -> Option<String> {
-    link_url(link, seller).ok().map(|url| host(&url))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

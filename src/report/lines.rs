@@ -1,6 +1,6 @@
 //! Plain lines, where nobody watches: no carriage returns, no colour, a line for each job at its end.
 
-use std::io::{self, Write};
+use std::io::Write;
 use std::sync::Mutex;
 
 use crate::event::{Event, Listener};
@@ -47,11 +47,6 @@ impl Lines {
         if due {
             self.heartbeat();
         }
-    }
-
-    /// The error that ended the writing, if any, once. A broken pipe is none.
-    pub fn take_error(&self) -> Option<io::Error> {
-        self.sink.take_error()
     }
 }
 
@@ -144,6 +139,8 @@ fn planned_line(event: &Event) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
+    use std::io;
+
     use super::*;
     use crate::report::testing::{Breaking, Shared, story};
 
@@ -189,6 +186,6 @@ mod tests {
         let lines = Lines::new(Breaking::after(2, io::ErrorKind::BrokenPipe, out.clone()));
         story().iter().for_each(|event| lines.hear(event));
         assert_eq!(out.text().lines().count(), 2);
-        assert!(lines.take_error().is_none());
+        assert!(lines.sink.take_error().is_none());
     }
 }

@@ -39,9 +39,7 @@ use tokio::task::JoinSet;
 use url::Url;
 
 pub use self::mint::MintOptions;
-pub use self::options::{DownloadFault, ErrorCode, InAnswer, NodeFault, OfferedScheme, RefundFault, SandboxOptions};
-pub use self::snapshot::{InvoiceRow, PaymentRow, RefundRow, SaleRow, Snapshot};
-pub use self::videos::Fetches;
+pub use self::options::{NodeFault, SandboxOptions};
 
 use self::books::Books;
 use self::faults::Faults;
@@ -279,15 +277,10 @@ impl Sandbox {
     }
 
     /// The books of API and node, as they are now.
+    #[cfg(test)]
     #[must_use]
-    pub fn books(&self) -> Snapshot {
+    pub fn books(&self) -> snapshot::Snapshot {
         self.world.snapshot()
-    }
-
-    /// The stand-in node's public key in hex.
-    #[must_use]
-    pub fn node_id(&self) -> &str {
-        self.world.keys.node_id()
     }
 
     /// The file with the node's certificate (PEM).
@@ -300,12 +293,6 @@ impl Sandbox {
     #[must_use]
     pub fn payer_macaroon_file(&self) -> PathBuf {
         self.directory.join(PAYER_MACAROON_FILE)
-    }
-
-    /// The file with the node's macaroon (binary).
-    #[must_use]
-    pub fn macaroon_file(&self) -> PathBuf {
-        self.directory.join(MACAROON_FILE)
     }
 
     /// The file that points the endpoints that it sells here.

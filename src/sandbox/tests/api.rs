@@ -200,7 +200,7 @@ async fn the_files_for_the_client_are_there() {
     let url = sandbox.origin.join(ANIMATION).unwrap();
     assert_eq!(catalog["endpoint"]["animate-image"]["url"].as_str(), Some(url.as_str()));
     assert_eq!(
-        std::fs::read(sandbox.macaroon_file()).unwrap(),
+        std::fs::read(sandbox.directory.join("admin.macaroon")).unwrap(),
         HEXLOWER.decode(sandbox.node.as_ref().unwrap().macaroon.as_bytes()).unwrap()
     );
     assert_eq!(

@@ -145,7 +145,7 @@ async fn who_the_node_is_and_what_an_invoice_says() {
     let (_, info) = read(response).await;
     assert_eq!(
         (&info["identity_pubkey"], &info["chains"][0]["network"]),
-        (&json!(bench.sandbox.node_id()), &json!("regtest"))
+        (&json!(bench.sandbox.world.keys.node_id()), &json!("regtest"))
     );
     assert_eq!(info["synced_to_chain"], true);
     let challenge = bench.ask(VIDEO, VIDEO_BODY).await;
