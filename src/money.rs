@@ -87,6 +87,12 @@ impl Msat {
     pub const fn sats_ceil(self) -> Sats {
         Sats(self.0.div_ceil(MSAT_PER_SAT))
     }
+
+    /// In sats, rounded down: how what there is to spend is shown.
+    #[must_use]
+    pub const fn sats_floor(self) -> Sats {
+        Sats(self.0 / MSAT_PER_SAT)
+    }
 }
 
 impl Sats {

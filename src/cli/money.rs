@@ -200,7 +200,7 @@ impl Fitting {
             1 => "the job does not fit".to_owned(),
             jobs => format!("not even the first of {} fits", counted(jobs, "job")),
         };
-        Some(format!("{} {}: {what}", self.limit()?, Sats::new(most.get() / 1_000)))
+        Some(format!("{} {}: {what}", self.limit()?, most.sats_floor()))
     }
 
     /// What does not fit of so much, in words; nothing where all does.
@@ -216,7 +216,7 @@ impl Fitting {
         Some(format!(
             "{limit} {}: of {}, {} for sure, for {} and at most {} of routing fees; more fit only as far as routing costs less, \
              and the rest stays pending{for_ever}",
-            Sats::new(most.get() / 1_000),
+            most.sats_floor(),
             counted(left.jobs, "job"),
             if fits.jobs == 1 { "1 fits".to_owned() } else { format!("{} fit", thousands(fits.jobs)) },
             fits.price.sats_ceil(),

@@ -3,7 +3,7 @@
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 
-use crate::money::{Msat, Sats};
+use crate::money::Msat;
 
 /// What is left to buy, and who waits for a node that cannot pay now.
 #[derive(Debug, Default)]
@@ -73,8 +73,8 @@ impl Balance {
     pub(super) fn too_little(&self, held: Msat) -> Option<String> {
         let (cheapest, _) = self.left.borrow().first_key_value().map(|(price, jobs)| (*price, *jobs))?;
         (held < cheapest).then(|| {
-            let held = Sats::new(held.get() / 1_000);
-            format!("the node's channels hold {held}, and the cheapest job that is left costs {}", cheapest.sats_ceil())
+            let (held, cheapest) = (held.sats_floor(), cheapest.sats_ceil());
+            format!("the node's channels hold {held}, and the cheapest job that is left costs {cheapest}")
         })
     }
 }

@@ -4,10 +4,11 @@ use std::cell::{Cell, RefCell};
 
 use tokio::sync::Notify;
 
+use crate::backoff;
 use crate::time::UnixMs;
 
-const PROBE_MS_FIRST: i64 = 5_000;
-const PROBE_MS_MAX: i64 = 60_000;
+const PROBE_MS_FIRST: u64 = 5_000;
+const PROBE_MS_MAX: u64 = 60_000;
 
 /// Open, paused for a while, or closed for the rest of the run.
 #[derive(Debug, Default)]
@@ -34,9 +35,9 @@ impl NodeHealth {
         if now.since_ms(since) > i64::try_from(patience_ms).unwrap_or(i64::MAX) {
             self.closed.replace(Some(cause.to_owned()));
         } else {
-            let pause_ms = PROBE_MS_FIRST.saturating_mul(1 << self.pauses.get().min(6)).min(PROBE_MS_MAX);
+            let pause_ms = backoff::pause_ms(self.pauses.get(), PROBE_MS_FIRST, PROBE_MS_MAX);
             self.pauses.set(self.pauses.get().saturating_add(1));
-            self.paused_until.set(Some(now.plus_ms(pause_ms)));
+            self.paused_until.set(Some(now.plus_ms(i64::try_from(pause_ms).unwrap_or(i64::MAX))));
         }
         self.changed.notify_waiters();
         true

@@ -142,17 +142,6 @@ pub(super) enum FailureReason {
     InsufficientBalance,
 }
 
-impl FailureReason {
-    pub(super) const fn as_str(self) -> &'static str {
-        match self {
-            Self::Timeout => "FAILURE_REASON_TIMEOUT",
-            Self::NoRoute => "FAILURE_REASON_NO_ROUTE",
-            Self::IncorrectPaymentDetails => "FAILURE_REASON_INCORRECT_PAYMENT_DETAILS",
-            Self::InsufficientBalance => "FAILURE_REASON_INSUFFICIENT_BALANCE",
-        }
-    }
-}
-
 /// The file, open for appending.
 pub(super) struct Journal {
     file: File,

@@ -230,16 +230,16 @@ fn payment_json(world: &World, state: &books::State, payment: &Payment, on_its_w
     let begun = &payment.begun;
     let end = payment.end.filter(|_| !on_its_way);
     let (status, reason, fee) = match end {
-        None => ("IN_FLIGHT", "FAILURE_REASON_NONE", Msat::ZERO),
-        Some(End::Settled(_)) => ("SUCCEEDED", "FAILURE_REASON_NONE", begun.fee_msat),
-        Some(End::Failed(reason)) => ("FAILED", reason.as_str(), Msat::ZERO),
+        None => ("IN_FLIGHT", json!("FAILURE_REASON_NONE"), Msat::ZERO),
+        Some(End::Settled(_)) => ("SUCCEEDED", json!("FAILURE_REASON_NONE"), begun.fee_msat),
+        Some(End::Failed(reason)) => ("FAILED", json!(reason), Msat::ZERO),
     };
     let sale = state.sale(&begun.hash).map(|sale| world.keys.preimage(sale.asked.number));
     let earlier = Some(world.keys.earlier()).filter(|(_, hash)| *hash == begun.hash).map(|(preimage, _)| preimage);
     let preimage = sale.or(earlier).filter(|_| matches!(end, Some(End::Settled(_))));
     let preimage = preimage.map_or_else(|| NO_PREIMAGE.to_owned(), |preimage| hex(&preimage));
     let created_s = begun.at.0.div_euclid(1_000);
-    let sats = |amount: Msat| (amount.get() / 1_000).to_string();
+    let sats = |amount: Msat| amount.sats_floor().get().to_string();
     json!({
         "payment_hash": begun.hash.hex(),
         "value": sats(begun.amount_msat),
@@ -300,11 +300,11 @@ async fn balance(State(world): State<Arc<World>>, headers: HeaderMap) -> Respons
         let books = world.books();
         (books.state.balance(), books.state.held())
     };
-    let amount = |msat: Msat| json!({ "sat": (msat.get() / 1_000).to_string(), "msat": msat.get().to_string() });
+    let amount = |msat: Msat| json!({ "sat": msat.sats_floor().get().to_string(), "msat": msat.get().to_string() });
     answer(
         StatusCode::OK,
         &json!({
-            "balance": (local.get() / 1_000).to_string(),
+            "balance": local.sats_floor().get().to_string(),
             "pending_open_balance": "0",
             "local_balance": amount(local),
             "remote_balance": amount(Msat::ZERO),
@@ -327,7 +327,7 @@ async fn channels(State(world): State<Arc<World>>, headers: HeaderMap) -> Respon
         (false, true) => 8,
         (false, false) => 1,
     };
-    let sats = world.books().state.balance().get() / 1_000 / u64::max(count, 1);
+    let sats = world.books().state.balance().sats_floor().get() / u64::max(count, 1);
     let channel = |number: u64| {
         json!({
             "active": true,
@@ -429,7 +429,7 @@ fn invoice_json(world: &World, invoice: &OwnInvoice) -> Value {
         Standing::Settled => world.keys.own_preimage(made.number),
         Standing::Open | Standing::Canceled => [0; 32],
     };
-    let sats = |amount: Msat| (amount.get() / 1_000).to_string();
+    let sats = |amount: Msat| amount.sats_floor().get().to_string();
     json!({
         "memo": made.memo,
         "r_preimage": BASE64.encode(&preimage),
@@ -464,7 +464,7 @@ fn decoded_json(read: &Read) -> Value {
     json!({
         "destination": read.payee.to_string(),
         "payment_hash": read.hash.hex(),
-        "num_satoshis": (amount.get() / 1_000).to_string(),
+        "num_satoshis": amount.sats_floor().get().to_string(),
         "timestamp": read.timestamp_s.to_string(),
         "expiry": read.expiry_s.to_string(),
         "description": read.description,

@@ -94,6 +94,5 @@ fn words(limit: Limit, left: Msat, next: Msat) -> String {
         Limit::Day => "the day's limit",
         Limit::Month => "the month's limit",
     };
-    let left = Sats::new(left.get() / 1_000);
-    format!("{whose} leaves {left}, and the next job may cost {}", next.sats_ceil())
+    format!("{whose} leaves {}, and the next job may cost {}", left.sats_floor(), next.sats_ceil())
 }

@@ -59,11 +59,6 @@ pub(in crate::cli) fn batch_cap(
     }
 }
 
-/// What there is, in whole sats: rounded down.
-fn whole(balance: Msat) -> Sats {
-    Sats::new(balance.get() / 1_000)
-}
-
 /// A limit in msat.
 pub(in crate::cli) fn in_msat(sats: Sats) -> Result<Msat, Failure> {
     Ok(sats.msat().ok_or_else(|| CommandError::usage(format!("a limit of {sats} is more money than there is")))?)
@@ -96,7 +91,7 @@ pub(in crate::cli) async fn ready_node(
     if let Some(price) = cheapest {
         return Err(CommandError::node_unfit(format!(
             "the node's channels hold {}, and {} costs {}; nothing was spent",
-            whole(balance),
+            balance.sats_floor(),
             if left.jobs == 1 {
                 "the job".to_owned()
             } else {
@@ -110,7 +105,7 @@ pub(in crate::cli) async fn ready_node(
     if balance < left.price && !partial {
         return Err(CommandError::node_unfit(format!(
             "the node's channels hold {}, and jobs for {} are to be bought; nothing was spent",
-            whole(balance),
+            balance.sats_floor(),
             left.price.sats_ceil()
         ))
         .hint(match fitting.or_partial(Some(balance)) {
@@ -121,11 +116,11 @@ pub(in crate::cli) async fn ready_node(
     }
     let is_short = balance < fitting.payable(left);
     if is_short {
-        reporter.insist(&format!("the node's channels hold {}: only a part can be bought", whole(balance)));
+        reporter.insist(&format!("the node's channels hold {}: only a part can be bought", balance.sats_floor()));
     } else if balance < money::sum([left.price, left.fee_ceiling])? {
         reporter.warn(format!(
             "the node's channels hold {}: that may not be enough with routing fees and the channels' reserve",
-            whole(balance)
+            balance.sats_floor()
         ));
     }
     Ok(Ready { node, is_short })
@@ -194,7 +189,9 @@ async fn ask(left: &LeftToBuy, fitting: &Fitting, reporter: &Reporter, signals: 
         return Err(CommandError::limit(format!("{words}; nothing was bought")).into());
     }
     let question = match fitting.reached {
-        Some((_, room)) => format!("buy what fits of {jobs}, for at most {} with routing fees? [y/N]", whole(room)),
+        Some((_, room)) => {
+            format!("buy what fits of {jobs}, for at most {} with routing fees? [y/N]", room.sats_floor())
+        }
         None => {
             let (price, fees) = (left.price.sats_ceil(), left.fee_ceiling.sats_ceil());
             format!("buy {jobs} for {price} and at most {fees} of routing fees? [y/N]")

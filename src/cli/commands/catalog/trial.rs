@@ -96,7 +96,10 @@ mod tests {
         let catalog = Catalog::builtin().unwrap();
         let lines = |name: &str| {
             let trials = trials(catalog.get(name).unwrap());
-            trials.iter().map(|trial| (trial.rate_index, trial.quantity, trial.price.get() / 1_000)).collect::<Vec<_>>()
+            trials
+                .iter()
+                .map(|trial| (trial.rate_index, trial.quantity, trial.price.exact_sats().unwrap().get()))
+                .collect::<Vec<_>>()
         };
         assert_eq!(lines("generate-video"), [(0, 3, 900), (1, 3, 1_200), (2, 3, 1_350), (3, 3, 1_650), (0, 15, 4_500)]);
         assert_eq!(lines("animate-image"), [(0, 3, 300), (0, 15, 1_500)]);

@@ -237,7 +237,7 @@ async fn money(
 }
 
 fn enough(balance: Msat, survey: Option<&Survey>, partial: bool, report: &mut Report) {
-    let whole = crate::money::Sats::new(balance.get() / 1_000);
+    let whole = balance.sats_floor();
     let Some(survey) = survey.filter(|survey| survey.left.jobs > 0) else {
         report.ok("balance", format!("the channels hold {whole}, reserves included"));
         return;
@@ -260,7 +260,7 @@ fn enough(balance: Msat, survey: Option<&Survey>, partial: bool, report: &mut Re
 }
 
 fn carried(channels: &Channels, survey: Option<&Survey>, report: &mut Report) {
-    let largest = crate::money::Sats::new(channels.largest_payment.get() / 1_000);
+    let largest = channels.largest_payment.sats_floor();
     let found = format!(
         "{} active; the largest payment that one alone can carry is {largest}",
         counted(channels.active_count, "channel")
