@@ -149,7 +149,7 @@ impl<'r> Known<'r> {
     fn beside(&self, row: &ReceiptRow, ours: &Ours) -> Result<(), Wrong> {
         let known = ours.by_hash.get(&row.hash);
         if let Some(other) = known.filter(|other| other.kind != row.kind) {
-            let (said, is) = (word(row.kind), word(other.kind));
+            let (said, is) = (row.kind.as_str(), other.kind.as_str());
             return Err(("kind", format!("it says {said}, and the ledger knows it as the {is} of {}", of(other))));
         }
         match (row.kind, known) {
@@ -205,11 +205,4 @@ fn purchase(row: &ReceiptRow) -> (&str, &str, u32) {
 
 fn of(row: &ReceiptRow) -> String {
     format!("take {} of {} ({})", row.take, row.id, row.batch)
-}
-
-const fn word(kind: ReceiptKind) -> &'static str {
-    match kind {
-        ReceiptKind::Payment => "payment",
-        ReceiptKind::Refund => "refund",
-    }
 }

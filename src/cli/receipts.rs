@@ -114,11 +114,7 @@ impl Receipts {
     /// The whole line as the ledger tells a settlement, or the column that is not as it should be.
     fn row(&self) -> Result<ReceiptRow, &'static str> {
         let cell = |column: &str| self.0.cell(column);
-        let kind = match cell("kind") {
-            "payment" => ReceiptKind::Payment,
-            "refund" => ReceiptKind::Refund,
-            _ => return Err("kind"),
-        };
+        let kind = ReceiptKind::from_word(cell("kind")).ok_or("kind")?;
         let network = match cell("network") {
             "sandbox" => None,
             name => Some(Network::from_name(name).ok_or("network")?),

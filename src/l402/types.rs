@@ -25,18 +25,8 @@ pub struct WrongPreimage;
 pub struct Token(String);
 
 /// The scheme name that the challenge used, and that the credential echoes.
-#[derive(
-    Clone,
-    Copy,
-    Debug,
-    PartialEq,
-    Eq,
-    Serialize,
-    Deserialize,
-    strum::IntoStaticStr,
-    strum::EnumString,
-    strum::VariantArray,
-)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Serialize, Deserialize, strum::IntoStaticStr, strum::EnumString, strum::VariantArray)]
 pub enum Scheme {
     /// The current name.
     #[serde(rename = "L402")]

@@ -355,12 +355,27 @@ pub struct ResultRow {
 }
 
 /// What kind of settlement a receipt proves.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, strum::IntoStaticStr, strum::EnumString)]
+#[strum(serialize_all = "snake_case")]
 pub enum ReceiptKind {
     /// Money that went out.
     Payment,
     /// Money that came back.
     Refund,
+}
+
+impl ReceiptKind {
+    /// The word, as the receipts have it.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        self.into()
+    }
+
+    /// The kind of that word.
+    #[must_use]
+    pub fn from_word(word: &str) -> Option<Self> {
+        word.parse().ok()
+    }
 }
 
 /// One row of the receipts: a settlement.

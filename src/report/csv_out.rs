@@ -5,7 +5,7 @@ use std::io::{self, Write};
 
 use crate::catalog::{ImageSource, Value};
 use crate::csv_escape::neutralise;
-use crate::ledger::{ReceiptKind, ReceiptRow, ResultRow};
+use crate::ledger::{ReceiptRow, ResultRow};
 use crate::money::Msat;
 use crate::time::UnixMs;
 
@@ -164,10 +164,7 @@ impl ReceiptsFile {
         put.text(&row.batch)?;
         put.text(&row.id)?;
         put.number(row.take)?;
-        put.word(match row.kind {
-            ReceiptKind::Payment => "payment",
-            ReceiptKind::Refund => "refund",
-        })?;
+        put.word(row.kind.as_str())?;
         put.time(Some(row.paid_at))?;
         put.text(&row.seller)?;
         put.text(&row.endpoint)?;

@@ -58,7 +58,8 @@ pub(super) struct OwnInvoice {
 }
 
 /// How an invoice of the node's own stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, strum::IntoStaticStr)]
+#[strum(serialize_all = "UPPERCASE")]
 pub(super) enum Standing {
     Open,
     Settled,
@@ -67,12 +68,8 @@ pub(super) enum Standing {
 
 impl Standing {
     /// The word, as lnd has it.
-    pub(super) const fn as_str(self) -> &'static str {
-        match self {
-            Self::Open => "OPEN",
-            Self::Settled => "SETTLED",
-            Self::Canceled => "CANCELED",
-        }
+    pub(super) fn as_str(self) -> &'static str {
+        self.into()
     }
 }
 

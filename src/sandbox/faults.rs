@@ -11,7 +11,8 @@ use super::options::{DownloadFault, ErrorCode, SandboxOptions};
 const TRIES_MAX: usize = 1_000_000;
 
 /// Where a fault may strike.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, strum::IntoStaticStr)]
+#[strum(serialize_all = "snake_case")]
 pub(super) enum FaultPoint {
     Ask,
     Redeem,
@@ -47,13 +48,8 @@ pub(super) struct Faults {
 }
 
 impl FaultPoint {
-    const fn name(self) -> &'static str {
-        match self {
-            Self::Ask => "ask",
-            Self::Redeem => "redeem",
-            Self::Poll => "poll",
-            Self::Pay => "pay",
-        }
+    fn name(self) -> &'static str {
+        self.into()
     }
 }
 

@@ -7,7 +7,8 @@ use serde_json::{Map, Value, json};
 use crate::money::Sats;
 
 /// A thing that is sold.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, strum::IntoStaticStr, strum::EnumString)]
+#[strum(serialize_all = "kebab-case")]
 pub(super) enum Good {
     GenerateVideo,
     AnimateImage,
@@ -51,14 +52,11 @@ impl Good {
 
     /// By the last segment of its path.
     pub(super) fn by_name(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|good| good.name() == name)
+        name.parse().ok()
     }
 
-    pub(super) const fn name(self) -> &'static str {
-        match self {
-            Self::GenerateVideo => "generate-video",
-            Self::AnimateImage => "animate-image",
-        }
+    pub(super) fn name(self) -> &'static str {
+        self.into()
     }
 
     const fn parameters(self) -> &'static [&'static str] {

@@ -5,6 +5,7 @@ use super::*;
 use crate::catalog::{ImageKind, ImageRef};
 use crate::csv_escape::restore;
 use crate::l402::{Network, PaymentHash};
+use crate::ledger::ReceiptKind;
 use crate::manifest::{JobSource as _, Manifest, OpenOptions};
 use crate::purchase::{JobState, Next, Reason};
 

@@ -11,8 +11,9 @@ use crate::money::{Msat, counted};
 use crate::terminal_text::{printable_char, write_json};
 
 /// How a check came out.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, strum::IntoStaticStr)]
 #[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case")]
 pub(super) enum Level {
     /// As it should be.
     Ok,
@@ -87,17 +88,6 @@ pub(super) struct Report {
     pub(super) node: Option<NodeFacts>,
     pub(super) plan: Option<PlanFacts>,
     pub(super) endpoints: Vec<EndpointFacts>,
-}
-
-impl Level {
-    const fn word(self) -> &'static str {
-        match self {
-            Self::Ok => "ok",
-            Self::Note => "note",
-            Self::Warning => "warning",
-            Self::Problem => "problem",
-        }
-    }
 }
 
 impl Report {
@@ -195,7 +185,7 @@ impl Report {
         let shown = |finding: &&Finding| !quiet || matches!(finding.level, Level::Warning | Level::Problem);
         for Finding { check, level, message, advice, .. } in self.findings.iter().filter(shown) {
             for (nth, line) in message.lines().enumerate() {
-                let (level, check) = if nth == 0 { (level.word(), *check) } else { ("", "") };
+                let (level, check): (&str, _) = if nth == 0 { (level.into(), *check) } else { ("", "") };
                 writeln!(out, "{level:<8} {check:<14} {}", on_screen(line))?;
             }
             if let Some(advice) = advice {
