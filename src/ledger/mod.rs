@@ -45,8 +45,8 @@ pub use loading::{
 };
 pub use merging::{Asked, Doubled, Merged};
 pub use open::{
-    ForeseenHere, LockHere, OpenLedger, SourceHere, check_location, free_bytes, gap_of_new, holds_ledger, in_memory,
-    open,
+    ForeseenHere, LockHere, OpenLedger, SourceHere, check_location, files_of, free_bytes, gap_of_new, holds_ledger,
+    in_memory, open,
 };
 pub use person::{Decided, Decision, Reopened, Reopening, Trusted, Undecided};
 pub use place::{Gap, Location, LockError, LockedBy, OpenMode};

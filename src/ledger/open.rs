@@ -48,6 +48,12 @@ pub fn free_bytes(address: &LedgerAddress) -> Result<Option<u64>, LedgerError> {
     sqlite::free_bytes(address.file())
 }
 
+/// The files in which a ledger at that address is kept, whether they are there or not: nobody else may write to them.
+#[must_use]
+pub fn files_of(address: &LedgerAddress) -> Vec<LedgerAddress> {
+    sqlite::files(address.file()).map(LedgerAddress::of_file).into()
+}
+
 /// What a ledger that a run would begin there would lack.
 ///
 /// # Errors

@@ -129,7 +129,7 @@ impl Hinted for OutputRefused {
 pub fn check_outputs(outputs: &[Output<'_>], inputs: &[(&str, &Path)], overwrite: bool) -> Result<(), OutputRefused> {
     for (at, output) in outputs.iter().enumerate() {
         let (name, path) = (output.name.to_owned(), output.path.display().to_string());
-        if let Some((other, _)) = inputs.iter().find(|(_, input)| one_of(output.path, input)) {
+        if let Some((other, _)) = inputs.iter().find(|(_, input)| same_file(output.path, input)) {
             return Err(OutputRefused::IsInput { name, path, other: (*other).to_owned() });
         }
         if let Some(first) = outputs[..at].iter().find(|first| same_file(first.path, output.path)) {
@@ -144,16 +144,6 @@ pub fn check_outputs(outputs: &[Output<'_>], inputs: &[(&str, &Path)], overwrite
         }
     }
     Ok(())
-}
-
-/// Whether a path is that file, or one of those that SQLite keeps beside a database.
-fn one_of(path: &Path, file: &Path) -> bool {
-    same_file(path, file)
-        || ["-wal", "-shm", "-journal"].iter().any(|suffix| {
-            let mut companion = file.as_os_str().to_owned();
-            companion.push(suffix);
-            same_file(path, Path::new(&companion))
-        })
 }
 
 /// Whether two paths are one file, or would be once both exist. Hard links to one file count as one.
@@ -178,6 +168,7 @@ fn resolved(path: &Path) -> PathBuf {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ledger::{LedgerAddress, files_of};
 
     #[test]
     fn files_stand_beside_the_manifest() {
@@ -203,8 +194,11 @@ mod tests {
                 Output { name: "--results", path: results, ours },
                 Output { name: "--receipts", path: receipts, ours },
             ];
-            let (manifest, ledger) = (self.path("shots.csv"), self.path("ledger.db"));
-            check_outputs(&outputs, &[("the manifest", &manifest), ("the ledger", &ledger)], overwrite)
+            let (manifest, ledger) =
+                (self.path("shots.csv"), files_of(&LedgerAddress::of_file(self.path("ledger.db"))));
+            let mut inputs = vec![("the manifest", manifest.as_path())];
+            inputs.extend(ledger.iter().map(|file| ("the ledger", file.file())));
+            check_outputs(&outputs, &inputs, overwrite)
         }
     }
 

@@ -8,7 +8,7 @@ use crate::command::command;
 use crate::ledger::port::{Batches, HeldLock, Loading, Place};
 use crate::ledger::{
     Batch, BatchKey, BatchStart, Compared, DownloadTo, Duplicates, IdList, Layout, LedgerAddress, LoadError, LockHere,
-    NewBatch, OpenLedger, OpenMode, Outputs, PlanLoad, Remembered, Retake,
+    NewBatch, OpenLedger, OpenMode, Outputs, PlanLoad, Remembered, Retake, files_of,
 };
 use crate::manifest::{Limits, Manifest};
 use crate::money::counted;
@@ -265,7 +265,9 @@ pub(in crate::cli) fn check_files(
     let before = known.map(|batch| batch.remembered.outputs.clone()).unwrap_or_default();
     // Each run with play money has a ledger of its own, and may replace what the last one left.
     let play = is_play && files.results.is_none() && files.receipts.is_none();
-    let mut inputs = vec![("the manifest", manifest.path.as_path()), ("the ledger", address.file())];
+    let kept = files_of(address);
+    let mut inputs = vec![("the manifest", manifest.path.as_path())];
+    inputs.extend(kept.iter().map(|file| ("the ledger", file.file())));
     inputs.extend(manifest.rows_file().map(|rows| ("the manifest's rows", rows)));
     files::check(&paths, ledger.map(|ledger| (ledger, name)), &before, play, &inputs, files)?;
     Ok(paths)
@@ -287,7 +289,9 @@ pub(in crate::cli) fn results_paths(
         results: asked.results.clone().or_else(|| before(&remembered.results)).unwrap_or(usual.results),
         receipts: asked.receipts.clone().or_else(|| before(&remembered.receipts)).unwrap_or(usual.receipts),
     };
-    let inputs = [("the batch's manifest", manifest), ("the ledger", address.file())];
+    let kept = files_of(address);
+    let mut inputs = vec![("the batch's manifest", manifest)];
+    inputs.extend(kept.iter().map(|file| ("the ledger", file.file())));
     files::check(&paths, Some((ledger, &batch.name)), remembered, false, &inputs, asked)?;
     Ok(paths)
 }

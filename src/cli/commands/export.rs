@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use crate::ledger::port::Views;
-use crate::ledger::{Batch, LedgerError, OpenLedger};
+use crate::ledger::{Batch, LedgerError, OpenLedger, files_of};
 use crate::report::{OutputPaths, named_paths};
 
 use crate::cli::batch::files::{Files, STDOUT, check as check_files, laid_out, ledger_of, usual_paths};
@@ -33,7 +33,8 @@ pub(in crate::cli) fn execute(options: &ExportOptions) -> Result<ExitCode, Failu
         results: options.files.results.clone().unwrap_or(usual.results),
         receipts: options.files.receipts.clone().unwrap_or(usual.receipts),
     };
-    let mut inputs = vec![("the ledger", options.ledger.file())];
+    let kept = files_of(&options.ledger);
+    let mut inputs: Vec<_> = kept.iter().map(|file| ("the ledger", file.file())).collect();
     inputs.extend(manifest.as_deref().map(|path| ("the manifest", path)));
     let of = Some((&ledger, batch.name.as_str()));
     check_files(&paths, of, &batch.remembered.outputs, false, &inputs, &options.files)?;

@@ -21,6 +21,11 @@ pub(super) fn beside(path: &Path, suffix: &str) -> PathBuf {
     PathBuf::from(name)
 }
 
+/// The file of a ledger, and those that SQLite keeps beside it while it is open.
+pub fn files(path: &Path) -> [PathBuf; 4] {
+    ["", "-wal", "-shm", "-journal"].map(|suffix| beside(path, suffix))
+}
+
 /// Makes sure that a ledger can be written there: folders (0700) and file (0600) are created where they are missing.
 pub(super) fn prepare_writable(path: &Path) -> Result<(), LedgerError> {
     create_folder(folder_of(path)).map_err(|error| io(path, error))?;

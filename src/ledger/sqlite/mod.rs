@@ -43,7 +43,7 @@ mod views;
 pub(in crate::ledger) mod tests;
 
 pub use self::core::SqliteLedger;
-pub use file::{check_location, free_bytes};
+pub use file::{check_location, files, free_bytes};
 pub use foreseen::Foreseen;
 pub use gap::gap_of_new;
 pub use lock::BatchLock;
