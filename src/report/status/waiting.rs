@@ -111,9 +111,9 @@ pub(super) fn sends(payment: &PaymentRow, zone: &TimeZone) -> String {
     let times = if payment.sends_begun == 1 { "sent once" } else { "sent" };
     let count = if payment.sends_begun == 1 { String::new() } else { format!(" {} times, last", payment.sends_begun) };
     let answered = match (payment.sends_answered, payment.sends_begun) {
-        (0, _) => "not answered by lnd itself".to_owned(),
-        (answered, begun) if answered == begun => "answered by lnd".to_owned(),
-        (answered, begun) => format!("{answered} of {begun} answered by lnd"),
+        (0, _) => "not answered by the node itself".to_owned(),
+        (answered, begun) if answered == begun => "answered by the node".to_owned(),
+        (answered, begun) => format!("{answered} of {begun} answered by the node"),
     };
     format!("{times}{count} {}, {answered}", local(payment.sent_at, zone))
 }
