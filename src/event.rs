@@ -128,6 +128,13 @@ pub struct Changing<'a> {
     pub fee: Option<Msat>,
 }
 
+impl Changing<'_> {
+    /// Tells of the change that a commit made of the job, and of nothing that is not durable.
+    pub fn announce(&self, to: Transition, at: UnixMs, listener: &(impl Listener + ?Sized)) {
+        listener.hear(&Event::Job(JobEvent::of(self, to, at)));
+    }
+}
+
 impl JobEvent {
     /// What the ledger says of a job that has changed.
     #[must_use]

@@ -10,7 +10,7 @@ use super::file::PartLost;
 use super::part_file::Left;
 use super::{Downloads, Settings, Shared};
 use crate::backoff;
-use crate::event::{Changing, Event, JobEvent};
+use crate::event::{Changing, Event};
 use crate::ledger::{DeliveredJob, Deliveries, JobKey, LedgerError, Record, Resume};
 use crate::origin::{Fetch, is_inline};
 use crate::purchase::{JobState, Reason};
@@ -230,7 +230,7 @@ impl<'r, L: Deliveries, F: Fetch, D: Disk, C: Clock> Transfer<'r, L, F, D, C> {
             let DeliveredJob { id, take, endpoint, price, fee, .. } = &self.job;
             let (endpoint, from) = (&*endpoint.name, JobState::Delivered);
             let job = Changing { id, take: *take, endpoint, from, price: *price, fee: *fee };
-            self.run.listener.hear(&Event::Job(JobEvent::of(&job, to, now)));
+            job.announce(to, now, self.run.listener);
         }
         Ok(())
     }

@@ -5,7 +5,7 @@ use std::rc::Rc;
 use tokio::sync::SemaphorePermit;
 
 use crate::catalog::DedupPolicy;
-use crate::event::{Changing, Event, JobEvent};
+use crate::event::{Changing, Event};
 use crate::ledger::{
     Committed, Ledger, LedgerError, PaymentKey, PendingJob, Record, Recorded, RefundRecord, Transition,
 };
@@ -215,8 +215,7 @@ impl<'r, L: Ledger, P: Payer, O: Origin, C: Clock> Driver<'r, L, P, O, C> {
         self.job.fee = to.fee.or(self.job.fee);
         let Facts { id, take, endpoint, .. } = &self.job.facts;
         let (endpoint, price, fee) = (&*endpoint.name, self.job.price, self.job.fee);
-        let event = JobEvent::of(&Changing { id, take: *take, endpoint, from, price, fee }, to, now);
-        self.run.listener.hear(&Event::Job(event));
+        Changing { id, take: *take, endpoint, from, price, fee }.announce(to, now, self.run.listener);
     }
 
     /// What a change of this job means for the others.

@@ -1,6 +1,6 @@
 //! What a claim writes down, and tells.
 
-use crate::event::{Changing, Event, JobEvent};
+use crate::event::Changing;
 use crate::ledger::{Ledger, LedgerError, Record, RefundRecord};
 use crate::money::Msat;
 use crate::origin::Origin;
@@ -40,7 +40,7 @@ impl<L: Ledger, P: Payer, O: Origin, C: Clock> Claim<'_, L, P, O, C> {
         self.refund.words.clone_from(&to.error);
         let (id, take, endpoint) = (&*self.refund.id, self.refund.take, &*self.refund.endpoint.name);
         let job = Changing { id, take, endpoint, from, price: self.refund.paid, fee: None };
-        self.run.listener.hear(&Event::Job(JobEvent::of(&job, to, now)));
+        job.announce(to, now, self.run.listener);
         Ok(())
     }
 }
