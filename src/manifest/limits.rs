@@ -2,24 +2,54 @@
 
 use toml::de::{DeTable, DeValue};
 
-use super::Limits;
 use super::values::{integer_of, shown};
 use crate::diagnostic::{Diagnostic, SourceText, closest};
 use crate::money::Sats;
 
+/// Every limit, declared once: what it means, its name, its type, and what reads it in `[limits]`. `$with` is a macro that takes
+/// them.
+macro_rules! limits {
+    ($with:ident) => {
+        $with! {
+            /// The most that a batch may cost over all its runs, fees included.
+            max_sats: Sats, sats;
+            /// The most that one job may cost, fee included.
+            max_sats_per_job: Sats, sats;
+            /// The most that may be spent a day, over all batches of the ledger.
+            max_sats_per_day: Sats, sats;
+            /// The most that may be spent a month, over all batches of the ledger.
+            max_sats_per_month: Sats, sats;
+            /// The IANA time zone in which days and months begin.
+            time_zone: String, time_zone;
+            /// A payment's fee ceiling, in parts per million of its amount.
+            max_fee_ppm: u64, above_zero;
+            /// A payment's fee ceiling is never below this.
+            fee_floor_sats: Sats, sats;
+        }
+    };
+}
+pub(crate) use limits;
+
+macro_rules! declare {
+    ($($(#[$about:meta])+ $name:ident: $type:ty, $read:ident;)+) => {
+        /// Limits as one source states them (`[limits]`, flags, environment, configuration). Where several do, the tightest
+        /// wins, value by value.
+        #[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+        #[serde(default)]
+        pub struct Limits {$(
+            $(#[$about])+
+            pub $name: Option<$type>,
+        )+}
+
+        /// The keys of `[limits]`.
+        const KEYS: &[Key] =
+            &[$((stringify!($name), |limits, value| $read(value).map(|value| limits.$name = Some(value)))),+];
+    };
+}
+limits!(declare);
+
 /// A key of `[limits]`, and how its value is taken over; the error says what was expected.
 type Key = (&'static str, fn(&mut Limits, &DeValue<'_>) -> Result<(), &'static str>);
-
-/// The keys of `[limits]`.
-const KEYS: [Key; 7] = [
-    ("max_sats", |limits, value| sats(value).map(|n| limits.max_sats = Some(n))),
-    ("max_sats_per_job", |limits, value| sats(value).map(|n| limits.max_sats_per_job = Some(n))),
-    ("max_sats_per_day", |limits, value| sats(value).map(|n| limits.max_sats_per_day = Some(n))),
-    ("max_sats_per_month", |limits, value| sats(value).map(|n| limits.max_sats_per_month = Some(n))),
-    ("time_zone", |limits, value| time_zone(value).map(|zone| limits.time_zone = Some(zone))),
-    ("max_fee_ppm", |limits, value| above_zero(value).map(|n| limits.max_fee_ppm = Some(n))),
-    ("fee_floor_sats", |limits, value| sats(value).map(|n| limits.fee_floor_sats = Some(n))),
-];
 
 /// Reads `[limits]`; every wrong key or value is an error of its own.
 pub(super) fn read(source: &SourceText, table: &DeTable<'_>, errors: &mut Vec<Diagnostic>) -> Limits {

@@ -26,6 +26,8 @@ mod template;
 mod values;
 
 pub use duplicates::{Duplicates, Edition};
+pub use limits::Limits;
+pub(crate) use limits::limits;
 pub(crate) use locate::first_line;
 pub(crate) use names::{fold, is_job_key};
 pub use names::{id_problem, name_problem, normal_id, parse_delimiter};
@@ -63,27 +65,6 @@ impl JobSpec {
         let named = self.endpoint.params.iter().zip(&self.values);
         named.filter_map(|(param, value)| Some((param.name.as_str(), value.as_ref()?)))
     }
-}
-
-/// Limits as one source states them (`[limits]`, flags, environment, configuration). Where several do, the tightest
-/// wins, value by value.
-#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-#[serde(default)]
-pub struct Limits {
-    /// The most that a batch may cost over all its runs, fees included.
-    pub max_sats: Option<Sats>,
-    /// The most that one job may cost, fee included.
-    pub max_sats_per_job: Option<Sats>,
-    /// The most that may be spent a day, over all batches of the ledger.
-    pub max_sats_per_day: Option<Sats>,
-    /// The most that may be spent a month, over all batches of the ledger.
-    pub max_sats_per_month: Option<Sats>,
-    /// The IANA time zone in which days and months begin.
-    pub time_zone: Option<String>,
-    /// A payment's fee ceiling, in parts per million of its amount.
-    pub max_fee_ppm: Option<u64>,
-    /// A payment's fee ceiling is never below this.
-    pub fee_floor_sats: Option<Sats>,
 }
 
 /// Ids of wrong jobs that are kept.

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::path::PathBuf;
 
-use crate::manifest::Limits;
+use crate::manifest::{Limits, limits};
 use crate::screen::looks_like_macaroon;
 
 use crate::cli::command_line::CommandLine;
@@ -152,42 +152,23 @@ impl Layer {
     pub(in crate::cli) fn output_format(&self) -> Option<Format> {
         if self.json == Some(true) { Some(Format::Json) } else { self.format }
     }
-
-    /// What it says of what may be spent.
-    pub(in crate::cli) fn limits(&self) -> Limits {
-        Limits {
-            max_sats: self.max_sats,
-            max_sats_per_job: self.max_sats_per_job,
-            max_sats_per_day: self.max_sats_per_day,
-            max_sats_per_month: self.max_sats_per_month,
-            time_zone: self.time_zone.clone(),
-            max_fee_ppm: self.max_fee_ppm,
-            fee_floor_sats: self.fee_floor_sats,
-        }
-    }
 }
 
-/// What a manifest gives.
-impl From<&Limits> for Layer {
-    fn from(limits: &Limits) -> Self {
-        let Limits {
-            max_sats,
-            max_sats_per_job,
-            max_sats_per_day,
-            max_sats_per_month,
-            time_zone,
-            max_fee_ppm,
-            fee_floor_sats,
-        } = limits.clone();
-        Self {
-            max_sats,
-            max_sats_per_job,
-            max_sats_per_day,
-            max_sats_per_month,
-            time_zone,
-            max_fee_ppm,
-            fee_floor_sats,
-            ..Self::default()
+macro_rules! of_layer {
+    ($($(#[$_about:meta])+ $name:ident: $_type:ty, $_read:ident;)+) => {
+        impl Layer {
+            /// What it says of what may be spent.
+            pub(in crate::cli) fn limits(&self) -> Limits {
+                Limits { $($name: self.$name.clone()),+ }
+            }
         }
-    }
+
+        /// What a manifest gives.
+        impl From<&Limits> for Layer {
+            fn from(limits: &Limits) -> Self {
+                Self { $($name: limits.$name.clone(),)+ ..Self::default() }
+            }
+        }
+    };
 }
+limits!(of_layer);
