@@ -7,16 +7,11 @@ use crate::money::Sats;
 use crate::time::UnixMs;
 
 use crate::cli::Deadline;
-use crate::cli::options::variable;
+use crate::cli::options::{Declaration, of_flag, variable};
 use crate::run::{Clock, SystemClock};
 
-/// Flags with a value that are a person's word, or that hold for one start.
-const WORDS: [&str; 2] = ["--retake", "--trust"];
-/// The same, without a value.
-const SWITCHES: [&str; 6] =
-    ["--retake-changed", "--retake-refunded", "--retake-rejected", "--overwrite", "--adopt", "--dry-run"];
-/// Flags by which a start buys only some of the jobs.
-const CHOICE: [&str; 2] = ["--limit", "--only"];
+/// Options that hold for one start, as a person's words do: by them it buys only some of the jobs, or nothing.
+const ONE_START: [&str; 3] = ["limit", "only", "dry_run"];
 
 /// The command line, made from its words; the program's own name comes first. It carries no person's word and no choice
 /// of jobs, so that it goes on with all that is left, and no deadline that has passed. Secrets never stand in arguments. None
@@ -50,11 +45,10 @@ pub(super) fn again(
             Some((flag, value)) => (flag, Some(value.to_owned())),
             None => (word.as_str(), None),
         };
-        if SWITCHES.contains(&flag) {
-            continue;
-        }
-        if WORDS.contains(&flag) || CHOICE.contains(&flag) || most.is_some_and(|(limit, _)| flag == limit) {
-            if value.is_none() {
+        let is_replaced = most.is_some_and(|(limit, _)| flag == limit);
+        let is_left_out = |option: &&Declaration| option.is_word() || ONE_START.contains(&option.name) || is_replaced;
+        if let Some(option) = of_flag(flag).filter(is_left_out) {
+            if option.takes_value && value.is_none() {
                 argv.next();
             }
             continue;
@@ -103,6 +97,7 @@ fn has_passed(deadline: &str, now: UnixMs) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cli::options::{OPTIONS, flag};
 
     fn said(line: &str) -> Option<String> {
         said_with(line, None)
@@ -126,6 +121,17 @@ mod tests {
         assert_eq!(in_the_way(&kept), "");
         let words = [("L402_BATCH_DUPLICATES", "buy"), ("L402_BATCH_DEADLINE", "2026-01-01T00:00:00Z")];
         assert_eq!(in_the_way(&words), "L402_BATCH_DUPLICATES L402_BATCH_DEADLINE");
+    }
+
+    #[test]
+    fn no_word_of_a_person_is_repeated() {
+        let words: Vec<_> = OPTIONS.iter().filter(|option| option.is_word()).collect();
+        assert!(words.iter().any(|option| option.takes_value) && words.iter().any(|option| !option.takes_value));
+        for option in words {
+            let value = if option.takes_value { " value" } else { "" };
+            let line = format!("x run j {}{value} --ledger l", flag(option.name));
+            assert_eq!(said(&line).unwrap(), "x run j --ledger l", "{line}");
+        }
     }
 
     #[test]

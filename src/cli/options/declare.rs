@@ -64,6 +64,7 @@ macro_rules! options {
                 #[cfg(test)]
                 help: &[$($help),+],
                 who: who!($who),
+                takes_value: <$typed as Typed>::TAKES_VALUE,
                 split: maybe!($($split)?),
                 family: maybe!($(&$family)?),
                 default: maybe!($(|| $default.shown())? $(|| $untold.shown())?),

@@ -35,6 +35,8 @@ pub(super) struct Declaration {
     help: &'static [&'static str],
     /// Which sources may give it.
     pub who: Who,
+    /// Whether a value follows its flag.
+    pub takes_value: bool,
     /// What separates several values in a variable, where it takes several.
     pub split: Option<char>,
     /// Those of one family are ways to say the same thing.
@@ -107,6 +109,11 @@ impl Declaration {
         }
     }
 
+    /// Whether it is a person's word for one command.
+    pub(super) fn is_word(&self) -> bool {
+        self.who == Who::WORD
+    }
+
     /// Whether an array in the configuration file is one value: the words of a command.
     pub(super) fn is_command(&self) -> bool {
         self.who == Who::COMMAND
@@ -165,6 +172,11 @@ pub(super) trait Group {
 /// The option of that name.
 pub(super) fn find(name: &str) -> Option<&'static Declaration> {
     OPTIONS.iter().find(|option| option.name == name)
+}
+
+/// The option whose flag that is: `--max-sats`.
+pub(super) fn of_flag(flag: &str) -> Option<&'static Declaration> {
+    find(&flag.strip_prefix("--")?.replace('-', "_")).filter(|option| option.who.flag)
 }
 
 /// The variable that gives the same as a flag, where there is one.

@@ -18,6 +18,8 @@ use crate::money::Sats;
 pub trait Typed {
     type Kept: Kept<One = Self::One>;
     type One;
+    /// Whether a value follows the flag.
+    const TAKES_VALUE: bool = true;
 
     fn kept(self) -> Self::Kept;
 }
@@ -26,6 +28,7 @@ pub trait Typed {
 impl Typed for bool {
     type Kept = Option<Self>;
     type One = Self;
+    const TAKES_VALUE: bool = false;
 
     fn kept(self) -> Option<Self> {
         self.then_some(true)
