@@ -1,7 +1,5 @@
 //! The head of a CSV manifest: byte order mark, `sep=`, delimiter, and what each column means.
 
-use csv::ByteRecord;
-
 use super::locate;
 use super::names::{EXTRA_PREFIX, JOB_KEYS, LATER_KEYS, PARAMS_PREFIX, RESULTS_COLUMNS, fold, parse_delimiter};
 use crate::catalog::Catalog;
@@ -122,9 +120,8 @@ pub(super) struct HeaderContext<'a> {
 }
 
 impl HeaderContext<'_> {
-    /// What every column means; each error names its header.
-    pub(super) fn columns(&self, header: &ByteRecord, errors: &mut Vec<Diagnostic>) -> Vec<Column> {
-        let names: Vec<String> = header.iter().map(|name| String::from_utf8_lossy(name).trim().to_owned()).collect();
+    /// What every column means, by the trimmed cells of the header; each error names its header.
+    pub(super) fn columns(&self, names: &[String], errors: &mut Vec<Diagnostic>) -> Vec<Column> {
         let mut columns: Vec<Column> = Vec::with_capacity(names.len());
         for (index, name) in names.iter().enumerate() {
             let mut column = self.column(index, name, errors);
@@ -139,13 +136,13 @@ impl HeaderContext<'_> {
             }
             columns.push(column);
         }
-        self.check_aliases(&names, errors);
+        self.check_aliases(names, errors);
         columns
     }
 
     /// The names that columns have, or are given, as headers are compared.
-    pub(super) fn names(&self, header: &ByteRecord) -> Vec<String> {
-        header.iter().map(|name| fold(self.meant(String::from_utf8_lossy(name).trim()).1)).collect()
+    pub(super) fn names(&self, names: &[String]) -> Vec<String> {
+        names.iter().map(|name| fold(self.meant(name).1)).collect()
     }
 
     /// What a header stands for, and whether that was said.

@@ -9,7 +9,7 @@ use super::locate::first_line;
 use super::notes::{Notes, delimiter_name};
 use super::problems::Problems;
 use super::quotes::Raw;
-use super::row::{Row, utf8};
+use super::row::{CsvRow, Row as _, utf8};
 use super::rows::{Rows, unreadable};
 use super::values::Wrong;
 use crate::diagnostic::Diagnostic;
@@ -64,7 +64,7 @@ impl<'m> Records<'m> {
         before: &csv::Position,
         problems: &mut Problems,
         notes: &mut Notes,
-    ) -> Option<Row<'r>>
+    ) -> Option<CsvRow<'r>>
     where
         'm: 'r,
     {
@@ -76,12 +76,12 @@ impl<'m> Records<'m> {
         let first_tape_line = first_line(before.line(), after.line(), record.as_slice());
         let line = self.physical(first_tape_line);
         let Some(text) = utf8(record) else {
-            let row = Row { rows: self.rows, record, text: "", line, range };
+            let row = CsvRow { rows: self.rows, record, text: "", line, range };
             row.wrong_encoding(problems);
             return None;
         };
         notes.empty_records += first_tape_line - before.line();
-        let row = Row { rows: self.rows, record, text, line, range };
+        let row = CsvRow { rows: self.rows, record, text, line, range };
         if let Some(stray) = stray {
             row.stray(problems, stray);
             return None;
@@ -117,7 +117,7 @@ impl<'m> Records<'m> {
 
 /// Whether the record has a cell for each column. One too few may be a row that was cut off, one too many a comma in a prompt:
 /// either way a guess could buy the wrong thing.
-fn has_its_cells(row: &Row<'_>, problems: &mut Problems) -> bool {
+fn has_its_cells(row: &CsvRow<'_>, problems: &mut Problems) -> bool {
     let (cells, columns) = (row.record.len(), row.rows.columns.len());
     let extra = (columns..cells).find(|index| !row.cell(*index).is_empty());
     if cells >= columns && extra.is_none() {

@@ -11,7 +11,7 @@ use super::notes::Notes;
 use super::open::Manifest;
 use super::problems::Problems;
 use super::records::Records;
-use super::row::Row;
+use super::row::{CsvRow, Row as _};
 use super::rows::Rows;
 use super::stand::{BATCH_COLUMN, LEDGER_COLUMN};
 use super::values::Wrong;
@@ -166,7 +166,7 @@ impl<'m> ResultsPass<'m> {
     }
 
     /// Shows the next whole row. False at the end.
-    fn next_row(&mut self, see: &mut dyn FnMut(&Row<'_>, &mut Problems)) -> bool {
+    fn next_row(&mut self, see: &mut dyn FnMut(&CsvRow<'_>, &mut Problems)) -> bool {
         let Self { records, record, problems, notes, .. } = self;
         while let Some(before) = records.read(record, problems, notes) {
             if let Some(row) = records.row(record, &before, problems, notes) {

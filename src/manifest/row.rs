@@ -10,8 +10,36 @@ use super::values::Wrong;
 use crate::csv_escape::{restore, trim};
 use crate::diagnostic::Place;
 
-/// One record, and how its places are found.
-pub(super) struct Row<'a> {
+/// One row of a table, whatever kind of file it stands in: its cells by column, each with its place.
+pub(super) trait Row {
+    /// The file, as messages name it.
+    fn file(&self) -> &str;
+
+    /// The physical line on which it begins, counted from 1.
+    fn line(&self) -> u64;
+
+    /// The trimmed content of a cell; empty where the row has none.
+    fn cell(&self, index: usize) -> &str;
+
+    /// The physical line on which a cell's content begins.
+    fn line_of(&self, index: usize) -> u64;
+
+    /// Where a cell stands, for a message.
+    fn place(&self, index: usize) -> Place;
+
+    /// A cell that holds something.
+    fn filled(&self, index: Option<usize>) -> Option<&str> {
+        index.map(|index| self.cell(index)).filter(|cell| !cell.is_empty())
+    }
+
+    /// Notes what is wrong with a cell.
+    fn problem(&self, problems: &mut Problems, index: usize, wrong: Wrong) {
+        problems.add(self.line_of(index), wrong, |wrong| wrong.into_diagnostic(self.file(), Some(self.place(index))));
+    }
+}
+
+/// A record of a CSV file, and how its places are found.
+pub(super) struct CsvRow<'a> {
     pub(super) rows: &'a Rows,
     pub(super) record: &'a ByteRecord,
     pub(super) text: &'a str,
@@ -21,19 +49,21 @@ pub(super) struct Row<'a> {
     pub(super) range: (u64, u64),
 }
 
-impl<'a> Row<'a> {
-    /// The trimmed content of a cell; empty where the record has none.
-    pub(super) fn cell(&self, index: usize) -> &'a str {
+impl Row for CsvRow<'_> {
+    fn file(&self) -> &str {
+        &self.rows.file
+    }
+
+    fn line(&self) -> u64 {
+        self.line
+    }
+
+    fn cell(&self, index: usize) -> &str {
         let range = self.record.range(index);
         restore(trim(range.and_then(|range| self.text.get(range)).unwrap_or_default()))
     }
 
-    pub(super) fn filled(&self, index: Option<usize>) -> Option<&'a str> {
-        index.map(|index| self.cell(index)).filter(|cell| !cell.is_empty())
-    }
-
-    /// The physical line on which a cell's content begins.
-    pub(super) fn line_of(&self, index: usize) -> u64 {
+    fn line_of(&self, index: usize) -> u64 {
         let Some(range) = self.record.range(index) else { return self.line };
         let bytes = self.record.as_slice();
         let blank = bytes[range.clone()].iter().take_while(|b| b.is_ascii_whitespace()).count();
@@ -41,6 +71,14 @@ impl<'a> Row<'a> {
         self.line + newlines(&bytes[..start])
     }
 
+    fn place(&self, index: usize) -> Place {
+        let raw = self.raw();
+        let cell = locate::cell(&raw, self.rows.dialect.delimiter, index);
+        locate::place(&raw, self.line, cell.start, cell.end)
+    }
+}
+
+impl CsvRow<'_> {
     fn raw(&self) -> Vec<u8> {
         self.raw_from().1
     }
@@ -68,17 +106,6 @@ impl<'a> Row<'a> {
 
     pub(super) fn left_open(&self, problems: &mut Problems, open: u64) {
         problems.push(self.quotes(|raw| raw.left_open(open)));
-    }
-
-    pub(super) fn place(&self, index: usize) -> Place {
-        let raw = self.raw();
-        let cell = locate::cell(&raw, self.rows.dialect.delimiter, index);
-        locate::place(&raw, self.line, cell.start, cell.end)
-    }
-
-    pub(super) fn problem(&self, problems: &mut Problems, index: usize, wrong: Wrong) {
-        problems
-            .add(self.line_of(index), wrong, |wrong| wrong.into_diagnostic(&self.rows.file, Some(self.place(index))));
     }
 
     pub(super) fn wrong_encoding(&self, problems: &mut Problems) {

@@ -97,6 +97,7 @@ impl Rows {
         // What a header is part of may go on below it.
         let raw = head.get(dialect.header_byte..).unwrap_or_default();
         let context = HeaderContext { file: &rows.file, catalog, rules: &rules, raw, dialect };
+        let header: Vec<String> = header.iter().map(|name| String::from_utf8_lossy(name).trim().to_owned()).collect();
         rows.columns = context.columns(&header, errors);
         rows.names = context.names(&header);
         Ok(rows)
@@ -279,7 +280,7 @@ impl<'m> RowPass<'m> {
     }
 
     /// The job of a row, where everything in it is good.
-    fn job(&mut self, row: &Row<'_>, found: &mut Found<'_>) -> Option<JobSpec> {
+    fn job(&mut self, row: &impl Row, found: &mut Found<'_>) -> Option<JobSpec> {
         let template_at = self.endpoint(row, found.problems)?;
         let layout_at = self.layout(template_at, found);
         let template = self.templates.list.get(template_at)?;
@@ -310,7 +311,7 @@ impl<'m> RowPass<'m> {
         }
         is_good &= !template.rests_on_wrong_default(&values);
         is_good.then(|| JobSpec {
-            line: row.line,
+            line: row.line(),
             id: id.map(|id| normal_id(id).into_owned()),
             endpoint: Arc::clone(&template.endpoint),
             values,
@@ -319,7 +320,7 @@ impl<'m> RowPass<'m> {
         })
     }
 
-    fn extra(&self, row: &Row<'_>) -> Vec<(String, String)> {
+    fn extra(&self, row: &impl Row) -> Vec<(String, String)> {
         let cell = |index: &usize| match self.rows.columns.get(*index)? {
             Column::Extra(name) => Some((name.clone(), lf(row.filled(Some(*index))?).into_owned())),
             _ => None,
@@ -327,7 +328,7 @@ impl<'m> RowPass<'m> {
         self.own.extra.iter().filter_map(cell).collect()
     }
 
-    fn endpoint(&self, row: &Row<'_>, problems: &mut Problems) -> Option<usize> {
+    fn endpoint(&self, row: &impl Row, problems: &mut Problems) -> Option<usize> {
         let Some(name) = row.filled(self.own.endpoint) else {
             if self.templates.default_endpoint.is_none() && !self.templates.is_default_wrong {
                 let example = self.templates.names().next().unwrap_or("NAME");
@@ -393,7 +394,7 @@ impl<'m> RowPass<'m> {
 
 /// The values of a row, in the endpoint's order, after all defaults.
 fn values(
-    row: &Row<'_>,
+    row: &impl Row,
     template: &Template,
     layout: &Layout,
     images: &Images,
