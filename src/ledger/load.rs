@@ -2,7 +2,8 @@
 //! decided, and that is written.
 
 use super::decide::load::{
-    Gone, LoadWrite, NewRow, OtherRow, Reading, Recognising, StoredTake, TakenBack, Unproven, accepted, leaves, take_back,
+    Gone, LoadWrite, NewRow, OtherRow, Reading, Recognising, StoredTake, TakenBack, Unproven, accepted, leaves,
+    take_back,
 };
 use super::decide::{Store, Unfit};
 use super::{BatchKey, JobKey, PlanLoad, Retake};

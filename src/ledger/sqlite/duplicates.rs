@@ -10,6 +10,7 @@ use rusqlite::{CachedStatement, Connection, OptionalExtension, Row, params};
 use super::error::Fault;
 use super::load::Loading;
 use super::requests::Named;
+use super::schema::BOUGHT;
 use super::store::{Rows, alike, buyer, takes};
 use super::unknown;
 use crate::l402::Network;
