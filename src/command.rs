@@ -1,6 +1,7 @@
 //! Commands that are printed for a person to type. One place makes them, so that each carries what it needs to work as
 //! printed; none ever carries a word that a person says once (to buy anew, to replace a file, to take a batch over).
 
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
@@ -9,6 +10,12 @@ use crate::terminal_text::{is_printable, printable_char};
 
 /// What every command of this process needs: ledger and configuration, where they are not those by default.
 static CONTEXT: OnceLock<Context> = OnceLock::new();
+
+/// The word by which a shell starts this program.
+static PROGRAM: OnceLock<String> = OnceLock::new();
+
+/// The program's own name.
+const NAME: &str = "l402-batch";
 
 #[derive(Debug)]
 struct Context {
@@ -27,6 +34,41 @@ pub fn set_context(ledger: &Path, is_usual: bool, config: Option<&Path>, node: V
     let all = named.into_iter().filter_map(|(flag, path)| Some([flag.to_owned(), absolute(path?)])).flatten().collect();
     // A process resolves one command line.
     let _ = CONTEXT.set(Context { ledger: ledger.to_owned(), all, node });
+}
+
+/// Says once in the process's life by which word it was started (`argv[0]`).
+pub fn set_program(started_as: &Path) {
+    let _ = PROGRAM.set(word_of(started_as));
+}
+
+/// The word by which a shell starts this program: its name where that leads to it, else what it was started by.
+#[must_use]
+pub fn program() -> &'static str {
+    PROGRAM.get().map_or(NAME, String::as_str)
+}
+
+fn word_of(started_as: &Path) -> String {
+    let Ok(this) = std::env::current_exe().and_then(std::fs::canonicalize) else {
+        return started_as.display().to_string();
+    };
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let words = [Path::new(NAME), started_as];
+    words.into_iter().find(|word| found(word, &path).as_ref() == Some(&this)).unwrap_or(&this).display().to_string()
+}
+
+/// The file that a shell takes that word for, links followed.
+fn found(word: &Path, path: &OsStr) -> Option<PathBuf> {
+    let place = if word.as_os_str().as_encoded_bytes().contains(&b'/') {
+        word.to_owned()
+    } else {
+        std::env::split_paths(path).map(|folder| folder.join(word)).find(|place| is_executable(place))?
+    };
+    std::fs::canonicalize(place).ok()
+}
+
+fn is_executable(file: &Path) -> bool {
+    use std::os::unix::fs::PermissionsExt;
+    std::fs::metadata(file).is_ok_and(|file| file.is_file() && file.permissions().mode() & 0o111 != 0)
 }
 
 /// The ledger that this process works with, once that is known.
@@ -54,7 +96,7 @@ pub fn command(line: &str) -> String {
 }
 
 fn of_program(line: &str) -> String {
-    with(format!("l402-batch {line}"), carried())
+    with(format!("{} {line}", shell(program())), carried())
 }
 
 /// The command; words in its place where it would show a secret, and with stars for that would not do what it says.
@@ -153,6 +195,29 @@ mod tests {
         assert_eq!(shell("it's a\\b\r\u{ad}ü"), r"$'it\'s a\\b\r\xc2\xadü'");
         assert_eq!(command("status --batch june"), "l402-batch status --batch june");
         assert_eq!(command(&about_batch("status", "a b")), "l402-batch status --batch 'a b'");
+    }
+
+    #[test]
+    fn a_word_is_taken_for_what_a_shell_takes_it() {
+        use std::os::unix::fs::{PermissionsExt, symlink};
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name);
+        for name in ["none", "one", "two"] {
+            std::fs::create_dir(at(name)).unwrap();
+            std::fs::write(at(name).join(NAME), "").unwrap();
+            let mode = if name == "none" { 0o600 } else { 0o700 };
+            std::fs::set_permissions(at(name).join(NAME), std::fs::Permissions::from_mode(mode)).unwrap();
+        }
+        symlink(at("two").join(NAME), at("one/link")).unwrap();
+        let found = |word: &str| {
+            let path = std::env::join_paths(["none", "one", "two"].map(at)).unwrap();
+            found(Path::new(word), &path)
+                .map(|file| file.strip_prefix(folder.path().canonicalize().unwrap()).unwrap().to_owned())
+        };
+        assert_eq!(found(NAME), Some("one/l402-batch".into()), "the first that can be started");
+        assert_eq!(found("link"), Some("two/l402-batch".into()));
+        assert_eq!(found(at("two/../none/l402-batch").to_str().unwrap()), Some("none/l402-batch".into()));
+        assert_eq!(found("nothing"), None);
     }
 
     #[test]

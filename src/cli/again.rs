@@ -2,7 +2,7 @@
 
 use std::ffi::OsString;
 
-use crate::command::{printable, shell};
+use crate::command::{printable, program, shell};
 use crate::money::Sats;
 use crate::time::UnixMs;
 
@@ -13,7 +13,7 @@ use crate::run::{Clock, SystemClock};
 /// Options that hold for one start, as a person's words do: by them it buys only some of the jobs, or nothing.
 const ONE_START: [&str; 3] = ["limit", "only", "dry_run"];
 
-/// The command line, made from its words; the program's own name comes first. It carries no person's word and no choice
+/// The command line, made from its words; what the program was started by comes first, as in every command. It carries no person's word and no choice
 /// of jobs, so that it goes on with all that is left, and no deadline that has passed. Secrets never stand in arguments. None
 /// where it reads a manifest from standard input, which has been read, or holds what no terminal shows as it is. `with`: flags
 /// and values that every command needs. `most`: a limit, by its flag, that takes the place of the one that was
@@ -25,7 +25,8 @@ pub(super) fn again(
     now: UnixMs,
 ) -> Option<String> {
     let mut argv = argv.into_iter().map(|word| word.into_string().ok());
-    let mut command: Vec<String> = argv.next().into_iter().collect::<Option<_>>()?;
+    argv.next();
+    let mut command = vec![program().to_owned()];
     let mut are_files = false;
     while let Some(word) = argv.next() {
         let word = word?;
@@ -137,21 +138,24 @@ mod tests {
     #[test]
     fn a_command_is_repeated_without_what_was_said_once() {
         for (line, expected) in [
-            ("x run j.toml --retake a,b --yes --ledger l.db", "x run j.toml --yes --ledger l.db"),
-            ("x run j.toml --retake=a --only a --limit=2 --retake-changed -y", "x run j.toml -y --ledger '/a b/l.db'"),
-            ("x run j.toml --adopt --overwrite --trust h --ledger=l.db", "x run j.toml --ledger=l.db"),
-            ("x run j.toml --duplicates buy --ledger l", "x run j.toml --ledger l"),
-            ("x run j.toml --duplicates=skip --ledger l", "x run j.toml --duplicates=skip --ledger l"),
-            ("x run it's.toml --retake-refunded --ledger l", r"x run 'it'\''s.toml' --ledger l"),
-            ("x run --yes -- --retake", "x run --yes ./--retake --ledger '/a b/l.db'"),
-            ("x run --only=-q -- j.csv", "x run j.csv --ledger '/a b/l.db'"),
+            ("x run j.toml --retake a,b --yes --ledger l.db", "l402-batch run j.toml --yes --ledger l.db"),
+            (
+                "x run j.toml --retake=a --only a --limit=2 --retake-changed -y",
+                "l402-batch run j.toml -y --ledger '/a b/l.db'",
+            ),
+            ("x run j.toml --adopt --overwrite --trust h --ledger=l.db", "l402-batch run j.toml --ledger=l.db"),
+            ("x run j.toml --duplicates buy --ledger l", "l402-batch run j.toml --ledger l"),
+            ("x run j.toml --duplicates=skip --ledger l", "l402-batch run j.toml --duplicates=skip --ledger l"),
+            ("x run it's.toml --retake-refunded --ledger l", r"l402-batch run 'it'\''s.toml' --ledger l"),
+            ("x run --yes -- --retake", "l402-batch run --yes ./--retake --ledger '/a b/l.db'"),
+            ("x run --only=-q -- j.csv", "l402-batch run j.csv --ledger '/a b/l.db'"),
         ] {
             assert_eq!(said(line).unwrap(), expected, "{line}");
         }
         for (line, expected) in [
-            ("x run j --max-sats 5 --partial --ledger l", "x run j --partial --ledger l --max-sats=1234"),
-            ("x run j --max-sats=5 --ledger l", "x run j --ledger l --max-sats=1234"),
-            ("x run j --ledger l", "x run j --ledger l --max-sats=1234"),
+            ("x run j --max-sats 5 --partial --ledger l", "l402-batch run j --partial --ledger l --max-sats=1234"),
+            ("x run j --max-sats=5 --ledger l", "l402-batch run j --ledger l --max-sats=1234"),
+            ("x run j --ledger l", "l402-batch run j --ledger l --max-sats=1234"),
         ] {
             assert_eq!(said_with(line, Some(("--max-sats", Sats::new(1_234)))).unwrap(), expected, "{line}");
         }
@@ -159,14 +163,14 @@ mod tests {
             "x run j --max-sats 5 --max-sats-per-day 7 --ledger l",
             Some(("--max-sats-per-day", Sats::new(9))),
         );
-        assert_eq!(day.unwrap(), "x run j --max-sats 5 --ledger l --max-sats-per-day=9");
+        assert_eq!(day.unwrap(), "l402-batch run j --max-sats 5 --ledger l --max-sats-per-day=9");
         for (line, expected) in [
-            ("x run j --deadline 2h --ledger l", "x run j --deadline=2h --ledger l"),
-            ("x run j --deadline=06:30 --ledger l", "x run j --deadline=06:30 --ledger l"),
-            ("x run j --deadline 2026-01-01T00:00:00Z --ledger l", "x run j --ledger l"),
+            ("x run j --deadline 2h --ledger l", "l402-batch run j --deadline=2h --ledger l"),
+            ("x run j --deadline=06:30 --ledger l", "l402-batch run j --deadline=06:30 --ledger l"),
+            ("x run j --deadline 2026-01-01T00:00:00Z --ledger l", "l402-batch run j --ledger l"),
             (
                 "x run j --deadline 2126-01-01T00:00:00Z --ledger l",
-                "x run j --deadline=2126-01-01T00:00:00Z --ledger l",
+                "l402-batch run j --deadline=2126-01-01T00:00:00Z --ledger l",
             ),
         ] {
             assert_eq!(said(line).unwrap(), expected, "{line}");

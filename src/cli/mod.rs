@@ -22,6 +22,7 @@ mod target;
 use std::ffi::OsString;
 use std::path::Path;
 
+use crate::command::set_program;
 use crate::screen::{TypedAs, holds_binary_macaroon, looks_like_private_key, remember, veiled};
 
 pub use command_line::CommandLine;
@@ -60,6 +61,7 @@ pub fn run(argv: impl IntoIterator<Item = OsString>) -> ExitCode {
         );
         is_of_macaroon = names_macaroon && !word.contains('=');
     }
+    argv.first().into_iter().for_each(|word| set_program(Path::new(word)));
     let cli = match args::parse(argv) {
         Ok(cli) => cli,
         Err(error) => {

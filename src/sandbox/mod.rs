@@ -301,9 +301,9 @@ impl Sandbox {
         self.directory.join(CATALOG_FILE)
     }
 
-    /// What a person types to buy from this sandbox and to look at its books.
+    /// What a person types to buy from this sandbox, with the client started by that word, and to look at its books.
     #[must_use]
-    pub fn how_to_use(&self) -> String {
+    pub fn how_to_use(&self, client: &str) -> String {
         let (origin, catalog) = (&self.origin, quoted(&self.catalog_file()));
         let (node, flags) = match &self.node {
             Some(node) => (
@@ -322,7 +322,7 @@ impl Sandbox {
         };
         format!(
             "stand-in API   {origin}\n{node}\n\
-             buy from it:\n  l402-batch run jobs.example.toml \\\n    --catalog {catalog} \\\n    {flags}\n\n\
+             buy from it:\n  {client} run jobs.example.toml \\\n    --catalog {catalog} \\\n    {flags}\n\n\
              look at its books:\n  curl {origin}sandbox/books\n",
         )
     }

@@ -145,9 +145,9 @@ fn pieces(line: &str) -> Box<dyn Iterator<Item = Word<'_>> + '_> {
     }))
 }
 
-/// Whether a command begins with that word: a program's name, or a path to it.
+/// Whether a command begins with that word: a program's name, or a path to it, quoted or not.
 fn is_program(word: &str) -> bool {
-    PROGRAMS.contains(&word.rsplit('/').next().unwrap_or(word))
+    PROGRAMS.contains(&word.rsplit('/').next().unwrap_or(word).trim_end_matches('\''))
 }
 
 /// A writer that folds whole lines to so many columns, and hands on the rest as it is, without the secrets that were typed.

@@ -167,14 +167,45 @@ fn what_begins_with_a_dash_is_no_flag_of_a_printed_command() {
     assert_eq!(sandbox.books().settled().len(), 2);
 }
 
+/// Every command begins with one word, by which this very program is started: its name where a shell finds it by that.
+#[test]
+fn a_printed_command_begins_with_what_starts_this_program() {
+    let sandbox = Sandbox::start("--sandbox-refund-percent 100 --sandbox-dedup-s 0");
+    let client = Client::of(&sandbox);
+    std::fs::create_dir_all(client.path("it's here")).unwrap();
+    let place = client.path("it's here/l402-batch");
+    symlink(PROGRAM, &place).unwrap();
+    std::fs::create_dir(client.path("other")).unwrap();
+    std::fs::copy("/bin/true", client.path("other/l402-batch")).unwrap();
+    let other = client.path("other").display().to_string();
+    let begins = |started: &Path, path: &str, word: &str| {
+        let client = Client::of(&sandbox);
+        client.write("jobs.toml", &two_jobs(""));
+        let bought = client.buying("run jobs.toml --limit 1");
+        let mut run = Command::new(started);
+        run.args(bought.get_args()).env_clear().current_dir(bought.get_current_dir().unwrap());
+        run.envs(bought.get_envs().filter_map(|(name, value)| Some((name, value?)))).env("PATH", path);
+        let text = Process::start(&mut run).end().stdout;
+        let commands = text.matches("l402-batch").count() - text.matches("/state/l402-batch/").count();
+        assert!(text.contains("l402-batch run ") || text.contains("l402-batch' run "), "{text}");
+        assert!(text.contains("l402-batch status ") || text.contains("l402-batch' status "), "{text}");
+        assert_eq!(text.matches(&format!("{word} ")).count(), commands, "{word}\n{text}");
+        assert_eq!(text.contains("here/l402-batch"), word.contains('/'), "{text}");
+    };
+    let quoted = format!("'{}'", place.display().to_string().replace('\'', r"'\''"));
+    let own = place.parent().unwrap().display().to_string();
+    begins(&place, "/usr/bin:/bin", &quoted);
+    begins(&place, &format!("{other}:{own}"), &quoted);
+    begins(&place, &format!("{own}:{other}"), "l402-batch");
+}
+
 /// Gives each printed command to a shell, and holds its exit code against these. Returns how many there were.
 fn works(client: &Client, printed: &Ended, codes: &[i32]) -> usize {
     let text = format!("{}\n{}", printed.stdout, printed.stderr);
     let mut commands: Vec<&str> =
         text.split('`').skip(1).step_by(2).filter(|it| it.starts_with("l402-batch ")).collect();
     for line in text.lines().filter(|line| !line.contains('`')) {
-        let begins = ["l402-batch ", PROGRAM].iter().filter_map(|program| line.find(&format!(" {program}"))).min();
-        commands.extend(begins.map(|at| line[at..].trim()));
+        commands.extend(line.find(" l402-batch ").map(|at| line[at..].trim()));
     }
     for command in &commands {
         for word in ["--retake", "--overwrite", "--adopt", "--trust", "--limit", "--only"] {
@@ -182,10 +213,8 @@ fn works(client: &Client, printed: &Ended, codes: &[i32]) -> usize {
         }
         let program = client.program();
         let mut shell = Command::new("sh");
-        let path =
-            std::env::join_paths([Path::new(PROGRAM).parent().unwrap(), Path::new("/usr/bin"), Path::new("/bin")]);
         shell.args(["-c", command]).env_clear().current_dir(program.get_current_dir().unwrap());
-        shell.envs(program.get_envs().filter_map(|(name, value)| Some((name, value?)))).env("PATH", path.unwrap());
+        shell.envs(program.get_envs().filter_map(|(name, value)| Some((name, value?))));
         let ended = Process::start(&mut shell).end();
         assert!(ended.code.is_some_and(|code| codes.contains(&code)), "{command}\n{ended}");
     }

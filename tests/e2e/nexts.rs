@@ -1,11 +1,10 @@
 //! Every "next" that a run can end with: come to with the real binary, given to a shell as printed, and held against what it says.
 
-use std::path::Path;
 use std::process::Command;
 
 use l402_batch::cli::Advice;
 
-use crate::harness::{Client, Ended, PROGRAM, Process, Sandbox, two_jobs};
+use crate::harness::{Client, Ended, Process, Sandbox, two_jobs};
 
 /// One video.
 const JOB: &str =
@@ -93,8 +92,7 @@ pub fn commands(sentence: &str) -> Vec<String> {
         let quoted = sentence.split('`').skip(1).step_by(2);
         return quoted.filter(|words| words.starts_with("l402-batch ")).map(str::to_owned).collect();
     }
-    let begins =
-        ["env -u ", "l402-batch ", PROGRAM].iter().filter_map(|program| sentence.find(&format!(" {program}"))).min();
+    let begins = ["env -u ", "l402-batch "].iter().filter_map(|program| sentence.find(&format!(" {program}"))).min();
     begins.map(|at| sentence[at + 1..].to_owned()).into_iter().collect()
 }
 
@@ -104,12 +102,10 @@ fn shell(client: &Client, command: &str) -> Command {
         assert!(!command.contains(word), "{command}");
     }
     let program = client.program();
-    let path = [Path::new(PROGRAM).parent().unwrap(), Path::new("/usr/bin"), Path::new("/bin")];
     let mut shell = Command::new("sh");
     shell.args(["-c", &format!("exec {command}")]).env_clear();
     shell.current_dir(program.get_current_dir().unwrap());
     shell.envs(program.get_envs().filter_map(|(name, value)| Some((name, value?))));
-    shell.env("PATH", std::env::join_paths(path).unwrap());
     shell
 }
 

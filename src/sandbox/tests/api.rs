@@ -207,6 +207,6 @@ async fn the_files_for_the_client_are_there() {
         std::fs::read_to_string(sandbox.certificate_file()).unwrap(),
         sandbox.node.as_ref().unwrap().certificate_pem
     );
-    assert!(sandbox.how_to_use().contains(sandbox.node.as_ref().unwrap().url.as_str()));
+    assert!(sandbox.how_to_use("l402-batch").contains(sandbox.node.as_ref().unwrap().url.as_str()));
     assert!(!format!("{sandbox:?}").contains(&sandbox.node.as_ref().unwrap().macaroon));
 }

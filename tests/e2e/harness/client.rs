@@ -30,7 +30,7 @@ pub fn two_jobs(tag: &str) -> String {
 pub fn under(words: &[&str], command: &Command) -> Command {
     let mut outer = Command::new(words[0]);
     outer.args(&words[1..]).arg(command.get_program()).args(command.get_args());
-    outer.env_clear().env("PATH", std::env::var_os("PATH").unwrap());
+    outer.env_clear();
     outer.envs(command.get_envs().filter_map(|(name, value)| Some((name, value?))));
     outer.current_dir(command.get_current_dir().unwrap());
     outer
@@ -101,11 +101,13 @@ impl Client {
         std::fs::copy(Path::new(env!("CARGO_MANIFEST_DIR")).join(name), self.path(name)).unwrap();
     }
 
-    /// The program, with this client's home and nothing else of the environment.
+    /// The program, with this client's home, and nothing else of the environment but where programs are, this one first.
     pub fn program(&self) -> Command {
         let folder = |name: &str| self.folder.path().join(name);
         let mut command = Command::new(PROGRAM);
         command.env_clear().current_dir(folder("desk")).env("TZ", "UTC");
+        let own = Path::new(PROGRAM).parent().unwrap().display();
+        command.env("PATH", format!("{own}:{}", std::env::var("PATH").unwrap()));
         command.env("HOME", folder("home")).env("TMPDIR", folder("tmp"));
         command.env("XDG_STATE_HOME", folder("state")).env("XDG_CONFIG_HOME", folder("config"));
         command
