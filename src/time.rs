@@ -60,9 +60,13 @@ impl UnixMs {
     }
 }
 
+/// In sentences for a person: to the minute, as every table shows times.
 impl fmt::Display for UnixMs {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.rfc3339())
+        match jiff::Timestamp::from_millisecond(self.0) {
+            Ok(at) => write!(f, "{}", at.strftime("%Y-%m-%d %H:%M UTC")),
+            Err(_) => f.write_str(&self.rfc3339()),
+        }
     }
 }
 
@@ -85,6 +89,12 @@ mod tests {
         fn no_text_makes_the_date_parser_panic(text in ".{0,80}") {
             let _ = UnixMs::from_http_date(&text);
         }
+    }
+
+    #[test]
+    fn a_person_reads_a_time_to_the_minute() {
+        assert_eq!(UnixMs(1_790_000_000_123).to_string(), "2026-09-21 14:13 UTC");
+        assert_eq!(UnixMs(i64::MAX).to_string(), "9223372036854775807 ms since 1970");
     }
 
     #[test]

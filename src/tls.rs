@@ -250,7 +250,7 @@ mod tests {
         for (problem, words, help) in [
             (CertificateError::UnknownIssuer, "no authority that this machine trusts", "SSL_CERT_FILE"),
             (CertificateError::Expired, "it has expired; ", "renew"),
-            (CertificateError::ExpiredContext { time: past, not_after: past }, "(2023-11-14T22:13:20", "renew"),
+            (CertificateError::ExpiredContext { time: past, not_after: past }, "(2023-11-14 22:13 UTC)", "renew"),
             (CertificateError::NotValidYet, "not valid yet", "clock right"),
             (CertificateError::NotValidForName, "another name than the address has; ", "address right"),
             (

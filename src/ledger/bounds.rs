@@ -205,7 +205,7 @@ impl std::fmt::Display for HeldBack {
             Self::Rejected { origin, job: (batch, job), word, .. } => write!(
                 f,
                 "{origin} took the payment of job {job} (batch {batch}) and does not take its credential: it gets no more \
-                 payments until it delivers that one, or a person trusts it once (that word is {origin}@{word})"
+                 payments until it delivers that one, or a person trusts it once with --trust (that word is {origin}@{word})"
             ),
             Self::Undelivered { url, origin, count, most, word } => {
                 let EndpointCount { begun, undelivered, open, .. } = count;
@@ -220,7 +220,7 @@ impl std::fmt::Display for HeldBack {
                 write!(
                     f,
                     "{url} took {} in a row without delivering (--max-undelivered {most}): it gets no more until it delivers{}, \
-                     or a person trusts it once (that word is {origin}@{word})",
+                     or a person trusts it once with --trust (that word is {origin}@{word})",
                     counted(*undelivered, "payment"),
                     if *open > 0 { " (what is open is offered to it again)" } else { "" }
                 )
@@ -288,12 +288,12 @@ mod tests {
             (
                 undelivered(3, 3, 0, Some(UnixMs(1))),
                 "https://api.example/video took 3 payments in a row without delivering (--max-undelivered 3): it gets no more \
-                 until it delivers, or a person trusts it once (that word is api.example@2)",
+                 until it delivers, or a person trusts it once with --trust (that word is api.example@2)",
             ),
             (
                 undelivered(1, 1, 1, None),
                 "https://api.example/video took 1 payment in a row without delivering (--max-undelivered 1): it gets no more \
-                 until it delivers (what is open is offered to it again), or a person trusts it once (that word is api.example@2)",
+                 until it delivers (what is open is offered to it again), or a person trusts it once with --trust (that word is api.example@2)",
             ),
             (
                 undelivered(3, 2, 1, None),

@@ -52,9 +52,9 @@ fn after_a_402_to_what_was_paid_for_the_origin_gets_no_more_without_a_person() {
     // Another endpoint of the same origin, from another batch.
     client.write("july.csv", "id,endpoint,image,prompt\n1,animate-image,picture.png,a boat\n");
     let july = "run july.csv --wait-doubt 1s --deadline 4s";
-    let said = client.run(july).with(4).saying("does not take its credential").not_saying("--trust");
+    let said = client.run(july).with(4).saying("does not take its credential");
     let origin = sandbox.origin.strip_prefix("http://").unwrap().to_owned();
-    assert!(said.stdout.contains(&format!("that word is {origin}@1")), "{said}");
+    assert!(said.stdout.contains(&format!("once with --trust (that word is {origin}@1)")), "{said}");
     assert_eq!(sandbox.books().settled().len(), 1);
     // A person's word lets one purchase begin, however often it is said.
     let trusting = format!("{run} --trust {} --payments-in-flight 1 --deadline 3s", sandbox.origin);

@@ -154,7 +154,7 @@ fn a_word_that_waits_for_a_payment_that_may_still_settle_says_until_when() {
     assert!(running.kill());
     client.says("resolve --batch jobs --job a --as lost --note gone").with(0);
     let ledger = rusqlite::Connection::open(client.ledger()).unwrap();
-    let until = "SELECT strftime('%Y-%m-%dT%H:%M', (i.invoice_expires_at + p.cltv_limit * 1200000) / 1000, 'unixepoch')
+    let until = "SELECT strftime('%Y-%m-%d %H:%M', (i.invoice_expires_at + p.cltv_limit * 1200000) / 1000, 'unixepoch')
         FROM intents i JOIN payments p ON p.id = i.payment";
     let until: String = ledger.query_row(until, [], |row| row.get(0)).unwrap();
     let waits = format!("a is bought once more after {until}");
