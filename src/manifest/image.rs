@@ -14,7 +14,7 @@ use unicode_normalization::UnicodeNormalization as _;
 
 use super::image_end::has_end;
 use super::missing;
-use super::values::{Help, Wrong, shown};
+use super::values::{Help, Wrong, repeated};
 use crate::catalog::{ImageKind, ImageRef, ImageSource};
 use crate::error::Hinted;
 use crate::media;
@@ -123,12 +123,13 @@ impl Images {
     fn missing(&self, value: &str) -> Wrong {
         let is_link = missing::is_link(value);
         let words = if is_link { "a link is no image file" } else { "no such file" };
-        let message = format!("{words}: {}", shown(value));
+        let wrong = Wrong::new(format!("{words}: {}", repeated(value))).quoting(value);
         if value.len() > PATH_BYTES_MAX {
-            return Wrong::new(message);
+            return wrong;
         }
         if !is_link && self.folder.join(value).symlink_metadata().is_ok() {
-            return Wrong::new(format!("{} is a symbolic link that leads to no file", shown(value)));
+            let message = format!("{} is a symbolic link that leads to no file", repeated(value));
+            return Wrong { message, ..wrong };
         }
         // A wrong folder is one mistake, however many rows name a file in it.
         let folder = value.rfind(['/', '\\']).filter(|_| !is_link).map_or("", |at| &value[..at]);
@@ -141,7 +142,7 @@ impl Images {
             false if !has_folder() => "folders that are not there",
             false => folder,
         };
-        Wrong { message, kind: Some(format!("{words} in {of}")), help }
+        Wrong { kind: Some(format!("{words} in {of}")), help, ..wrong }
     }
 
     fn cache(&self) -> MutexGuard<'_, HashMap<PathBuf, CachedImage>> {

@@ -340,7 +340,7 @@ impl<'m> RowPass<'m> {
         };
         let position = self.templates.find(name);
         if position.is_none() && !self.templates.is_broken(name) {
-            let wrong = Wrong::new(format!("unknown endpoint \"{}\"", super::values::shown(name)));
+            let wrong = Wrong::new(format!("unknown endpoint \"{}\"", super::values::repeated(name))).quoting(name);
             let wrong = Wrong { kind: Some("unknown endpoint".to_owned()), ..wrong };
             let help = self.templates.suggest_endpoint(name);
             row.problem(problems, self.own.endpoint.unwrap_or(0), wrong.help(help));

@@ -9,7 +9,7 @@ use super::missing;
 use crate::catalog::{Mismatch, Param, ParamKind, Value, meant};
 use crate::diagnostic::{Diagnostic, Place};
 use crate::money::Sats;
-use crate::screen::quotation;
+use crate::screen::{around, beginning, keep_back, quotation};
 use crate::terminal_text::printable_char;
 
 /// How much of a wrong value an error repeats, in characters.
@@ -30,6 +30,9 @@ pub(super) struct Wrong {
     /// What the same mistake in other rows has in common, where each has its own words: what was expected, not what was got.
     pub(super) kind: Option<String>,
     pub(super) help: Help,
+    /// The text of which the message repeats the beginning. What in it is a secret is looked for only where the error is shown:
+    /// most errors of a long file are counted.
+    pub(super) quoted: Option<String>,
 }
 
 /// What to do about it.
@@ -45,7 +48,13 @@ pub(super) enum Help {
 
 impl Wrong {
     pub(super) fn new(message: impl Into<String>) -> Self {
-        Self { message: message.into(), kind: None, help: Help::None }
+        Self { message: message.into(), kind: None, help: Help::None, quoted: None }
+    }
+
+    /// An error whose message ends with the beginning of that text, as [`repeated`] has it.
+    pub(super) fn quoting(mut self, text: &str) -> Self {
+        self.quoted = Some(around(text, SHOWN_CHARS_MAX).to_owned());
+        self
     }
 
     pub(super) fn help(mut self, words: impl Into<String>) -> Self {
@@ -54,6 +63,9 @@ impl Wrong {
     }
 
     pub(super) fn into_diagnostic(self, file: &str, place: Option<Place>) -> Diagnostic {
+        if let Some(text) = &self.quoted {
+            keep_back(text.as_bytes(), 0..text.len());
+        }
         let help = match self.help {
             Help::None => None,
             Help::Words(words) => Some(words),
@@ -64,10 +76,11 @@ impl Wrong {
 }
 
 impl Given<'_> {
-    fn shown(self) -> String {
+    /// As an error repeats it, and all of it.
+    fn repeated(&self) -> (String, &str) {
         match self {
-            Self::Text(text) => format!("\"{}\"", shown(text)),
-            Self::Toml(_, raw) => shown(raw),
+            Self::Text(text) => (format!("\"{}\"", repeated(text)), text),
+            Self::Toml(_, raw) => (repeated(raw), raw),
         }
     }
 
@@ -149,7 +162,8 @@ pub(super) fn max_sats(given: Given<'_>) -> Result<Sats, Wrong> {
 /// `name: expected words, got "value"`.
 pub(super) fn expected(name: &str, words: &str, given: Given<'_>) -> Wrong {
     let kind = format!("{name}: expected {words}");
-    Wrong { kind: Some(kind.clone()), ..Wrong::new(format!("{kind}, got {}", given.shown())) }
+    let (got, text) = given.repeated();
+    Wrong { kind: Some(kind.clone()), ..Wrong::new(format!("{kind}, got {got}")).quoting(text) }
 }
 
 /// A TOML integer, where it fits.
@@ -176,4 +190,27 @@ fn shown_char(c: char) -> char {
 /// A value as an error repeats it: one line, harmless, not too long.
 pub(super) fn shown(text: &str) -> String {
     quotation(text, SHOWN_CHARS_MAX).chars().map(shown_char).collect()
+}
+
+/// The same in an error that may only be counted, which is [`Wrong::quoting`] it.
+pub(super) fn repeated(text: &str) -> String {
+    beginning(text, SHOWN_CHARS_MAX).chars().map(shown_char).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::screen::veiled;
+
+    /// Looking for secrets takes long, and of a hundred thousand wrong cells hardly any is shown.
+    #[test]
+    fn what_is_secret_is_looked_for_where_an_error_is_shown() {
+        let secret = format!("0201036c6e6402{}", "5eedab1e".repeat(12));
+        let wrong = expected("duration", "a whole number", Given::Text(&secret));
+        // Others keep back how every macaroon begins.
+        let own = &secret[14..];
+        assert_eq!(veiled(own), own, "it may only be counted");
+        let shown = wrong.into_diagnostic("a.csv", None);
+        assert!(shown.message.contains("5eed") && !veiled(&shown.message).contains("5eed"), "{shown:?}");
+    }
 }

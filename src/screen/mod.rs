@@ -15,8 +15,8 @@ use textwrap::{Options, WordSeparator, WordSplitter, WrapAlgorithm};
 
 pub use echo::Unechoed;
 pub use pasted::{
-    TypedAs, hide, holds_binary_macaroon, holds_secret, keep_back, looks_like_macaroon, looks_like_private_key,
-    quotation, remember, veiled,
+    TypedAs, around, beginning, hide, holds_binary_macaroon, holds_secret, keep_back, looks_like_macaroon,
+    looks_like_private_key, quotation, remember, veiled,
 };
 pub use table::table;
 

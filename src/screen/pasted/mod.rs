@@ -56,7 +56,20 @@ pub fn keep_back(text: &[u8], quoted: Range<usize>) {
 pub fn quotation(text: &str, chars_max: usize) -> Cow<'_, str> {
     let cut = text.char_indices().nth(chars_max).map(|(at, _)| at);
     keep_back(text.as_bytes(), 0..cut.unwrap_or(text.len()));
+    beginning(text, chars_max)
+}
+
+/// The same of a message that may never be shown: whoever shows it has what [`around`] the quotation is kept back before.
+#[must_use]
+pub fn beginning(text: &str, chars_max: usize) -> Cow<'_, str> {
+    let cut = text.char_indices().nth(chars_max).map(|(at, _)| at);
     cut.map_or(Cow::Borrowed(text), |at| Cow::Owned(format!("{}…", &text[..at])))
+}
+
+/// As much of a text as has to be kept back where its beginning is quoted, in so many characters.
+#[must_use]
+pub fn around(text: &str, chars_max: usize) -> &str {
+    text.char_indices().nth(chars_max.saturating_add(AROUND_BYTES)).map_or(text, |(at, _)| &text[..at])
 }
 
 /// Remembers a text of which nothing may be printed.
