@@ -25,15 +25,18 @@ struct Context {
     all: Vec<String>,
     /// What those that ask the node need besides.
     node: Vec<String>,
+    /// Some node is named or found, also by what needs no flag.
+    has_node: bool,
 }
 
 /// Says once in the process's life what every printed command needs, and what those that ask the node need besides: flags and
 /// values. A ledger that `is_usual` need not be named, nor a configuration file that is none.
-pub fn set_context(ledger: &Path, is_usual: bool, config: Option<&Path>, node: Vec<String>) {
+/// `has_node`: a node is known, whatever names it.
+pub fn set_context(ledger: &Path, is_usual: bool, config: Option<&Path>, node: Vec<String>, has_node: bool) {
     let named = [("--ledger", Some(ledger).filter(|_| !is_usual)), ("--config", config)];
     let all = named.into_iter().filter_map(|(flag, path)| Some([flag.to_owned(), absolute(path?)])).flatten().collect();
     // A process resolves one command line.
-    let _ = CONTEXT.set(Context { ledger: ledger.to_owned(), all, node });
+    let _ = CONTEXT.set(Context { ledger: ledger.to_owned(), all, node, has_node });
 }
 
 /// Says once in the process's life by which word it was started (`argv[0]`).
@@ -113,6 +116,13 @@ pub fn printable(command: String) -> String {
 #[must_use]
 pub fn node_command(line: &str) -> String {
     printable(with(of_program(line), CONTEXT.get().map_or(&[], |carried| &carried.node)))
+}
+
+/// What a command needs besides that cannot do without a node: in words, where nothing that this process was told names one.
+#[must_use]
+pub fn needed_node() -> Option<&'static str> {
+    let is_without = CONTEXT.get().is_some_and(|context| !context.has_node);
+    is_without.then_some("with --lnd-url and --lnd-macaroon-file as the run had them")
 }
 
 /// The command, run without these variables of the environment, which would have it do something else.

@@ -1,6 +1,6 @@
 //! What happens next with a job, and what a person types about it: the same words in every view.
 
-use crate::command::{about_batch, command, flag, node_command};
+use crate::command::{about_batch, command, flag, needed_node, node_command};
 use crate::ledger::{KNOWN_BY_RECEIPT, PaymentRow, ResultRow};
 use crate::purchase::{JobState, Next, Reason};
 
@@ -44,7 +44,12 @@ pub(super) fn choices(batch: &str, row: &ResultRow, is_taken: bool) -> Vec<(&'st
         JobState::Paid => vec![("to offer it again", recover()), ("to complain", prove()), lost, rebuy],
         JobState::RefundOffered => {
             let claim = node_command(&of_job("refunds claim", &row.id));
-            vec![("to claim it", claim), ("to complain, or to claim it by hand", prove()), lost, rebuy]
+            let to_claim = if needed_node().is_some() {
+                "to claim it, with --lnd-url and --lnd-macaroon-file"
+            } else {
+                "to claim it"
+            };
+            vec![(to_claim, claim), ("to complain, or to claim it by hand", prove()), lost, rebuy]
         }
         JobState::Refunded if reason == Reason::Decided => vec![("to pay once more", resolve("rebuy"))],
         JobState::Refunded => {

@@ -11,10 +11,10 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use serde_json::{Value, json};
 
-use crate::command::{about_batch, command};
-use crate::ledger::{Counts, PaymentRow, ResultRow, TakeRecord};
+use crate::command::{about_batch, command, needed_node};
+use crate::ledger::{Counts, LockedBy, PaymentRow, ResultRow, TakeRecord};
 use crate::money::{Msat, counted, thousands};
-use crate::purchase::Next;
+use crate::purchase::{JobState, Next};
 use crate::screen::table;
 use crate::terminal_text::{printable, printable_json};
 use crate::time::UnixMs;
@@ -42,6 +42,22 @@ pub struct StatusHead {
     pub manifest: Option<String>,
     /// The ledger's path.
     pub ledger: String,
+    /// Whoever is at work on the batch: nobody else can bring it on meanwhile.
+    pub at_work: Option<LockedBy>,
+}
+
+impl StatusHead {
+    /// The command that brings a job on, or shows what there is to decide. None where whoever is at work brings it on.
+    fn command_about(&self, row: &ResultRow) -> Option<String> {
+        let is_in_hand = self.at_work.is_some() && row.next == Next::Rerun;
+        command_about(&self.batch, &row.id, row.state, row.reason).filter(|_| !is_in_hand)
+    }
+
+    /// What that command needs besides, in words.
+    fn needed(&self, row: &ResultRow) -> Option<&'static str> {
+        let claims = row.state == JobState::RefundOffered && row.next == Next::Rerun;
+        needed_node().filter(|_| claims && self.at_work.is_none())
+    }
 }
 
 /// How it is shown.
@@ -106,7 +122,7 @@ pub fn write_jobs(
             if place > 0 {
                 writeln!(out, "\n")?;
             }
-            write_job(out, &head.batch, takes, style)
+            write_job(out, head, takes, style)
         }),
         Format::Json => {
             let mut list = begin_json(out, head, counts)?;
@@ -143,7 +159,12 @@ fn write_counts(out: &mut dyn Write, head: &StatusHead, counts: &Counts) -> io::
     if let Some(manifest) = &head.manifest {
         writeln!(out, "from    {}", whole_line(manifest))?;
     }
-    writeln!(out, "ledger  {}\n", whole_line(&head.ledger))?;
+    writeln!(out, "ledger  {}", whole_line(&head.ledger))?;
+    if let Some(by) = &head.at_work {
+        let by = printable(&by.to_string());
+        writeln!(out, "at work {by}: it brings on what is open itself; until it has ended, recover ends at once (11)")?;
+    }
+    writeln!(out)?;
     writeln!(out, "{:<14}  {}", "jobs", thousands(counts.all_jobs()))?;
     for count in counts.by_state.iter().filter(|count| count.jobs > 0) {
         let jobs = thousands(count.jobs);
@@ -201,15 +222,16 @@ fn write_tables(
     if unshown > 0 {
         writeln!(out, "and {} more; --all or --format csv shows them", thousands(unshown))?;
     }
-    waiting.write(out, &head.batch, &style.zone)?;
+    waiting.write(out, head, &style.zone)?;
     match unfetched {
         0 => Ok(()),
         files => writeln!(
             out,
-            "\n{} that {} not here: `{}` fetches what can be had",
+            "\n{} that {} not here: `{}` fetches what can be had{}",
             counted(files, "file"),
             if files == 1 { "is" } else { "are" },
-            command(&about_batch("download", &head.batch))
+            command(&about_batch("download", &head.batch)),
+            if head.at_work.is_some() { ", once nobody is at work on the batch" } else { "" }
         ),
     }
 }
@@ -269,6 +291,11 @@ fn begin_json<'a>(out: &'a mut dyn Write, head: &StatusHead, counts: &Counts) ->
         "batch": head.batch,
         "manifest": head.manifest,
         "ledger": head.ledger,
+        "at_work": head.at_work.as_ref().map(|by| json!({
+            "pid": by.pid,
+            "host": by.host,
+            "since": by.since.map(UnixMs::rfc3339),
+        })),
         "job_count": counts.all_jobs(),
         "counts": counts.by_state.iter().map(|count| json!({
             "state": count.state,
@@ -308,7 +335,8 @@ fn job_json(head: &StatusHead, row: &ResultRow, payment: Option<&PaymentRow>) ->
         "attempts": row.attempts,
         "wait_until": row.wait_until.map(UnixMs::rfc3339),
         "error": row.error,
-        "command": command_about(&head.batch, &row.id, row.state, row.reason),
+        "command": head.command_about(row),
+        "command_needs": head.needed(row),
         "payment": payment.map(payment_json),
     })
 }
@@ -355,7 +383,7 @@ fn write_csv(
         put.time(payment.map(|payment| payment.sent_at))?;
         put.maybe(payment.and_then(|payment| payment.node_said.as_deref()))?;
         put.time(payment.and_then(|payment| payment.node_said_at))?;
-        put.maybe(command_about(&head.batch, &row.id, row.state, row.reason).as_deref())?;
+        put.maybe(head.command_about(&row).as_deref())?;
         put.end()
     })?;
     csv.flush()

@@ -6,7 +6,7 @@ use std::fs;
 use serde_json::Value;
 
 use crate::downloads::{bytes_of, sha256};
-use crate::harness::{Books, Client, Ended, Sandbox};
+use crate::harness::{Books, Client, Ended, Process, Sandbox};
 
 /// Of these jobs, some are given back: always the same ones.
 const SOME_BACK: &str = "--sandbox-refund-percent 50 --sandbox-seed 1 --sandbox-dedup-s 0";
@@ -98,6 +98,21 @@ fn what_is_open_on_either_side_is_said_and_brought_to_its_end() {
         status.stdout.contains("l402-batch refunds claim") && status.stdout.contains("l402-batch download"),
         "{status}"
     );
+    // Nothing but flags of the run named the node, which a claim cannot do without.
+    let needed = "with --lnd-url and --lnd-macaroon-file as the run had them";
+    let status = status.saying(&format!("{needed}: l402-batch refunds claim --batch jobs --job "));
+    let id =
+        status.stdout.split("refunds claim --batch jobs --job ").nth(1).unwrap().split_whitespace().next().unwrap();
+    let of_job = format!("status jobs.csv --job {id}");
+    client.says(&of_job).saying("to claim it, with --lnd-url and --lnd-macaroon-file  ");
+    client.says(&format!("{of_job} --json")).saying(&format!("\"command_needs\":\"{needed}\""));
+    let named = |line: &str| {
+        let mut command = client.program();
+        command.args(line.split(' ')).env("L402_BATCH_LND_URL", &client.node()[3]);
+        Process::start(command.env("L402_BATCH_LND_MACAROON_FILE", &client.node()[5])).end()
+    };
+    named("status jobs.csv").with(3).not_saying(needed).saying("--lnd-macaroon-file ");
+    named(&of_job).with(3).not_saying("to claim it, with");
 
     sandbox.restart_with(SOME_BACK);
     let ended = client.run("recover --all --wait-doubt 1s --json").with(4);

@@ -28,7 +28,17 @@ fn a_batch_that_is_being_run_is_told() {
         }
     }
     world.client.run(&format!("run {line}")).with(11);
+    // What it brings on itself nobody is told to bring on beside it.
+    let status = world.client.says("status --batch june").with(3).saying("at work process ");
+    let status = status.saying("it brings on what is open itself").not_saying("  do ").not_saying("l402-batch recover");
+    assert!(status.stdout.contains("processing"), "{status}");
+    let json: serde_json::Value =
+        serde_json::from_str(&world.client.says("status --batch june --json").stdout).unwrap();
+    assert!(json["at_work"]["pid"].is_u64() && json["at_work"]["since"].is_string(), "{json}");
+    assert_eq!(json["jobs"][0]["command"], serde_json::Value::Null, "{json}");
+    world.client.says("status --batch june --job a").saying("until it has ended, all but `status` ends at once (11)");
     assert!(running.kill());
+    world.client.says("status --batch june").with(3).saying("l402-batch recover").not_saying("at work");
     world.plan_of(&line).not_saying(words);
     world.client.run(&format!("run {line} --dry-run")).not_saying(words);
 }

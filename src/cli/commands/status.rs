@@ -1,6 +1,6 @@
 //! `status`: where a batch stands, and the jobs that need something.
 
-use crate::ledger::port::{Foresee, Inspection, Views};
+use crate::ledger::port::{Foresee, Inspection, Place, Views};
 use crate::ledger::{LedgerError, ResultRow};
 use crate::report::{Rows, StatusHead, StatusStyle, write_jobs, write_status};
 use crate::screen::stdout_columns;
@@ -34,6 +34,8 @@ pub(in crate::cli) fn execute(options: &StatusOptions) -> Result<ExitCode, Failu
         batch: batch.name.clone(),
         manifest: (batch.manifest != "-").then(|| batch.manifest.clone()),
         ledger: options.ledger.to_string(),
+        // Where that cannot be found out, nothing is said of it.
+        at_work: ledger.locked_by(&batch.name).ok().flatten(),
     };
     let style = StatusStyle {
         format: options.output.format.into(),

@@ -7,7 +7,7 @@ use crate::cli::again::in_the_way_here;
 use crate::cli::ending::limits::{Filled, Full};
 use crate::cli::money::TooSmall;
 use crate::cli::{ExitCode, exit};
-use crate::command::{about_batch, command, file, flag, node_command, without};
+use crate::command::{about_batch, command, file, flag, needed_node, node_command, without};
 use crate::ledger::{Batch, Counts, Outputs, StateCount, Unbought};
 use crate::money::{Sats, counted, counted_are};
 use crate::purchase::{JobState, Next, Reason};
@@ -583,10 +583,11 @@ impl Jobs<'_> {
 
     fn refund(&self) -> String {
         format!(
-            "{} offered and not here yet: `{}` claims what is not claimed and looks for the rest, and so does every run; `{}` \
+            "{} offered and not here yet: `{}`{} claims what is not claimed and looks for the rest, and so does every run; `{}` \
              shows how each stands",
             counted_are(self.count, "refund"),
             node_command(&self.of_batch("refunds claim")),
+            needed_node().map_or_else(String::new, |words| format!(", {words},")),
             command(&self.of_batch("refunds list"))
         )
     }

@@ -16,7 +16,7 @@ use crate::terminal_text::printable;
 use crate::time::UnixMs;
 
 use super::waiting::{money, offered, payment_json, said, sends, waits};
-use super::{StatusStyle, local};
+use super::{StatusHead, StatusStyle, local};
 
 /// Characters of an answer's body in the table; JSON has more.
 const BODY_CHARS_MAX: usize = 300;
@@ -24,7 +24,13 @@ const BODY_CHARS_MAX: usize = 300;
 const LINES_MAX: usize = 30;
 
 /// Writes every take of one job, the latest last, and what may be done about it.
-pub(super) fn write_job(out: &mut dyn Write, batch: &str, takes: &[TakeRecord], style: &StatusStyle) -> io::Result<()> {
+pub(super) fn write_job(
+    out: &mut dyn Write,
+    head: &StatusHead,
+    takes: &[TakeRecord],
+    style: &StatusStyle,
+) -> io::Result<()> {
+    let batch = &head.batch;
     for (place, take) in takes.iter().enumerate() {
         if place > 0 {
             writeln!(out)?;
@@ -36,6 +42,10 @@ pub(super) fn write_job(out: &mut dyn Write, batch: &str, takes: &[TakeRecord], 
     let choices = choices(batch, row, latest.is_taken());
     if !choices.is_empty() {
         writeln!(out)?;
+        if let Some(by) = &head.at_work {
+            let by = printable(&by.to_string());
+            writeln!(out, "{by} is at work on the batch: until it has ended, all but `status` ends at once (11)")?;
+        }
     }
     let width = choices.iter().map(|(words, _)| words.len()).max().unwrap_or(0);
     for (words, command) in choices.iter().filter(|(_, command)| !(style.proof && command.contains(" --proof"))) {

@@ -39,6 +39,7 @@ fn batch() -> (StatusHead, Counts, Vec<ResultRow>) {
         batch: "june-trailers".into(),
         manifest: Some("/jobs/june.toml".into()),
         ledger: "/home/ada/ledger.db".into(),
+        at_work: None,
     };
     let count = |state, reason, jobs| StateCount { state, reason, jobs, price: Msat::new(550_000 * jobs) };
     let counts = Counts {
@@ -323,4 +324,32 @@ fn of_what_is_known_by_its_receipt_alone_nothing_else_is_shown() {
     let json: Value = serde_json::from_str(&shown(Format::Json)).unwrap();
     let payment = json.pointer("/jobs/0/takes/0/payments/0").unwrap_or_else(|| panic!("{json}"));
     assert_eq!((&payment["request"], &payment["known_by_receipt"]), (&Value::Null, &true.into()), "{json}");
+}
+
+/// What somebody is at work on nobody is told to bring on beside them.
+#[test]
+fn a_batch_in_work_names_who_is_at_work_and_no_command_that_would_end_at_once() {
+    let shown = |at_work: bool, format| {
+        let (mut head, counts, rows) = batch();
+        let by =
+            LockedBy { pid: Some(7), host: Some("ada\u{1b}[2J".to_owned()), since: Some(UnixMs(1_790_000_000_123)) };
+        head.at_work = at_work.then_some(by);
+        let zone = TimeZone::fixed(jiff::tz::offset(2));
+        let style = StatusStyle { format, all: false, quiet: false, columns: None, zone, proof: false };
+        let mut out = Vec::new();
+        let each_row: Rows<'_, ResultRow> = &mut |each| rows.iter().cloned().try_for_each(each);
+        write_status(&mut out, &head, &counts, each_row, &payments(), &style).unwrap();
+        String::from_utf8(out).unwrap()
+    };
+    let text = shown(true, Format::Table);
+    assert!(text.contains("\nat work process 7 on ada\u{fffd}[2J since 2026-09-21 14:13 UTC: it brings on "), "{text}");
+    assert!(
+        !text.contains("l402-batch recover") && shown(false, Format::Table).contains("l402-batch recover"),
+        "{text}"
+    );
+    for format in [Format::Json, Format::Csv] {
+        assert!(
+            !shown(true, format).contains("l402-batch recover") && shown(false, format).contains("l402-batch recover")
+        );
+    }
 }

@@ -10,11 +10,11 @@ use crate::ledger::{KNOWN_BY_RECEIPT, PaymentRow, ResultRow, Standing};
 use crate::money::thousands;
 use crate::purchase::{JobState, Reason};
 use crate::report::labels::{amount, sats, state_words, whole_line};
-use crate::report::next_commands::{command_about, waits_for};
+use crate::report::next_commands::waits_for;
 use crate::terminal_text::printable;
 use crate::time::UnixMs;
 
-use super::local;
+use super::{StatusHead, local};
 
 /// Open payments by the job's id.
 pub type OpenPayments = HashMap<String, PaymentRow>;
@@ -45,12 +45,12 @@ impl<'a> Waiting<'a> {
         }
     }
 
-    pub(super) fn write(&self, out: &mut dyn Write, batch: &str, zone: &TimeZone) -> io::Result<()> {
+    pub(super) fn write(&self, out: &mut dyn Write, head: &StatusHead, zone: &TimeZone) -> io::Result<()> {
         for row in &self.blocks {
             let Some(payment) = self.payments.get(&row.id) else { continue };
             let reason = if row.reason == Reason::None { String::new() } else { format!(", {}", row.reason.as_str()) };
             writeln!(out, "\n{}: {}{reason}", printable(&row.id), state_words(row.state))?;
-            for (label, text) in block(batch, row, payment, zone) {
+            for (label, text) in block(head, row, payment, zone) {
                 writeln!(out, "  {label:<8} {text}")?;
             }
         }
@@ -61,7 +61,7 @@ impl<'a> Waiting<'a> {
     }
 }
 
-fn block(batch: &str, row: &ResultRow, payment: &PaymentRow, zone: &TimeZone) -> Vec<(&'static str, String)> {
+fn block(head: &StatusHead, row: &ResultRow, payment: &PaymentRow, zone: &TimeZone) -> Vec<(&'static str, String)> {
     let mut lines = vec![
         ("payment", format!("{}, {}", short(&payment.hash.hex()), money(payment))),
         ("asked", format!("node {}, {}", short(&payment.node), sends(payment, zone))),
@@ -72,7 +72,8 @@ fn block(batch: &str, row: &ResultRow, payment: &PaymentRow, zone: &TimeZone) ->
         lines.push(("last", printable(error)));
     }
     lines.extend(waits(row, Some(payment), zone).map(|text| ("waits", text)));
-    lines.extend(command_about(batch, &row.id, row.state, row.reason).map(|command| ("do", whole_line(&command))));
+    let needed = head.needed(row).map_or_else(String::new, |words| format!("{words}: "));
+    lines.extend(head.command_about(row).map(|command| ("do", format!("{needed}{}", whole_line(&command)))));
     lines
 }
 

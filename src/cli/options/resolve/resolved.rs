@@ -44,7 +44,9 @@ impl Resolved {
         if self.environment.is_process {
             let usual = self.environment.state_home.as_ref().map(|home| home.join("l402-batch").join("ledger.db"));
             let is_usual = usual.as_deref() == Some(ledger.file());
-            set_context(ledger.file(), is_usual, self.named_config.as_deref(), self.node.clone());
+            // One that is named and lacks something is told by whoever asks it.
+            let has_node = !matches!(self.node(), Ok(None));
+            set_context(ledger.file(), is_usual, self.named_config.as_deref(), self.node.clone(), has_node);
         }
         match std::fs::read_link(ledger.file()) {
             Ok(leads) if !ledger.exists() => {
