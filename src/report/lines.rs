@@ -84,6 +84,20 @@ pub(super) fn run_line(event: &Event) -> Option<String> {
     }
 }
 
+/// What is to be bought: `1 to buy for 550 sats plus at most 10 sats routing fees`.
+#[must_use]
+pub fn to_buy_words(jobs: u64, price: Msat, fee_ceiling: Msat) -> String {
+    match jobs {
+        0 => "nothing to buy".to_owned(),
+        _ => format!(
+            "{} to buy for {} plus at most {} routing fees",
+            thousands(jobs),
+            amount(price),
+            amount(fee_ceiling)
+        ),
+    }
+}
+
 /// What there is to do, and how the rest stands: `4 jobs: 1 to buy for 550 sats plus at most 10 sats routing fees;
 /// 2 delivered (1,100 sats), 1 in doubt (550 sats)`.
 fn planned_line(event: &Event) -> Option<String> {
@@ -106,15 +120,7 @@ fn planned_line(event: &Event) -> Option<String> {
     else {
         return None;
     };
-    let to_buy = match to_buy_count {
-        0 => "nothing to buy".to_owned(),
-        count => format!(
-            "{} to buy for {} plus at most {} routing fees",
-            thousands(*count),
-            amount(*to_buy_msat),
-            amount(*fee_ceiling_msat)
-        ),
-    };
+    let to_buy = to_buy_words(*to_buy_count, *to_buy_msat, *fee_ceiling_msat);
     let open_msat = open_msat.checked_sub(*in_doubt_msat).unwrap_or(Msat::ZERO);
     let others = [
         (*delivered_count, "delivered", Some(*delivered_msat)),

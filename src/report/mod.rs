@@ -30,7 +30,7 @@ pub use batches::{BatchLine, write_batches};
 pub use csv_out::{Dialect, ReceiptsFile, ResultsFile, Rows};
 pub use format::{FORMAT_VERSION, Format};
 pub use json::JsonLines;
-pub use lines::Lines;
+pub use lines::{Lines, to_buy_words};
 pub use next_commands::command_about;
 pub use outputs::{Output, OutputPaths, OutputRefused, batch_paths, check_outputs, default_paths, named_paths};
 pub use progress::Progress;

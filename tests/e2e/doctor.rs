@@ -187,7 +187,7 @@ fn manifest_ledger_limits_and_configuration_are_looked_at_too() {
     assert_eq!((&found["findings"][0]["check"], &found["exit_code"]), (&"configuration".into(), &2.into()));
     client.says("doctor --format csv").with(2);
     client.run("run jobs.toml").with(0);
-    client.asks("doctor jobs.toml").with(0).saying("0 jobs to buy").saying("is there and can be written");
+    client.asks("doctor jobs.toml").with(0).saying("nothing to buy").saying("is there and can be written");
     client.says("doctor --lnd-url https://127.0.0.1:1 --lnd-macaroon-file nowhere").with(2).saying("nowhere");
 }
 

@@ -383,6 +383,6 @@ fn an_endpoint_of_the_manifests_own_is_known_to_its_results() {
     );
     world.client.write("own.toml", &format!("{endpoint}{}{}", job("a"), job("b")));
     world.client.run("run own.toml --limit 1").with(3);
-    world.client.asks("doctor own.results.csv --no-ask").with(0).saying("1 job to buy for 900 sats");
+    world.client.asks("doctor own.results.csv --no-ask").with(0).saying("1 to buy for 900 sats");
     world.all_say("own.results.csv", 0, VIDEO);
 }

@@ -317,7 +317,7 @@ fn what_is_left_out_is_a_line_of_its_own() {
     let dry = client.run(&format!("run july.csv {FLAGS} --dry-run")).with(6);
     dry.saying("2 jobs for 1,800 sats are bought already under another name").saying("x is job a of the batch june");
     let doctor = client.asks(&format!("doctor july.csv {FLAGS} --no-ask"));
-    doctor.saying("1 job to buy for 900 sats");
+    doctor.saying("1 to buy for 900 sats");
 }
 
 #[test]

@@ -40,7 +40,7 @@ fn another_batch_is_held_back_by_what_waits_for_its_disk() {
         "$@" --batch a; echo "a $?"; cp jobs.a.results.csv a.csv; cp b.csv jobs.csv; ln -s videos also; mkdir videos/sub
         PLAN --batch b --download videos; echo "planned $?"
         PLAN --batch b --download videos --json > plan.json; echo "json $?"
-        DOCTOR --json > doctor.json; echo "doctor $?"
+        DOCTOR --json > doctor.json; echo "doctor $?"; DOCTOR > doctor.txt
         for folder in videos also videos/sub; do
             export L402_BATCH_DOWNLOAD=$folder
             "$@" --batch b --dry-run; echo "$folder foretold $?"; "$@" --batch b -q; echo "$folder $?"
@@ -73,6 +73,8 @@ fn another_batch_is_held_back_by_what_waits_for_its_disk() {
     assert!(plan.contains(warned) && plan.contains("nothing is bought until there is room"), "{plan}");
     let doctor = client.read("doctor.json");
     assert!(doctor.contains("\"to_buy_count\":0,\"to_buy_msat\":0,"), "{doctor}");
+    let doctor = client.read("doctor.txt");
+    assert!(doctor.contains("nothing to buy") && !doctor.contains("6 to buy"), "{doctor}");
     // Once it is fetched elsewhere, it is in nobody's way: one more.
     assert_eq!(sandbox.books().settled().len(), 6 + bought + 1);
 }

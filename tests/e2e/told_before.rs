@@ -39,8 +39,14 @@ fn a_batch_that_is_being_run_is_told() {
     world.client.says("status --batch june --job a").saying("until it has ended, all but `status` ends at once (11)");
     assert!(running.kill());
     world.client.says("status --batch june").with(3).saying("l402-batch recover").not_saying("at work");
-    world.plan_of(&line).not_saying(words);
-    world.client.run(&format!("run {line} --dry-run")).not_saying(words);
+    // How that ends nobody knows before: it is said that it decides how a run ends.
+    let words_of_open = "1 job is open or in doubt, and a run brings it on first";
+    world.plan_of(&line).not_saying(words).with(0).saying(words_of_open);
+    world.plan_of(&format!("{line} --json")).with(0).saying(&format!("\"message\":\"{words_of_open}"));
+    let dry_run = format!("run {line} --dry-run");
+    world.client.run(&dry_run).not_saying(words).with(0).saying(words_of_open);
+    world.client.run(&format!("{dry_run} --json")).with(0).saying(words_of_open);
+    world.doctor_of(&line).unwrap().saying(words_of_open);
 }
 
 /// What a variable says to a run it says to whatever foretells that run.

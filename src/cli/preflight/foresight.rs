@@ -6,10 +6,10 @@ use jiff::tz::TimeZone;
 
 use crate::command::{about_batch, command};
 use crate::l402::Network;
-use crate::ledger::port::{Foresee, Foreseen};
+use crate::ledger::port::{Foresee, Foreseen, Views};
 use crate::ledger::{
-    BatchKey, ChosenRows, Compared, Duplicates, ForeseenHere, HeldBack, IdList, JobsThen, LoadError, OpenLedger,
-    PlanLoad, Retake, ToBuy,
+    BatchKey, ChosenRows, Compared, Counts, Duplicates, ForeseenHere, HeldBack, IdList, JobsThen, LoadError,
+    OpenLedger, PlanLoad, Retake, StateCount, ToBuy,
 };
 use crate::manifest::{Duplicates as Word, Limits, Manifest};
 use crate::money::{Sats, counted_are};
@@ -75,6 +75,8 @@ pub(in crate::cli) struct Foresight<'b> {
     refused_before: Vec<(Reason, String)>,
     /// Another batch has the very same jobs.
     same_plan: Option<String>,
+    /// Purchases that are open or in doubt, and are brought on first.
+    open: u64,
 }
 
 /// Why a run would not end with 0, as far as that is known before. Whoever adds one says in `tests/e2e/causes.rs` how a run comes to
@@ -154,6 +156,11 @@ impl Foretold {
         held.fold(self.code, ExitCode::or_worse)
     }
 
+    /// What it buys, as far as no limit keeps it from beginning: nothing where files of before lack room.
+    pub(in crate::cli) const fn to_buy(&self, lacks_room: bool) -> LeftToBuy {
+        if lacks_room { Fitting::of_nothing().fits } else { self.left }
+    }
+
     /// What it leaves to another run, or to a person, in words.
     pub(in crate::cli) fn left_words(&self) -> Vec<String> {
         let mut said: Vec<String> = self.held.iter().map(ToString::to_string).collect();
@@ -161,6 +168,15 @@ impl Foretold {
         said.extend((self.unchosen > 0).then(|| format!("{are} not chosen, and left to buy by another run")));
         said
     }
+}
+
+/// Jobs whose purchase has begun, and which a run brings on.
+fn open_jobs(counts: &Counts) -> u64 {
+    let of = |count: &&StateCount| {
+        matches!(count.state, JobState::Running | JobState::InDoubt | JobState::Paid)
+            && Next::of(count.state, count.reason) == Next::Rerun
+    };
+    counts.by_state.iter().filter(of).map(|count| count.jobs).sum()
 }
 
 /// Of the jobs that a results file chooses those that are wanted; all where none is named.
@@ -210,6 +226,7 @@ impl<'b> Foresight<'b> {
             trusted: Default::default(),
             refused_before: Vec::new(),
             same_plan: None,
+            open: batch.map(|batch| ledger.counts(batch)).transpose()?.map_or(0, |counts| open_jobs(&counts)),
         };
         foresight.foreseen.hold_to_job_limit(asked.limits.max_sats_per_job.and_then(Sats::msat))?;
         foresight.stays = foresight.foreseen.stays(asked.fetches)?;
@@ -346,6 +363,13 @@ impl<'b> Foresight<'b> {
         said.extend(crate::cli::batch::session::load_words(self.report()));
         said.extend(self.trusted.0.iter().cloned());
         said.extend(self.refused_words());
+        said.extend((self.open > 0).then(|| {
+            let (are, them) = (counted_are(self.open, "job"), if self.open == 1 { "it" } else { "them" });
+            format!(
+                "{are} open or in doubt, and a run brings {them} on first: node and origin say then how that ends, and what does not \
+                 end well decides how the run does (5 while a payment is in doubt, else 3 or 4)"
+            )
+        }));
         said.extend(left_alone_words(&self.rows));
         said.extend(passed_over_words(&self.rows));
         said.extend(crate::cli::preflight::words::elsewhere_words(self.left_out));

@@ -9,6 +9,8 @@ mod survey;
 use crate::error::Hinted;
 use crate::ledger::{DownloadTo, OpenLedger, OpenMode, check_location};
 use crate::plan::limits::{self, Fit};
+use crate::plan::view::LeftToBuy;
+use crate::report::to_buy_words;
 
 use crate::cli::batch::download_setup::{DownloadSetup, destination};
 use crate::cli::batch::receipt_guard::stop;
@@ -177,18 +179,13 @@ fn tell_folder(found: &Result<Option<DownloadTo>, Failure>, report: &mut Report)
 fn plan(survey: &Survey, is_refused: bool, options: &DoctorOptions, report: &mut Report) {
     report.plan = Some(PlanFacts {
         batch: survey.batch.clone(),
-        to_buy_count: survey.to_buy().jobs,
-        to_buy_msat: survey.to_buy().price,
+        to_buy_count: survey.to_buy.jobs,
+        to_buy_msat: survey.to_buy.price,
         worst_case_msat: survey.worst_case,
         dearest_msat: survey.dearest,
     });
-    let words = format!(
-        "{} to buy for {}, {} with the highest routing fees",
-        crate::money::counted(survey.left.jobs, "job"),
-        survey.left.price,
-        survey.worst_case.sats_ceil()
-    );
-    report.ok("manifest", words);
+    let LeftToBuy { jobs, price, fee_ceiling } = survey.to_buy;
+    report.ok("manifest", to_buy_words(jobs, price, fee_ceiling));
     for words in &survey.told {
         report.told("batch", words);
     }

@@ -38,8 +38,8 @@ pub(super) struct Survey {
     pub(super) code: ExitCode,
     /// Where files would go, or why a run would refuse that.
     pub(super) download: Result<Option<DownloadTo>, Failure>,
-    /// Files of before need more room than there is, and nothing is bought until it is there.
-    lacks_room: bool,
+    /// What a run would buy, as far as no limit keeps it from beginning.
+    pub(super) to_buy: LeftToBuy,
     /// Of each endpoint the cheapest job: one that is left to buy, where there is one.
     pub(super) samples: Vec<Sample>,
 }
@@ -119,12 +119,12 @@ impl Survey {
         let budget = Budget { time_zone: zone, ..Budget::default() };
         let (foretold, mut told) =
             told(&foresight, &Room::of(Some(ledger), limits, &budget, used, buying.choice.partial)?)?;
-        let Foretold { left, fitting, .. } = foretold;
+        let (left, fitting) = (foretold.left, foretold.fitting);
         let (worst_case, max) = (money::sum([left.price, left.fee_ceiling])?, limits.max_sats.and_then(Sats::msat));
         let is_held = buying.choice.partial || check(used, worst_case, max) == Fit::Fits;
         let lacking = of.lacking(download.as_ref().ok().and_then(Option::as_ref), left.jobs > 0)?;
         let lacks_room = lacking.is_some();
-        let code = foretold.code(is_held && !lacks_room);
+        let (code, to_buy) = (foretold.code(is_held && !lacks_room), foretold.to_buy(lacks_room));
         let code = if lacks_room { code.or_worse(ExitCode::Unfinished) } else { code };
         told.extend(lacking.map(|words| format!("{words}; nothing is bought until there is room")));
         let mut survey = Self {
@@ -138,7 +138,7 @@ impl Survey {
             told,
             code,
             download,
-            lacks_room,
+            to_buy,
             samples: Vec::new(),
         };
         survey.sample_all(&foresight, &planned)?;
@@ -165,14 +165,9 @@ fn told(foresight: &Foresight<'_>, room: &Room) -> Result<(Foretold, Vec<String>
 }
 
 impl Survey {
-    /// What a run would buy, as far as no limit keeps it from beginning: nothing while there is no room for files.
-    pub(super) const fn to_buy(&self) -> LeftToBuy {
-        if self.lacks_room { Fitting::of_nothing().fits } else { self.left }
-    }
-
     /// Whether a run buys anything, as far as no limit keeps it from beginning.
     pub(super) const fn buys(&self) -> bool {
-        self.to_buy().jobs > 0 && !self.fitting.holds_nothing()
+        self.to_buy.jobs > 0 && !self.fitting.holds_nothing()
     }
 
     /// Finds of each endpoint the job that it is asked for, and the dearest job.

@@ -96,7 +96,7 @@ impl Runner<'_> {
         if let Some(words) = &lacking {
             self.reporter.insist(&format!("{words}; nothing is bought until there is room"));
         }
-        let buying = if lacking.is_some() { Fitting::of_nothing().fits } else { foretold.left };
+        let buying = foretold.to_buy(lacking.is_some());
         let stand = Stand {
             jobs: foretold.jobs.all,
             changed: foretold.changed,
