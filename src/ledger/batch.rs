@@ -1,5 +1,7 @@
 //! A batch as the ledger knows it, and what is remembered of it from run to run.
 
+use std::borrow::Cow;
+
 use serde::{Deserialize, Serialize};
 
 use super::BatchKey;
@@ -110,6 +112,16 @@ impl Batch {
         }
         self.last_run_at = now;
         BatchStart::Existing(self)
+    }
+
+    /// What it was begun from, in words that follow "the batch". Receipts tell of no manifest.
+    #[must_use]
+    pub fn origin_words(&self) -> Cow<'_, str> {
+        match (self.manifest.as_str(), &self.remembered.fingerprint) {
+            ("-", None) => "is known from receipts, which do not say from what it was begun".into(),
+            ("-", Some(_)) => "was begun from standard input".into(),
+            (path, _) => format!("was begun from {path}").into(),
+        }
     }
 }
 

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::PathBuf;
 
-use crate::harness::{Audit, Client, Sandbox};
+use crate::harness::{Audit, Client, Process, Sandbox};
 
 const RUN: &str = "run jobs.csv --default endpoint=generate-video --default duration=3";
 
@@ -245,6 +245,30 @@ fn receipts_of_a_batch_with_a_long_name_are_merged() {
     client.run(&RUN.replace("jobs", &name)).with(0);
     fs::remove_file(client.ledger()).unwrap();
     client.says(&format!("ledger merge {name}.receipts.csv")).with(0).saying("1 job and 1 payment were new");
+}
+
+/// Receipts under another name tell of no manifest, and none is named.
+#[test]
+fn a_batch_that_receipts_alone_tell_of_says_so() {
+    let sandbox = Sandbox::start("");
+    let client = Client::of(&sandbox);
+    jobs(&client, 2);
+    client.run(RUN).with(0);
+    fs::remove_dir_all(client.ledger().parent().unwrap()).unwrap();
+    fs::remove_file(client.path("jobs.results.csv")).unwrap();
+    fs::rename(client.path("jobs.receipts.csv"), client.path("proofs.csv")).unwrap();
+    client.says("ledger merge proofs.csv").with(0).saying("2 payments were new");
+    let known = "the batch jobs is known from receipts, which do not say from what it was begun, and this is /";
+    client.run(RUN).with(6).saying(known);
+    client.run(&format!("{RUN} --dry-run")).with(6).saying(known);
+    // One that was read from standard input is called that.
+    let mut piped = client.buying(&RUN.replace("jobs.csv", "- --manifest-format csv --batch piped --duplicates buy"));
+    piped.args(["--results", "r.csv", "--receipts", "p.csv"]);
+    let script = r#"cat jobs.csv | "$0" "$@""#;
+    let mut shell = crate::harness::under(&["sh", "-c", script], &piped);
+    Process::start(&mut shell).end().with(0);
+    client.run(&format!("{RUN} --batch piped")).with(6).saying("the batch piped was begun from standard input");
+    assert_eq!(sandbox.books().settled().len(), 4);
 }
 
 /// Somebody who bought these jobs, and has their receipts alone: the ledger is kept as `gone.db`, the results as `gone.csv`.

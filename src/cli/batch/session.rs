@@ -104,7 +104,9 @@ impl Session {
         let mut batch = match self.ledger.begin_batch(SystemClock.now(), &new)? {
             BatchStart::New(batch) | BatchStart::Existing(batch) => batch,
             BatchStart::OtherManifest { known, given } => {
-                return Err(other_manifest(&self.name, &known, &given));
+                let batch = self.ledger.batch(&self.name)?;
+                let begun = batch.map_or(format!("was begun from {known}"), |batch| batch.origin_words().into_owned());
+                return Err(other_manifest(&self.name, &begun, &given));
             }
             BatchStart::OtherMoney { known_is_sandbox } => {
                 return Err(other_money(known_is_sandbox));
@@ -207,7 +209,7 @@ pub(in crate::cli) fn check_owner(
         return Err(other_money(known.sandbox));
     }
     if known.manifest != manifest && !choice.adopt {
-        return Err(other_manifest(name, &known.manifest, manifest));
+        return Err(other_manifest(name, &known.origin_words(), manifest));
     }
     Ok(())
 }
@@ -307,8 +309,8 @@ fn unloaded(error: LoadError<Vec<crate::diagnostic::Diagnostic>>) -> Failure {
     }
 }
 
-fn other_manifest(name: &str, known: &str, given: &str) -> Failure {
-    CommandError::not_as_planned(format!("the batch {name} was begun from {known}, and this is {given}"))
+fn other_manifest(name: &str, begun: &str, given: &str) -> Failure {
+    CommandError::not_as_planned(format!("the batch {name} {begun}, and this is {given}"))
         .hint(
             "give this one a name of its own with --batch OTHER; whoever means it to take that batch over says so with \
              --adopt (see `run --help`)",

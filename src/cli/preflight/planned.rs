@@ -69,7 +69,7 @@ fn read(ledger: &OpenLedger, batch: &Batch, manifest: &Manifest) -> Result<Chose
             "line {line}: the batch {} has no job {id}; nothing was bought",
             batch.name
         ))
-        .hint(format!("new jobs belong into its manifest, {}", batch.manifest))
+        .hint(format!("new jobs belong into its manifest: it {}", batch.origin_words()))
         .into()),
     }
 }
