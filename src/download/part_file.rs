@@ -130,15 +130,7 @@ impl<L: Deliveries, F: Fetch, D: Disk, C: Clock> Transfer<'_, L, F, D, C> {
         let lacks = more.filter(|more| (room - least).saturating_sub(coming) < *more);
         self.shared.coming.borrow_mut().extend(more.filter(|_| lacks.is_none()).map(|more| (self.key(), more)));
         Ok(lacks.map(|more| {
-            let folder = &self.run.settings.folder;
-            let mib = |bytes: u64| crate::money::thousands(bytes.div_ceil(1 << 20));
-            let beside = if coming == 0 { String::new() } else { format!(", {} MiB for what is coming", mib(coming)) };
-            let words = format!(
-                "it needs {} MiB more; the disk of {folder} has {} MiB free{beside}, of which {} MiB are left to others",
-                mib(more),
-                mib(room),
-                mib(least)
-            );
+            let words = lacking_words(&self.run.settings.folder, more, room, (least, coming));
             // What is bought next is as large, most likely.
             self.run.feed.block(&words);
             Tried::Never(words)
@@ -245,4 +237,42 @@ fn ending_of(file: &str) -> Option<&str> {
 
 fn folder_of(file: &str) -> Option<&str> {
     file.rsplit_once('/').map(|(folder, _)| folder)
+}
+
+/// That so many bytes more do not fit onto the disk, of which `least` stay free and `coming` are for what is on its way: the first
+/// number is what is missing.
+fn lacking_words(folder: &str, more: u64, free: u64, (least, coming): (u64, u64)) -> String {
+    let mib = |bytes: u64| crate::money::thousands(bytes.div_ceil(1 << 20));
+    let missing = more.saturating_sub(free.saturating_sub(least).saturating_sub(coming));
+    let beside = if coming == 0 { String::new() } else { format!(", {} MiB for what is coming", mib(coming)) };
+    format!(
+        "{} MiB are missing for the {} MiB that are still to come; the disk of {folder} has {} MiB free{beside}, of which {} MiB are \
+         left to others",
+        mib(missing),
+        mib(more),
+        mib(free),
+        mib(least)
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_missing_is_said() {
+        let said = |coming: u64| lacking_words("/films", 6 << 20, 68 << 20, (64 << 20, coming << 20));
+        let rest = "/films has 68 MiB free";
+        assert!(
+            said(0).starts_with("2 MiB are missing for the 6 MiB that are still to come; the disk of "),
+            "{}",
+            said(0)
+        );
+        assert!(
+            said(1).starts_with("3 MiB are missing ") && said(1).contains("1 MiB for what is coming"),
+            "{}",
+            said(1)
+        );
+        assert!(said(0).contains(rest), "{}", said(0));
+    }
 }
