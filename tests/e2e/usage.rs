@@ -229,7 +229,7 @@ fn help_and_version_are_no_errors() {
 fn the_manual_has_a_page_a_command_with_exit_codes_and_files() {
     let client = Client::alone();
     let all = client.says("man").with(0).stdout;
-    client.says("man pages/man1").with(0);
+    client.says("man pages/man1").with(0).saying("manual pages in pages/man1\n");
     for name in ["l402-batch", "l402-batch-run", "l402-batch-refunds-claim"] {
         let page = client.read(&format!("pages/man1/{name}.1"));
         for words in [".SH \"EXIT STATUS\"", "a payment is in doubt", ".SH \"FILES\"", "ledger.db"] {
@@ -237,6 +237,14 @@ fn the_manual_has_a_page_a_command_with_exit_codes_and_files() {
         }
         assert!(all.contains(&page), "{name}");
     }
+    // One command's page, unless a folder is meant.
+    for name in ["run", "refunds-claim"] {
+        let page = client.says(&format!("man {name}")).with(0).stdout;
+        assert_eq!(page, client.read(&format!("pages/man1/l402-batch-{name}.1")));
+        assert!(!client.path(name).exists());
+    }
+    client.says("man ./run").with(0).saying("manual pages in ./run\n");
+    client.says("man run").with(0).saying("manual pages in run\n");
     client.write("file", "");
     client.says("man file/man1").with(2).saying("cannot be written");
 }

@@ -162,13 +162,15 @@ pub struct SandboxArgs {
 pub(super) const MAN_EXAMPLES: &str = "\
 Examples:
   l402-batch man | man -l -
+  l402-batch man refunds-claim | man -l -          the page of one command
   l402-batch man ~/.local/share/man/man1           l402-batch.1, l402-batch-run.1, …";
 
 /// What `man` takes: it prints the manual pages.
 #[derive(Args, Clone, Debug, Default)]
 pub struct ManArgs {
-    /// A folder to write the pages into, a file each; without it all are printed, one after the other
-    #[arg(value_name = "DIR")]
+    /// A folder to write the pages into, a file each, or the name of a command whose page alone is printed, where no folder is
+    /// called so; without it all are printed, one after the other
+    #[arg(value_name = "DIR|COMMAND")]
     pub folder: Option<std::path::PathBuf>,
 }
 

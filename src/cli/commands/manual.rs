@@ -7,7 +7,8 @@ use std::path::Path;
 use clap::Arg;
 use clap_mangen::Man;
 
-use crate::cli::{CommandError, ExitCode, Failure, args};
+use crate::cli::{CommandError, ExitCode, Failure, args, terminal};
+use crate::money::counted;
 
 /// What stands where.
 const FILES: [(&str, &str); 5] = [
@@ -27,21 +28,31 @@ const FILES: [(&str, &str); 5] = [
 /// What is only said, and not typed, begins at least here in an example.
 const FAR_IN: &str = "            ";
 
-/// Prints the manual, the program's page and then one a command, or writes each into a file of that folder.
-pub(in crate::cli) fn man(folder: Option<&Path>) -> Result<ExitCode, Failure> {
+/// Prints the manual, the program's page and then one a command, or that of one command; or writes each into a file of that folder.
+pub(in crate::cli) fn man(what: Option<&Path>) -> Result<ExitCode, Failure> {
     let pages = pages(&described()).map_err(Failure::Stdout)?;
-    let Some(folder) = folder else {
+    let Some(folder) = what else {
         return print(&pages.into_iter().flat_map(|(_, page)| page).collect::<Vec<u8>>());
     };
+    if let Some((_, page)) = pages.iter().find(|(name, _)| !folder.exists() && is_page_of(name, folder)) {
+        return print(page);
+    }
     let unwritten = |path: &Path, error: io::Error| {
         CommandError::usage(format!("{} cannot be written", path.display())).because(error)
     };
     fs::create_dir_all(folder).map_err(|error| unwritten(folder, error))?;
-    for (name, page) in pages {
+    for (name, page) in &pages {
         let path = folder.join(format!("{name}.1"));
         fs::write(&path, page).map_err(|error| unwritten(&path, error))?;
     }
+    terminal::say(&format!("{} in {}\n", counted(pages.len() as u64, "manual page"), folder.display()));
     Ok(ExitCode::Done)
+}
+
+/// Whether the page of that name is of the command that is meant: `run`, `refunds-claim`.
+fn is_page_of(name: &str, meant: &Path) -> bool {
+    // As it was typed: `./run` and `run/` are folders.
+    name.strip_prefix("l402-batch-").is_some_and(|command| meant.as_os_str() == command)
 }
 
 /// The command line with all its commands; `help`, which is one of them, has no page.
