@@ -7,9 +7,9 @@ use std::path::{Path, PathBuf};
 use jiff::tz::TimeZone;
 
 use crate::diagnostic::{Diagnostic, Severity, render};
-use crate::manifest::{Limits, Manifest, OpenOptions, id_problem, name_problem};
+use crate::manifest::{Limits, Manifest, OpenOptions, name_problem};
 use crate::plan::{Plan, Policy};
-use crate::screen::stderr_columns;
+use crate::screen::{holds_secret, stderr_columns};
 use crate::terminal_text::is_printable;
 
 use crate::cli::options::config::{ManifestOptions, ManifestSource};
@@ -62,11 +62,10 @@ pub(super) fn batch_of_results(
 
 /// A batch is begun by a name that a person can read and type. One that an older version has begun goes on by its own.
 fn check_name(manifest: &Manifest, given: Option<&str>, ledger: &LedgerAddress) -> Result<(), Failure> {
-    let of_file =
-        manifest.fallback_name().filter(|stem| given.is_none() && manifest.name.is_none() && !is_printable(stem));
+    let of_file = manifest.fallback_name().filter(|stem| given.is_none() && manifest.name.is_none() && !is_name(stem));
     let Some((name, problem)) = (match (given, &of_file) {
         (Some(name), _) => name_problem(name).map(|problem| (name, problem)),
-        (None, Some(stem)) => id_problem(stem).map(|problem| (stem.as_str(), problem)),
+        (None, Some(stem)) => name_problem(stem).map(|problem| (stem.as_str(), problem)),
         (None, None) => None,
     }) else {
         return Ok(());
@@ -82,6 +81,11 @@ fn check_name(manifest: &Manifest, given: Option<&str>, ledger: &LedgerAddress) 
                 .into()
         }
     })
+}
+
+/// Whether a file's name may be a batch's, which may be longer than one that is given.
+fn is_name(stem: &str) -> bool {
+    is_printable(stem) && !holds_secret(stem)
 }
 
 fn of_play(path: &Path) -> Failure {

@@ -1,6 +1,6 @@
 //! A body on its way: it may take its time, but it has to come.
 
-use crate::origin::FetchBody;
+use crate::origin::{FetchBody, FetchFailure};
 use crate::run::Clock;
 
 /// What has to come within the idle time, in bytes: a drip is no flow.
@@ -12,6 +12,8 @@ pub(super) enum Next {
     Piece(Vec<u8>),
     End,
     Broken(String),
+    /// It is not what the address says of it.
+    Unfit(String),
 }
 
 /// How long has been waited since enough came.
@@ -32,6 +34,7 @@ impl Flow {
         };
         self.waited_ms = self.waited_ms.saturating_add(u64::try_from(clock.now().since_ms(began)).unwrap_or(0));
         match piece {
+            Err(failure @ FetchFailure::NotPacked(_)) => Next::Unfit(failure.to_string()),
             Err(failure) => Next::Broken(failure.to_string()),
             Ok(None) => Next::End,
             Ok(Some(piece)) => {
@@ -53,7 +56,6 @@ pub(super) fn idle_words(idle_ms: u64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::origin::FetchFailure;
     use crate::run::SystemClock;
     use crate::time::UnixMs;
     use std::time::Duration;

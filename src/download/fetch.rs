@@ -12,7 +12,7 @@ use crate::error::chain;
 use crate::first_bytes::MESSAGE_BYTES_MAX;
 use crate::ledger::{Deliveries, Resume};
 use crate::media;
-use crate::origin::{Fetch, FetchFailure, FetchHead, inline_result, is_own_origin};
+use crate::origin::{Fetch, FetchBody, FetchFailure, FetchHead, inline_result, is_own_origin};
 use crate::purchase::Credential;
 use crate::run::{Class, Clock};
 use crate::time::UnixMs;
@@ -124,7 +124,9 @@ impl<L: Deliveries, F: Fetch, D: Disk, C: Clock> Transfer<'_, L, F, D, C> {
             tokio::select! {
                 biased;
                 answer = self.run.fetch.get(url, &self.job.endpoint.url, part, credential) => answer.map_err(|error| match error {
-                    FetchFailure::Address(_) | FetchFailure::Redirect(_) => Tried::Gone(chain(&error)),
+                    FetchFailure::Address(_) | FetchFailure::Redirect(_) | FetchFailure::NotPacked(_) => {
+                        Tried::Gone(chain(&error))
+                    }
                     FetchFailure::Broken(_) => again(chain(&error), true),
                 }),
                 () = self.run.clock.sleep_ms(idle_ms) => Err(again(idle_words(idle_ms), true)),
@@ -189,6 +191,7 @@ impl<L: Deliveries, F: Fetch, D: Disk, C: Clock> Transfer<'_, L, F, D, C> {
         body: &mut F::Body,
         total: Option<u64>,
     ) -> Result<Tried, Trouble> {
+        body.accept(self.job.is_taken);
         let (mut synced, mut flow, began) = (part.bytes(), Flow::default(), self.run.clock.now());
         self.furthest = self.furthest.max(part.bytes());
         let settings = self.run.settings;
@@ -224,6 +227,8 @@ impl<L: Deliveries, F: Fetch, D: Disk, C: Clock> Transfer<'_, L, F, D, C> {
                     self.lacks_room(None).await?;
                 }
                 Some(body::Next::End) => return self.ended(part, total).await,
+                // It is told by its first bytes: nothing is kept of it.
+                Some(body::Next::Unfit(words)) => return self.unwanted(part, Tried::Gone(words)).await,
                 Some(body::Next::Broken(words)) => {
                     self.checkpoint(part).await?;
                     return Ok(self.broken(part, words, began));

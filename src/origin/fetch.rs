@@ -19,18 +19,21 @@ use reqwest::{Client, ClientBuilder, Response};
 use url::Url;
 
 use super::answer_envelope;
-use super::coding::{Coding, Unpacker};
+use super::coding::{Coding, Packing, Unpacker};
 use super::http::{authorization, words};
 use super::url_policy::BadAddress;
 use super::url_policy::{is_at_home, is_own_origin, is_private_ip, redirect_url, web_url};
 use crate::error::SharedError;
 use crate::loopback::is_loopback;
+use crate::media;
 use crate::purchase::{Credential, HttpAnswer};
 use crate::time::UnixMs;
 use crate::tls;
 
 const REDIRECTS_MAX: usize = 5;
 const HEADER_LINES_MAX: usize = 128;
+/// So many first bytes tell whether a body is packed, and what it is where it is not.
+const FIRST_BYTES: usize = 1_024;
 /// A longer version word is not kept.
 const VERSION_BYTES_MAX: usize = 1_024;
 /// What a proxy is named by. Behind one, names are not resolved here.
@@ -64,6 +67,10 @@ pub trait FetchBody {
     /// # Errors
     /// Where the connection breaks.
     fn piece(&mut self) -> impl Future<Output = Result<Option<Vec<u8>>, FetchFailure>>;
+
+    /// Says whether a person has taken what comes for the result: where it is not packed as it is called, it is handed on as it comes
+    /// then.
+    fn accept(&mut self, _is_taken: bool) {}
 }
 
 /// What is known of an answer before its body.
@@ -99,6 +106,9 @@ pub enum FetchFailure {
     /// The same, of one that a redirect names.
     #[error("the result's address is not accepted: a redirect is not followed")]
     Redirect(#[source] BadAddress),
+    /// What comes is not packed as it is called.
+    #[error("it is called {0} and is none: `resolve --as delivered` has it kept as it comes")]
+    NotPacked(String),
     /// The connection failed or broke.
     #[error(transparent)]
     Broken(SharedError),
@@ -190,12 +200,26 @@ pub struct HttpBody {
     response: Response,
     /// Undoes the encoding, until the end has come.
     unpacker: Option<Unpacker>,
+    /// What came before it could be told whether it is packed; none once that is known.
+    first: Option<(Packing, Vec<u8>)>,
+    /// A person has taken it for the result.
+    is_taken: bool,
 }
 
 impl FetchBody for HttpBody {
     async fn piece(&mut self) -> Result<Option<Vec<u8>>, FetchFailure> {
-        let piece = self.response.chunk().await.map_err(|error| broken(words(&error)))?;
-        let Some(unpacker) = &mut self.unpacker else { return Ok(piece.map(Vec::from)) };
+        let mut piece = self.response.chunk().await.map_err(|error| broken(words(&error)))?.map(Vec::from);
+        if let Some((packing, mut first)) = self.first.take() {
+            let is_end = piece.is_none();
+            first.extend(piece.unwrap_or_default());
+            if !is_end && first.len() < FIRST_BYTES {
+                self.first = Some((packing, first));
+                return Ok(Some(Vec::new()));
+            }
+            self.judge(packing, &first)?;
+            piece = Some(first);
+        }
+        let Some(unpacker) = &mut self.unpacker else { return Ok(piece) };
         if let Some(piece) = piece {
             return unpacker.add(&piece).map(Some).map_err(broken);
         }
@@ -203,21 +227,38 @@ impl FetchBody for HttpBody {
         self.unpacker = None;
         Ok(Some(rest))
     }
+
+    fn accept(&mut self, is_taken: bool) {
+        self.is_taken = is_taken;
+    }
+}
+
+impl HttpBody {
+    /// By its first bytes: a film, a picture or a sound is taken as it is, whatever it is called; what is no packing else only by a
+    /// person's word.
+    fn judge(&mut self, packing: Packing, first: &[u8]) -> Result<(), FetchFailure> {
+        let is_packed = || Unpacker::new(packing).add(first).is_ok();
+        if media::recognise(first).is_some() || (self.is_taken && !is_packed()) {
+            self.unpacker = None;
+        } else if !is_packed() {
+            return Err(FetchFailure::NotPacked(packing.to_string()));
+        }
+        Ok(())
+    }
 }
 
 /// Head and body of an answer. The encoding of a whole is undone; what comes so cannot be gone on with in its middle.
 fn opened(response: Response) -> (FetchHead, HttpBody) {
     let head = head(&response);
     let (on_the_way, _) = transfer_coding(response.headers());
-    let (head, unpacker) = match Coding::of(content_codings(response.headers()).chain(on_the_way)) {
+    let (head, packing) = match Coding::of(content_codings(response.headers()).chain(on_the_way)) {
         Coding::Plain => (head, None),
-        Coding::Packed(packing) if !head.is_part => {
-            (FetchHead { length: None, version: None, ..head }, Some(Unpacker::new(packing)))
-        }
+        Coding::Packed(packing) if !head.is_part => (FetchHead { length: None, version: None, ..head }, Some(packing)),
         Coding::Packed(packing) => (FetchHead { encoding: Some(packing.to_string()), ..head }, None),
         Coding::Other(words) => (FetchHead { encoding: Some(words), ..head }, None),
     };
-    (head, HttpBody { response, unpacker })
+    let (unpacker, first) = (packing.map(Unpacker::new), packing.map(|packing| (packing, Vec::new())));
+    (head, HttpBody { response, unpacker, first, is_taken: false })
 }
 
 /// What the headers say, but of encodings.

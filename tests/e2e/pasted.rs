@@ -191,7 +191,7 @@ fn a_command_with_long_names_works_as_printed() {
     // Where a macaroon really is a name, no command is printed that would not work.
     let secret = format!("0201036c6e6402{}", "5ec7e7".repeat(20));
     client.write(&format!("{secret}.toml"), &two_jobs(""));
-    let ended = client.run(&format!("run {secret}.toml --limit 1")).with(3);
+    let ended = client.run(&format!("run {secret}.toml --batch june --limit 1")).with(3);
     assert!(!ended.stdout.contains("5ec7e75ec7e7") && !ended.stdout.contains("run ***"), "{ended}");
     assert!(next(&ended, "without --limit").contains("rename that file or folder"), "{ended}");
 }
@@ -293,5 +293,11 @@ fn a_macaroon_is_neither_a_note_nor_a_name_of_a_batch() {
     ended.saying("which a macaroon or a private key is not").not_saying("5ec7e75ec7e7");
     client.write("named.toml", &format!("name = \"{cut}\"\n{}", two_jobs("")));
     client.says("plan named.toml").with(2).saying("name: expected a name").not_saying("5ec7e75ec7e7");
+    client.write(&format!("{cut}.toml"), &two_jobs(""));
+    for line in ["plan", "run --sandbox", "doctor"] {
+        let ended = client.says(&format!("{line} {cut}.toml")).with(2);
+        ended.saying("which a macaroon or a private key is not").saying("--batch NAME").not_saying("5ec7e75ec7e7");
+    }
+    client.says(&format!("plan {cut}.toml --batch june")).with(0);
     assert!(!client.ledger().exists(), "nothing is stored");
 }

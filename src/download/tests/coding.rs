@@ -109,6 +109,27 @@ async fn what_is_deflated_is_inflated() {
 }
 
 #[tokio::test]
+async fn what_is_called_packed_and_is_none_is_taken_for_what_it_is() {
+    // A film is seen to be one; of other bytes a person has to say that they are the result.
+    let film = [b"\x00\x00\x00\x18ftypmp42".as_slice(), &video(3_000)].concat();
+    local(async {
+        for label in ["gzip", "deflate"] {
+            let place = encoded(label, film.clone(), false).await;
+            place.fetch().await;
+            assert!(place.content().as_ref() == Some(&film), "{label}");
+        }
+        let place = encoded("gzip", video(3_000), false).await;
+        place.fetch().await;
+        place.gave_up(Reason::UrlGone, "it is called gzip and is none: `resolve --as delivered`");
+        assert_eq!(std::fs::read_dir(place.folder.path()).unwrap().count(), 0);
+        place.ledger.job.borrow_mut().is_taken = true;
+        place.fetch().await;
+        assert!(place.content() == Some(video(3_000)), "by a person's word");
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn what_is_not_undone_here_is_kept_as_it_comes_by_a_persons_word() {
     for label in ["br", "zstd", "compress", "gzip, br", "deflate, gzip"] {
         local(async {
