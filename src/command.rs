@@ -99,7 +99,13 @@ pub fn command(line: &str) -> String {
 }
 
 fn of_program(line: &str) -> String {
-    with(format!("{} {line}", shell(program())), carried())
+    with(lone_command(line), carried())
+}
+
+/// A command that has to do with no ledger.
+#[must_use]
+pub fn lone_command(line: &str) -> String {
+    format!("{} {line}", shell(program()))
 }
 
 /// The command; words in its place where it would show a secret, and with stars for that would not do what it says.

@@ -560,10 +560,70 @@ fn play() {
     let ended = Process::start(client.program().args(line)).end().with(3);
     let begin = commands(&next(&ended, "start a sandbox that stays"));
     let sandbox = Process::start(&mut shell(&client, &begin[0]));
-    sandbox.wait_for("Ctrl-C stops it");
+    let how = sandbox.wait_for("Ctrl-C stops it");
     assert!(client.path("sandbox-state/catalog.toml").is_file());
+    ["jobs.example.toml", "jobs.example.png"].iter().for_each(|name| client.copy_of(name));
+    let buy = how.split("buy from it:\n").nth(1).unwrap().split("\n\n").next().unwrap();
+    sh(&client, &format!("{} --yes --max-sats 100000", buy.trim())).with(0).saying("delivered ");
     sandbox.signal(rustix::process::Signal::INT);
     sandbox.end().with(0);
+    play_money_is_found_again();
+}
+
+/// All that a run with play money prints is about its own ledger, also where that by default has a batch of the same name; and
+/// nothing is said to bring on what has ended with it.
+fn play_money_is_found_again() {
+    let sandbox = Sandbox::start("");
+    let client = Client::of(&sandbox);
+    client.write("it's.toml", &five());
+    ran(&client, "run").with(0);
+    client.write("own.toml", "download_name = \"{id}\"\n");
+    let ends: [(&str, i32, usize, &str); 6] = [
+        ("--sandbox-refund-percent 100 --jobs-in-flight 1", 4, 6, "refunded"),
+        ("--sandbox-price-drift-percent 10", 6, 5, "price_changed"),
+        ("--sandbox-downloads gone --download videos --downloads-per-second 1000", 4, 6, "url_gone"),
+        ("--sandbox-refund-percent 100 --sandbox-refund expired --wait-doubt 1s --jobs-in-flight 1", 4, 6, "expired"),
+        ("--sandbox-answer failed --jobs-in-flight 1", 4, 6, "lost"),
+        ("--sandbox-refund-percent 100 --sandbox-refund refused --wait-doubt 1s --max-undelivered 9", 3, 1, ""),
+    ];
+    for (flags, code, count, words) in ends {
+        for (more, variable) in [("--sandbox", None), ("--sandbox -q", None), ("--config own.toml --json", Some("1"))] {
+            let with = |command: &mut Command| {
+                Process::start(command.envs(variable.map(|value| ("L402_BATCH_SANDBOX", value)))).end()
+            };
+            let line = format!("run it's.toml {more} {flags}");
+            let ended = with(client.program().args(line.split(' '))).with(code);
+            let printed = printed(&ended);
+            let is_quiet = more.ends_with("-q");
+            assert!(printed.len() == count || is_quiet, "{line}: {printed:?} {ended}");
+            for lie in ["recover", "refunds claim", "l402-batch download", "ledger merge", "every run", "lncli"] {
+                assert!(!ended.to_string().contains(lie), "{lie}: {ended}");
+            }
+            for command in printed.iter().filter(|command| !command.contains(" sandbox --state ")) {
+                let shown =
+                    with(&mut shell(&client, command)).with(code).saying("note: play money: its API and its node end ");
+                let is_own = shown.stdout.contains(words) || shown.stdout.contains("breaker_open");
+                assert!(is_own && !shown.stdout.contains("state     delivered\n"), "{command}: {shown}");
+            }
+        }
+    }
+    assert_eq!(sandbox.books().settled().len(), 5, "no more than before");
+}
+
+/// Every command that was printed, in words or for programs.
+fn printed(ended: &Ended) -> Vec<String> {
+    let mut all = Vec::new();
+    for line in ended.stdout.lines().chain(ended.stderr.lines()) {
+        match serde_json::from_str::<serde_json::Value>(line) {
+            Ok(event) => {
+                let list = |name: &str| event[name].as_array().cloned().unwrap_or_default();
+                all.extend(list("needs_person").iter().map(|need| need["command"].as_str().unwrap().to_owned()));
+                all.extend(list("advice").iter().flat_map(|words| commands(words.as_str().unwrap())));
+            }
+            Err(_) => all.extend(commands(line)),
+        }
+    }
+    all
 }
 
 /// From wherever a run has stopped.

@@ -38,7 +38,7 @@ impl Counterparties {
     pub(in crate::cli) async fn open(payment: &Payment, sandbox: &SandboxOptions) -> Result<Self, Failure> {
         match payment {
             Payment::Node(node, ledger) => Self::of_node(Some(node), ledger),
-            Payment::Sandbox => Self::of_sandbox(sandbox).await,
+            Payment::Sandbox(ledger) => Self::of_sandbox(sandbox, ledger).await,
         }
     }
 
@@ -56,19 +56,16 @@ impl Counterparties {
     }
 
     #[cfg(feature = "sandbox")]
-    async fn of_sandbox(options: &SandboxOptions) -> Result<Self, Failure> {
+    async fn of_sandbox(options: &SandboxOptions, ledger: &LedgerAddress) -> Result<Self, Failure> {
         let sandbox = crate::sandbox::start(options, None).await?;
         let node = sandbox.node.as_ref().ok_or_else(|| CommandError::internal("the sandbox has no node"))?;
         let payer = crate::cli::node::of_sandbox(node)?;
         let options = HttpOptions { proxy_from_env: false, ..HttpOptions::default() };
-        // Kept after the run, so that what it recorded can be looked at.
-        let folder = tempfile::Builder::new().prefix("l402-batch-sandbox-").tempdir();
-        let folder = folder.map_err(|error| CommandError::internal("no temporary folder").because(error))?.keep();
         Ok(Self {
             payer: Some(payer),
             origin: HttpOrigin::new(options)
                 .map_err(|error| CommandError::internal("no client for the web").because(error))?,
-            ledger: LedgerAddress::of_file(folder.join("ledger.db")),
+            ledger: ledger.clone(),
             play: Some(Play { catalog: sandbox.catalog_file(), sandbox }),
             warnings: Vec::new(),
             signals: Signals::default(),
@@ -76,7 +73,7 @@ impl Counterparties {
     }
 
     #[cfg(not(feature = "sandbox"))]
-    async fn of_sandbox(_: &SandboxOptions) -> Result<Self, Failure> {
+    async fn of_sandbox(_: &SandboxOptions, _: &LedgerAddress) -> Result<Self, Failure> {
         Err(CommandError::usage("this build has no sandbox: build it with the default features").into())
     }
 

@@ -200,7 +200,10 @@ pub(in crate::cli) fn check_owner(
             return Err(CommandError::usage(format!(
                 "--resume begins no new batch, and the ledger has none named {name}"
             ))
-            .hint(format!("leave --resume out, or `{}` lists those it has", command("batches")))
+            .hint(match crate::command::ledger().is_some_and(Path::exists) {
+                true => format!("leave --resume out, or `{}` lists those it has", command("batches")),
+                false => "leave --resume out".to_owned(),
+            })
             .into());
         }
         return Ok(());

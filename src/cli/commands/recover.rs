@@ -244,7 +244,6 @@ async fn run_batch(bringing: Bringing<'_>, began: UnixMs, reporter: &Reporter) -
         refused,
         is_stopped: stopped.is_some(),
         began,
-        play: false,
         ended,
         before: before.as_ref(),
         left_out: LeftOut::default(),

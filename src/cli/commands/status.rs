@@ -30,6 +30,10 @@ pub(in crate::cli) fn execute(options: &StatusOptions) -> Result<ExitCode, Failu
     if options.output.quiet && needs_nobody && !options.all && options.jobs.is_empty() {
         return Ok(code);
     }
+    if batch.sandbox {
+        let ends = "its API and its node end with their run, and no command brings on what that has left open";
+        terminal::say(&format!("note: play money: {ends}\n"));
+    }
     let head = StatusHead {
         batch: batch.name.clone(),
         manifest: (batch.manifest != "-").then(|| batch.manifest.clone()),

@@ -6,8 +6,9 @@ use std::collections::HashMap;
 use crate::cli::again::in_the_way_here;
 use crate::cli::ending::limits::{Filled, Full};
 use crate::cli::money::TooSmall;
+use crate::cli::options::variable;
 use crate::cli::{ExitCode, exit};
-use crate::command::{about_batch, command, file, flag, needed_node, node_command, without};
+use crate::command::{about_batch, command, file, flag, lone_command, needed_node, node_command, without};
 use crate::ledger::{Batch, Counts, Outputs, StateCount, Unbought};
 use crate::money::{Sats, counted, counted_are};
 use crate::purchase::{JobState, Next, Reason};
@@ -167,8 +168,6 @@ pub(in crate::cli) struct Facts<'a> {
     pub(in crate::cli) rights: Option<String>,
     pub(in crate::cli) files_whole: bool,
     pub(in crate::cli) ended: Ended,
-    /// For play money.
-    pub(in crate::cli) play: bool,
     /// Nothing was bought, and why was said.
     pub(in crate::cli) refused: bool,
     /// No run buys anything with this ledger as it is, and why was said.
@@ -187,6 +186,10 @@ impl Facts<'_> {
 
     fn of(&self, kind: Advice) -> Vec<String> {
         let about = || self.about(kind);
+        // Whoever sold and whoever paid has ended with the run: nothing brings that on.
+        if self.batch.sandbox && kind.is_brought_on() {
+            return Vec::new();
+        }
         let one = match kind {
             Advice::HeldBack => return self.held_back(),
             Advice::Limit => return self.limits(),
@@ -194,8 +197,17 @@ impl Facts<'_> {
                 .outcome
                 .node_unusable
                 .as_ref()
-                .map(|cause| format!("the node could not pay any more: {cause}; the same command again once it can"))
-                .or_else(|| about().map(|jobs| jobs.of_node())),
+                .map(|cause| {
+                    self.once(
+                        format!("the node could not pay any more: {cause}"),
+                        "; the same command again once it can",
+                    )
+                })
+                .or_else(|| {
+                    let jobs = about()?;
+                    let it = if jobs.count == 1 { "it" } else { "them" };
+                    Some(self.once(jobs.of_node(), &format!(": a run buys {it} once it can")))
+                }),
             Advice::Identical => about().map(|jobs| jobs.identical()),
             Advice::Price => about().map(|jobs| jobs.price()),
             Advice::Duplicate => about().map(|jobs| jobs.duplicate()),
@@ -213,8 +225,8 @@ impl Facts<'_> {
             Advice::RefundGone => about().map(|jobs| jobs.refund_gone()),
             Advice::Refunded => about().map(|jobs| jobs.refunded()),
             Advice::Disk => self.disk(),
-            Advice::Files => about().filter(|_| !self.play).map(|jobs| jobs.files()),
-            Advice::FilesGone => about().filter(|_| !self.play).map(|jobs| jobs.files_gone()),
+            Advice::Files => about().map(|jobs| jobs.files()),
+            Advice::FilesGone => about().map(|jobs| jobs.files_gone()),
             Advice::Outputs => self.outputs(),
             Advice::Play => self.play(),
             Advice::GoOn => self.go_on(),
@@ -239,11 +251,16 @@ impl Facts<'_> {
         })
     }
 
+    /// What has ended it, and what goes on then: with play money nothing does.
+    fn once(&self, words: String, then: &str) -> String {
+        if self.batch.sandbox { words } else { words + then }
+    }
+
     fn limits(&self) -> Vec<String> {
         let words = |Full { reason, words }: &Full| match (self.filled.too_small, self.goes_on_at(*reason)) {
             (Some(limit), Some(_)) => format!("{words}; {}", limit.words()),
-            (None, Some(at)) => format!("{words}; what is left stays pending until {at}"),
-            (_, None) => format!("{words}; what is left stays pending until that limit is higher"),
+            (None, Some(at)) => self.once(words.clone(), &format!("; what is left stays pending until {at}")),
+            (_, None) => self.once(words.clone(), "; what is left stays pending until that limit is higher"),
         };
         self.filled.all().filter(|_| !self.refused).map(words).collect()
     }
@@ -291,13 +308,15 @@ impl Facts<'_> {
     }
 
     fn play(&self) -> Option<String> {
-        let files = self.about(Advice::Files).or_else(|| self.about(Advice::FilesGone)).is_some();
+        let variable = variable("sandbox");
+        let open = Advice::ALL.into_iter().any(|kind| kind.is_brought_on() && self.about(kind).is_some());
         let left = jobs_to_buy(self.counts) + self.open() > 0 && !self.refused && self.code != ExitCode::Done;
-        (self.play && (files || left)).then(|| {
+        (self.batch.sandbox && (open || left)).then(|| {
             format!(
-                "a run with --sandbox begins anew each time, and what it has not fetched ends with it; to practise going on, \
-                 start a sandbox that stays, `{}`, and buy from it as it says",
-                command("sandbox --state sandbox-state")
+                "a run with --sandbox begins anew each time, and what it leaves open (payments, refunds, files) ends with it; to \
+                 practise going on, start a sandbox that stays, `{}`, and buy from it as it says{}",
+                lone_command("sandbox --state sandbox-state"),
+                if std::env::var_os(&variable).is_some() { format!(", where {variable} is not set") } else { String::new() }
             )
         })
     }
@@ -314,7 +333,7 @@ impl Facts<'_> {
     /// How to go on with what is left, unless a refusal says it.
     fn go_on(&self) -> Option<String> {
         let (to_buy, open) = (jobs_to_buy(self.counts), self.open());
-        if self.refused || self.play || self.code == ExitCode::Done {
+        if self.refused || self.code == ExitCode::Done {
             return None;
         }
         let same = |most| {
@@ -430,6 +449,38 @@ impl Facts<'_> {
 }
 
 impl Advice {
+    /// Whether it says how something is brought on by who sold or who paid.
+    const fn is_brought_on(self) -> bool {
+        match self {
+            Self::Identical
+            | Self::Doubt
+            | Self::Refund
+            | Self::RefundRights
+            | Self::Files
+            | Self::FilesGone
+            | Self::GoOn
+            | Self::ToBuy => true,
+            Self::Limit
+            | Self::Node
+            | Self::HeldBack
+            | Self::Price
+            | Self::Duplicate
+            | Self::Stopped
+            | Self::Unmet
+            | Self::Edited
+            | Self::Elsewhere
+            | Self::Changed
+            | Self::Unknown
+            | Self::Decide
+            | Self::Lost
+            | Self::RefundGone
+            | Self::Refunded
+            | Self::Disk
+            | Self::Outputs
+            | Self::Play => false,
+        }
+    }
+
     /// Whether it is about a job that stands so. Never where it is about the whole run.
     fn concerns(self, state: JobState, reason: Reason) -> bool {
         match self {
@@ -495,10 +546,9 @@ impl Jobs<'_> {
     }
 
     fn of_node(&self) -> String {
-        let (was, it) = if self.count == 1 { ("was", "it") } else { ("were", "them") };
+        let was = if self.count == 1 { "was" } else { "were" };
         format!(
-            "{} {was} not bought, as the node could not be used or its channels could not send that much: a run buys {it} once it \
-             can",
+            "{} {was} not bought, as the node could not be used or its channels could not send that much",
             counted(self.count, "job")
         )
     }
@@ -637,6 +687,10 @@ fn jobs_to_buy(counts: &Counts) -> u64 {
 /// What a command that buys nothing says of the jobs that are not bought; nothing where there are none.
 pub(in crate::cli) fn to_buy_words(batch: &Batch, unbought: &Unbought) -> Option<String> {
     let Unbought { jobs, elsewhere, .. } = unbought;
+    // No run goes on with what was begun for play money.
+    if batch.sandbox {
+        return None;
+    }
     let are_left = || {
         let are = counted_are(*jobs, "job");
         format!("{are} not bought yet, and this command buys nothing: {}", bought_by(batch, *jobs))

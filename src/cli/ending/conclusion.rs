@@ -65,8 +65,6 @@ pub(in crate::cli) struct Ending<'a> {
     pub(in crate::cli) is_stopped: bool,
     /// When it began.
     pub(in crate::cli) began: UnixMs,
-    /// It was for play money.
-    pub(in crate::cli) play: bool,
     /// What has ended.
     pub(in crate::cli) ended: Ended,
     /// How its batch stood before, where it is not a new one.
@@ -283,7 +281,6 @@ fn advice(
         rights: rights.and_then(|refund| refund.words),
         files_whole: done.files_whole,
         ended: ending.ended,
-        play: ending.play,
         refused: ending.refused.is_some(),
         is_stopped: ending.is_stopped,
         code,

@@ -152,8 +152,8 @@ pub struct Buying {
 pub enum Payment {
     /// A node, and the ledger that records it.
     Node(NodeOptions, LedgerAddress),
-    /// Play money, with a ledger of its own.
-    Sandbox,
+    /// Play money, and the ledger of that run alone.
+    Sandbox(LedgerAddress),
 }
 
 /// What `plan` works with, every option resolved.

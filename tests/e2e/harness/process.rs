@@ -75,13 +75,14 @@ impl Process {
         rustix::process::kill_process(rustix::process::Pid::from_child(&child), signal).unwrap();
     }
 
-    /// Waits until it has said this on standard output.
-    pub fn wait_for(&self, words: &str) {
+    /// Waits until it has said this on standard output, and gives what it has said so far.
+    pub fn wait_for(&self, words: &str) -> String {
         let give_up = Instant::now() + PATIENCE;
         while !self.stdout.so_far().contains(words) {
             assert!(Instant::now() < give_up, "{} never says `{words}`: {}", self.words, self.stdout.so_far());
             thread::sleep(LOOK_EVERY);
         }
+        self.stdout.so_far()
     }
 
     /// Waits for its end.

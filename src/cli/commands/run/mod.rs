@@ -47,7 +47,7 @@ use crate::cli::{CommandError, ExitCode, Failure, input, money, target};
 
 /// Runs a batch.
 pub(in crate::cli) fn execute(options: &RunOptions, sandbox: &SandboxOptions) -> Result<ExitCode, Failure> {
-    if options.payment != Payment::Sandbox && *sandbox != SandboxOptions::default() {
+    if matches!(options.payment, Payment::Node(..)) && *sandbox != SandboxOptions::default() {
         return Err(CommandError::usage("the --sandbox-… flags go with --sandbox").into());
     }
     crate::cli::runtime()?.block_on(async {
@@ -466,7 +466,9 @@ impl<'a> Runner<'a> {
 
     /// Results and receipts, from now on this batch's own: nothing keeps it from buying any more.
     fn files(&self, session: &mut Session, batch: &mut Batch, paths: OutputPaths) -> Result<Files, Failure> {
-        if let Some(kept) = keep_unknown(&session.ledger, &paths.receipts)? {
+        let is_of_play = self.world.play.is_some() && self.options.buying.files.receipts.is_none();
+        // What an earlier run with play money left there proves nothing.
+        if !is_of_play && let Some(kept) = keep_unknown(&session.ledger, &paths.receipts)? {
             self.reporter.warn(kept);
         }
         let mut files = session.files(batch, self.world, paths)?;
@@ -548,7 +550,6 @@ impl<'a> Runner<'a> {
             refused: refused.as_ref(),
             is_stopped: false,
             began: self.began(),
-            play: self.world.play.is_some(),
             ended: Ended::Run(Bought {
                 chosen: choice.limit.is_some() || !choice.only.is_empty(),
                 partial: choice.partial,

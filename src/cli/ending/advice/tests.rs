@@ -62,7 +62,6 @@ fn advised_of(
         rights: Some("let the node take it, with a macaroon that may make invoices".to_owned()),
         files_whole: true,
         ended,
-        play: false,
         refused: false,
         is_stopped: false,
         filled: of_outcome(outcome),
@@ -254,11 +253,28 @@ fn what_concerns_the_whole_run_is_told() {
     // What was refused has said what to do.
     let refused = advised((1, JobState::Pending, Reason::None), RUN, |facts| facts.refused = true);
     assert_eq!(refused, []);
-    let play =
-        |jobs| advised(jobs, RUN, |facts| facts.play = true).into_iter().map(|(kind, _)| kind).collect::<Vec<_>>();
-    assert_eq!(play((1, JobState::Failed, Reason::NoRoute)), [Advice::Play]);
-    assert_eq!(play((1, JobState::Delivered, Reason::NotDownloaded)), [Advice::Play]);
-    assert_eq!(play(done), []);
+}
+
+/// Whoever sold and whoever paid has ended with the run: nothing is said to go on that does not.
+#[test]
+fn with_play_money_nothing_is_brought_on() {
+    let batch: &'static Batch = Box::leak(Box::new(Batch { sandbox: true, ..batch() }));
+    let play = |jobs, ended| advised(jobs, ended, |facts| facts.batch = batch);
+    let kinds = |jobs| play(jobs, RUN).into_iter().map(|(kind, _)| kind).collect::<Vec<_>>();
+    assert_eq!(kinds((1, JobState::Failed, Reason::NoRoute)), [Advice::Play]);
+    assert_eq!(kinds((1, JobState::Delivered, Reason::NotDownloaded)), [Advice::Play]);
+    assert_eq!(kinds((1, JobState::RefundOffered, Reason::RefundPending)), [Advice::Play]);
+    assert_eq!(kinds((1, JobState::Delivered, Reason::None)), []);
+    for (state, reasons, _) in TABLE {
+        for (reason, ended) in
+            reasons.iter().flat_map(|reason| [RUN, Ended::Recovery, Ended::Part].map(|it| (reason, it)))
+        {
+            for (_, words) in play((2, *state, *reason), ended) {
+                let ends = ["recover", "refunds claim", "download ", "lncli", "every run", "a run buys", " run /jobs"];
+                assert!(!ends.iter().any(|it| words.contains(it)), "{state:?} {reason:?}: {words}");
+            }
+        }
+    }
 }
 
 #[test]

@@ -17,6 +17,8 @@ use crate::ledger::LedgerAddress;
 use crate::manifest::{GivenBy, format_help, normal_id};
 use crate::time::UnixMs;
 
+use super::none;
+
 /// All layers in one, and what lies around them.
 pub(super) struct Resolved {
     pub(super) layer: Layer,
@@ -30,8 +32,7 @@ pub(super) struct Resolved {
 }
 
 impl Resolved {
-    /// Where the ledger is. Every command that is printed from here on names it, unless it is the one by default of whoever
-    /// types that: variables, files and a service's folders may not be there then.
+    /// Where the ledger is.
     pub(super) fn ledger(&self) -> Result<LedgerAddress, Failure> {
         let default =
             || self.environment.state_directory().map(|folder| LedgerAddress::of_file(folder.join("ledger.db")));
@@ -41,13 +42,9 @@ impl Resolved {
             .clone()
             .or_else(default)
             .ok_or_else(|| usage("no home folder for the ledger; give --ledger FILE"))?;
-        if self.environment.is_process {
-            let usual = self.environment.state_home.as_ref().map(|home| home.join("l402-batch").join("ledger.db"));
-            let is_usual = usual.as_deref() == Some(ledger.file());
-            // One that is named and lacks something is told by whoever asks it.
-            let has_node = !matches!(self.node(), Ok(None));
-            set_context(ledger.file(), is_usual, self.named_config.as_deref(), self.node.clone(), has_node);
-        }
+        // One that is named and lacks something is told by whoever asks it.
+        let has_node = !self.environment.is_process || !matches!(self.node(), Ok(None));
+        self.carry(&ledger, self.node.clone(), has_node);
         match std::fs::read_link(ledger.file()) {
             Ok(leads) if !ledger.exists() => {
                 let message = format!("the ledger {ledger} is a link to {}, which is not there", leads.display());
@@ -56,6 +53,30 @@ impl Resolved {
                     .into())
             }
             Ok(_) | Err(_) => Ok(ledger),
+        }
+    }
+
+    /// The ledger of a run with play money: one of its own, which stays after it, so that what it recorded can be looked at.
+    fn play_ledger(&self) -> Result<LedgerAddress, Failure> {
+        if !self.environment.is_process {
+            return Ok(none());
+        }
+        let folder = tempfile::Builder::new().prefix("l402-batch-sandbox-").tempdir();
+        let folder = folder.map_err(|error| CommandError::internal("no temporary folder").because(error))?.keep();
+        let ledger = LedgerAddress::of_file(folder.join("ledger.db"));
+        // Its node ends with it.
+        self.carry(&ledger, Vec::new(), true);
+        Ok(ledger)
+    }
+
+    /// Has every command that is printed from here on name that ledger, unless it is the one by default of whoever types that:
+    /// variables, files and a service's folders may not be there then. `node`: flags that name the node; `has_node`: some node is known,
+    /// whatever names it.
+    fn carry(&self, ledger: &LedgerAddress, node: Vec<String>, has_node: bool) {
+        if self.environment.is_process {
+            let usual = self.environment.state_home.as_ref().map(|home| home.join("l402-batch").join("ledger.db"));
+            let is_usual = usual.as_deref() == Some(ledger.file());
+            set_context(ledger.file(), is_usual, self.named_config.as_deref(), node, has_node);
         }
     }
 
@@ -113,7 +134,7 @@ impl Resolved {
 
     pub(super) fn payment(&self, named: bool) -> Result<Payment, Failure> {
         if self.is_play(named)? {
-            return Ok(Payment::Sandbox);
+            return Ok(Payment::Sandbox(self.play_ledger()?));
         }
         let node = self.node()?.ok_or_else(|| {
             usage(
