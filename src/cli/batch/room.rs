@@ -160,14 +160,15 @@ impl Coming {
 
     /// The same in words.
     fn words(&self, folder: &str, what: &str, beside: u64) -> String {
-        let mib = |bytes: u64| thousands(bytes.div_ceil(1 << 20));
+        // What is needed is rounded up, and what there is down.
+        let (needed, there) = (|bytes: u64| thousands(bytes.div_ceil(1 << 20)), |bytes: u64| thousands(bytes >> 20));
         let with = if beside == 0 { "" } else { " with what is bought meanwhile, each as long as the longest" };
         format!(
             "{what}{}: {} MiB{with}, and the disk of {folder} has {} MiB free, of which {} MiB are left to others",
             others_words(if self.has_own { "also " } else { "" }, &self.others),
-            mib(self.bytes.saturating_add(beside)),
-            mib(self.free),
-            mib(ROOM_BYTES_MIN)
+            needed(self.bytes.saturating_add(beside)),
+            there(self.free),
+            there(ROOM_BYTES_MIN)
         )
     }
 }
@@ -196,4 +197,19 @@ fn others_words(also: &str, names: &[String]) -> String {
     let what = if names.len() == 1 { "the batch" } else { "the batches" };
     let elsewhere = command(&format!("{} --download DIR", about_batch("download", first)));
     format!(" ({also}of {what} {named}{more}; `{elsewhere}` fetches them to another disk)")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn room_is_not_said_to_be_more_than_it_is_nor_need_less() {
+        let coming = Coming { files: 1, bytes: 300 << 10, free: ROOM_BYTES_MIN + (92 << 10), ..Coming::default() };
+        assert!(coming.lacks(0));
+        assert_eq!(
+            coming.words("videos", "1 file to come", 0),
+            "1 file to come: 1 MiB, and the disk of videos has 64 MiB free, of which 64 MiB are left to others"
+        );
+    }
 }
