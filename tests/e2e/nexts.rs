@@ -229,14 +229,27 @@ fn limits_that_are_full() {
     assert_eq!(case.settled(), 5);
     // A results file, whose own rows are bought.
     let case = Case::of("", &five(), "run --limit 1", 3);
-    let two: String = case.client.read("it's.results.csv").lines().take(3).map(|line| format!("{line}\n")).collect();
-    case.client.write("two.csv", &two);
+    let two = |client: &Client| -> String {
+        client.read("it's.results.csv").lines().take(3).map(|line| format!("{line}\n")).collect()
+    };
+    case.client.write("two.csv", &two(&case.client));
     let ended = case.client.run("run two.csv --max-sats-per-day 2000 --time-zone UTC").with(3);
     next(&ended, "the day's limit leaves 1");
     let words = next(&ended, "3 jobs are left to buy, from then on: ");
     let options = format!("{day} --yes --max-sats 5000 --catalog {}", case.client.node()[1]);
     sh(&case.client, &format!("{} {options}", commands(&words).remove(0))).with(8);
     assert_eq!(case.settled(), 2);
+    // The same where the batch's limit does not hold the rest: a limit as high as is said does.
+    let case = Case::of("", &five(), "run --limit 1", 3);
+    case.client.write("two.csv", &two(&case.client));
+    let ended = case.client.run("run two.csv --max-sats 2000").with(3);
+    let words = next(&ended, "3 jobs are left to buy, which may bring the batch to ");
+    let most = words.split(" batch to ").nth(1).unwrap().split(' ').next().unwrap().replace(',', "");
+    assert!(words.contains("; with a limit as high, wherever one is set: "), "{words}");
+    let options = format!("--yes --max-sats {most} --catalog {}", case.client.node()[1]);
+    sh(&case.client, &format!("{} {options}", commands(&words).remove(0))).with(0);
+    assert_eq!(case.settled(), 5);
+    assert!(case.sandbox.books().spent_msat() <= most.parse::<u64>().unwrap() * 1_000, "{most}");
 }
 
 /// Channels that hold less than anything that is left: nothing is waited for.
@@ -463,6 +476,30 @@ fn rights() {
     let case = Case::of("--sandbox-refund-percent 100 --sandbox-node no-invoices", JOB, "run --wait-doubt 1s", 4);
     let words = case.next("lncli --network=regtest bakemacaroon");
     assert!(words.contains("uri:/lnrpc.Lightning/AddInvoice"), "{words}");
+    // It is what the doctor advises, which `tests/regtest` types where there is an lncli.
+    let doctor = case.client.asks("doctor --json");
+    let advised: serde_json::Value = serde_json::from_str(&doctor.stdout).unwrap_or_else(|_| panic!("{doctor}"));
+    let findings = advised["findings"].as_array().unwrap().iter();
+    let bake = findings.filter_map(|finding| finding["advice"].as_str()).find(|advice| advice.starts_with("lncli "));
+    let bake = bake.unwrap_or_else(|| panic!("{doctor}")).to_owned();
+    assert!(words.contains(&bake), "{words}\n{bake}");
+    // One that writes a macaroon, for whoever asks it in these words.
+    let folder = case.client.path("bin");
+    std::fs::create_dir(&folder).unwrap();
+    let made = case.sandbox.file("admin.macaroon");
+    let lncli = format!(
+        "#!/bin/sh\n[ \"$1 $2 $3\" = '--network=regtest bakemacaroon --save_to=payer.macaroon' ] && cp '{}' payer.macaroon\n",
+        made.display()
+    );
+    std::fs::write(folder.join("lncli"), lncli).unwrap();
+    std::fs::set_permissions(folder.join("lncli"), std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    let mut typed = Command::new("sh");
+    typed
+        .args(["-ec", &bake])
+        .current_dir(case.client.path(""))
+        .env("PATH", format!("{}:/usr/bin:/bin", folder.display()));
+    Process::start(&mut typed).end().with(0);
+    assert_eq!(std::fs::read(case.client.path("payer.macaroon")).unwrap(), std::fs::read(made).unwrap());
 }
 
 fn refunds_gone() {
@@ -484,11 +521,16 @@ fn disk() {
     let mut command = client.program();
     command.args(["run", "it's.toml", "--yes", "--max-sats", "5000", "--download", "small"]).args(client.node());
     command.args(["--jobs-in-flight", "1", "--downloads-in-flight", "1"]);
-    let script = "mkdir small && mount -t tmpfs -o size=67m tmpfs small && exec \"$@\"";
+    let script = r#"mkdir small && mount -t tmpfs -o size=67m tmpfs small || exit 9
+        "$@" > first; code=$?; cat first; mount -o remount,size=99m small
+        eval "$(sed -n 's/^next .*once files can be kept, this goes on: //p' first)" > then; echo "then $?"; exit $code"#;
     let Some(ended) = client.shell_that_mounts(script, &command) else { return };
     let words = next(&ended, "as files cannot be kept: ");
     assert!(words.starts_with("nothing more was bought") && words.contains("of which 64 MiB are left"), "{words}");
+    // It is printed as it stands there, and goes on once there is room.
     next(&ended, "once files can be kept, this goes on: ");
+    assert!(ended.stdout.contains("then 0\n") && client.read("then").contains("downloaded      5 files"), "{ended}");
+    assert_eq!(sandbox.books().settled().len(), 5);
     let files = commands(&next(&ended, "not downloaded yet"));
     // The folder is there, and its disk is not: that is not filled up.
     sh(&client, &files[0]).with(2).saying("is that disk mounted?");
@@ -655,6 +697,13 @@ fn going_on() {
         assert!(!is_time || !going_on.to_string().contains("--deadline"), "{going_on}");
         assert_eq!(case.settled(), 1);
     }
+    // A deadline that comes while the first of several is paid for.
+    let at = jiff::Timestamp::now().checked_add(jiff::SignedDuration::from_secs(10)).unwrap();
+    let line = format!("run --payments-in-flight 1 --deadline {at}");
+    let mut case = Case::of("--sandbox-pay-ms 12000", &five(), &line, 10);
+    case.sandbox.restart_with("");
+    case.does("the deadline came with 4 jobs left to buy; go on where this run stopped: ", 0);
+    assert_eq!(case.settled(), 5);
     // A recovery, and a command for files alone.
     let mut case = Case::of("--sandbox-redeem-error NOT_FOUND", JOB, "run --deadline 2s", 10);
     let recovery = ran(&case.client, "recover --batch it's --deadline 1s").with(10);
