@@ -423,6 +423,20 @@ mod tests {
         }
     }
 
+    /// A server that forgets to escape what it names is understood all the same.
+    #[tokio::test]
+    async fn a_redirect_in_letters_beyond_ascii_is_followed() {
+        const MOVED: &str = "HTTP/1.1 302 x\r\nLocation: /k\u{e4}fer \u{2603}.mp4\r\nConnection: close\r\n\r\n";
+        const OK: &str = "HTTP/1.1 200 x\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
+        let (port, heard) = heard(&[MOVED, OK]).await;
+        let at: Url = format!("http://127.0.0.1:{port}/a.mp4").parse().unwrap();
+        let fetcher = Fetcher::new(Duration::from_secs(5), false).unwrap();
+        let (head, _) = fetcher.get(&at, &at, None, None).await.unwrap();
+        assert_eq!(head.status, 200);
+        let requests = heard.await.unwrap();
+        assert!(requests[1].starts_with("get /k%c3%a4fer%20%e2%98%83.mp4 "), "{requests:?}");
+    }
+
     /// Whoever a redirect leads to never learns the credential, not even where it leads back.
     #[tokio::test]
     async fn a_credential_goes_to_the_sellers_own_origin_alone() {
