@@ -54,7 +54,7 @@ impl CommandLine {
     }
 
     fn output_within(&self, bytes_max: u64, patience: Duration) -> Result<Vec<u8>, String> {
-        let give_up = Instant::now() + patience;
+        let patience_ends = Instant::now() + patience;
         let late = || format!("did not end within {} s", patience.as_secs());
         let mut child = Command::new(self.program())
             .args(self.0.iter().skip(1))
@@ -66,9 +66,9 @@ impl CommandLine {
             Some(stdout) => collect(stdout, bytes_max),
             None => return Err("cannot be read".to_owned()),
         };
-        let printed = printed.recv_timeout(give_up.saturating_duration_since(Instant::now()));
+        let printed = printed.recv_timeout(patience_ends.saturating_duration_since(Instant::now()));
         let status = match &printed {
-            Ok(Ok(bytes)) if bytes.len() as u64 <= bytes_max => wait(&mut child, give_up),
+            Ok(Ok(bytes)) if bytes.len() as u64 <= bytes_max => wait(&mut child, patience_ends),
             Ok(_) | Err(_) => None,
         };
         let Some(status) = status else {
@@ -101,11 +101,11 @@ fn collect(stdout: impl Read + Send + 'static, bytes_max: u64) -> Receiver<std::
     hear
 }
 
-fn wait(child: &mut Child, give_up: Instant) -> Option<ExitStatus> {
+fn wait(child: &mut Child, patience_ends: Instant) -> Option<ExitStatus> {
     loop {
         match child.try_wait() {
             Ok(Some(status)) => return Some(status),
-            Ok(None) if Instant::now() < give_up => thread::sleep(LOOK_EVERY),
+            Ok(None) if Instant::now() < patience_ends => thread::sleep(LOOK_EVERY),
             Ok(None) | Err(_) => return None,
         }
     }

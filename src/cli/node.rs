@@ -51,7 +51,7 @@ pub(super) struct Connected {
     pub(super) macaroon: Macaroon,
     /// What nobody named, in words.
     pub(super) found: Option<String>,
-    /// What should be mended about its papers.
+    /// What should be mended about its macaroon and certificate.
     pub(super) warnings: Vec<String>,
 }
 

@@ -19,7 +19,7 @@ type Wrong = (&'static str, String);
 
 /// The receipts of a file, by what they are of.
 #[derive(Default)]
-struct Known<'r> {
+struct KnownReceipts<'r> {
     payments: HashMap<PaymentHash, &'r Placed>,
     purchases: HashMap<(&'r str, &'r str, u32), &'r Placed>,
     refunds: HashMap<(&'r str, &'r str, u32), &'r Placed>,
@@ -41,7 +41,7 @@ struct Ours {
 /// of which the file has refunds alone.
 pub(super) fn check(file: &Path, rows: &[Placed], ledger: &OpenLedger) -> Result<Vec<ReceiptRow>, Failure> {
     let ours = Ours::of(ledger, rows)?;
-    let mut known = Known::default();
+    let mut known = KnownReceipts::default();
     let (payments, refunds): (Vec<&Placed>, Vec<&Placed>) =
         rows.iter().partition(|(_, row)| row.kind == ReceiptKind::Payment);
     let refused = |line: u64, (column, why): Wrong| {
@@ -90,7 +90,7 @@ impl Ours {
     }
 }
 
-impl<'r> Known<'r> {
+impl<'r> KnownReceipts<'r> {
     fn payment(&mut self, placed: &'r Placed, ours: &Ours) -> Result<(), Wrong> {
         let row = &placed.1;
         check_names(row, ours)?;

@@ -111,7 +111,7 @@ impl<L: Deliveries, F: Fetch, D: Disk, C: Clock> Transfer<'_, L, F, D, C> {
         (ms > RETRY_AFTER_MS_MAX).then(|| format!("its host wants to be left alone until {until}"))
     }
 
-    /// The answer's head; none where the errand is stopped.
+    /// The answer's head; none where the transfer is stopped.
     async fn ask(
         &self,
         url: &Url,

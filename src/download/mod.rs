@@ -133,7 +133,7 @@ pub struct Downloads<'a, L, F, D, C> {
     pub feed: &'a Feed,
 }
 
-/// What all errands share.
+/// What all transfers share.
 struct Shared {
     pace: Pace,
     places: Semaphore,
@@ -358,8 +358,8 @@ impl<L: Deliveries, F: Fetch, D: Disk, C: Clock> Downloads<'_, L, F, D, C> {
                 };
                 busy.insert(job.key);
                 self.feed.begin(job.key, &job.id);
-                let errand = Transfer::new(self, &shared, job);
-                work.push(async move { (errand.key(), errand.run().await) });
+                let transfer = Transfer::new(self, &shared, job);
+                work.push(async move { (transfer.key(), transfer.run().await) });
             }
             if work.is_empty() && (stopping || over) {
                 return Ok(shared.fetched());
@@ -403,7 +403,7 @@ impl<L: Deliveries, F: Fetch, D: Disk, C: Clock> Downloads<'_, L, F, D, C> {
 }
 
 impl Shared {
-    /// Nothing more can be written: every errand ends. False where that was known.
+    /// Nothing more can be written: every transfer ends. False where that was known.
     fn halt(&self, words: String) -> bool {
         let is_news = self.trouble.borrow().is_none();
         self.trouble.borrow_mut().get_or_insert(words);

@@ -40,7 +40,7 @@ pub(super) struct Transfer<'r, L, F, D, C> {
     pub(super) furthest: u64,
     /// For so long this file has been coming, in milliseconds.
     pub(super) streamed_ms: u64,
-    /// This errand is told to end by a signal.
+    /// This transfer is told to end by a signal.
     stopped: Cell<bool>,
 }
 
@@ -91,7 +91,7 @@ pub(super) fn again(words: impl Into<String>, silent: bool) -> Tried {
     Tried::Again(Again { words: words.into(), silent, ..Again::default() })
 }
 
-/// The tries of one errand.
+/// The tries of one transfer.
 #[derive(Default)]
 struct Tries {
     all: u32,
@@ -103,20 +103,20 @@ struct Tries {
 enum Then {
     End,
     Pause(u64),
-    GiveUp { reason: Reason, words: String, silent: bool },
+    Fail { reason: Reason, words: String, silent: bool },
 }
 
 impl Tries {
     fn then(&mut self, tried: Tried) -> Then {
-        let give_up = |reason, words, silent| Then::GiveUp { reason, words, silent };
+        let fail = |reason, words, silent| Then::Fail { reason, words, silent };
         self.all += 1;
         let after_ms = match tried {
             Tried::Stopped | Tried::Downloaded => return Then::End,
-            Tried::Never(words) => return give_up(Reason::NotDownloaded, words, false),
+            Tried::Never(words) => return fail(Reason::NotDownloaded, words, false),
             Tried::Gone(words) => {
                 self.gone += 1;
                 if self.gone >= GONE_TRIES_MAX {
-                    return give_up(Reason::UrlGone, words, false);
+                    return fail(Reason::UrlGone, words, false);
                 }
                 0
             }
@@ -125,7 +125,7 @@ impl Tries {
                 let after_ms = again.after_ms.unwrap_or(0);
                 let enough = self.fruitless >= FRUITLESS_TRIES_MAX || self.all >= TRIES_MAX;
                 if enough || after_ms > RETRY_AFTER_MS_MAX {
-                    return give_up(Reason::NotDownloaded, again.words, again.silent);
+                    return fail(Reason::NotDownloaded, again.words, again.silent);
                 }
                 after_ms
             }
@@ -181,7 +181,7 @@ impl<'r, L: Deliveries, F: Fetch, D: Disk, C: Clock> Transfer<'r, L, F, D, C> {
                         return Ok(());
                     }
                 }
-                Then::GiveUp { reason, words, silent } => {
+                Then::Fail { reason, words, silent } => {
                     if silent {
                         *self.shared.failures.borrow_mut().entry(host).or_default() += 1;
                     }
@@ -191,7 +191,7 @@ impl<'r, L: Deliveries, F: Fetch, D: Disk, C: Clock> Transfer<'r, L, F, D, C> {
         }
     }
 
-    /// Nothing can be written any more: that concerns every errand.
+    /// Nothing can be written any more: that concerns every transfer.
     fn halt(&self, error: &io::Error) {
         let words = disk_words(self.run.settings, error);
         self.run.feed.block(&words);
@@ -235,7 +235,7 @@ impl<'r, L: Deliveries, F: Fetch, D: Disk, C: Clock> Transfer<'r, L, F, D, C> {
         Ok(())
     }
 
-    /// What the future gives, unless this errand is told to stop before it does.
+    /// What the future gives, unless this transfer is told to stop before it does.
     pub(super) async fn unless_stopped<T>(&self, future: impl Future<Output = T>) -> Option<T> {
         if self.stopped.get() || self.shared.trouble.borrow().is_some() {
             return None;

@@ -2,8 +2,8 @@
 //! decided, and that is written.
 
 use super::decide::load::{
-    Gone, LoadWrite, NewRow, OtherRow, Reading, Recognising, StoredTake, TakenBack, Unproven, accepted, leaves,
-    take_back,
+    Discarding, Gone, LoadWrite, NewRow, OtherRow, Reading, Recognising, StoredTake, Unproven, accepted, discard_takes,
+    leaves,
 };
 use super::decide::{Store, Unfit};
 use super::{BatchKey, JobKey, PlanLoad, Retake};
@@ -119,7 +119,7 @@ pub fn load_plan<D: LoadDesk, E>(
     retake: &Retake,
     jobs: impl IntoIterator<Item = Result<PlannedJob, E>>,
 ) -> Result<Result<PlanLoad, E>, D::Error> {
-    take_all_back(desk, &[TakenBack::Unaccepted, TakenBack::SetAside(now)])?;
+    discard_all_takes(desk, &[Discarding::Unaccepted, Discarding::SetAside(now)])?;
     let (number, unproven) = desk.begin()?;
     let mut load = Load { desk, now, number, place: 0, reading: Reading::of(retake, unproven) };
     match in_chunks(jobs, |chunk| load.add(chunk))? {
@@ -158,9 +158,9 @@ pub fn in_chunks<E, F>(
 ///
 /// # Errors
 /// Where the store cannot be used.
-pub fn take_all_back<D: LoadDesk>(desk: &mut D, which: &[TakenBack]) -> Result<(), D::Error> {
+pub fn discard_all_takes<D: LoadDesk>(desk: &mut D, which: &[Discarding]) -> Result<(), D::Error> {
     for takes in desk.further()? {
-        let mut writes = which.iter().map(|which| take_back(*which, &takes));
+        let mut writes = which.iter().map(|which| discard_takes(*which, &takes));
         if let Some(writes) = writes.find(|writes| !writes.is_empty()) {
             desk.apply(&writes)?;
         }

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use super::IdList;
 
 /// What was asked for, as results tell it: by batch, id and take.
-pub type Asked = HashMap<(String, String, u32), Vec<(String, String)>>;
+pub type KnownParams = HashMap<(String, String, u32), Vec<(String, String)>>;
 
 /// What a merge has brought in.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -43,7 +43,7 @@ pub use inline::InlineLedger;
 pub use loading::{
     ChosenRows, Compared, Duplicates, EditedRow, EditedRows, IdList, JobsThen, LoadError, PlanLoad, ToBuy, Unbought,
 };
-pub use merging::{Asked, Doubled, Merged};
+pub use merging::{Doubled, KnownParams, Merged};
 pub use open::{
     ForeseenHere, LockHere, OpenLedger, SourceHere, check_location, files_of, free_bytes, gap_of_new, holds_ledger,
     in_memory, open,

@@ -1,6 +1,6 @@
 //! Which kind of ledger an address means. Nobody else names a kind: a further one is opened here.
 
-use super::port::{Foresee, Merging, Place};
+use super::port::{Foresee, Locks, Merging};
 use super::sqlite::{self, SqliteLedger};
 use super::{Gap, LedgerAddress, LedgerError, Location, OpenMode};
 
@@ -11,7 +11,7 @@ pub type OpenLedger = SqliteLedger;
 pub type ForeseenHere<'b> = <OpenLedger as Foresee>::Foreseen<'b>;
 
 /// The right to run one of its batches.
-pub type LockHere = <OpenLedger as Place>::Lock;
+pub type LockHere = <OpenLedger as Locks>::Lock;
 
 /// What can be brought into it.
 pub type SourceHere = <OpenLedger as Merging>::Source;

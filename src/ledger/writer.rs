@@ -30,8 +30,8 @@ enum Ask {
     DamagedJobs(Option<BatchKey>, Reply<Vec<DamagedJob>>),
     Claim(BatchKey, usize, Reply<Vec<PendingJob>>),
     Request(PaymentKey, Reply<Request>),
-    Witness(WalletId, PaymentKey, Reply<HistoryCheck>),
-    IsWitnessed(WalletId, Reply<bool>),
+    HistoryCheck(WalletId, PaymentKey, Reply<HistoryCheck>),
+    HasHistoryCheck(WalletId, Reply<bool>),
     Identical(JobKey, [u8; 32], Reply<Option<IdenticalRequest>>),
     BoughtElsewhere(JobKey, [u8; 32], Network, Reply<Option<Original>>),
     HeldBack(UnixMs, Box<Prospect>, Reply<Option<HeldBack>>),
@@ -118,11 +118,11 @@ impl Ledger for LedgerHandle {
     }
 
     async fn history_check(&self, node: &WalletId, payment: PaymentKey) -> Result<HistoryCheck, LedgerError> {
-        self.ask(|reply| Ask::Witness(node.clone(), payment, reply)).await
+        self.ask(|reply| Ask::HistoryCheck(node.clone(), payment, reply)).await
     }
 
-    async fn is_witnessed(&self, node: &WalletId) -> Result<bool, LedgerError> {
-        self.ask(|reply| Ask::IsWitnessed(node.clone(), reply)).await
+    async fn has_history_check(&self, node: &WalletId) -> Result<bool, LedgerError> {
+        self.ask(|reply| Ask::HasHistoryCheck(node.clone(), reply)).await
     }
 
     async fn identical_request(&self, job: JobKey, digest: &[u8; 32]) -> Result<Option<IdenticalRequest>, LedgerError> {
@@ -219,8 +219,8 @@ fn answer<S: Records + Downloads>(ledger: &mut S, claimed: &mut Claimed, asks: V
             | Ask::DamagedJobs(..)
             | Ask::Claim(..)
             | Ask::Request(..)
-            | Ask::Witness(..)
-            | Ask::IsWitnessed(..)
+            | Ask::HistoryCheck(..)
+            | Ask::HasHistoryCheck(..)
             | Ask::Identical(..)
             | Ask::BoughtElsewhere(..)
             | Ask::HeldBack(..)
@@ -258,8 +258,8 @@ fn read<S: Records + Downloads>(ledger: &S, claimed: &mut Claimed, ask: Ask) {
         Ask::DamagedJobs(batch, reply) => drop(reply.send(ledger.damaged_jobs(batch))),
         Ask::Claim(batch, most, reply) => drop(reply.send(claimed.claim(ledger, batch, most))),
         Ask::Request(payment, reply) => drop(reply.send(ledger.request(payment))),
-        Ask::Witness(node, payment, reply) => drop(reply.send(ledger.history_check(&node, payment))),
-        Ask::IsWitnessed(node, reply) => drop(reply.send(ledger.is_witnessed(&node))),
+        Ask::HistoryCheck(node, payment, reply) => drop(reply.send(ledger.history_check(&node, payment))),
+        Ask::HasHistoryCheck(node, reply) => drop(reply.send(ledger.has_history_check(&node))),
         Ask::Identical(job, digest, reply) => drop(reply.send(ledger.identical_request(job, &digest))),
         Ask::BoughtElsewhere(job, digest, network, reply) => {
             drop(reply.send(ledger.bought_elsewhere(job, &digest, network)));

@@ -194,7 +194,7 @@ pub enum PaymentFate {
     NotFound,
     /// The same node does not know it, or fails one that was sent more than once, and had settled nothing before it by which its
     /// history could be tested.
-    Unwitnessed,
+    Untestable,
     /// The node does not know payments that it has made: its "not found" means nothing.
     Forgot(String),
     /// Another node than the intent's answers.
@@ -493,7 +493,7 @@ fn defect(state: &State) -> Step {
         State::Planned(_) => "planned",
         State::Paying(..) => "paying",
         State::Looking(..) => "looking",
-        State::Abandoned(_) => "given up",
+        State::Abandoned(_) => "abandoned",
         State::Redeeming(..) => "redeeming",
         State::Polling(..) => "polling",
         State::Replaying(..) => "replaying",

@@ -70,7 +70,7 @@ pub(super) fn posting(purchase: PaidPurchase, mut tries: Tries, seen: PaymentFat
         // The money is gone and the result is there: only the fee is unknown, and a later run asks again.
         PaymentFate::Failed(_)
         | PaymentFate::NotFound
-        | PaymentFate::Unwitnessed
+        | PaymentFate::Untestable
         | PaymentFate::Forgot(_)
         | PaymentFate::OtherNode(_)
         | PaymentFate::Unknown(_) => stop(),

@@ -99,16 +99,18 @@ pub(super) fn looked_up(intent: DurableIntent, mut tries: Tries, lookup: Payment
             tries.known = true;
             failed(&intent, tries, failure, node_time, moment)
         }
-        PaymentFate::NotFound | PaymentFate::Unwitnessed if tries.known => {
+        PaymentFate::NotFound | PaymentFate::Untestable if tries.known => {
             let message = "the node knew the payment and does not know it any more".to_owned();
             doubt(&intent, Reason::NodeForgot, message, None, stop())
         }
-        PaymentFate::NotFound | PaymentFate::Unwitnessed => {
-            let is_witnessed = lookup.fate == PaymentFate::NotFound;
+        PaymentFate::NotFound | PaymentFate::Untestable => {
+            let has_history_check = lookup.fate == PaymentFate::NotFound;
             match death_proof(&intent, &lookup, moment.now, moment.bounds, moment.promises) {
                 Some(proof) => bury(&intent, tries, proof, None, moment),
-                None if is_witnessed && moment.promises.remembers() => again_or_wait(&intent, tries, &lookup, moment),
-                None => doubt(&intent, Reason::NoWitness, unwitnessed(moment.promises), None, stop()),
+                None if has_history_check && moment.promises.remembers() => {
+                    again_or_wait(&intent, tries, &lookup, moment)
+                }
+                None => doubt(&intent, Reason::NoWitness, untestable(moment.promises), None, stop()),
             }
         }
         PaymentFate::Forgot(message) => doubt(&intent, Reason::NodeForgot, message, None, stop()),
@@ -132,7 +134,7 @@ pub(super) fn abandoned(intent: &DurableIntent, lookup: PaymentLookup, moment: &
         PaymentFate::Failed(_)
         | PaymentFate::InFlight
         | PaymentFate::NotFound
-        | PaymentFate::Unwitnessed
+        | PaymentFate::Untestable
         | PaymentFate::Forgot(_)
         | PaymentFate::OtherNode(_)
         | PaymentFate::Unknown(_) => match death_proof(intent, &lookup, moment.now, moment.bounds, moment.promises) {
@@ -182,16 +184,16 @@ pub(crate) fn death_proof(
         }
         PaymentFate::Failed(_) if has_expired => Some(DeadProof::FailedAndExpired),
         // It knew the payment, and has forgotten it.
-        PaymentFate::NotFound | PaymentFate::Unwitnessed if intent.accepted() => None,
+        PaymentFate::NotFound | PaymentFate::Untestable if intent.accepted() => None,
         // What the wallet itself refused every time, it has no record of to forget.
-        PaymentFate::NotFound | PaymentFate::Unwitnessed if all_answered => Some(DeadProof::NotFoundAndAnswered),
+        PaymentFate::NotFound | PaymentFate::Untestable if all_answered => Some(DeadProof::NotFoundAndAnswered),
         PaymentFate::NotFound if has_expired && promises.remembers() => Some(DeadProof::NotFoundAndExpired),
         PaymentFate::Settled(_)
         | PaymentFate::PreimageKnown(_)
         | PaymentFate::Failed(_)
         | PaymentFate::InFlight
         | PaymentFate::NotFound
-        | PaymentFate::Unwitnessed
+        | PaymentFate::Untestable
         | PaymentFate::Forgot(_)
         | PaymentFate::OtherNode(_)
         | PaymentFate::Unknown(_) => None,
@@ -237,7 +239,7 @@ pub(crate) fn outlives_a_payment(
 
 /// Where nothing shows that the node has kept its history, it may have paid and forgotten: that is a person's, before anything is
 /// sent again.
-fn unwitnessed(promises: &Promises) -> String {
+fn untestable(promises: &Promises) -> String {
     if promises.remembers() {
         "the node does not know the payment, and it has settled none before it that would show that it still knows all that it paid"
     } else {
@@ -280,7 +282,7 @@ fn ends_with_its_invoice(intent: &DurableIntent, lookup: &PaymentLookup, promise
         PaymentFate::Settled(_)
         | PaymentFate::PreimageKnown(_)
         | PaymentFate::InFlight
-        | PaymentFate::Unwitnessed
+        | PaymentFate::Untestable
         | PaymentFate::Forgot(_)
         | PaymentFate::OtherNode(_)
         | PaymentFate::Unknown(_) => false,

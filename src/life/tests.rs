@@ -255,8 +255,8 @@ fn looked_up() -> Vec<(String, Input)> {
         ("Looked up not found".into(), lookup(PaymentFate::NotFound)),
         ("Looked up not found, expired".into(), late(PaymentFate::NotFound)),
         ("Looked up failed, expired".into(), late(PaymentFate::Failed(PayFailure::Timeout))),
-        ("Looked up unwitnessed".into(), lookup(PaymentFate::Unwitnessed)),
-        ("Looked up unwitnessed, expired".into(), late(PaymentFate::Unwitnessed)),
+        ("Looked up untestable".into(), lookup(PaymentFate::Untestable)),
+        ("Looked up untestable, expired".into(), late(PaymentFate::Untestable)),
         ("Looked up forgot".into(), lookup(PaymentFate::Forgot("gone".into()))),
         ("Looked up other node".into(), lookup(PaymentFate::OtherNode("other".into()))),
         ("Looked up unknown".into(), lookup(PaymentFate::Unknown(NodeProblem::from(ProblemKind::Locked)))),
@@ -329,7 +329,7 @@ pub(super) fn effect_words(effect: &Effect) -> String {
             | Record::Downloaded(..)
             | Record::NotDownloaded { .. }
             | Record::AbandonedDead { .. }
-            | Record::Witness { .. }
+            | Record::HistoryCheck { .. }
             | Record::Stuck { .. }) => format!("commit {}", word(record)),
         },
         Effect::Wait(_, waiting) => format!("wait for {waiting:?}"),
@@ -418,7 +418,7 @@ fn holds_for_record(cell: &str, state: &State, input: &Input, record: &Record) {
             assert!(matches!(state, State::Abandoned(_)), "{cell}: nobody gave it up");
             holds_for_death(cell, state, input, *proof);
         }
-        Record::Witness { .. } => panic!("{cell}: it is the run that keeps a witness"),
+        Record::HistoryCheck { .. } => panic!("{cell}: it is the run that keeps a witness"),
         Record::Delivered { .. } => assert!(is_read(state), "{cell}: delivers what is not kept"),
         Record::Ended(..) => {
             assert!(
@@ -432,7 +432,7 @@ fn holds_for_record(cell: &str, state: &State, input: &Input, record: &Record) {
         }
         Record::SendBegun(_) => {
             let is_denied = |seen: &PaymentFate| matches!(seen, PaymentFate::NotFound | PaymentFate::Failed(_));
-            assert!(matches!(input, Input::LookedUp(said) if is_denied(&said.fate)), "{cell}: sends again unwitnessed");
+            assert!(matches!(input, Input::LookedUp(said) if is_denied(&said.fate)), "{cell}: sends again untestable");
         }
         Record::SendAnswered { .. }
         | Record::Paid { .. }
@@ -473,8 +473,7 @@ fn holds_for_death(cell: &str, state: &State, input: &Input, proof: crate::ledge
     let (failed, absent, expired) = match input {
         Input::LookedUp(lookup) => (
             matches!(lookup.fate, PaymentFate::Failed(_)),
-            matches!(lookup.fate, PaymentFate::NotFound)
-                || (unanswered == 0 && lookup.fate == PaymentFate::Unwitnessed),
+            matches!(lookup.fate, PaymentFate::NotFound) || (unanswered == 0 && lookup.fate == PaymentFate::Untestable),
             lookup.node_time == Some(LATE),
         ),
         _ => (true, false, false),

@@ -196,14 +196,14 @@ impl Model {
             false_words.push(failed.clone());
         }
         if !promises.remembers() {
-            false_words.extend([PaymentFate::NotFound, PaymentFate::Unwitnessed]);
+            false_words.extend([PaymentFate::NotFound, PaymentFate::Untestable]);
             // What it has forgotten fails when it is sent once more.
             false_words.extend((live.begun > 1).then_some(failed));
         }
         if false_words.is_empty() {
             return None;
         }
-        false_words.push(PaymentFate::Unwitnessed);
+        false_words.push(PaymentFate::Untestable);
         let which = usize::from(self.choose(8));
         false_words.into_iter().nth(which)
     }
@@ -294,7 +294,7 @@ impl Model {
             | Record::Downloaded(..)
             | Record::NotDownloaded { .. }
             | Record::AbandonedDead { .. }
-            | Record::Witness { .. }
+            | Record::HistoryCheck { .. }
             | Record::Stuck { .. }) => self.commit_of_paid(record),
         }
     }

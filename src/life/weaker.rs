@@ -38,13 +38,13 @@ const CASES: [&str; 9] = [
     "not found, refused",
     "not found, sent twice, answered once, expired",
     "not found, was known, expired",
-    "unwitnessed, refused",
-    "unwitnessed, not answered, expired",
+    "untestable, refused",
+    "untestable, not answered, expired",
 ];
 
 fn proofs(promises: &Promises) -> [Option<DeadProof>; CASES.len()] {
     let failed = PaymentFate::Failed(PayFailure::Timeout);
-    let (not_found, unwitnessed) = (PaymentFate::NotFound, PaymentFate::Unwitnessed);
+    let (not_found, untestable) = (PaymentFate::NotFound, PaymentFate::Untestable);
     let proof = |fate: &PaymentFate, intent: DurableIntent, now| {
         let lookup = PaymentLookup { fate: fate.clone(), node_time: Some(now) };
         death_proof(&intent, &lookup, now, &Bounds::default(), promises)
@@ -57,8 +57,8 @@ fn proofs(promises: &Promises) -> [Option<DeadProof>; CASES.len()] {
         proof(&not_found, intent(1, 1), EARLY),
         proof(&not_found, intent(2, 1), LATE),
         proof(&not_found, known_intent(2, 1), LATE),
-        proof(&unwitnessed, intent(1, 1), EARLY),
-        proof(&unwitnessed, intent(1, 0), LATE),
+        proof(&untestable, intent(1, 1), EARLY),
+        proof(&untestable, intent(1, 0), LATE),
     ]
 }
 

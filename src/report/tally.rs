@@ -76,13 +76,13 @@ impl Tally {
             }
         }
         let waits_for_file = |state| self.downloads && state == JobState::Delivered;
-        let given_up = waits_for_file(job.state) && is_without_file(job.reason);
-        if !is_end(job.state) || (waits_for_file(job.state) && !given_up) {
+        let stays_without_file = waits_for_file(job.state) && is_without_file(job.reason);
+        if !is_end(job.state) || (waits_for_file(job.state) && !stays_without_file) {
             if !matches!(job.state, JobState::Pending) {
                 self.live.insert(key, Live { state: job.state, begun_here });
                 *self.on_its_way.entry(job.state).or_default() += 1;
             }
-        } else if job.from != job.state || given_up {
+        } else if job.from != job.state || stays_without_file {
             let ended_before = is_end(job.from) && !waits_for_file(job.from);
             *self.ends.entry(job.state).or_default() += 1;
             if ended_before {

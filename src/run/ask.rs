@@ -234,14 +234,14 @@ impl<L: Ledger, P: Payer, O: Origin, C: Clock> Driver<'_, L, P, O, C> {
             return Ok(true);
         }
         if let Some(history) = payer.history()
-            && !self.run.ledger.is_witnessed(&node.id).await?
+            && !self.run.ledger.has_history_check(&node.id).await?
         {
             for pause_ms in WITNESS_PAUSES_MS {
                 self.run.clock.sleep_ms(pause_ms).await;
                 match history.newest_settled().await {
                     Ok(None) | Err(NodeProblem { kind: ProblemKind::Denied(_), .. }) => break,
                     Ok(Some(hash)) => {
-                        let record = Record::Witness { node: node.id.clone(), hash };
+                        let record = Record::HistoryCheck { node: node.id.clone(), hash };
                         self.run.ledger.commit(self.run.clock.now(), record).await?;
                         break;
                     }

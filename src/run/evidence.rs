@@ -18,20 +18,20 @@ pub enum Evidence {
     Unproven(String),
 }
 
-/// Asks the node of an open payment. What it says against the payment is news only where it still knows what `witness` names.
+/// Asks the node of an open payment. What it says against the payment is news only where it still knows what `history_check` names.
 ///
 /// # Errors
 /// Where the node that is named cannot be asked.
 pub async fn evidence<P: Payer>(
     payer: Option<&P>,
     intent: &DurableIntent,
-    witness: &HistoryCheck,
+    history_check: &HistoryCheck,
     now: UnixMs,
 ) -> Result<Evidence, NodeProblem> {
     let Some(payer) = payer else {
         return Ok(Evidence::Unproven("the node was not asked, as none was named".to_owned()));
     };
-    let lookup = look_up_with(payer, intent, witness).await;
+    let lookup = look_up_with(payer, intent, history_check).await;
     let proof = death_proof(intent, &lookup, now, &Bounds::default(), &payer.promises());
     let words = match lookup.fate {
         PaymentFate::Settled(_) => return Ok(Evidence::Contradicts("has settled")),
@@ -39,11 +39,11 @@ pub async fn evidence<P: Payer>(
         PaymentFate::InFlight => return Ok(Evidence::Contradicts("is on its way")),
         PaymentFate::Unknown(problem) => return Err(problem),
         PaymentFate::Failed(_) => "the node says that it failed".to_owned(),
-        PaymentFate::NotFound | PaymentFate::Unwitnessed if intent.accepted() => {
+        PaymentFate::NotFound | PaymentFate::Untestable if intent.accepted() => {
             "the node knew it and does not know it any more".to_owned()
         }
         PaymentFate::NotFound => "the node does not know it".to_owned(),
-        PaymentFate::Unwitnessed => {
+        PaymentFate::Untestable => {
             "the node does not know it, and nothing shows that it has kept its history".to_owned()
         }
         PaymentFate::Forgot(words) | PaymentFate::OtherNode(words) => words,

@@ -20,19 +20,23 @@ pub(super) async fn look_up<L: Ledger, P: Payer>(
     let seen = match said {
         Ok(seen) => seen,
         Err(said) => {
-            let witness = ledger.history_check(intent.node(), intent.payment()).await?;
-            weighed(payer, intent, said, &witness).await
+            let history_check = ledger.history_check(intent.node(), intent.payment()).await?;
+            weighed(payer, intent, said, &history_check).await
         }
     };
     Ok(PaymentLookup { fate: seen, node_time })
 }
 
-/// As [`sight`], once, with the witnesses at hand.
-pub(super) async fn look_up_with<P: Payer>(payer: &P, intent: &DurableIntent, witness: &HistoryCheck) -> PaymentLookup {
+/// As [`sight`], once, with the history check at hand.
+pub(super) async fn look_up_with<P: Payer>(
+    payer: &P,
+    intent: &DurableIntent,
+    history_check: &HistoryCheck,
+) -> PaymentLookup {
     let (said, node_time) = ask(payer, intent, None).await;
     let seen = match said {
         Ok(seen) => seen,
-        Err(said) => weighed(payer, intent, said, witness).await,
+        Err(said) => weighed(payer, intent, said, history_check).await,
     };
     PaymentLookup { fate: seen, node_time }
 }
@@ -86,22 +90,22 @@ async fn weighed<P: Payer>(
     payer: &P,
     intent: &DurableIntent,
     said: PaymentFate,
-    witness: &HistoryCheck,
+    history_check: &HistoryCheck,
 ) -> PaymentFate {
     // Whoever does not promise to remember is not tested by what it would have to know.
     if !payer.promises().remembers() {
-        return PaymentFate::Unwitnessed;
+        return PaymentFate::Untestable;
     }
-    if let Err(instead) = tested(payer, intent.node(), witness).await {
+    if let Err(instead) = tested(payer, intent.node(), history_check).await {
         return instead;
     }
     let all_failed = matches!(said, PaymentFate::Failed(_)) && intent.sends_answered() >= intent.sends_begun();
-    if witness.is_earlier || all_failed { said } else { PaymentFate::Unwitnessed }
+    if history_check.is_earlier || all_failed { said } else { PaymentFate::Untestable }
 }
 
 /// Whether the node still knows what it settled; else what is to be said instead.
-async fn tested<P: Payer>(payer: &P, intended: &WalletId, witness: &HistoryCheck) -> Result<(), PaymentFate> {
-    let remembers = remembers(payer, witness).await.map_err(PaymentFate::Unknown)?;
+async fn tested<P: Payer>(payer: &P, intended: &WalletId, history_check: &HistoryCheck) -> Result<(), PaymentFate> {
+    let remembers = remembers(payer, history_check).await.map_err(PaymentFate::Unknown)?;
     // Another node may have taken the address over between the first question and the answers: then it was that one which
     // knows nothing, and ours has not forgotten.
     match payer.node().await {
@@ -113,8 +117,8 @@ async fn tested<P: Payer>(payer: &P, intended: &WalletId, witness: &HistoryCheck
 }
 
 /// Whether the answering node still knows all that the ledger knows to have settled.
-async fn remembers<P: Payer>(payer: &P, witness: &HistoryCheck) -> Result<bool, NodeProblem> {
-    for settled in &witness.settled {
+async fn remembers<P: Payer>(payer: &P, history_check: &HistoryCheck) -> Result<bool, NodeProblem> {
+    for settled in &history_check.settled {
         if !still_known(payer, settled).await? {
             return Ok(false);
         }

@@ -37,7 +37,7 @@ pub enum Lie {
     AllSendsAnswered,
     /// No limit refuses anything.
     NoLimits,
-    /// A node's "not found" needs no witness.
+    /// A node's "not found" needs no history check.
     NoWitness,
     /// What an endpoint took and did not deliver counts in the run alone that paid it.
     BreakerForgets,
@@ -78,7 +78,7 @@ enum Written {
     TakenAside(BatchKey, UnixMs),
     Accepted(BatchKey, UnixMs, Meant),
     Reopened(UnixMs, JobKey, Reopening),
-    TakenBack(BatchKey),
+    Discarding(BatchKey),
     Record(i64, UnixMs, Record),
     Trusted(UnixMs, BatchKey, String, u32, IntentBounds),
 }
@@ -312,7 +312,7 @@ impl Disk {
                 Written::Accepted(batch, now, meant) => drop(accept(&mut ledger, *batch, *now, meant)),
                 Written::Reopened(now, job, word) => drop(ledger.reopen(*now, *job, *word, NOTE)),
                 Written::TakenAside(batch, now) => drop(ledger.discard_duplicates(*batch, *now)),
-                Written::TakenBack(batch) => drop(ledger.discard_unaccepted(*batch)),
+                Written::Discarding(batch) => drop(ledger.discard_unaccepted(*batch)),
                 Written::Record(_, now, record) => drop(ledger.apply(*now, record.clone())),
                 Written::Trusted(now, batch, origin, number, bounds) => {
                     drop(ledger.trust(*now, *batch, origin, *number, *bounds));
@@ -406,7 +406,7 @@ impl Disk {
 
     /// It is not.
     pub fn discard_unaccepted(&self, batch: BatchKey) -> Result<(), LedgerError> {
-        self.keep(|| Written::TakenBack(batch));
+        self.keep(|| Written::Discarding(batch));
         let taken_back = self.ledger.ledger().discard_unaccepted(batch);
         self.written("what is taken back", taken_back)
     }

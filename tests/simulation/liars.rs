@@ -30,7 +30,7 @@ pub enum Liar {
     RepeatingWord,
     /// A merge that leaves an intent out.
     DroppingMerge,
-    /// A ledger that believes a node's "not found" without a witness.
+    /// A ledger that believes a node's "not found" without a history check.
     CredulousLedger,
     /// A payer that takes an invoice that was handed over for paid.
     HopefulPayer,

@@ -202,7 +202,7 @@ pub fn name(record: &Record) -> String {
         | Record::Paid { .. }
         | Record::Posted(..)
         | Record::AbandonedDead { .. }
-        | Record::Witness { .. }
+        | Record::HistoryCheck { .. }
         | Record::Answer { .. }
         | Record::Accepted { .. }
         | Record::LeftUndelivered(_)

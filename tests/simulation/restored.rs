@@ -3,7 +3,7 @@
 use std::cell::{Cell, RefCell};
 use std::path::{Path, PathBuf};
 
-use l402_batch::ledger::port::{Batches, Merging, Place};
+use l402_batch::ledger::port::{Batches, Locks, Merging};
 use l402_batch::ledger::sqlite::MergeSource;
 
 use super::coverage::Sight;

@@ -73,8 +73,8 @@ pub fn stuck(world: &World, disk: &Disk, batches: &[Batch]) -> Vec<Stuck> {
         // Another node may have been asked last.
         let witness =
             disk.ledger.ledger().history_check(intent.node(), intent.payment()).expect("the ledger can be read");
-        let unwitnessed = job.reason == Reason::NoWitness || !witness.is_earlier;
-        let forgot = unwitnessed || world.nodes_are_fresh || world.auditor.borrow().forgot_at[node].is_some();
+        let untestable = job.reason == Reason::NoWitness || !witness.is_earlier;
+        let forgot = untestable || world.nodes_are_fresh || world.auditor.borrow().forgot_at[node].is_some();
         let at = batches.iter().position(|batch| batch.key == Some(job.batch))?;
         (forgot && is_lost_to(world, node, intent.hash())).then_some(Stuck { at, id: job.id, node })
     })

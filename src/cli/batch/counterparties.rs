@@ -34,7 +34,7 @@ pub(in crate::cli) struct Play {
 }
 
 impl Counterparties {
-    /// The world that the options ask for.
+    /// The counterparties that the options ask for.
     pub(in crate::cli) async fn open(payment: &Payment, sandbox: &SandboxOptions) -> Result<Self, Failure> {
         match payment {
             Payment::Node(node, ledger) => Self::of_node(Some(node), ledger),

@@ -3,7 +3,7 @@
 //! another one), and would buy again what has been bought since. No flag silences that.
 
 use crate::error::Hinted;
-use crate::ledger::port::{Audit, Place};
+use crate::ledger::port::{Audit, Locks};
 use crate::ledger::{Batch, Gap, LedgerAddress, OpenLedger, gap_of_new};
 use std::fs::File;
 use std::os::unix::fs::OpenOptionsExt;

@@ -75,7 +75,7 @@ impl Work {
 /// What it is carried out with.
 pub(in crate::cli) struct How<'a> {
     /// The other side.
-    pub(in crate::cli) world: &'a Counterparties,
+    pub(in crate::cli) counterparties: &'a Counterparties,
     /// Limits and bounds.
     pub(in crate::cli) settings: &'a Settings,
     /// No purchase begins after this.
@@ -156,14 +156,14 @@ pub(in crate::cli) async fn run_batch(
         tokio::select! {
             biased;
             // First, so that a signal or a deadline which came before this work keeps it from buying anything.
-            error = how.world.signals.listen(&controller) => (Err(RunError::Defect(listening(error))), Ok(None)),
+            error = how.counterparties.signals.listen(&controller) => (Err(RunError::Defect(listening(error))), Ok(None)),
             () = while_files_can_be_kept(&feed, buys, how.reporter, &controller) => {
                 (Err(RunError::Defect("a disk ended the run".to_owned())), Ok(None))
             }
             () = while_others_have_room(&ledger, download_setup.filter(|_| buys), &feed) => {
                 (Err(RunError::Defect("files to come ended the run".to_owned())), Ok(None))
             }
-            () = while_the_ledger_has_room(&how.world.ledger, buys, how.reporter, &controller) => {
+            () = while_the_ledger_has_room(&how.counterparties.ledger, buys, how.reporter, &controller) => {
                 (Err(RunError::Defect("the ledger's disk ended the run".to_owned())), Ok(None))
             }
             () = at_deadline(how.deadline, &controller) => {
@@ -179,7 +179,7 @@ pub(in crate::cli) async fn run_batch(
     if let Some((_, batch)) = download_setup.filter(|(download_setup, _)| download_setup.is_of_all()) {
         ledger.explain_undownloaded(batch)?;
     }
-    let (stopped, budget) = (how.world.signals.stopped(), how.settings.budget.clone());
+    let (stopped, budget) = (how.counterparties.signals.stopped(), how.settings.budget.clone());
     let unkept = feed.blocked().filter(|_| buys);
     Ok((ledger, BatchRun { outcome, fetched, stopped, budget, unkept, files_whole: true }))
 }
@@ -214,8 +214,8 @@ async fn run_until_stopped(
     let listener = Both(how.reporter, feed);
     let run = Run {
         ledger,
-        payer: how.world.payer.as_ref(),
-        origin: &how.world.origin,
+        payer: how.counterparties.payer.as_ref(),
+        origin: &how.counterparties.origin,
         clock: &SystemClock,
         listener: &listener,
         settings: how.settings,

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use crate::cli::options::config::{self, Choice, RunOptions};
 use crate::cli::{CommandError, Failure, input};
 use crate::command::command;
-use crate::ledger::port::{Batches, HeldLock, Loading, Place};
+use crate::ledger::port::{Batches, HeldLock, Loading, Locks};
 use crate::ledger::{
     Batch, BatchKey, BatchStart, Compared, DownloadTo, Duplicates, IdList, Layout, LedgerAddress, LoadError, LockHere,
     NewBatch, OpenLedger, OpenMode, Outputs, PlanLoad, Remembered, Retake, files_of,
@@ -66,14 +66,14 @@ impl Session {
     /// Carries work out on this batch's ledger.
     pub(in crate::cli) async fn run_batch(
         self,
-        world: &Counterparties,
+        counterparties: &Counterparties,
         settings: &Settings,
         deadline: Option<UnixMs>,
         reporter: &Reporter,
         work: Work,
         download_setup: Option<&DownloadSetup>,
     ) -> Result<(Self, BatchRun), Failure> {
-        let how = How { world, settings, deadline, reporter, download_setup };
+        let how = How { counterparties, settings, deadline, reporter, download_setup };
         let batch = work.batch();
         let (mut ledger, carried) = run_batch(self.ledger, &how, work).await?;
         ledger.mark_changed(batch, SystemClock.now())?;
@@ -138,13 +138,13 @@ impl Session {
     pub(in crate::cli) async fn set_duplicates_aside(
         &mut self,
         batch: BatchKey,
-        world: &Counterparties,
+        counterparties: &Counterparties,
         edition: Option<String>,
         only: &[String],
     ) -> Result<Duplicates, Failure> {
         let anywhere = Compared { edition, network: None, only };
         let found = self.ledger.set_duplicates_aside(batch, SystemClock.now(), &anywhere)?;
-        let Some(payer) = world.payer.as_ref().filter(|_| found.count > 0) else { return Ok(found) };
+        let Some(payer) = counterparties.payer.as_ref().filter(|_| found.count > 0) else { return Ok(found) };
         // A node that cannot be reached buys nothing now, and the next run compares anew.
         let Ok(node) = payer.node().await else { return Ok(found) };
         let here = Compared { network: Some(node.network), ..anywhere };
@@ -155,7 +155,7 @@ impl Session {
     pub(in crate::cli) fn files(
         &mut self,
         batch: &mut Batch,
-        world: &Counterparties,
+        counterparties: &Counterparties,
         paths: OutputPaths,
     ) -> Result<Files, Failure> {
         batch.remembered.outputs = Outputs {
@@ -165,7 +165,7 @@ impl Session {
             receipts_written: true,
         };
         self.ledger.remember(batch.key, &batch.remembered)?;
-        Ok(Files::new(&world.ledger, batch.key, &batch.remembered.layout, paths))
+        Ok(Files::new(&counterparties.ledger, batch.key, &batch.remembered.layout, paths))
     }
 
     /// Remembers that the purchase was accepted, its bound, and that these duplicates are bought too; no others are.

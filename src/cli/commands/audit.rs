@@ -27,8 +27,8 @@ const PAGES_MAX: usize = 1_000_000;
 pub(in crate::cli) fn execute(options: &AuditOptions) -> Result<ExitCode, Failure> {
     let ledger = target::open(&options.ledger)?;
     ledger.check_money(None)?;
-    let world = Counterparties::of_node(options.node.as_ref(), &options.ledger)?;
-    let Some(payer) = &world.payer else {
+    let counterparties = Counterparties::of_node(options.node.as_ref(), &options.ledger)?;
+    let Some(payer) = &counterparties.payer else {
         return Err(CommandError::usage("name the node: --lnd-url and --lnd-macaroon-file").into());
     };
     let audit = crate::cli::runtime()?.block_on(compare(&ledger, payer))?;

@@ -7,8 +7,8 @@ use serde::Serialize;
 use crate::terminal_text::write_json;
 
 use crate::cli::options::config::ShowOptions;
+use crate::cli::options::displayed::Displayed;
 use crate::cli::options::layer::{CertSource, Layers, MacaroonSource};
-use crate::cli::options::shown::Shown;
 use crate::cli::options::{Declaration, Layer, OPTIONS, flag, variable};
 use crate::cli::{ExitCode, Failure, Format, input, terminal};
 
@@ -45,7 +45,7 @@ struct Document {
 #[derive(Serialize)]
 struct Value {
     key: &'static str,
-    value: Option<Shown>,
+    value: Option<Displayed>,
     /// `flag`, `variable`, `manifest`, `file`, `found` (where lnd keeps it) or `default`; several for a list.
     source: String,
 }
@@ -58,11 +58,11 @@ fn value(option: &Declaration, options: &ShowOptions, layers: &Layers, all: &Lay
         ("manifest", &layers.manifest),
         ("file", &layers.file),
     ];
-    if let Some(value) = (option.shown)(all) {
-        let list = matches!(value, Shown::List(_));
+    if let Some(value) = (option.displayed)(all) {
+        let list = matches!(value, Displayed::List(_));
         let from: Vec<&str> = sources
             .iter()
-            .filter(|(_, layer)| (option.shown)(layer).is_some_and(|said| list || said == value))
+            .filter(|(_, layer)| (option.displayed)(layer).is_some_and(|said| list || said == value))
             .map(|(name, _)| *name)
             .collect();
         let from = if list { from.join(", ") } else { from.first().copied().unwrap_or_default().to_owned() };
@@ -78,15 +78,15 @@ fn value(option: &Declaration, options: &ShowOptions, layers: &Layers, all: &Lay
 }
 
 /// What nobody named, and lies where lnd keeps it.
-fn found(key: &str, options: &ShowOptions) -> Option<Shown> {
+fn found(key: &str, options: &ShowOptions) -> Option<Displayed> {
     let node = options.node.as_ref()?;
     let file = match (key, &node.macaroon, &node.cert) {
-        ("lnd_url", _, _) if node.found.url => return Some(Shown::Text(node.place())),
+        ("lnd_url", _, _) if node.found.url => return Some(Displayed::Text(node.place())),
         ("lnd_macaroon_file", MacaroonSource::File(file), _) if node.found.macaroon => file,
         ("lnd_cert_file", _, Some(CertSource::File(file))) if node.found.cert => file,
         _ => return None,
     };
-    Some(Shown::Text(file.display().to_string()))
+    Some(Displayed::Text(file.display().to_string()))
 }
 
 impl Document {
@@ -98,7 +98,7 @@ impl Document {
             Some(file) => writeln!(out, "configuration file: {file}\n")?,
             None => writeln!(out, "configuration file: none\n")?,
         }
-        let shown = |value: &Option<Shown>| -> String {
+        let shown = |value: &Option<Displayed>| -> String {
             let value = value.as_ref().map_or_else(|| "-".to_owned(), ToString::to_string);
             value.chars().map(crate::terminal_text::printable_char).collect()
         };

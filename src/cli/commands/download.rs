@@ -25,13 +25,13 @@ pub(in crate::cli) fn execute(options: &DownloadCommand) -> Result<ExitCode, Fai
     let wanted = Wanted::Missing(options.jobs.iter().cloned().collect());
     let download_setup = DownloadSetup::prepare(&options.downloads, &to, wanted, batch.sandbox)?;
     crate::cli::runtime()?.block_on(async {
-        let world = Counterparties::of_node(None, &options.ledger)?;
+        let counterparties = Counterparties::of_node(None, &options.ledger)?;
         let bringing = Bringing {
             ledger: &options.ledger,
             output: options.output,
             pace: &options.pace,
             deadline: None,
-            world: &world,
+            counterparties: &counterparties,
             batch: &batch,
             work: Work::Download(batch.key),
             download_setup: Some((&download_setup, &to)),

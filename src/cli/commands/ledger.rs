@@ -5,10 +5,10 @@ use std::path::{Path, PathBuf};
 
 use crate::catalog::Catalog;
 use crate::error::Hinted;
-use crate::ledger::port::{Batches, MergeSource, Merging, Place};
+use crate::ledger::port::{Batches, Locks, MergeSource, Merging};
 use crate::ledger::{
-    Asked, Doubled, Gap, LedgerAddress, LedgerError, LockHere, Merged, OpenLedger, OpenMode, ReceiptKind, ReceiptRow,
-    SourceHere, holds_ledger,
+    Doubled, Gap, KnownParams, LedgerAddress, LedgerError, LockHere, Merged, OpenLedger, OpenMode, ReceiptKind,
+    ReceiptRow, SourceHere, holds_ledger,
 };
 use crate::money::counted;
 use crate::run::{Clock, SystemClock};
@@ -109,12 +109,14 @@ fn of_receipts(ledger: &OpenLedger, address: &LedgerAddress, rows: &[ReceiptRow]
 
 /// What was asked for by the purchases of these receipts, as far as the results beside them tell: of the same batch, id, take and
 /// result.
-fn asked(receipts: &Path, rows: &[ReceiptRow]) -> Asked {
-    let Some(results) = Results::beside(receipts).and_then(|path| Results::open(&path)) else { return Asked::new() };
+fn asked(receipts: &Path, rows: &[ReceiptRow]) -> KnownParams {
+    let Some(results) = Results::beside(receipts).and_then(|path| Results::open(&path)) else {
+        return KnownParams::new();
+    };
     let purchase = |row: &ReceiptRow| (row.id.clone(), row.take);
     let payments = rows.iter().filter(|row| row.kind == ReceiptKind::Payment);
     let by_id: HashMap<_, &ReceiptRow> = payments.map(|row| (purchase(row), row)).collect();
-    let mut asked = Asked::new();
+    let mut asked = KnownParams::new();
     for line in results.filter(|line| !line.is_unpaid) {
         let Some(take) = line.row.take else { continue };
         let Some(receipt) = by_id.get(&(line.row.id.clone(), take)) else { continue };

@@ -13,7 +13,7 @@ use crate::cli::batch::download_setup::DownloadSetup;
 use crate::cli::money::{Fitting, Room};
 use crate::cli::options::config::{ManifestSource, PlanOptions};
 use crate::cli::preflight::duplicates::{originals, words as duplicate_words};
-use crate::cli::preflight::foresight::{Asked, Foresight, Foretold};
+use crate::cli::preflight::foresight::{Foresight, Foretold, RunToForesee};
 use crate::cli::preflight::ground::{Ground, check_room};
 use crate::cli::preflight::planned::Planned;
 use crate::cli::{CommandError, ExitCode, Failure, Format, input, money, terminal};
@@ -190,7 +190,7 @@ fn known_batch(
     if of.ledger.is_none() && !is_asked {
         return Ok(None);
     }
-    let asked = Asked {
+    let asked = RunToForesee {
         manifest,
         name,
         plan,

@@ -46,10 +46,10 @@ pub(in crate::cli) fn execute(options: &RecoverOptions) -> Result<ExitCode, Fail
         );
     }
     crate::cli::runtime()?.block_on(async {
-        let world = Counterparties::of_node(options.node.as_ref(), &options.ledger)?;
+        let counterparties = Counterparties::of_node(options.node.as_ref(), &options.ledger)?;
         let mut worst = idle;
         for batch in batches {
-            let code = match Box::pin(recover(options, &world, &batch)).await {
+            let code = match Box::pin(recover(options, &counterparties, &batch)).await {
                 Ok(code) => code,
                 // Another batch's run holds its lock, and finishes what is open itself; receipts that know more than the
                 // ledger concern their own batch. What others have paid for does not wait for either.
@@ -133,7 +133,11 @@ fn is_unfinished(
         || !ledger.damaged_jobs(Some(batch.key))?.is_empty())
 }
 
-async fn recover(options: &RecoverOptions, world: &Counterparties, batch: &Batch) -> Result<ExitCode, Failure> {
+async fn recover(
+    options: &RecoverOptions,
+    counterparties: &Counterparties,
+    batch: &Batch,
+) -> Result<ExitCode, Failure> {
     let to = destination(&options.downloads, batch.remembered.download.as_ref())?;
     let prepare = |to: &DownloadTo| DownloadSetup::prepare(&options.downloads, to, Wanted::OfRun, batch.sandbox);
     // What is paid for does not wait for a folder.
@@ -146,7 +150,7 @@ async fn recover(options: &RecoverOptions, world: &Counterparties, batch: &Batch
         output: options.output,
         pace: &options.pace,
         deadline: options.deadline,
-        world,
+        counterparties,
         batch,
         work: Work::Recover(Some(batch.key)),
         download_setup: download_setup.as_ref().zip(to.as_ref()),
@@ -167,7 +171,7 @@ pub(in crate::cli) struct Bringing<'a> {
     /// When it stops by itself.
     pub(in crate::cli) deadline: Option<UnixMs>,
     /// The other side.
-    pub(in crate::cli) world: &'a Counterparties,
+    pub(in crate::cli) counterparties: &'a Counterparties,
     /// Which batch.
     pub(in crate::cli) batch: &'a Batch,
     /// What is to be done.
@@ -184,7 +188,7 @@ pub(in crate::cli) struct Bringing<'a> {
 pub(in crate::cli) async fn bring_to_end(bringing: Bringing<'_>) -> Result<ExitCode, Failure> {
     let began = SystemClock.now();
     let reporter = Reporter::new(bringing.output)?;
-    for warning in &bringing.world.warnings {
+    for warning in &bringing.counterparties.warnings {
         reporter.warn(warning.clone());
     }
     let (ledger, batch) = (bringing.ledger, bringing.batch);
@@ -203,7 +207,8 @@ pub(in crate::cli) async fn bring_to_end(bringing: Bringing<'_>) -> Result<ExitC
 }
 
 async fn run_batch(bringing: Bringing<'_>, began: UnixMs, reporter: &Reporter) -> Result<ExitCode, Failure> {
-    let Bringing { ledger, pace, deadline, world, batch, work, download_setup, missing, no_files, .. } = bringing;
+    let Bringing { ledger, pace, deadline, counterparties, batch, work, download_setup, missing, no_files, .. } =
+        bringing;
     if let Some(why) = &no_files {
         reporter.warn(why.clone());
     }
@@ -231,7 +236,7 @@ async fn run_batch(bringing: Bringing<'_>, began: UnixMs, reporter: &Reporter) -
         None => None,
     };
     let download_setup = download_setup.map(|(download_setup, _)| download_setup);
-    let carried = session.run_batch(world, &settings(pace), deadline, reporter, work, download_setup).await;
+    let carried = session.run_batch(counterparties, &settings(pace), deadline, reporter, work, download_setup).await;
     let files_whole = following.map_or(Ok(true), |following| following.finish(reporter));
     let (mut session, carried) = carried?;
     if no_files.is_some() {

@@ -60,7 +60,7 @@ pub(in crate::cli) fn claim(options: &RefundsClaimOptions) -> Result<ExitCode, F
         terminal::say(&format!("no refund is to be claimed in the ledger {}\n", recovering.ledger));
     }
     crate::cli::runtime()?.block_on(async {
-        let world = Counterparties::of_node(recovering.node.as_ref(), &recovering.ledger)?;
+        let counterparties = Counterparties::of_node(recovering.node.as_ref(), &recovering.ledger)?;
         let mut worst = ExitCode::Done;
         for batch in batches {
             let work = Work::Claim(batch.key, options.jobs.clone());
@@ -69,7 +69,7 @@ pub(in crate::cli) fn claim(options: &RefundsClaimOptions) -> Result<ExitCode, F
                 output: recovering.output,
                 pace: &recovering.pace,
                 deadline: recovering.deadline,
-                world: &world,
+                counterparties: &counterparties,
                 batch: &batch,
                 work,
                 download_setup: None,

@@ -194,10 +194,10 @@ fn heard(
     job: &Undecided,
 ) -> Result<(String, Option<DeadProof>), Failure> {
     let Some(intent) = &job.intent else { return Ok(("no payment of it is open".to_owned(), None)) };
-    let witness = ledger.history_check(intent.node(), intent.payment())?;
-    let world = Counterparties::of_node(options.node.as_ref(), &options.ledger)?;
+    let history_check = ledger.history_check(intent.node(), intent.payment())?;
+    let counterparties = Counterparties::of_node(options.node.as_ref(), &options.ledger)?;
     let now = SystemClock.now();
-    match crate::cli::runtime()?.block_on(evidence(world.payer.as_ref(), intent, &witness, now)) {
+    match crate::cli::runtime()?.block_on(evidence(counterparties.payer.as_ref(), intent, &history_check, now)) {
         Ok(Evidence::Proven(proof, words)) => Ok((words, Some(proof))),
         Ok(Evidence::Unproven(words)) => Ok((words, None)),
         Ok(Evidence::Contradicts(what)) => {

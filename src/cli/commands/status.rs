@@ -1,6 +1,6 @@
 //! `status`: where a batch stands, and the jobs that need something.
 
-use crate::ledger::port::{Foresee, Inspection, Place, Views};
+use crate::ledger::port::{Foresee, Inspection, Locks, Views};
 use crate::ledger::{LedgerError, ResultRow};
 use crate::report::{Rows, StatusHead, StatusStyle, write_jobs, write_status};
 use crate::screen::stdout_columns;

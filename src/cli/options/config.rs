@@ -9,8 +9,8 @@ use crate::manifest::{Duplicates, GivenBy};
 use crate::time::UnixMs;
 
 use crate::cli::Failure;
+use crate::cli::options::displayed::Displayed;
 use crate::cli::options::layer::Layers;
-use crate::cli::options::shown::Shown;
 use crate::cli::options::values::{Format, ManifestFormat, Pair, TrustWord};
 
 pub use crate::cli::node::NodeOptions;
@@ -342,7 +342,7 @@ pub struct ShowOptions {
     /// The node, where there is one.
     pub(in crate::cli) node: Option<NodeOptions>,
     /// What is found where nobody says anything, of the options whose default is no fixed value.
-    pub(in crate::cli) found: Vec<(&'static str, Shown)>,
+    pub(in crate::cli) found: Vec<(&'static str, Displayed)>,
     /// The configuration file, where one was read.
     pub(in crate::cli) file: Option<PathBuf>,
     /// How to print.

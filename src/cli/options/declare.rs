@@ -67,13 +67,13 @@ macro_rules! options {
                 takes_value: <$typed as Typed>::TAKES_VALUE,
                 split: maybe!($($split)?),
                 family: maybe!($(&$family)?),
-                default: maybe!($(|| $default.shown())? $(|| $untold.shown())?),
+                default: maybe!($(|| $default.displayed())? $(|| $untold.displayed())?),
                 told_default: maybe!($(|| $default.told())?),
                 put: |layer, text| $($by)?$($text)?(text).map(|value| layer.$name.put(value)),
                 is_given: |layer| layer.$name.is_given(),
                 clear: |layer| layer.$name = Default::default(),
-                shown: if_shown!($who, |layer| layer.$name.shown(), |_| None),
-                anchor: if_shown!($who, |layer, anchored| layer.$name.anchor(anchored), |_, _| {}),
+                displayed: if_displayed!($who, |layer| layer.$name.displayed(), |_| None),
+                anchor: if_displayed!($who, |layer, anchored| layer.$name.anchor(anchored), |_, _| {}),
             },
         )+)+];
     };
@@ -120,7 +120,7 @@ macro_rules! who {
 }
 
 /// What is said for one command is not shown as configuration.
-macro_rules! if_shown {
+macro_rules! if_displayed {
     (passing, $_:expr, $otherwise:expr) => {
         $otherwise
     };

@@ -3,12 +3,12 @@
 //! `docs/options.md` are all made from there.
 
 pub mod config;
+pub(in crate::cli) mod displayed;
 pub mod environment;
 pub(in crate::cli) mod file;
 pub mod flags;
 pub mod layer;
 pub(in crate::cli) mod resolve;
-pub(in crate::cli) mod shown;
 pub mod values;
 #[macro_use]
 mod declare;
@@ -19,7 +19,7 @@ mod value;
 
 use std::path::{Path, PathBuf};
 
-use crate::cli::options::shown::Shown;
+use crate::cli::options::displayed::Displayed;
 
 pub use table::*;
 
@@ -42,14 +42,14 @@ pub(super) struct Declaration {
     /// Those of one family are ways to say the same thing.
     family: Option<&'static Family>,
     /// What counts where nobody gives it, where that is one value.
-    pub default: Option<fn() -> Shown>,
+    pub default: Option<fn() -> Displayed>,
     /// The same as its help tells it, where its help does.
     told_default: Option<fn() -> String>,
     put: fn(&mut Layer, &str) -> Result<(), String>,
     is_given: fn(&Layer) -> bool,
     clear: fn(&mut Layer),
     /// What a layer gives, where it may be shown at all.
-    pub shown: fn(&Layer) -> Option<Shown>,
+    pub displayed: fn(&Layer) -> Option<Displayed>,
     /// Gives its paths another beginning.
     pub anchor: fn(&mut Layer, &Anchor<'_>),
 }
@@ -119,7 +119,7 @@ impl Declaration {
         self.who == Who::COMMAND
     }
 
-    /// Whether `config show` shows it: what makes sense for good, and the node's papers.
+    /// Whether `config show` shows it: what makes sense for good, and the node's macaroon and certificate.
     pub(super) const fn is_shown(&self) -> bool {
         self.who.file || !self.who.flag
     }

@@ -31,7 +31,7 @@ fn every_lasting_option_and_the_nodes_papers_can_be_shown() {
     for option in OPTIONS.iter().filter(|option| option.is_shown()) {
         let mut layer = Layer::default();
         option.read(&mut layer, &sample(option)).unwrap();
-        let value = (option.shown)(&layer).unwrap_or_else(|| panic!("{} is not shown", option.name)).to_string();
+        let value = (option.displayed)(&layer).unwrap_or_else(|| panic!("{} is not shown", option.name)).to_string();
         assert!(!value.contains("secret"), "{}: {value}", option.name);
     }
 }
@@ -42,7 +42,7 @@ fn a_default_is_what_its_option_would_be_given() {
         let Some(text) = default(option) else { continue };
         let mut layer = Layer::default();
         option.read(&mut layer, &text).unwrap();
-        assert_eq!((option.shown)(&layer), option.default.map(|default| default()), "{}", option.name);
+        assert_eq!((option.displayed)(&layer), option.default.map(|default| default()), "{}", option.name);
     }
 }
 

@@ -8,8 +8,8 @@ use url::Url;
 use crate::cli::command_line::CommandLine;
 use crate::cli::node::place;
 use crate::cli::options::Anchor;
+use crate::cli::options::displayed::{Displayed, HIDDEN};
 use crate::cli::options::layer::{CertificateText, MacaroonFile, Secret};
-use crate::cli::options::shown::{HIDDEN, Shown};
 use crate::download::name::Template;
 use crate::ledger::LedgerAddress;
 use crate::money::Sats;
@@ -64,7 +64,7 @@ pub trait Kept: Sized {
     fn over(self, lower: Self) -> Self {
         if self.is_given() { self } else { lower }
     }
-    fn shown(&self) -> Option<Shown>
+    fn displayed(&self) -> Option<Displayed>
     where
         Self::One: Value;
     fn anchor(&mut self, anchored: &Anchor<'_>)
@@ -83,11 +83,11 @@ impl<T> Kept for Option<T> {
         self.is_some()
     }
 
-    fn shown(&self) -> Option<Shown>
+    fn displayed(&self) -> Option<Displayed>
     where
         T: Value,
     {
-        self.as_ref().map(Value::shown)
+        self.as_ref().map(Value::displayed)
     }
 
     fn anchor(&mut self, anchored: &Anchor<'_>)
@@ -109,11 +109,11 @@ impl<T> Kept for Vec<T> {
         !self.is_empty()
     }
 
-    fn shown(&self) -> Option<Shown>
+    fn displayed(&self) -> Option<Displayed>
     where
         T: Value,
     {
-        self.is_given().then(|| Shown::List(self.iter().map(|value| value.shown().to_string()).collect()))
+        self.is_given().then(|| Displayed::List(self.iter().map(|value| value.displayed().to_string()).collect()))
     }
 
     fn anchor(&mut self, anchored: &Anchor<'_>)
@@ -141,11 +141,11 @@ pub(super) fn stacked<T>(upper: Vec<T>, mut lower: Vec<T>) -> Vec<T> {
 
 /// A value that `config show` shows.
 pub trait Value {
-    fn shown(&self) -> Shown;
+    fn displayed(&self) -> Displayed;
 
     /// As a default stands in the help.
     fn told(&self) -> String {
-        self.shown().to_string()
+        self.displayed().to_string()
     }
 
     /// Gives a path another beginning.
@@ -153,32 +153,32 @@ pub trait Value {
 }
 
 impl Value for u32 {
-    fn shown(&self) -> Shown {
-        Shown::Number((*self).into())
+    fn displayed(&self) -> Displayed {
+        Displayed::Number((*self).into())
     }
 }
 
 impl Value for u64 {
-    fn shown(&self) -> Shown {
-        Shown::Number(*self)
+    fn displayed(&self) -> Displayed {
+        Displayed::Number(*self)
     }
 }
 
 impl Value for Sats {
-    fn shown(&self) -> Shown {
-        Shown::Number(self.get())
+    fn displayed(&self) -> Displayed {
+        Displayed::Number(self.get())
     }
 }
 
 impl Value for bool {
-    fn shown(&self) -> Shown {
-        Shown::Truth(*self)
+    fn displayed(&self) -> Displayed {
+        Displayed::Truth(*self)
     }
 }
 
 impl Value for Duration {
-    fn shown(&self) -> Shown {
-        Shown::Text(self.told())
+    fn displayed(&self) -> Displayed {
+        Displayed::Text(self.told())
     }
 
     /// In the largest unit of which it is several: `8d`, `10m`, and a minute is `60s`.
@@ -191,32 +191,32 @@ impl Value for Duration {
 }
 
 impl Value for String {
-    fn shown(&self) -> Shown {
-        Shown::Text(self.clone())
+    fn displayed(&self) -> Displayed {
+        Displayed::Text(self.clone())
     }
 }
 
 impl Value for &str {
-    fn shown(&self) -> Shown {
-        Shown::Text((*self).to_owned())
+    fn displayed(&self) -> Displayed {
+        Displayed::Text((*self).to_owned())
     }
 }
 
 impl Value for Url {
-    fn shown(&self) -> Shown {
-        Shown::Text(place(self))
+    fn displayed(&self) -> Displayed {
+        Displayed::Text(place(self))
     }
 }
 
 impl Value for Template {
-    fn shown(&self) -> Shown {
-        Shown::Text(self.to_string())
+    fn displayed(&self) -> Displayed {
+        Displayed::Text(self.to_string())
     }
 }
 
 impl Value for PathBuf {
-    fn shown(&self) -> Shown {
-        Shown::Text(self.display().to_string())
+    fn displayed(&self) -> Displayed {
+        Displayed::Text(self.display().to_string())
     }
 
     fn anchor(&mut self, anchored: &Anchor<'_>) {
@@ -225,8 +225,8 @@ impl Value for PathBuf {
 }
 
 impl Value for LedgerAddress {
-    fn shown(&self) -> Shown {
-        Shown::Text(self.to_string())
+    fn displayed(&self) -> Displayed {
+        Displayed::Text(self.to_string())
     }
 
     fn anchor(&mut self, anchored: &Anchor<'_>) {
@@ -235,10 +235,10 @@ impl Value for LedgerAddress {
 }
 
 impl Value for MacaroonFile {
-    fn shown(&self) -> Shown {
+    fn displayed(&self) -> Displayed {
         match self {
-            Self::Named(path) => path.shown(),
-            Self::Pasted => HIDDEN.shown(),
+            Self::Named(path) => path.displayed(),
+            Self::Pasted => HIDDEN.displayed(),
         }
     }
 
@@ -251,19 +251,19 @@ impl Value for MacaroonFile {
 }
 
 impl Value for Secret {
-    fn shown(&self) -> Shown {
-        HIDDEN.shown()
+    fn displayed(&self) -> Displayed {
+        HIDDEN.displayed()
     }
 }
 
 impl Value for CertificateText {
-    fn shown(&self) -> Shown {
-        "(a certificate)".shown()
+    fn displayed(&self) -> Displayed {
+        "(a certificate)".displayed()
     }
 }
 
 impl Value for CommandLine {
-    fn shown(&self) -> Shown {
-        Shown::Text(format!("{} …", self.program()))
+    fn displayed(&self) -> Displayed {
+        Displayed::Text(format!("{} …", self.program()))
     }
 }

@@ -29,7 +29,7 @@ use crate::cli::preflight::words::LeftOut;
 use crate::cli::{ExitCode, Failure};
 
 /// A manifest, and with which words it would be run.
-pub(in crate::cli) struct Asked<'a> {
+pub(in crate::cli) struct RunToForesee<'a> {
     pub(in crate::cli) manifest: &'a Manifest,
     /// The batch's name, where it is known.
     pub(in crate::cli) name: Option<&'a str>,
@@ -190,7 +190,7 @@ impl<'b> Foresight<'b> {
     pub(in crate::cli) fn of(
         ledger: &'b OpenLedger,
         batch: Option<BatchKey>,
-        asked: &Asked<'_>,
+        asked: &RunToForesee<'_>,
     ) -> Result<Self, Failure> {
         let (mut choice, max_undelivered) = (asked.buying.choice.clone(), asked.buying.pace.max_undelivered);
         let of_results = asked.rows.zip(batch);

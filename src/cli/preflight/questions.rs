@@ -73,12 +73,12 @@ pub(in crate::cli) struct Ready {
 
 /// The node, ready to pay what is left to buy.
 pub(in crate::cli) async fn ready_node(
-    world: &Counterparties,
+    counterparties: &Counterparties,
     (left, fitting): (&LeftToBuy, &Fitting),
     partial: bool,
     reporter: &Reporter,
 ) -> Result<Ready, Failure> {
-    let Some(payer) = &world.payer else {
+    let Some(payer) = &counterparties.payer else {
         return Err(CommandError::usage("no node is given: --lnd-url and --lnd-macaroon-file, or --sandbox").into());
     };
     let node = payer.node().await?;
@@ -131,11 +131,11 @@ pub(in crate::cli) async fn confirm(
     options: &RunOptions,
     limits: &Limits,
     (left, fitting): (&LeftToBuy, &Fitting),
-    world: &Counterparties,
+    counterparties: &Counterparties,
     reporter: &Reporter,
 ) -> Result<(), Failure> {
-    match is_to_be_asked(options, limits, world)? {
-        true => ask(left, fitting, reporter, &world.signals).await,
+    match is_to_be_asked(options, limits, counterparties)? {
+        true => ask(left, fitting, reporter, &counterparties.signals).await,
         false => Ok(()),
     }
 }
@@ -144,9 +144,9 @@ pub(in crate::cli) async fn confirm(
 pub(in crate::cli) fn is_to_be_asked(
     options: &RunOptions,
     limits: &Limits,
-    world: &Counterparties,
+    counterparties: &Counterparties,
 ) -> Result<bool, Failure> {
-    let play = world.play.is_some();
+    let play = counterparties.play.is_some();
     match (play || options.buying.choice.yes, is_terminal()) {
         (true, true) => Ok(false),
         (true, false) if play || limits.max_sats.is_some() => Ok(false),

@@ -12,7 +12,7 @@ async fn a_coding_on_the_way_whose_end_is_the_connections_marks_no_end() {
             })
             .await;
             place.fetch().await;
-            place.gave_up(Reason::NotDownloaded, "");
+            place.failed_with(Reason::NotDownloaded, "");
         })
         .await;
     }
@@ -27,7 +27,7 @@ async fn a_coding_on_the_way_is_not_taken_for_the_content() {
         })
         .await;
         place.fetch().await;
-        place.gave_up(Reason::NotDownloaded, "gzip");
+        place.failed_with(Reason::NotDownloaded, "gzip");
     })
     .await;
 }
@@ -103,7 +103,7 @@ async fn what_is_deflated_is_inflated() {
     local(async {
         let place = encoded("deflate", b"x\x9c\x4b".to_vec(), false).await;
         place.fetch().await;
-        place.gave_up(Reason::NotDownloaded, "its deflate cannot be undone");
+        place.failed_with(Reason::NotDownloaded, "its deflate cannot be undone");
     })
     .await;
 }
@@ -120,7 +120,7 @@ async fn what_is_called_packed_and_is_none_is_taken_for_what_it_is() {
         }
         let place = encoded("gzip", video(3_000), false).await;
         place.fetch().await;
-        place.gave_up(Reason::UrlGone, "it is called gzip and is none: `resolve --as delivered`");
+        place.failed_with(Reason::UrlGone, "it is called gzip and is none: `resolve --as delivered`");
         assert_eq!(std::fs::read_dir(place.folder.path()).unwrap().count(), 0);
         place.ledger.job.borrow_mut().is_taken = true;
         place.fetch().await;
@@ -135,8 +135,8 @@ async fn what_is_not_undone_here_is_kept_as_it_comes_by_a_persons_word() {
         local(async {
             let place = encoded(label, video(3_000), false).await;
             place.fetch().await;
-            place.gave_up(Reason::UrlGone, label);
-            place.gave_up(Reason::UrlGone, "--as delivered");
+            place.failed_with(Reason::UrlGone, label);
+            place.failed_with(Reason::UrlGone, "--as delivered");
             place.ledger.job.borrow_mut().is_taken = true;
             place.fetch().await;
             assert!(place.content() == Some(video(3_000)), "{label}, by a person's word");

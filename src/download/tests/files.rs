@@ -53,7 +53,7 @@ async fn a_part_that_is_removed_before_it_is_thrown_away_halts_nothing() {
         *folder.borrow_mut() = place.folder.path().to_owned();
         let fetched = place.fetch().await;
         assert_eq!(fetched.trouble, None);
-        place.gave_up(Reason::UrlGone, "a page");
+        place.failed_with(Reason::UrlGone, "a page");
     })
     .await;
 }

@@ -14,7 +14,7 @@ async fn a_host_that_always_breaks_off_and_never_goes_on_is_given_up_soon() {
             })
             .await;
             place.fetch().await;
-            place.gave_up(Reason::NotDownloaded, "");
+            place.failed_with(Reason::NotDownloaded, "");
             assert!(place.requests() < 10, "{} times the same bytes", place.requests());
         })
         .await;
@@ -58,7 +58,7 @@ async fn a_slow_host_does_not_hold_a_run_for_days() {
         })
         .await;
         place.fetch().await;
-        place.gave_up(Reason::NotDownloaded, "not whole after");
+        place.failed_with(Reason::NotDownloaded, "not whole after");
         assert_eq!(place.requests(), 1);
     })
     .await;
@@ -74,7 +74,7 @@ async fn an_endless_body_stops_at_the_limit_and_leaves_nothing() {
         })
         .await;
         place.fetch().await;
-        place.gave_up(Reason::NotDownloaded, "larger than 1 MiB");
+        place.failed_with(Reason::NotDownloaded, "larger than 1 MiB");
         assert_eq!(std::fs::read_dir(place.folder.path()).unwrap().count(), 0);
     })
     .await;
@@ -92,7 +92,7 @@ async fn a_message_in_plain_words_is_no_result() {
             })
             .await;
             place.fetch().await;
-            place.gave_up(Reason::UrlGone, "a message");
+            place.failed_with(Reason::UrlGone, "a message");
             assert_eq!(std::fs::read_dir(place.folder.path()).unwrap().count(), 0);
         })
         .await;

@@ -31,7 +31,7 @@ use crate::time::UnixMs;
 struct OneJob {
     job: RefCell<DeliveredJob>,
     file: RefCell<Option<DownloadedFile>>,
-    given_up: RefCell<Option<(Reason, String)>>,
+    failed: RefCell<Option<(Reason, String)>>,
     /// Another job's file.
     anothers: RefCell<String>,
     /// The job that is delivered, as the run's last word, while the first one's file is finished.
@@ -51,7 +51,7 @@ impl Ledger for OneJob {
                     self.feed.end();
                 }
             }
-            Record::NotDownloaded { reason, error, .. } => *self.given_up.borrow_mut() = Some((reason, error)),
+            Record::NotDownloaded { reason, error, .. } => *self.failed.borrow_mut() = Some((reason, error)),
             other => panic!("{other:?}"),
         }
         Ok(Recorded { committed: Committed::Done, transition: None })
@@ -68,7 +68,7 @@ impl Ledger for OneJob {
     async fn history_check(&self, _: &WalletId, _: PaymentKey) -> Result<HistoryCheck, LedgerError> {
         Err(LedgerError::system("none"))
     }
-    async fn is_witnessed(&self, _: &WalletId) -> Result<bool, LedgerError> {
+    async fn has_history_check(&self, _: &WalletId) -> Result<bool, LedgerError> {
         Err(LedgerError::system("none"))
     }
     async fn identical_request(&self, _: JobKey, _: &[u8; 32]) -> Result<Option<IdenticalRequest>, LedgerError> {
@@ -159,7 +159,7 @@ impl Fixture {
         let ledger = OneJob {
             job: job.into(),
             file: None.into(),
-            given_up: None.into(),
+            failed: None.into(),
             anothers: RefCell::default(),
             last: RefCell::default(),
             feed: Feed::default(),
@@ -221,9 +221,9 @@ impl Fixture {
     }
 
     #[track_caller]
-    fn gave_up(&self, reason: Reason, words: &str) {
+    fn failed_with(&self, reason: Reason, words: &str) {
         assert_eq!(self.ledger.file.borrow().clone(), None);
-        let (found, said) = self.ledger.given_up.borrow().clone().expect("given up");
+        let (found, said) = self.ledger.failed.borrow().clone().expect("not downloaded");
         assert!(found == reason && said.contains(words), "{found:?} {said}");
     }
 }

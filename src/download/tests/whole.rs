@@ -54,7 +54,7 @@ async fn the_rest_that_is_called_the_whole_is_not_taken_for_it() {
             .await;
             place.fetch().await;
             assert!(place.content().is_none_or(|bytes| bytes == whole), "a part was called the whole");
-            place.gave_up(Reason::NotDownloaded, "");
+            place.failed_with(Reason::NotDownloaded, "");
         })
         .await;
     }
@@ -121,7 +121,7 @@ async fn a_result_that_shrinks_between_two_tries_is_not_the_whole() {
             if whole.is_some() {
                 return;
             }
-            place.gave_up(Reason::UrlGone, "60000 bytes long, and to be 30000 now");
+            place.failed_with(Reason::UrlGone, "60000 bytes long, and to be 30000 now");
             place.fetch().await;
             assert_eq!(place.content(), None, "another run");
             place.ledger.job.borrow_mut().is_taken = true;
@@ -134,7 +134,7 @@ async fn a_result_that_shrinks_between_two_tries_is_not_the_whole() {
         local(async {
             let place = telling(&[60_000, 30_000], true, version).await;
             place.fetch().await;
-            place.gave_up(Reason::NotDownloaded, "30000 of 60000 bytes");
+            place.failed_with(Reason::NotDownloaded, "30000 of 60000 bytes");
             place.ledger.job.borrow_mut().is_taken = true;
             place.fetch().await;
             assert_eq!(place.content().map(|bytes| bytes.len()), Some(30_000), "by a person's word: {version}");
@@ -195,9 +195,9 @@ async fn what_was_told_of_the_result_outlives_a_message() {
             for run in 0..2 {
                 place.fetch().await;
                 assert_eq!(place.content().map(|bytes| bytes.len()), None, "{said}, {version}, run {run}");
-                place.gave_up(Reason::UrlGone, "");
+                place.failed_with(Reason::UrlGone, "");
             }
-            place.gave_up(Reason::UrlGone, "60000 bytes long, and to be 30000 now");
+            place.failed_with(Reason::UrlGone, "60000 bytes long, and to be 30000 now");
         })
         .await;
     }

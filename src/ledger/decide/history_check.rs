@@ -22,7 +22,7 @@ pub enum Settled {
     LastSince,
 }
 
-/// What the node must still know. `kept` is the witness that was kept of the node when the payment in question was intended; it is
+/// What the node must still know. `kept` is the history_check that was kept of the node when the payment in question was intended; it is
 /// asked for only where nothing had settled there.
 ///
 /// # Errors

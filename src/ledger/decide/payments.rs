@@ -324,11 +324,11 @@ pub fn doubt<'a>(
     Ok(ruling)
 }
 
-/// Keeps the first witness of a node; one that is there stays.
-pub fn witness<'a>(facts: &Facts, now: UnixMs, node: &'a WalletId, hash: PaymentHash) -> Ruling<'a> {
+/// Keeps the first payment by which the history of a node is checked; one that is there stays.
+pub fn history_check<'a>(facts: &Facts, now: UnixMs, node: &'a WalletId, hash: PaymentHash) -> Ruling<'a> {
     let mut ruling = Ruling::done();
-    if !facts.is_witnessed {
-        ruling.write(Write::Witness { node, hash, at: now });
+    if !facts.has_history_check {
+        ruling.write(Write::HistoryCheck { node, hash, at: now });
     }
     ruling
 }

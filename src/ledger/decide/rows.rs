@@ -64,7 +64,7 @@ pub enum Undelivered {
     No,
     /// Begun, and neither delivered nor dead.
     Begun,
-    /// Paid for besides, and answered without a delivery, or waited for in vain; or given up by a person.
+    /// Paid for besides, and answered without a delivery, or waited for in vain; or abandoned by a person.
     Taken,
 }
 

@@ -54,8 +54,8 @@ pub enum Write<'a> {
     UseWord { origin: String, number: u32, payment: PaymentKey },
     /// A word that nothing began by lapses.
     LapseWord { origin: String, number: u32, at: UnixMs },
-    /// A node's first witness.
-    Witness { node: &'a WalletId, hash: PaymentHash, at: UnixMs },
+    /// The first payment by which a node's history is checked.
+    HistoryCheck { node: &'a WalletId, hash: PaymentHash, at: UnixMs },
     /// Of the answers of a payment.
     Answer(AnswerWrite<'a>),
     /// The body of a payment's request may go, unless another payment needs it.

@@ -1,7 +1,7 @@
 //! What is made of a batch in the maps before anything of it is bought.
 
-use crate::ledger::decide::load::{OtherRow, Stand, TakenBack, limited};
-use crate::ledger::load::{MarkDesk, accept_takes, load_plan, mark_changed, take_all_back};
+use crate::ledger::decide::load::{Discarding, OtherRow, Stand, limited};
+use crate::ledger::load::{MarkDesk, accept_takes, discard_all_takes, load_plan, mark_changed};
 use crate::ledger::port::Loading;
 use crate::ledger::{
     BatchKey, ChosenRows, Compared, Duplicates, IdList, JobKey, LedgerError, LoadError, PlanLoad, Retake, ToBuy,
@@ -68,7 +68,7 @@ impl Loading for MemoryLedger {
     }
 
     fn discard_unaccepted(&mut self, batch: BatchKey) -> Result<(), LedgerError> {
-        take_all_back(&mut OfBatch::of(self, batch), &[TakenBack::Unaccepted])
+        discard_all_takes(&mut OfBatch::of(self, batch), &[Discarding::Unaccepted])
     }
 
     fn set_duplicates_aside(
@@ -85,7 +85,7 @@ impl Loading for MemoryLedger {
     }
 
     fn discard_duplicates(&mut self, batch: BatchKey, now: UnixMs) -> Result<(), LedgerError> {
-        take_all_back(&mut OfBatch::of(self, batch), &[TakenBack::SetAside(now)])
+        discard_all_takes(&mut OfBatch::of(self, batch), &[Discarding::SetAside(now)])
     }
 
     fn to_buy<E>(

@@ -104,7 +104,7 @@ impl<'a> OfBatch<'a> {
                 self.ledger.jobs.insert(key, row);
             }
             LoadWrite::Replaced(key) => self.change(key, |row| row.job.superseded = true),
-            LoadWrite::Place { key, job, place, reason } => self.change(key, |row| {
+            LoadWrite::FoundAt { key, job, place, reason } => self.change(key, |row| {
                 row.row_content = Some(job.content).filter(|content| *content != row.content);
                 row.row_given = Some(given(&job.endpoint, &job.params)).filter(|given| *given != row.given);
                 row.extra.clone_from(&job.extra);
@@ -134,7 +134,7 @@ impl<'a> OfBatch<'a> {
             // Nothing is known here by its receipt alone.
             LoadWrite::Learn { .. } => {}
             LoadWrite::Accept { of, .. } => self.ledger.decisions.push((of, "retake")),
-            LoadWrite::TakeBack { gone, latest } => {
+            LoadWrite::DiscardTake { gone, latest } => {
                 self.ledger.transitions.retain(|(job, ..)| *job != gone);
                 self.put_in_place(gone, latest);
             }

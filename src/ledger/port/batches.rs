@@ -104,8 +104,8 @@ pub trait Batches {
     fn check_money(&self, batch: Option<BatchKey>) -> Result<(), LedgerError>;
 }
 
-/// The ledger at its place, among those who work with it.
-pub trait Place {
+/// What keeps a run from a ledger: another run of the batch, and what the ledger lacks.
+pub trait Locks {
     /// The right to run a batch.
     type Lock: HeldLock;
 

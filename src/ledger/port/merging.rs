@@ -1,7 +1,7 @@
 //! What another ledger, a rescued copy or receipts know, brought into this one.
 
 use crate::catalog::Endpoint;
-use crate::ledger::{Asked, LedgerAddress, LedgerError, LockError, Merged, ReceiptRow};
+use crate::ledger::{KnownParams, LedgerAddress, LedgerError, LockError, Merged, ReceiptRow};
 use crate::time::UnixMs;
 
 /// Taking over what this ledger does not know.
@@ -26,7 +26,7 @@ pub trait Merging {
         file: &LedgerAddress,
         manifest: &str,
         rows: &[ReceiptRow],
-        asked: &Asked,
+        asked: &KnownParams,
         stranger: &Endpoint,
     ) -> Result<Self::Source, LedgerError>;
 

@@ -9,7 +9,7 @@ mod records;
 mod run;
 mod views;
 
-pub use batches::{Batches, HeldLock, Place};
+pub use batches::{Batches, HeldLock, Locks};
 pub use loading::{Foresee, Foreseen, Loading};
 pub use merging::{MergeSource, Merging};
 pub use person::Decisions;

@@ -12,7 +12,7 @@ use super::by_receipt::unproven;
 use super::convert::{Json, int};
 use super::error::{Fault, contradiction};
 use super::foreseen::Foreseen;
-use super::load::{Known, gone, had, new_row};
+use super::load::{KnownJobs, gone, had, new_row};
 use super::requests::Named;
 use super::store::Rows;
 use crate::catalog::Endpoint;
@@ -74,7 +74,7 @@ struct Filling<'a> {
     seq: u64,
     endpoints: HashMap<*const Endpoint, (Arc<Endpoint>, i64)>,
     insert: CachedStatement<'a>,
-    known: Known<'a>,
+    known: KnownJobs<'a>,
     reading: Reading<'a>,
     named: Named,
     places: HashMap<Url, i64>,
@@ -87,7 +87,7 @@ impl<'a> Filling<'a> {
                  state, reason, edition, meant, is_new, retaken, facts, place, endpoint, params)
              VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19)",
         )?;
-        let (known, reading) = (Known::of(&ledger.conn, batch)?, Reading::of(retake, unproven(&ledger.conn)?));
+        let (known, reading) = (KnownJobs::of(&ledger.conn, batch)?, Reading::of(retake, unproven(&ledger.conn)?));
         let (named, endpoints, places) = (Named::of(&ledger.conn)?, HashMap::new(), HashMap::new());
         Ok(Self { ledger, batch, edition, seq: 0, endpoints, insert, known, reading, named, places })
     }
@@ -156,7 +156,7 @@ impl<'a> Filling<'a> {
         let conn = &self.ledger.conn;
         conn.execute_batch(BY_JOB)?;
         if self.batch != NO_BATCH {
-            recognise(conn, self.batch, &TakenBack::of(&mut self.known)?, &mut self.reading)?;
+            recognise(conn, self.batch, &DiscardedTakes::of(&mut self.known)?, &mut self.reading)?;
         }
         let (report, _) = self.reading.finish();
         Ok((report, self.places.into_iter().map(|(url, place)| (place, url)).collect()))
@@ -165,14 +165,14 @@ impl<'a> Filling<'a> {
 
 /// Takes that a load takes back before anything else.
 #[derive(Default)]
-struct TakenBack {
+struct DiscardedTakes {
     gone: Vec<JobKey>,
     /// Those before them, which are the latest of their jobs again.
     latest: Vec<i64>,
 }
 
-impl TakenBack {
-    fn of(known: &mut Known<'_>) -> Result<Self, Fault> {
+impl DiscardedTakes {
+    fn of(known: &mut KnownJobs<'_>) -> Result<Self, Fault> {
         let mut found = Self::default();
         for takes in known.further()? {
             if let Some((latest, gone)) = before(&takes).zip(takes.last()).filter(|(_, last)| last.is_taken_back()) {
@@ -188,12 +188,12 @@ impl TakenBack {
 fn recognise(
     conn: &Connection,
     batch: BatchKey,
-    taken_back: &TakenBack,
+    discarded_takes: &DiscardedTakes,
     reading: &mut Reading<'_>,
 ) -> Result<(), Fault> {
     let which = "(superseded = 0 OR id IN (SELECT value FROM json_each(?2)))
         AND NOT EXISTS (SELECT 1 FROM temp.planned l WHERE l.job = jobs.job)";
-    let mut recognising = Recognising::of(gone(conn, which, params![batch, Json(&taken_back.latest)])?);
+    let mut recognising = Recognising::of(gone(conn, which, params![batch, Json(&discarded_takes.latest)])?);
     if recognising.is_empty() {
         return Ok(());
     }
@@ -206,7 +206,7 @@ fn recognise(
     let new: Vec<NewRow> = new.query_map([], new_row)?.collect::<Result<_, _>>()?;
     for new in new {
         let had = |id: &str, content| {
-            Ok::<_, Fault>(had(conn, batch, id, content)?.iter().any(|take| !taken_back.gone.contains(take)))
+            Ok::<_, Fault>(had(conn, batch, id, content)?.iter().any(|take| !discarded_takes.gone.contains(take)))
         };
         let Some(known) = reading.recognise(&mut recognising, &new, had)? else { continue };
         let was = &known.was;

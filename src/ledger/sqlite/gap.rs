@@ -15,7 +15,7 @@ use super::error::Fault;
 use super::file::{beside, create_folder};
 use super::lock::BatchLock;
 use crate::l402::PaymentHash;
-use crate::ledger::port::Place;
+use crate::ledger::port::Locks;
 use crate::ledger::{Gap, LedgerAddress, LedgerError, LockError, LockedBy};
 use crate::time::UnixMs;
 
@@ -36,7 +36,7 @@ pub(super) struct Begun {
     pub(super) hash: PaymentHash,
 }
 
-impl Place for SqliteLedger {
+impl Locks for SqliteLedger {
     type Lock = BatchLock;
 
     fn lock(&self, batch: &str, now: UnixMs) -> Result<BatchLock, LockError> {

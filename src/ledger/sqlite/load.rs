@@ -69,7 +69,7 @@ const REWRITE: &str = "
     WHERE id = ?1";
 
 /// What is known of the jobs of a batch.
-pub(super) struct Known<'a> {
+pub(super) struct KnownJobs<'a> {
     conn: &'a Connection,
     batch: BatchKey,
     /// The load whose jobs were accepted last.
@@ -77,7 +77,7 @@ pub(super) struct Known<'a> {
     takes: CachedStatement<'a>,
 }
 
-impl<'a> Known<'a> {
+impl<'a> KnownJobs<'a> {
     pub(super) fn of(conn: &'a Connection, batch: BatchKey) -> Result<Self, Fault> {
         let sql = "SELECT accepted_load FROM batches WHERE id = ?1";
         let accepted = conn.prepare_cached(sql)?.query_row([batch], |row| row.get(0)).optional()?.unwrap_or(0);
@@ -154,7 +154,7 @@ pub(super) struct Loading<'a> {
     batch: BatchKey,
     /// The number of the load that is under way, from 1.
     number: i64,
-    known: Known<'a>,
+    known: KnownJobs<'a>,
     /// The endpoint's row by the address of its value, which is kept alive beside it.
     endpoints: HashMap<*const Endpoint, (Arc<Endpoint>, i64)>,
     add: CachedStatement<'a>,
@@ -168,7 +168,7 @@ impl<'a> Loading<'a> {
             tx,
             batch,
             number: 0,
-            known: Known::of(tx, batch)?,
+            known: KnownJobs::of(tx, batch)?,
             endpoints: HashMap::new(),
             add: tx.prepare_cached(ADD)?,
             place: tx.prepare_cached(PLACE)?,
@@ -199,7 +199,7 @@ impl<'a> Loading<'a> {
     fn write(&mut self, write: &LoadWrite<'_>) -> Result<(), Fault> {
         match *write {
             LoadWrite::Add { job, place, take } => self.add(job, place, take),
-            LoadWrite::Place { key, job, place, reason } => self.place(key, job, place, reason),
+            LoadWrite::FoundAt { key, job, place, reason } => self.place(key, job, place, reason),
             LoadWrite::Rewrite { key, job, place, to, forgets_error } => {
                 self.rewrite(key, job, place, to, forgets_error)
             }
@@ -228,7 +228,7 @@ impl<'a> Loading<'a> {
                  SELECT id, ?3, 'retake', job || '@' || take, 'take ' || ?2 || ' replaces it' FROM jobs WHERE id = ?1",
                 params![of, take, at],
             ),
-            LoadWrite::TakeBack { gone, latest } => self.take_back(gone, latest),
+            LoadWrite::DiscardTake { gone, latest } => self.discard_takes(gone, latest),
             LoadWrite::Recognise { new, was, reason } => {
                 self.execute(
                     "UPDATE jobs SET seq = n.seq, line = n.line, extra = n.extra, last_load = n.last_load, reason = ?3,
@@ -323,7 +323,7 @@ impl<'a> Loading<'a> {
         )
     }
 
-    fn take_back(&self, gone: JobKey, latest: JobKey) -> Result<(), Fault> {
+    fn discard_takes(&self, gone: JobKey, latest: JobKey) -> Result<(), Fault> {
         self.execute("DELETE FROM transitions WHERE job = ?1", params![gone])?;
         self.execute(
             "UPDATE jobs SET superseded = 0, seq = n.seq, line = n.line, extra = n.extra, last_load = n.last_load,

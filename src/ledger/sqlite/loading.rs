@@ -4,8 +4,8 @@ use super::error::contradiction;
 use super::load::Loading as Tables;
 use super::store::{Rows, Tx, open_and_changed};
 use super::{SqliteLedger, chosen, duplicates, job_limit};
-use crate::ledger::decide::load::TakenBack;
-use crate::ledger::load::{accept_takes, load_plan, mark_changed, take_all_back};
+use crate::ledger::decide::load::Discarding;
+use crate::ledger::load::{accept_takes, discard_all_takes, load_plan, mark_changed};
 use crate::ledger::port::Loading;
 use crate::ledger::{
     BatchKey, ChosenRows, Compared, Duplicates, IdList, LedgerError, LoadError, PlanLoad, Retake, ToBuy,
@@ -58,7 +58,7 @@ impl Loading for SqliteLedger {
     }
 
     fn discard_unaccepted(&mut self, batch: BatchKey) -> Result<(), LedgerError> {
-        self.write(|tx, _| take_all_back(&mut Tables::of(tx, batch)?, &[TakenBack::Unaccepted]))
+        self.write(|tx, _| discard_all_takes(&mut Tables::of(tx, batch)?, &[Discarding::Unaccepted]))
     }
 
     fn set_duplicates_aside(
@@ -75,7 +75,7 @@ impl Loading for SqliteLedger {
     }
 
     fn discard_duplicates(&mut self, batch: BatchKey, now: UnixMs) -> Result<(), LedgerError> {
-        self.write(|tx, _| take_all_back(&mut Tables::of(tx, batch)?, &[TakenBack::SetAside(now)]))
+        self.write(|tx, _| discard_all_takes(&mut Tables::of(tx, batch)?, &[Discarding::SetAside(now)]))
     }
 
     fn to_buy<E>(

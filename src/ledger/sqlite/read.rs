@@ -1,4 +1,4 @@
-//! What the run reads: open purchases, pending jobs, stored requests, witnesses, identical requests.
+//! What the run reads: open purchases, pending jobs, stored requests, history checks, identical requests.
 
 use std::sync::Arc;
 
@@ -119,8 +119,8 @@ impl Records for SqliteLedger {
         self.read(|ledger| history_check::needed(ledger, node, payment))
     }
 
-    fn is_witnessed(&self, node: &WalletId) -> Result<bool, LedgerError> {
-        self.read(|ledger| history_check::is_witnessed(&ledger.conn, node))
+    fn has_history_check(&self, node: &WalletId) -> Result<bool, LedgerError> {
+        self.read(|ledger| history_check::has_history_check(&ledger.conn, node))
     }
 
     fn identical_request(&self, job: JobKey, digest: &[u8; 32]) -> Result<Option<IdenticalRequest>, LedgerError> {

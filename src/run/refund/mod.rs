@@ -37,7 +37,7 @@ const LOOK_MS_MAX: u64 = 8_000;
 
 /// What follows a try.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Step {
+enum AfterTry {
     /// Nothing more in this run.
     Done,
     /// It is tried again, after a pause.
@@ -83,7 +83,7 @@ impl<'a, L: Ledger, P: Payer, O: Origin, C: Clock> Run<'a, L, P, O, C> {
 impl<L: Ledger, P: Payer, O: Origin, C: Clock> Claim<'_, L, P, O, C> {
     async fn claim(mut self) -> Result<(), LedgerError> {
         for tries in 0..TRIES_MAX {
-            if self.attempt().await? == Step::Done {
+            if self.attempt().await? == AfterTry::Done {
                 break;
             }
             if tries + 1 < TRIES_MAX && !self.pause(backoff::pause_ms(tries, PAUSE_MS, u64::MAX)).await {
@@ -105,20 +105,20 @@ impl<L: Ledger, P: Payer, O: Origin, C: Clock> Claim<'_, L, P, O, C> {
     }
 
     /// One try, from whatever is durable.
-    async fn attempt(&mut self) -> Result<Step, LedgerError> {
+    async fn attempt(&mut self) -> Result<AfterTry, LedgerError> {
         if self.payer.receiver().is_none() {
             let (reason, words) = Self::receives_nothing();
-            return self.waits(reason, words, Step::Done).await;
+            return self.waits(reason, words, AfterTry::Done).await;
         }
         if let Err((reason, words)) = self.is_payers_node().await {
-            return self.waits(reason, words, Step::Again).await;
+            return self.waits(reason, words, AfterTry::Again).await;
         }
         let known = self.refund.invoice.clone();
         if let Some(invoice) = &known {
             match self.look(invoice).await? {
-                Looked::Over => return Ok(Step::Done),
+                Looked::Over => return Ok(AfterTry::Done),
                 Looked::Open => {}
-                Looked::Waits(reason, words) => return self.waits(reason, words, Step::Done).await,
+                Looked::Waits(reason, words) => return self.waits(reason, words, AfterTry::Done).await,
             }
         }
         let (withdraw, host) = match (self.ask().await, &known) {
@@ -136,15 +136,15 @@ impl<L: Ledger, P: Payer, O: Origin, C: Clock> Claim<'_, L, P, O, C> {
         };
         let invoice = match invoice {
             Ok(invoice) => invoice,
-            Err((reason, words)) => return self.waits(reason, words, Step::Done).await,
+            Err((reason, words)) => return self.waits(reason, words, AfterTry::Done).await,
         };
         match self.hand_over(&withdraw, &invoice).await {
-            Ok(()) => self.watch(&invoice, format!("{host} has taken it"), true, Step::Done).await,
-            Err(why) => self.watch(&invoice, format!("{host} says: {why}"), false, Step::Again).await,
+            Ok(()) => self.watch(&invoice, format!("{host} has taken it"), true, AfterTry::Done).await,
+            Err(why) => self.watch(&invoice, format!("{host} says: {why}"), false, AfterTry::Again).await,
         }
     }
 
-    async fn refused(&mut self, refusal: Refusal) -> Result<Step, LedgerError> {
+    async fn refused(&mut self, refusal: Refusal) -> Result<AfterTry, LedgerError> {
         let reason = match refusal {
             Refusal::Later(_) => Reason::RefundOffered,
             Refusal::No(_) => Reason::RefundFailed,
@@ -160,15 +160,15 @@ impl<L: Ledger, P: Payer, O: Origin, C: Clock> Claim<'_, L, P, O, C> {
         invoice: &DurableInvoice,
         said: String,
         promised: bool,
-        step: Step,
-    ) -> Result<Step, LedgerError> {
+        step: AfterTry,
+    ) -> Result<AfterTry, LedgerError> {
         let end = self.run.clock.now().plus_ms(WATCH_MS);
         let mut looks = 0;
         loop {
             match self.look(invoice).await? {
-                Looked::Over => return Ok(Step::Done),
+                Looked::Over => return Ok(AfterTry::Done),
                 Looked::Open => {}
-                Looked::Waits(reason, words) => return self.waits(reason, words, Step::Done).await,
+                Looked::Waits(reason, words) => return self.waits(reason, words, AfterTry::Done).await,
             }
             looks += 1;
             let patient = promised && self.run.clock.now() < end;

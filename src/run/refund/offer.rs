@@ -7,7 +7,7 @@ use crate::origin::lnurl::{self, Withdraw};
 use crate::origin::{self, HttpFailure, Origin};
 use crate::payer::Payer;
 
-use super::{Claim, Step};
+use super::{AfterTry, Claim};
 use crate::run::Clock;
 
 /// Why nothing may be withdrawn now, in words without any part of the claim.
@@ -19,10 +19,10 @@ pub(super) enum Refusal {
 }
 
 impl Refusal {
-    pub(super) const fn step(&self) -> Step {
+    pub(super) const fn step(&self) -> AfterTry {
         match self {
-            Self::Later(_) => Step::Again,
-            Self::No(_) => Step::Done,
+            Self::Later(_) => AfterTry::Again,
+            Self::No(_) => AfterTry::Done,
         }
     }
 

@@ -7,11 +7,16 @@ use crate::origin::Origin;
 use crate::payer::Payer;
 use crate::purchase::Reason;
 
-use super::{Claim, Step};
+use super::{AfterTry, Claim};
 use crate::run::Clock;
 
 impl<L: Ledger, P: Payer, O: Origin, C: Clock> Claim<'_, L, P, O, C> {
-    pub(super) async fn waits(&mut self, reason: Reason, words: String, step: Step) -> Result<Step, LedgerError> {
+    pub(super) async fn waits(
+        &mut self,
+        reason: Reason,
+        words: String,
+        step: AfterTry,
+    ) -> Result<AfterTry, LedgerError> {
         if self.refund.reason != reason || self.refund.words.as_ref() != Some(&words) {
             self.commit(RefundRecord::Waits { reason, words: words.clone() }, Some(words)).await?;
         }
@@ -30,7 +35,7 @@ impl<L: Ledger, P: Payer, O: Origin, C: Clock> Claim<'_, L, P, O, C> {
     pub(super) async fn commit(&mut self, record: RefundRecord, words: Option<String>) -> Result<(), LedgerError> {
         let now = self.run.clock.now();
         let recorded = self.run.ledger.commit(now, Record::Refund(self.refund.payment, record)).await?;
-        // What a person has given up stands so, until the money is here.
+        // What a person has abandoned stands so, until the money is here.
         let Some(to) = recorded.transition else {
             self.refund.words = words;
             return Ok(());

@@ -25,15 +25,15 @@ async fn doubtful(fates: Vec<Fate>) -> (World, DurableIntent) {
     (world, intent)
 }
 
-/// What the command asks, with the ledger's own witnesses.
+/// What the command asks, with the ledger's own history check.
 async fn ask<P: Payer>(
     world: &World,
     payer: Option<&P>,
     intent: &DurableIntent,
     now: UnixMs,
 ) -> Result<Evidence, NodeProblem> {
-    let witness = world.ledger.history_check(intent.node(), intent.payment()).await.unwrap();
-    evidence(payer, intent, &witness, now).await
+    let history_check = world.ledger.history_check(intent.node(), intent.payment()).await.unwrap();
+    evidence(payer, intent, &history_check, now).await
 }
 
 /// The invoices of the scripted shop live an hour.

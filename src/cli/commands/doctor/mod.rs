@@ -19,7 +19,7 @@ use crate::cli::options::{Layer, variable};
 use crate::cli::preflight::ground::check_room;
 use crate::cli::{ExitCode, Failure, terminal};
 use finding::{PlanFacts, Report};
-use node::Asked;
+use node::AskedNode;
 use survey::{Found, Survey};
 
 /// Free space below which a ledger is likely to run out of it.
@@ -54,7 +54,7 @@ async fn check(options: &DoctorOptions, report: &mut Report) -> Result<(), Failu
     }
     let named = options.node.as_ref().ok().and_then(Option::as_ref);
     let asked = match named {
-        Some(node) => Some((node, Asked::of(node).await)),
+        Some(node) => Some((node, AskedNode::of(node).await)),
         None => None,
     };
     let info = asked.as_ref().and_then(|(_, asked)| asked.as_ref().ok()?.info());

@@ -24,12 +24,12 @@ const CLOCK_OFF_MS_MAX: u64 = 30_000;
 const GRPC_PORT: u16 = 10_009;
 
 /// A node that was asked who it is.
-pub(super) struct Asked {
+pub(super) struct AskedNode {
     connected: Connected,
     reached: Result<NodeInfo, NodeProblem>,
 }
 
-impl Asked {
+impl AskedNode {
     /// Asks the node.
     ///
     /// # Errors
@@ -49,12 +49,12 @@ impl Asked {
 /// Checks the node, and gives its network where it is reached.
 pub(super) async fn check(
     options: &NodeOptions,
-    asked: Result<Asked, Failure>,
+    asked: Result<AskedNode, Failure>,
     survey: Option<&Survey>,
     partial: bool,
     report: &mut Report,
 ) -> Option<Network> {
-    let Asked { connected, reached } = match asked {
+    let AskedNode { connected, reached } = match asked {
         Ok(asked) => asked,
         Err(failure) => {
             report.problem_of("node", failure.code(), &failure);

@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use crate::cli::batch::download_setup::DownloadSetup;
 use crate::cli::money::{Fitting, Room};
 use crate::cli::options::config::{Buying, DoctorOptions, ManifestOptions};
-use crate::cli::preflight::foresight::{Asked, Foresight, Foretold};
+use crate::cli::preflight::foresight::{Foresight, Foretold, RunToForesee};
 use crate::cli::preflight::ground::Ground;
 use crate::cli::preflight::planned::Planned;
 use crate::cli::{ExitCode, Failure, input, money};
@@ -102,7 +102,7 @@ impl Survey {
         let foresight = Foresight::of(
             ledger,
             known.map(|batch| batch.key),
-            &Asked {
+            &RunToForesee {
                 manifest,
                 name: batch.as_deref(),
                 plan,

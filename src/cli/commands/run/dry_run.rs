@@ -10,7 +10,7 @@ use crate::cli::commands::run::stand::{DELIVERED, OPEN, Stand, less, planned, st
 use crate::cli::ending::conclusion::{self, untouched};
 use crate::cli::money::{Fitting, Room};
 use crate::cli::preflight::duplicates::words as duplicate_words;
-use crate::cli::preflight::foresight::{Asked, Foresight, Foretold};
+use crate::cli::preflight::foresight::{Foresight, Foretold, RunToForesee};
 use crate::cli::preflight::ground::Ground;
 use crate::cli::preflight::planned::Planned;
 use crate::cli::preflight::questions::{self, Ready};
@@ -35,9 +35,9 @@ struct About<'a> {
 impl Runner<'_> {
     /// Everything but the purchases: plan, limits, files, node and balance. Nothing is written, no origin is asked.
     pub(super) async fn dry_run(&self, manifest: &Manifest, name: &str, of_results: bool) -> Result<ExitCode, Failure> {
-        let play = self.world.play.is_some();
-        let ledger = match self.world.ledger.exists() {
-            true => Some(crate::ledger::open(&self.world.ledger, OpenMode::Read)?),
+        let play = self.counterparties.play.is_some();
+        let ledger = match self.counterparties.ledger.exists() {
+            true => Some(crate::ledger::open(&self.counterparties.ledger, OpenMode::Read)?),
             false => None,
         };
         let known = ledger.as_ref().map(|ledger| ledger.batch(name)).transpose()?.flatten();
@@ -48,18 +48,27 @@ impl Runner<'_> {
         check_running(ledger.as_ref(), name)?;
         let place = self.place(manifest, name).filter(|_| !of_results);
         if ledger.is_none() {
-            stop(&self.world.ledger, None, None, place.as_ref())?;
+            stop(&self.counterparties.ledger, None, None, place.as_ref())?;
         }
         check_owner(known.as_ref(), name, &self.options.buying.choice, &owner, play)?;
         self.start(name, known.is_none(), ledger.is_none());
-        stop(&self.world.ledger, ledger.as_ref(), known.as_ref(), place.as_ref())?;
+        stop(&self.counterparties.ledger, ledger.as_ref(), known.as_ref(), place.as_ref())?;
         let (ledger, known) = (ledger.as_ref(), known.as_ref());
         let of_batch = ledger.zip(known).filter(|_| of_results);
         let planned = Planned::of(manifest, &self.options.buying.limits, of_batch)?;
         let found = self.preflight(&Ground { manifest, ledger, known, of_results }, planned)?;
         match of_batch {
-            Some((ledger, batch)) => results_paths(ledger, batch, &self.options.buying.files, &self.world.ledger)?,
-            None => check_files(ledger, known, name, &self.options.buying.files, manifest, (&self.world.ledger, play))?,
+            Some((ledger, batch)) => {
+                results_paths(ledger, batch, &self.options.buying.files, &self.counterparties.ledger)?
+            }
+            None => check_files(
+                ledger,
+                known,
+                name,
+                &self.options.buying.files,
+                manifest,
+                (&self.counterparties.ledger, play),
+            )?,
         };
         found.to.as_ref().map_or(Ok(()), |to| DownloadSetup::look(to, ledger))?;
         tell_remarks(manifest, &found.plan, &self.reporter);
@@ -72,7 +81,7 @@ impl Runner<'_> {
         let Preflight { plan, limits, rows, retake, to } = found;
         let batch = ledger.zip(known.map(|batch| batch.key));
         let mut counts = batch.map(|(ledger, key)| ledger.counts(key)).transpose()?.unwrap_or_default();
-        let asked = Asked {
+        let asked = RunToForesee {
             manifest,
             name: Some(name),
             plan,
@@ -157,7 +166,7 @@ impl Runner<'_> {
             return Ok(None);
         }
         let (_, ready) = self.ready(limits, used, to_buy).await?;
-        questions::is_to_be_asked(&self.options, limits, self.world)?;
+        questions::is_to_be_asked(&self.options, limits, self.counterparties)?;
         Ok(Some(ready))
     }
 
@@ -166,7 +175,7 @@ impl Runner<'_> {
         &self,
         ledger: Option<&OpenLedger>,
         known: Option<&Batch>,
-        asked: &Asked<'_>,
+        asked: &RunToForesee<'_>,
         room: &Room,
     ) -> Result<Foretold, Failure> {
         let none;
@@ -183,7 +192,7 @@ impl Runner<'_> {
             None => false,
         };
         if (foresight.duplicates.count > 0 || is_open)
-            && let Some(payer) = &self.world.payer
+            && let Some(payer) = &self.counterparties.payer
             && let Ok(node) = payer.node().await
         {
             foresight.meet(&node)?;

@@ -51,9 +51,9 @@ pub(in crate::cli) fn execute(options: &RunOptions, sandbox: &SandboxOptions) ->
         return Err(CommandError::usage("the --sandbox-… flags go with --sandbox").into());
     }
     crate::cli::runtime()?.block_on(async {
-        let world = Counterparties::open(&options.payment, sandbox).await?;
-        let result = Runner::new(options, &world)?.run().await;
-        world.close().await;
+        let counterparties = Counterparties::open(&options.payment, sandbox).await?;
+        let result = Runner::new(options, &counterparties)?.run().await;
+        counterparties.close().await;
         result
     })
 }
@@ -61,7 +61,7 @@ pub(in crate::cli) fn execute(options: &RunOptions, sandbox: &SandboxOptions) ->
 /// One run, with all that it works with.
 struct Runner<'a> {
     options: Cow<'a, RunOptions>,
-    world: &'a Counterparties,
+    counterparties: &'a Counterparties,
     reporter: Reporter,
     began: UnixMs,
     /// The batch's name, once those who listen have heard of it.
@@ -82,11 +82,11 @@ struct Traces {
 }
 
 impl<'a> Runner<'a> {
-    fn new(options: &'a RunOptions, world: &'a Counterparties) -> Result<Self, Failure> {
+    fn new(options: &'a RunOptions, counterparties: &'a Counterparties) -> Result<Self, Failure> {
         let reporter = Reporter::new(options.output)?;
         Ok(Self {
             options: Cow::Borrowed(options),
-            world,
+            counterparties,
             reporter,
             began: SystemClock.now(),
             started: OnceCell::new(),
@@ -96,12 +96,12 @@ impl<'a> Runner<'a> {
     }
 
     async fn run(mut self) -> Result<ExitCode, Failure> {
-        for warning in &self.world.warnings {
+        for warning in &self.counterparties.warnings {
             self.reporter.warn(warning.clone());
         }
         let result = Box::pin(self.run_manifest()).await;
         if let (Err(failure), Some(name)) = (&result, self.started.get()) {
-            tell_broken(&self.world.ledger, name, failure, self.began(), &self.reporter);
+            tell_broken(&self.counterparties.ledger, name, failure, self.began(), &self.reporter);
         }
         self.leave_no_trace();
         // Whatever ended it, the screen is left in order before the error is told.
@@ -109,13 +109,15 @@ impl<'a> Runner<'a> {
     }
 
     async fn run_manifest(&mut self) -> Result<ExitCode, Failure> {
-        let last_catalog = self.world.play.as_ref().map(|play| play.catalog.as_path());
+        let last_catalog = self.counterparties.play.as_ref().map(|play| play.catalog.as_path());
         let mut manifest = match input::open(&self.options.manifest, last_catalog) {
             Ok(manifest) => manifest,
             Err(found) => return Err(self.finish_unread(Failure::Input(found)).await),
         };
-        let play = self.world.play.is_some();
-        if let Some(name) = input::batch_of_results(&mut manifest, &self.options.manifest, &self.world.ledger, play)? {
+        let play = self.counterparties.play.is_some();
+        if let Some(name) =
+            input::batch_of_results(&mut manifest, &self.options.manifest, &self.counterparties.ledger, play)?
+        {
             return match self.options.buying.choice.dry_run {
                 true => self.dry_run(&manifest, &name, true).await,
                 false => Box::pin(self.run_results(&manifest, name)).await,
@@ -128,9 +130,9 @@ impl<'a> Runner<'a> {
         let place = self.place(&manifest, &name);
         let owner = manifest.path.display().to_string();
         let mut checked = None;
-        if !self.world.ledger.exists() {
+        if !self.counterparties.ledger.exists() {
             // What is wrong with a manifest or a command leaves no trace: not even an empty ledger.
-            stop(&self.world.ledger, None, None, place.as_ref())?;
+            stop(&self.counterparties.ledger, None, None, place.as_ref())?;
             let planned = Planned::of(&manifest, &self.options.buying.limits, None)?;
             check_owner(None, &name, &self.options.buying.choice, &owner, false)?;
             let ground = Ground { manifest: &manifest, ledger: None, known: None, of_results: false };
@@ -140,10 +142,12 @@ impl<'a> Runner<'a> {
             checked = Some(found);
         }
         let session = self.open(&name)?;
-        let play = self.world.play.is_some();
+        let play = self.counterparties.play.is_some();
         check_owner(session.known.as_ref(), &name, &self.options.buying.choice, &owner, play)?;
         self.start(&name, session.known.is_none(), session.ledger.is_new());
-        if let Err(failure) = stop(&self.world.ledger, Some(&session.ledger), session.known.as_ref(), place.as_ref()) {
+        if let Err(failure) =
+            stop(&self.counterparties.ledger, Some(&session.ledger), session.known.as_ref(), place.as_ref())
+        {
             return Err(self.finish_open(session, failure).await);
         }
         let session = self.recover_first(session).await?;
@@ -163,7 +167,7 @@ impl<'a> Runner<'a> {
 
     /// The ledger, with the batch's lock held.
     fn open(&self, name: &str) -> Result<Session, Failure> {
-        let session = Session::open(&self.world.ledger, name)?;
+        let session = Session::open(&self.counterparties.ledger, name)?;
         match &session.known {
             // A run opens once.
             Some(batch) => drop(self.before.set(session.ledger.counts(batch.key)?)),
@@ -178,7 +182,7 @@ impl<'a> Runner<'a> {
         folders.remove();
         let Some(name) = begun else { return };
         // Where another process has the batch now, it is that one's.
-        let Ok(session) = Session::open(&self.world.ledger, &name) else { return };
+        let Ok(session) = Session::open(&self.counterparties.ledger, &name) else { return };
         if let Err(failure) = session.discard_unaccepted() {
             self.reporter
                 .warn(format!("the batch {name} was begun for nothing, and stays in the ledger: {}", failure.told()));
@@ -192,7 +196,7 @@ impl<'a> Runner<'a> {
 
     /// Where the files of a manifest's batch go. Each run with play money has a ledger of its own, and replaces what the last left.
     fn place<'m>(&'m self, manifest: &'m Manifest, name: &'m str) -> Option<BatchFiles<'m>> {
-        self.world.play.is_none().then(|| BatchFiles { manifest, name, files: &self.options.buying.files })
+        self.counterparties.play.is_none().then(|| BatchFiles { manifest, name, files: &self.options.buying.files })
     }
 
     /// When it would have begun if no question had waited for a person: from then on it has worked.
@@ -206,14 +210,14 @@ impl<'a> Runner<'a> {
         name: &str,
         manifest: &Manifest,
     ) -> Result<OutputPaths, Failure> {
-        let place = (&self.world.ledger, self.world.play.is_some());
+        let place = (&self.counterparties.ledger, self.counterparties.play.is_some());
         check_files(ledger, known, name, &self.options.buying.files, manifest, place)
     }
 
     fn start(&self, name: &str, new_batch: bool, new_ledger: bool) {
         self.reporter.hear(&Event::RunStarted {
             batch: name.to_owned(),
-            ledger: self.world.ledger.to_string(),
+            ledger: self.counterparties.ledger.to_string(),
             new_batch,
             new_ledger,
             tool_version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -243,7 +247,7 @@ impl<'a> Runner<'a> {
         let rewritten = session
             .known
             .as_ref()
-            .and_then(|batch| Files::remembered(&self.world.ledger, batch))
+            .and_then(|batch| Files::remembered(&self.counterparties.ledger, batch))
             .map_or(Ok(Vec::new()), |mut files| files.rewrite());
         match rewritten {
             Ok(warnings) => {
@@ -262,7 +266,14 @@ impl<'a> Runner<'a> {
         download_setup: Option<&DownloadSetup>,
     ) -> Result<(Session, BatchRun), Failure> {
         session
-            .run_batch(self.world, settings, self.options.buying.deadline, &self.reporter, work, download_setup)
+            .run_batch(
+                self.counterparties,
+                settings,
+                self.options.buying.deadline,
+                &self.reporter,
+                work,
+                download_setup,
+            )
             .await
     }
 
@@ -277,10 +288,10 @@ impl<'a> Runner<'a> {
     }
 
     fn batch_of_unread(&self) -> Result<Option<Session>, Failure> {
-        if self.options.buying.choice.dry_run || !self.world.ledger.exists() {
+        if self.options.buying.choice.dry_run || !self.counterparties.ledger.exists() {
             return Ok(None);
         }
-        let ledger = crate::ledger::open(&self.world.ledger, OpenMode::Read)?;
+        let ledger = crate::ledger::open(&self.counterparties.ledger, OpenMode::Read)?;
         let name = match (&self.options.manifest.batch, &self.options.manifest.source) {
             (Some(name), _) => Some(name.clone()),
             (None, ManifestSource::Stdin(_)) => None,
@@ -291,7 +302,7 @@ impl<'a> Runner<'a> {
             }
         };
         drop(ledger);
-        name.map(|name| Session::open(&self.world.ledger, &name)).transpose()
+        name.map(|name| Session::open(&self.counterparties.ledger, &name)).transpose()
     }
 
     /// Finishes what is open of a batch that cannot go on, and gives back why it cannot.
@@ -303,7 +314,10 @@ impl<'a> Runner<'a> {
         match self.run_batch(session, &settings(&self.options.buying.pace), work, None).await {
             Err(error) => error,
             Ok(_) => {
-                match Files::remembered(&self.world.ledger, &batch).filter(|_| files).map(|mut files| files.rewrite()) {
+                match Files::remembered(&self.counterparties.ledger, &batch)
+                    .filter(|_| files)
+                    .map(|mut files| files.rewrite())
+                {
                     None | Some(Ok(_)) => failure,
                     Some(Err(error)) => error,
                 }
@@ -330,7 +344,7 @@ impl<'a> Runner<'a> {
         };
         let (ledger, known) = (Some(&session.ledger), session.known.as_ref());
         let paths = self.check_files((ledger, known), &session.name, manifest)?;
-        let play = self.world.play.is_some();
+        let play = self.counterparties.play.is_some();
         let (download_setup, to) =
             match DownloadSetup::of_run(&self.options.buying.downloads, to, &session.ledger, play) {
                 Ok(ready) => ready,
@@ -338,7 +352,8 @@ impl<'a> Runner<'a> {
                 Err(failure) => return Err(self.finish_open(session, failure).await),
             };
         crate::cli::batch::session::tell_remarks(manifest, plan, &self.reporter);
-        let (mut batch, load) = session.load(&self.options, manifest, plan, &retake, self.world.play.is_some())?;
+        let (mut batch, load) =
+            session.load(&self.options, manifest, plan, &retake, self.counterparties.play.is_some())?;
         let above_limit = session.hold_to_job_limit(batch.key, limits)?;
         let load = PlanLoad { above_limit, ..load };
         crate::cli::batch::session::load_words(&load).into_iter().for_each(|words| self.reporter.warn(words));
@@ -454,7 +469,7 @@ impl<'a> Runner<'a> {
                 // Only the user's word buys something once more, and it was not given.
                 session.ledger.discard_unaccepted(batch.key)?;
                 session.ledger.discard_duplicates(batch.key, SystemClock.now())?;
-                let mut files = Files::remembered(&self.world.ledger, batch);
+                let mut files = Files::remembered(&self.counterparties.ledger, batch);
                 if matches!(failure, Failure::Stopped(_)) {
                     files.as_mut().map_or(Ok(Vec::new()), Files::rewrite)?;
                     return Err(failure);
@@ -466,12 +481,12 @@ impl<'a> Runner<'a> {
 
     /// Results and receipts, from now on this batch's own: nothing keeps it from buying any more.
     fn files(&self, session: &mut Session, batch: &mut Batch, paths: OutputPaths) -> Result<Files, Failure> {
-        let is_of_play = self.world.play.is_some() && self.options.buying.files.receipts.is_none();
+        let is_of_play = self.counterparties.play.is_some() && self.options.buying.files.receipts.is_none();
         // What an earlier run with play money left there proves nothing.
         if !is_of_play && let Some(kept) = keep_unknown(&session.ledger, &paths.receipts)? {
             self.reporter.warn(kept);
         }
-        let mut files = session.files(batch, self.world, paths)?;
+        let mut files = session.files(batch, self.counterparties, paths)?;
         self.accepted();
         for words in files.rewrite()? {
             self.reporter.warn(tried_again(&words));
@@ -489,7 +504,8 @@ impl<'a> Runner<'a> {
         word: Option<Duplicates>,
         same_plan: Option<String>,
     ) -> Result<(bool, FoundDuplicates), Failure> {
-        let found = session.set_duplicates_aside(batch, self.world, edition, &self.options.buying.choice.only).await?;
+        let found =
+            session.set_duplicates_aside(batch, self.counterparties, edition, &self.options.buying.choice.only).await?;
         if found.count == 0 {
             return Ok((false, found));
         }
@@ -499,7 +515,7 @@ impl<'a> Runner<'a> {
             Duplicates::Buy => true,
             Duplicates::Skip => false,
             Duplicates::Ask if self.options.buying.choice.yes => false,
-            Duplicates::Ask => questions::means(&found, &self.reporter, &self.world.signals).await?,
+            Duplicates::Ask => questions::means(&found, &self.reporter, &self.counterparties.signals).await?,
         };
         Ok((meant, if meant { FoundDuplicates::default() } else { found }))
     }
@@ -571,11 +587,11 @@ impl<'a> Runner<'a> {
             let how = if all { "everything is delivered" } else { "all is at its end, and not all of it is delivered" };
             self.reporter.say(&format!("{how}: there was nothing to do\n"));
         }
-        if self.world.play.is_some() {
+        if self.counterparties.play.is_some() {
             self.reporter.say(&format!(
                 "\nplay money: the stand-in API has ended, and its URLs with it (the command `sandbox` keeps one \
                  running); the ledger stays at {}\n",
-                self.world.ledger
+                self.counterparties.ledger
             ));
         }
         Ok(code)
@@ -590,7 +606,7 @@ impl<'a> Runner<'a> {
     ) -> Result<(Msat, NodeInfo), Failure> {
         let used = money::used(counts)?;
         let (cap, ready) = self.ready(limits, used, to_buy).await?;
-        questions::confirm(&self.options, limits, to_buy, self.world, &self.reporter).await?;
+        questions::confirm(&self.options, limits, to_buy, self.counterparties, &self.reporter).await?;
         Ok((cap, ready.node))
     }
 

@@ -33,7 +33,7 @@ impl Runner<'_> {
     /// # Errors
     /// The first of them that is wrong; nothing was written.
     pub(super) fn preflight(&self, ground: &Ground<'_>, planned: Planned<'_>) -> Result<Preflight, Failure> {
-        self.world.check_endpoints(&planned.plan)?;
+        self.counterparties.check_endpoints(&planned.plan)?;
         let retake = ground.retake(&self.options.buying, &planned)?;
         let to = ground.folder(&self.options.buying, &planned)?;
         let Planned { plan, limits, rows, .. } = planned;
@@ -51,8 +51,8 @@ impl Runner<'_> {
         to_buy: (&LeftToBuy, &Fitting),
     ) -> Result<(Msat, Ready), Failure> {
         let partial = self.options.buying.choice.partial;
-        check_room(&self.world.ledger, to_buy.0.jobs)?;
+        check_room(&self.counterparties.ledger, to_buy.0.jobs)?;
         let cap = questions::batch_cap(partial, limits, used, to_buy)?;
-        Ok((cap, questions::ready_node(self.world, to_buy, partial, &self.reporter).await?))
+        Ok((cap, questions::ready_node(self.counterparties, to_buy, partial, &self.reporter).await?))
     }
 }

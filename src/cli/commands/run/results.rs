@@ -31,10 +31,10 @@ impl Runner<'_> {
             &name,
             &self.options.buying.choice,
             &known.manifest,
-            self.world.play.is_some(),
+            self.counterparties.play.is_some(),
         )?;
         self.start(&name, false, false);
-        if let Err(failure) = stop(&self.world.ledger, Some(&session.ledger), session.known.as_ref(), None) {
+        if let Err(failure) = stop(&self.counterparties.ledger, Some(&session.ledger), session.known.as_ref(), None) {
             return Err(self.finish_open(session, failure).await);
         }
         let mut session = self.recover_first(session).await?;
@@ -56,7 +56,7 @@ impl Runner<'_> {
         let planned = Planned::of(manifest, &self.options.buying.limits, Some((ledger, batch)))?;
         let ground = Ground { manifest, ledger: Some(ledger), known: Some(batch), of_results: true };
         let found = self.preflight(&ground, planned)?;
-        let paths = session::results_paths(ledger, batch, &self.options.buying.files, &self.world.ledger)?;
+        let paths = session::results_paths(ledger, batch, &self.options.buying.files, &self.counterparties.ledger)?;
         Ok((found, paths))
     }
 
@@ -69,7 +69,7 @@ impl Runner<'_> {
     ) -> Result<ExitCode, Failure> {
         let Preflight { plan, limits, rows, to, .. } = checked;
         let chosen = rows.unwrap_or_default();
-        let play = self.world.play.is_some();
+        let play = self.counterparties.play.is_some();
         let (download_setup, to) =
             match DownloadSetup::of_run(&self.options.buying.downloads, to, &session.ledger, play) {
                 Ok(ready) => ready,

@@ -6,9 +6,9 @@ use crate::cli::options::config::{
     Buying, Choice, DownloadOptions, Fetching, Files, ManifestOptions, ManifestSource, NodeOptions, Output, Pace,
     Payment, Target,
 };
+use crate::cli::options::displayed::Displayed;
 use crate::cli::options::flags::TargetArgs;
 use crate::cli::options::layer::Layers;
-use crate::cli::options::shown::Shown;
 use crate::cli::options::values::{Format, ManifestFormat};
 use crate::cli::options::{Layer, flag, variable};
 use crate::cli::{CommandError, Environment, Failure, node};
@@ -201,9 +201,9 @@ impl Resolved {
     }
 
     /// What counts where nobody says anything, of the options whose default is no fixed value.
-    pub(super) fn found(&self) -> Vec<(&'static str, Shown)> {
-        let ledger = self.ledger().ok().map(|ledger| ("ledger", Shown::Text(ledger.to_string())));
-        ledger.into_iter().chain([("time_zone", Shown::Text(self.system_time_zone()))]).collect()
+    pub(super) fn found(&self) -> Vec<(&'static str, Displayed)> {
+        let ledger = self.ledger().ok().map(|ledger| ("ledger", Displayed::Text(ledger.to_string())));
+        ledger.into_iter().chain([("time_zone", Displayed::Text(self.system_time_zone()))]).collect()
     }
 }
 

@@ -100,8 +100,8 @@ impl RowRuling {
         let Some(known) = &self.known else { return vec![LoadWrite::Add { job, place, take }] };
         let key = known.key;
         let mut writes: Vec<LoadWrite<'a>> = Vec::new();
-        writes.extend(self.discarded.map(|gone| LoadWrite::TakeBack { gone, latest: key }));
-        let placed = LoadWrite::Place { key, job, place, reason: self.reason };
+        writes.extend(self.discarded.map(|gone| LoadWrite::DiscardTake { gone, latest: key }));
+        let placed = LoadWrite::FoundAt { key, job, place, reason: self.reason };
         let rewritten = |forgets_error| LoadWrite::Rewrite { key, job, place, to, forgets_error };
         match self.action {
             LoadAction::Keep | LoadAction::Mark(_) | LoadAction::Discard => writes.push(placed),

@@ -16,7 +16,7 @@ pub enum LoadWrite<'a> {
     /// A later take replaces it.
     Replaced(JobKey),
     /// Its row is found at that place, with what is said of it now. What it is, and how it stands, stays.
-    Place { key: JobKey, job: &'a PlannedJob, place: u64, reason: Reason },
+    FoundAt { key: JobKey, job: &'a PlannedJob, place: u64, reason: Reason },
     /// It is to be bought as the plan has it now, or refused as it was.
     Rewrite { key: JobKey, job: &'a PlannedJob, place: u64, to: (JobState, Reason), forgets_error: bool },
     /// Nobody asks for it any more. With `keeps_end` its end is not told anew.
@@ -33,7 +33,7 @@ pub enum LoadWrite<'a> {
     /// That take of the same job replaces this one by a person's word, which is accepted: it is among this one's decisions.
     Accept { of: JobKey, take: u32, at: UnixMs },
     /// A take goes with its history, and the one before it stands in its place, with its row.
-    TakeBack { gone: JobKey, latest: JobKey },
+    DiscardTake { gone: JobKey, latest: JobKey },
     /// The job that this load made of a row goes: the row is of that purchase, which gets the row.
     Recognise { new: JobKey, was: JobKey, reason: Reason },
     /// The job that this load made of a row is no new one: it is one more take of the job of that purchase.

@@ -27,7 +27,7 @@ use super::{file, schema};
 use crate::catalog::Endpoint;
 use crate::ledger::merge::{leave_to_a_person, merge_payments};
 use crate::ledger::port::{self, Batches, Merging};
-use crate::ledger::{Asked, LedgerAddress, LedgerError, LockError, Merged, ReceiptRow, TakeId};
+use crate::ledger::{KnownParams, LedgerAddress, LedgerError, LockError, Merged, ReceiptRow, TakeId};
 use crate::safe_open::{self, Opened};
 use crate::time::UnixMs;
 
@@ -115,7 +115,7 @@ impl Merging for SqliteLedger {
         file: &LedgerAddress,
         manifest: &str,
         rows: &[ReceiptRow],
-        asked: &Asked,
+        asked: &KnownParams,
         stranger: &Endpoint,
     ) -> Result<MergeSource, LedgerError> {
         MergeSource::of_receipts(file.file(), manifest, rows, asked, stranger, self)
@@ -326,7 +326,7 @@ impl<'a> Merge<'a> {
         Ok(())
     }
 
-    /// Witnesses, periods, which ledger it is, and what was merged before.
+    /// History checks, periods, which ledger it is, and what was merged before.
     fn rest(&self, was_empty: bool) -> Result<(), Fault> {
         let (kept, first, periods) = (WITNESSES.list(""), WITNESSES.assignments(), PERIODS.mapped.join(", "));
         let merges = MERGES.list("");

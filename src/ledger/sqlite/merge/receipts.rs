@@ -14,7 +14,7 @@ use crate::ledger::sqlite::convert::Json;
 use crate::ledger::sqlite::core::configure;
 use crate::ledger::sqlite::error::Fault;
 use crate::ledger::sqlite::{SqliteLedger, schema};
-use crate::ledger::{Asked, KNOWN_BY_RECEIPT, LedgerError, ReceiptKind, ReceiptRow, UNKNOWN_CONTENT};
+use crate::ledger::{KNOWN_BY_RECEIPT, KnownParams, LedgerError, ReceiptKind, ReceiptRow, UNKNOWN_CONTENT};
 use crate::purchase::Reason;
 
 impl MergeSource {
@@ -28,7 +28,7 @@ impl MergeSource {
         file: &Path,
         manifest: &str,
         rows: &[ReceiptRow],
-        asked: &Asked,
+        asked: &KnownParams,
         stranger: &Endpoint,
         into: &SqliteLedger,
     ) -> Result<Self, LedgerError> {

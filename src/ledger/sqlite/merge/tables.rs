@@ -240,7 +240,7 @@ pub(super) const DECISIONS: Table = Table {
     columns: &[ours!("at"), ours!("decision"), ours!("note"), ours!("evidence")],
 };
 
-/// The first witness of each node.
+/// The first payment by which the history of each node is checked.
 pub(super) const WITNESSES: Table = Table {
     name: "witnesses",
     key: "node",

@@ -73,15 +73,19 @@ pub(in crate::ledger::sqlite) fn buyer(conn: &Connection, job: JobKey) -> Result
 }
 
 /// A job that is not bought yet, where it has a row; the digest of its request; its batch, where that matters.
-pub(in crate::ledger::sqlite) type Asked = (Option<JobKey>, [u8; 32], Option<BatchKey>);
+pub(in crate::ledger::sqlite) type Sought = (Option<JobKey>, [u8; 32], Option<BatchKey>);
 
 /// Purchases with the request of that digest that are no purchase of that job, and whose payment is not dead.
-pub(in crate::ledger::sqlite) fn alike(conn: &Connection, asked: Asked, manifest: Rows) -> Result<Vec<Alike>, Fault> {
+pub(in crate::ledger::sqlite) fn alike(conn: &Connection, asked: Sought, manifest: Rows) -> Result<Vec<Alike>, Fault> {
     Ok(all_alike(conn, &[asked], manifest)?.remove(&0).unwrap_or_default())
 }
 
 /// What [`alike`] finds for each of many, by its position among them.
-pub(super) fn all_alike(conn: &Connection, asked: &[Asked], manifest: Rows) -> Result<HashMap<u32, Vec<Alike>>, Fault> {
+pub(super) fn all_alike(
+    conn: &Connection,
+    asked: &[Sought],
+    manifest: Rows,
+) -> Result<HashMap<u32, Vec<Alike>>, Fault> {
     let asked: Vec<(i64, String, Option<i64>)> = asked
         .iter()
         .map(|(job, digest, batch)| (job.map_or(0, |job| job.0), hex(digest), batch.map(|batch| batch.0)))

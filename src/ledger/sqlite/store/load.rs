@@ -37,8 +37,8 @@ pub(super) const RESULTS: &str = "SELECT DISTINCT e.key FROM json_each(?1) e
      JOIN payments p ON p.id = i.payment JOIN jobs j ON j.id = p.job
      WHERE p.job <> of.job AND j.url = e.value ->> 1";
 
-/// Which of the nodes ?1 have a witness.
-pub(super) const WITNESSED: &str = "SELECT node FROM witnesses WHERE node IN (SELECT value FROM json_each(?1))";
+/// Of which of the nodes ?1 a payment is kept by which their history is checked.
+pub(super) const HISTORY_CHECKED: &str = "SELECT node FROM witnesses WHERE node IN (SELECT value FROM json_each(?1))";
 
 /// The facts of each of these.
 pub(super) fn facts(conn: &Connection, keys: &[Keys<'_>]) -> Result<Vec<Facts>, Fault> {
@@ -152,10 +152,10 @@ fn add_results(conn: &Connection, keys: &[Keys<'_>], facts: &mut [Facts]) -> Res
 }
 
 fn add_witnesses(conn: &Connection, keys: &[Keys<'_>], facts: &mut [Facts]) -> Result<(), Fault> {
-    let asked: Vec<&str> = keys.iter().filter_map(|keys| keys.witness).map(|node| node.0.as_str()).collect();
-    let found: HashSet<String> = rows(conn, WITNESSED, &asked, |row| row.get(0))?;
+    let asked: Vec<&str> = keys.iter().filter_map(|keys| keys.history_check).map(|node| node.0.as_str()).collect();
+    let found: HashSet<String> = rows(conn, HISTORY_CHECKED, &asked, |row| row.get(0))?;
     for (keys, facts) in keys.iter().zip(facts) {
-        facts.is_witnessed = keys.witness.is_some_and(|node| found.contains(&node.0));
+        facts.has_history_check = keys.history_check.is_some_and(|node| found.contains(&node.0));
     }
     Ok(())
 }

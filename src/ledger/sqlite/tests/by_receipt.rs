@@ -9,7 +9,7 @@ use crate::catalog::Endpoint;
 use crate::ledger::port::Merging;
 use crate::ledger::sqlite::schema::BOUGHT;
 use crate::ledger::sqlite::{MergeSource, SqliteLedger};
-use crate::ledger::{Asked, BatchKey, Compared, Decision, Duplicates, PlanLoad, ReceiptRow, Retake};
+use crate::ledger::{BatchKey, Compared, Decision, Duplicates, KnownParams, PlanLoad, ReceiptRow, Retake};
 use crate::plan::{PlannedJob, made_id};
 use crate::purchase::{JobState, Reason};
 
@@ -31,7 +31,7 @@ fn learn(ledger: &mut SqliteLedger, batch: &str, from: u8, bought: &[(&str, &str
     }
     let cells = |prompt: &str| vec![("prompt".to_owned(), prompt.to_owned()), ("n".to_owned(), "3".to_owned())];
     let asked = bought.iter().map(|(id, prompt)| ((batch.to_owned(), (*id).to_owned(), 1), cells(prompt)));
-    let asked: Asked = asked.filter(|_| results).collect();
+    let asked: KnownParams = asked.filter(|_| results).collect();
     let (file, rows) = (Path::new("a.receipts.csv"), receipts_of(&gone, batch));
     let manifest = format!("/jobs/{batch}.toml");
     let source = MergeSource::of_receipts(file, &manifest, &rows, &asked, &endpoint(), ledger).unwrap();
@@ -208,13 +208,13 @@ fn results_that_are_found_later_tell_what_was_bought() {
     let (told, _) = known_by_receipts(&[("1", "kite"), ("2", "boat")], true);
     let receipts = receipts_of(&told, "june");
     let cells = |prompt: &str| vec![("prompt".to_owned(), prompt.to_owned()), ("n".to_owned(), "3".to_owned())];
-    let asked: Asked = [("1", "kite"), ("2", "boat")]
+    let asked: KnownParams = [("1", "kite"), ("2", "boat")]
         .map(|(id, prompt)| (("june".to_owned(), id.to_owned(), 1), cells(prompt)))
         .into();
     let untold = asked.keys().map(|of| (of.clone(), vec![("prompt".to_owned(), String::new())])).collect();
     let file = Path::new("june.receipts.csv");
     for (n, (asked, changed, expected)) in
-        [(Asked::new(), 0, vec!["a", "b", "c"]), (untold, 0, vec!["a", "b", "c"]), (asked, 2, vec!["a", "b"])]
+        [(KnownParams::new(), 0, vec!["a", "b", "c"]), (untold, 0, vec!["a", "b", "c"]), (asked, 2, vec!["a", "b"])]
             .into_iter()
             .enumerate()
     {
@@ -244,7 +244,8 @@ fn a_receipt_that_stands_twice_is_one() {
     let file = Path::new("june.receipts.csv");
     let merged = |receipts: &[ReceiptRow]| {
         let mut ledger = SqliteLedger::in_memory().unwrap();
-        let source = MergeSource::of_receipts(file, "/jobs/june.toml", receipts, &Asked::new(), &endpoint(), &ledger)?;
+        let source =
+            MergeSource::of_receipts(file, "/jobs/june.toml", receipts, &KnownParams::new(), &endpoint(), &ledger)?;
         ledger.merge(NOW, &source)
     };
     receipts.push(receipts[0].clone());

@@ -6,8 +6,8 @@ use super::support::*;
 use crate::ledger::port::Merging;
 use crate::ledger::sqlite::{MergeSource, SqliteLedger};
 use crate::ledger::{
-    Asked, Committed, DeadProof, Doubled, Gap, LedgerAddress, Merged, OpenMode, OpenStage, PaymentKey, PendingJob,
-    ReceiptRow, Record,
+    Committed, DeadProof, Doubled, Gap, KnownParams, LedgerAddress, Merged, OpenMode, OpenStage, PaymentKey,
+    PendingJob, ReceiptRow, Record,
 };
 use crate::purchase::{JobState, Reason};
 
@@ -356,7 +356,7 @@ fn receipts_make_known_what_they_prove() {
 
     let file = folder.path().join("june.receipts.csv");
     let of_a = [("prompt", "a"), ("n", "3")].map(|(name, cell)| (name.to_owned(), cell.to_owned())).to_vec();
-    let asked = Asked::from([(("june".to_owned(), "a".to_owned(), 1), of_a)]);
+    let asked = KnownParams::from([(("june".to_owned(), "a".to_owned(), 1), of_a)]);
     let source = MergeSource::of_receipts(&file, "/jobs/june.toml", &rows, &asked, &endpoint(), &ledger).unwrap();
     let merged = ledger.merge(NOW, &source).unwrap();
     assert_eq!((merged.payments, merged.changed), (2, 1));
@@ -398,7 +398,7 @@ fn a_ledger_of_yesterday_is_known_beside_its_locks_until_it_is_merged() {
     let rows: Vec<ReceiptRow> = receipts_of(&open(&newest), "june").into_iter().filter(|row| row.id == "b").collect();
     let file = path.with_file_name("june.receipts.csv");
     let source =
-        MergeSource::of_receipts(&file, "/jobs/june.toml", &rows, &Asked::new(), &endpoint(), &restored).unwrap();
+        MergeSource::of_receipts(&file, "/jobs/june.toml", &rows, &KnownParams::new(), &endpoint(), &restored).unwrap();
     assert_eq!(restored.merge(NOW, &source).unwrap().payments, 1);
     assert_eq!(restored.gap().unwrap(), gap);
     restored.conn.execute("UPDATE ledger_id SET intents = 2", []).unwrap();

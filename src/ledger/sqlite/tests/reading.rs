@@ -1,4 +1,4 @@
-//! What is read back: open stages, witnesses, identical requests, results, receipts, batches.
+//! What is read back: open stages, history checks, identical requests, results, receipts, batches.
 
 use url::Url;
 
@@ -142,7 +142,7 @@ fn the_witnesses_are_what_settled_before_and_since() {
         intents.push(intent.payment());
     }
     assert_eq!(ledger.history_check(&node, intents[0]).unwrap(), HistoryCheck::default());
-    assert!(!ledger.is_witnessed(&node).unwrap());
+    assert!(!ledger.has_history_check(&node).unwrap());
     // The node has numbered its payments anew: the last one has the lowest index.
     let mut settle = |n: u8, at: i64, index| {
         let posted = Some(Posted { fee: FEE, payment_index: Some(index) });
@@ -159,8 +159,12 @@ fn the_witnesses_are_what_settled_before_and_since() {
         HistoryCheck { settled: hashes(&[3, 4]), is_earlier: false },
         "what settled since says nothing of before"
     );
-    assert_eq!(of(3), HistoryCheck { settled: hashes(&[1, 4]), is_earlier: true }, "itself is no witness");
-    assert!(ledger.is_witnessed(&node).unwrap());
+    assert_eq!(
+        of(3),
+        HistoryCheck { settled: hashes(&[1, 4]), is_earlier: true },
+        "itself tells nothing of the history"
+    );
+    assert!(ledger.has_history_check(&node).unwrap());
     assert_eq!(ledger.history_check(&WalletId("03other".to_owned()), intents[1]).unwrap(), HistoryCheck::default());
 }
 
@@ -171,11 +175,13 @@ fn the_first_witness_that_is_kept_stays_and_counts_from_then_on() {
     let jobs = pending(&ledger, batch);
     let early = intend(&mut ledger, new_intent(&jobs[0], 1)).payment();
     for n in [7, 8] {
-        ledger.apply(NOW.plus_ms(i64::from(n)), Record::Witness { node: node.clone(), hash: secret(n).1 }).unwrap();
+        ledger
+            .apply(NOW.plus_ms(i64::from(n)), Record::HistoryCheck { node: node.clone(), hash: secret(n).1 })
+            .unwrap();
     }
     let record = Record::Intend(Box::new(new_intent(&jobs[1], 2)));
     let Committed::Intent(late) = ledger.apply(NOW.plus_ms(7), record).unwrap() else { panic!() };
-    assert!(ledger.is_witnessed(&node).unwrap());
+    assert!(ledger.has_history_check(&node).unwrap());
     assert_eq!(
         ledger.history_check(&node, early).unwrap(),
         HistoryCheck::default(),

@@ -31,11 +31,11 @@ async fn keep_the_contract(ledger: &impl Ledger, batch: BatchKey) {
     };
     assert!(purchase.posted());
     let node = WalletId("03payer".to_owned());
-    assert!(ledger.is_witnessed(&node).await.unwrap());
+    assert!(ledger.has_history_check(&node).await.unwrap());
     assert_eq!(
         ledger.history_check(&node, intent.payment()).await.unwrap(),
         HistoryCheck::default(),
-        "itself is no witness"
+        "itself tells nothing of the history"
     );
     assert!(ledger.identical_request(jobs[1].key, &request.digest()).await.unwrap().is_some());
     let wrong = ledger.commit(NOW, Record::SendBegun(PaymentKey(99))).await;

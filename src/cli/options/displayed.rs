@@ -5,14 +5,14 @@ use serde::Serialize;
 /// A value.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(untagged)]
-pub enum Shown {
+pub enum Displayed {
     Number(u64),
     Truth(bool),
     Text(String),
     List(Vec<String>),
 }
 
-impl std::fmt::Display for Shown {
+impl std::fmt::Display for Displayed {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Number(number) => write!(f, "{number}"),

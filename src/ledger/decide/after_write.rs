@@ -13,34 +13,34 @@ use super::{
 
 impl Facts {
     /// Brings them up to date, once that is decided to be written. False where only the store can tell what they are then.
-    pub fn carry(&mut self, keys: &Keys<'_>, write: &Write<'_>) -> bool {
+    pub fn after_write(&mut self, keys: &Keys<'_>, write: &Write<'_>) -> bool {
         let is_of_origin = keys.delivers.is_some() || self.intending.is_some();
         match write {
             Write::Job(job) => {
-                self.intending.iter_mut().for_each(|known| known.carry_job(job));
+                self.intending.iter_mut().for_each(|known| known.after_job(job));
                 true
             }
             Write::Intend(payment, intent) => {
                 self.next.payment = PaymentKey(payment.key.0.saturating_add(1));
                 if let Some(known) = &mut self.intending {
-                    known.carry_intent(keys.intent, payment, intent);
+                    known.after_intent(keys.intent, payment, intent);
                 }
                 true
             }
-            Write::Payment(was, is) => !is_of_origin || self.carry_payment(was, is),
+            Write::Payment(was, is) => !is_of_origin || self.after_payment(was, is),
             Write::Money(batch, charged, moved) => {
-                self.intending.as_mut().is_none_or(|known| known.carry_money(*batch, charged, *moved).is_some())
+                self.intending.as_mut().is_none_or(|known| known.after_money(*batch, charged, *moved).is_some())
             }
             Write::Period(kind, name) => {
-                self.intending.iter_mut().for_each(|known| known.carry_period(*kind, name));
+                self.intending.iter_mut().for_each(|known| known.after_period(*kind, name));
                 true
             }
             Write::Endpoint { key, url, origin } => {
-                self.intending.iter_mut().for_each(|known| known.carry_endpoint(*key, url, origin));
+                self.intending.iter_mut().for_each(|known| known.after_endpoint(*key, url, origin));
                 true
             }
             Write::Delivers(endpoint, at) => {
-                self.carry_delivery(*endpoint, *at);
+                self.after_delivery(*endpoint, *at);
                 true
             }
             Write::Answer(AnswerWrite::New { key, .. }) => {
@@ -51,7 +51,7 @@ impl Facts {
             Write::Transition { .. }
             | Write::Fetching(..)
             | Write::File(..)
-            | Write::Witness { .. }
+            | Write::HistoryCheck { .. }
             | Write::Decision { .. }
             | Write::Answer(AnswerWrite::Cut(..) | AnswerWrite::Drop(_) | AnswerWrite::Interpreted(..))
             | Write::BodyUnneeded(_)
@@ -66,7 +66,7 @@ impl Facts {
     }
 
     /// A payment becomes another. What begins to count against an origin, or ends to, is looked up anew.
-    fn carry_payment(&mut self, was: &Payment, is: &Payment) -> bool {
+    fn after_payment(&mut self, was: &Payment, is: &Payment) -> bool {
         let is_revived = was.fate.state == PaymentState::Dead && is.fate.state != PaymentState::Dead;
         let (before, after) = (&was.redeeming, &is.redeeming);
         let is_taken = after.undelivered == Undelivered::Taken && before.undelivered != Undelivered::Taken;
@@ -77,14 +77,14 @@ impl Facts {
             return false;
         }
         if let Some(known) = &mut self.intending {
-            known.carry_payment(is);
+            known.after_payment(is);
         }
         self.origin.against.retain(|one| one.payment != is.key || is.redeeming.undelivered == Undelivered::Taken);
         true
     }
 
     /// Nothing that the endpoint took before counts against it any more.
-    fn carry_delivery(&mut self, endpoint: EndpointKey, at: UnixMs) {
+    fn after_delivery(&mut self, endpoint: EndpointKey, at: UnixMs) {
         let payments = self.payment.iter_mut().chain(&mut self.undelivered);
         let here = payments.filter(|payment| payment.endpoint == Some(endpoint));
         here.for_each(|payment| payment.redeeming.undelivered = Undelivered::No);
@@ -107,7 +107,7 @@ impl Facts {
 }
 
 impl IntentFacts {
-    fn carry_job(&mut self, job: &Job) {
+    fn after_job(&mut self, job: &Job) {
         let held = self.admission.held.iter_mut().filter(|one| one.job == job.key);
         held.for_each(|one| one.job_state = job.state);
         let EndpointFacts { begun, rejected, .. } = &mut self.admission.endpoint;
@@ -118,7 +118,7 @@ impl IntentFacts {
     }
 
     /// Nothing was bought there before.
-    fn carry_endpoint(&mut self, key: EndpointKey, url: &str, origin: &str) {
+    fn after_endpoint(&mut self, key: EndpointKey, url: &str, origin: &str) {
         self.next_endpoint = EndpointKey(key.0.saturating_add(1));
         let facts = &mut self.admission.endpoint;
         if facts.url == url {
@@ -127,7 +127,7 @@ impl IntentFacts {
     }
 
     /// The newest from now on: nothing of it is used yet.
-    fn carry_period(&mut self, kind: PeriodKind, name: &str) {
+    fn after_period(&mut self, kind: PeriodKind, name: &str) {
         let used = match kind {
             PeriodKind::Day => &mut self.used.day,
             PeriodKind::Month => &mut self.used.month,
@@ -136,7 +136,7 @@ impl IntentFacts {
     }
 
     /// One more begins, for a job of which is told next how it stands.
-    fn carry_intent(&mut self, own: Option<&NewIntent>, payment: &Payment, intent: &NewIntent) {
+    fn after_intent(&mut self, own: Option<&NewIntent>, payment: &Payment, intent: &NewIntent) {
         let (key, job, batch) = (payment.key, payment.job, payment.batch);
         if own.is_some_and(|own| own.node == payment.node) {
             self.admission.held.push(Held {
@@ -162,7 +162,7 @@ impl IntentFacts {
         }
     }
 
-    fn carry_payment(&mut self, is: &Payment) {
+    fn after_payment(&mut self, is: &Payment) {
         let admission = &mut self.admission;
         if is.fate.state != PaymentState::Intended {
             admission.held.retain(|one| one.payment != is.key);
@@ -175,7 +175,7 @@ impl IntentFacts {
     }
 
     /// None where a sum does not fit.
-    fn carry_money(&mut self, batch: BatchKey, charged: &Charged, moved: Moved) -> Option<()> {
+    fn after_money(&mut self, batch: BatchKey, charged: &Charged, moved: Moved) -> Option<()> {
         let used = &mut self.used;
         if self.buyer.batch == batch {
             used.batch = after(used.batch, moved)?;

@@ -7,7 +7,7 @@ use super::{LoadWrite, StoredTake, before};
 
 /// Which takes are taken back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum TakenBack {
+pub enum Discarding {
     /// Those that nobody has accepted. The load that follows says how the purchases before them stand.
     Unaccepted,
     /// Those that are set aside as duplicates, where they came to no payment: they would hide what was bought before, which is
@@ -16,16 +16,16 @@ pub enum TakenBack {
 }
 
 /// What is written where the latest of these takes of a job goes, and the one before it is the latest again; nothing where it stays.
-pub fn take_back(which: TakenBack, takes: &[StoredTake]) -> Vec<LoadWrite<'static>> {
+pub fn discard_takes(which: Discarding, takes: &[StoredTake]) -> Vec<LoadWrite<'static>> {
     let Some((before, latest)) = before(takes).zip(takes.last()) else { return Vec::new() };
     let (goes, marked_at) = match which {
-        TakenBack::Unaccepted => (latest.is_unaccepted(), None),
-        TakenBack::SetAside(now) => (latest.can_be_discarded() && latest.is_set_aside(), Some(now)),
+        Discarding::Unaccepted => (latest.is_unaccepted(), None),
+        Discarding::SetAside(now) => (latest.can_be_discarded() && latest.is_set_aside(), Some(now)),
     };
     if !goes {
         return Vec::new();
     }
-    let mut writes = vec![LoadWrite::TakeBack { gone: latest.key, latest: before.key }];
+    let mut writes = vec![LoadWrite::DiscardTake { gone: latest.key, latest: before.key }];
     let is_otherwise = before.is_delivered()
         && before.content != latest.content
         && before.kept != Some(latest.content)
