@@ -120,7 +120,7 @@ impl<'a> SettingAside<'a> {
 /// Whether a job that stands so is of its manifest's edition from now on. What was bought keeps its own, and so does what was set
 /// aside: it is no other purchase on another day.
 pub const fn takes_edition(state: JobState, reason: Reason) -> bool {
-    let is_unbought = matches!(state, JobState::Pending | JobState::Refused | JobState::Failed);
+    let is_unbought = state.has_spent_nothing();
     is_unbought && !is_set_aside(state, reason)
 }
 
@@ -214,7 +214,7 @@ mod tests {
         let named = ["b".to_owned()];
         let meant = to((JobState::Pending, Reason::None), None, true);
         let jobs = [candidate("b", true), candidate("c", true), candidate("d", false)];
-        assert_eq!(mean(&jobs, &named), [meant.clone()]);
+        assert_eq!(mean(&jobs, &named), std::slice::from_ref(&meant));
         assert_eq!(mean(&jobs, &[]), [meant.clone(), meant]);
     }
 
