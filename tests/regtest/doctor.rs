@@ -49,7 +49,7 @@ pub fn the_readmes_macaroon_is_enough(rig: &Rig) {
     client.run("run jobs.toml").with(0);
     all_delivered(&shop, &client, 1);
     client.asks_node("audit").with(0);
-    client.asks("doctor jobs.toml").with(0).saying("0 jobs to buy");
+    client.asks("doctor jobs.toml").with(0).saying("nothing to buy");
 }
 
 /// The advice to what it found of this kind.
