@@ -12,7 +12,7 @@ use crate::manifest::normal_id;
 /// `PRAGMA application_id`: "L4Bk" in ASCII. A file without it is not ours.
 pub(super) const APPLICATION_ID: i64 = 0x4c34_426b;
 
-/// `PRAGMA user_version`: the newest schema that this program knows, one for each of [`STEPS`].
+/// `PRAGMA user_version`: the newest schema that this program knows, [`CURRENT`]; one more than there are [`STEPS`].
 pub(super) const SCHEMA_VERSION: i64 = 2;
 
 /// The condition of `payments_open`; a query that repeats it word for word is answered from that index.
@@ -23,29 +23,43 @@ pub(super) const OPEN_PAYMENT: &str =
 pub(super) const BOUGHT: &str =
     "o.state IN ('running', 'in_doubt', 'paid', 'delivered', 'downloaded', 'refund_offered', 'lost')";
 
-/// What leads from each schema to the next, the first from an empty file. A released step never changes.
-const STEPS: [&str; 2] = [include_str!("schema/v1.sql"), include_str!("schema/v2.sql")];
+/// The newest schema, for an empty file: SQLite reads all tables anew after each of the steps' changes to them.
+const CURRENT: &str = include_str!("schema/current.sql");
+
+/// What leads from each schema to the next, the first from schema 1. A released step never changes.
+const STEPS: [&str; 1] = [include_str!("schema/v2.sql")];
 
 /// Creates the tables where the file is empty, and takes an older ledger to the newest schema: all or nothing.
 pub(super) fn create_or_migrate(conn: &mut Connection, name: &str) -> Result<(), Fault> {
     if is_behind(conn)? {
         let tx = conn.transaction_with_behavior(TransactionBehavior::Exclusive)?;
         // Another process may have done it while this one waited for the lock.
-        if is_behind(&tx)? {
-            let done = usize::try_from(pragma(&tx, "user_version")?).unwrap_or(STEPS.len());
-            for step in STEPS.iter().skip(done) {
-                tx.execute_batch(step)?;
-            }
-            if done > 0 {
-                compare_ids_in_nfc(&tx)?;
-                given::fill_given(&tx)?;
-            }
-            tx.pragma_update(None, "application_id", APPLICATION_ID)?;
-            tx.pragma_update(None, "user_version", SCHEMA_VERSION)?;
+        if is_empty(&tx)? {
+            tx.execute_batch(CURRENT)?;
+            mark(&tx)?;
+        } else if is_older(&tx)? {
+            migrate(&tx)?;
+            mark(&tx)?;
         }
         tx.commit()?;
     }
     check(conn, name)
+}
+
+/// Takes an older ledger to the newest schema.
+fn migrate(tx: &Connection) -> Result<(), Fault> {
+    let done = usize::try_from(pragma(tx, "user_version")?).unwrap_or(usize::MAX).saturating_sub(1);
+    for step in STEPS.iter().skip(done) {
+        tx.execute_batch(step)?;
+    }
+    compare_ids_in_nfc(tx)?;
+    given::fill_given(tx)
+}
+
+/// Says that the newest schema stands in it.
+fn mark(tx: &Connection) -> Result<(), Fault> {
+    tx.pragma_update(None, "application_id", APPLICATION_ID)?;
+    Ok(tx.pragma_update(None, "user_version", SCHEMA_VERSION)?)
 }
 
 /// Schema 1 kept ids as they were given. One that another job of its batch has in NFC already stays as it is.
@@ -103,12 +117,47 @@ fn pragma(conn: &Connection, name: &str) -> Result<i64, Fault> {
 mod tests {
     use super::*;
 
-    #[test]
-    fn what_the_first_schema_kept_decomposed_is_found_composed() {
-        let mut conn = Connection::open_in_memory().unwrap();
-        conn.execute_batch(STEPS[0]).unwrap();
+    fn of_version_1() -> Connection {
+        let conn = Connection::open_in_memory().unwrap();
+        conn.execute_batch(include_str!("schema/v1.sql")).unwrap();
         conn.pragma_update(None, "application_id", APPLICATION_ID).unwrap();
         conn.pragma_update(None, "user_version", 1).unwrap();
+        conn
+    }
+
+    /// All that the schema says, table by table, in the order in which SQLite tries it, whatever its blanks; and how many rows there are.
+    fn told(conn: &Connection) -> Vec<String> {
+        let mut statement =
+            conn.prepare("SELECT tbl_name, type, name, sql FROM sqlite_schema ORDER BY 1, rowid").unwrap();
+        let objects = statement.query_map([], |row| {
+            let (table, kind, name): (String, String, String) = (row.get(0)?, row.get(1)?, row.get(2)?);
+            let sql = row.get::<_, Option<String>>(3)?.unwrap_or_default();
+            let sql = ["(", ")", ","].iter().fold(sql, |sql, sign| sql.replace(sign, &format!(" {sign} ")));
+            let sql = sql.split_whitespace().collect::<Vec<_>>().join(" ");
+            let count = || conn.query_row(&format!("SELECT count(*) FROM {name}"), [], |row| row.get::<_, i64>(0));
+            let rows = if kind == "table" { count()? } else { 0 };
+            Ok(format!("{table}: {kind} {name}, {rows} rows: {sql}"))
+        });
+        let marks = ["application_id", "user_version"].map(|name| format!("{name} {}", pragma(conn, name).unwrap()));
+        objects.unwrap().map(Result::unwrap).chain(marks).collect()
+    }
+
+    #[test]
+    fn an_empty_file_gets_the_very_tables_that_an_older_ledger_is_brought_to() {
+        let mut made = Connection::open_in_memory().unwrap();
+        create_or_migrate(&mut made, "a test").unwrap();
+        let mut brought = of_version_1();
+        create_or_migrate(&mut brought, "a test").unwrap();
+        let (made, brought) = (told(&made), told(&brought));
+        for (made, brought) in made.iter().zip(&brought) {
+            assert_eq!(made, brought, "current.sql, and what the steps lead to");
+        }
+        assert_eq!(made.len(), brought.len());
+    }
+
+    #[test]
+    fn what_the_first_schema_kept_decomposed_is_found_composed() {
+        let mut conn = of_version_1();
         conn.execute_batch(
             "INSERT INTO endpoints (id, hash, json) VALUES (1, zeroblob(32), '{}');
              INSERT INTO batches (id, name, manifest, sandbox, remembered, created_at, last_run_at)
