@@ -35,6 +35,20 @@ pub(super) fn uint_or_none(row: &Row<'_>, column: usize) -> Result<Option<u64>> 
         .transpose()
 }
 
+/// How a column of free text is read.
+pub(super) type ReadText = fn(&Row<'_>, usize) -> Result<Option<String>>;
+
+/// As it was written: one that is damaged is an error of its row.
+pub(super) fn text(row: &Row<'_>, column: usize) -> Result<Option<String>> {
+    row.get(column)
+}
+
+/// As far as it can be read, where what it says decides nothing.
+pub(super) fn text_or_what_is_left(row: &Row<'_>, column: usize) -> Result<Option<String>> {
+    let bytes = row.get_ref(column)?.as_bytes_or_null()?;
+    Ok(bytes.map(|bytes| String::from_utf8_lossy(bytes).into_owned()))
+}
+
 /// The states of which that is true, as a list for `IN`.
 pub(super) fn states(which: impl Fn(JobState) -> bool) -> String {
     let states = JobState::VARIANTS.iter().filter(|state| which(**state));

@@ -7,6 +7,7 @@ use std::collections::HashMap;
 
 use rusqlite::{CachedStatement, Connection, OptionalExtension, Row, params};
 
+use super::convert::text;
 use super::error::Fault;
 use super::load::Loading;
 use super::requests::Named;
@@ -387,7 +388,7 @@ pub(super) fn bought_elsewhere(
     digest: &[u8; 32],
     network: Network,
 ) -> Result<Option<Original>, Fault> {
-    let (buyer, takes) = (buyer(conn, job)?, takes(conn, job)?);
+    let (buyer, takes) = (buyer(conn, job)?, takes(conn, job, text)?);
     Ok(decide::bought_elsewhere(
         &buyer,
         &takes,

@@ -7,6 +7,7 @@ use crate::l402::PaymentHash;
 use crate::ledger::decide::merge::{JobName, MergeLookup, MergeWrite, Side};
 use crate::ledger::decide::{Refund, Take, Write};
 use crate::ledger::merge::MergeDesk;
+use crate::ledger::sqlite::convert::text_or_what_is_left;
 use crate::ledger::sqlite::error::Fault;
 use crate::ledger::sqlite::store::{self, JOB, JOB_COLUMNS, PAYMENT, PAYMENT_COLUMNS, job_of_row, payment_of_row};
 use crate::ledger::{BatchKey, JobKey, PaymentKey};
@@ -24,11 +25,12 @@ fn sides(ledger: &str) -> String {
     )
 }
 
+/// Words and addresses decide nothing here: damaged ones keep nothing from being brought in.
 fn side_of_row(row: &Row<'_>) -> rusqlite::Result<Side> {
     const AT: usize = PAYMENT_COLUMNS + JOB_COLUMNS;
     Ok(Side {
-        payment: payment_of_row(row)?,
-        job: job_of_row(row, PAYMENT_COLUMNS)?,
+        payment: payment_of_row(row, text_or_what_is_left)?,
+        job: job_of_row(row, PAYMENT_COLUMNS, text_or_what_is_left)?,
         content: row.get(AT)?,
         has_params: row.get(AT + 1)?,
         by_receipt: row.get(AT + 2)?,
@@ -40,7 +42,7 @@ impl MergeLookup for Payments<'_> {
     type Error = Fault;
 
     fn takes(&self, job: JobKey) -> Result<Vec<Take>, Fault> {
-        store::takes(self.0, job)
+        store::takes(self.0, job, text_or_what_is_left)
     }
 
     fn name(&self, job: JobKey) -> Result<JobName, Fault> {

@@ -5,7 +5,7 @@ use rusqlite::{Connection, params};
 
 use crate::ledger::decide::load::OtherRow;
 use crate::ledger::load::MarkDesk;
-use crate::ledger::sqlite::convert::uint;
+use crate::ledger::sqlite::convert::{text, uint};
 use crate::ledger::sqlite::error::Fault;
 use crate::ledger::{BatchKey, JobKey};
 
@@ -38,7 +38,7 @@ impl MarkDesk for Tx<'_> {
         let most = i64::try_from(most).unwrap_or(i64::MAX);
         let rows = statement.query_map(params![batch, after.unwrap_or(JobKey(i64::MIN)), most], |row| {
             let (row_content, kept) = (row.get(JOB_COLUMNS)?, row.get(JOB_COLUMNS + 1)?);
-            Ok(OtherRow { job: jobs::of_row(row, 0)?, row_content, kept })
+            Ok(OtherRow { job: jobs::of_row(row, 0, text)?, row_content, kept })
         })?;
         Ok(rows.collect::<Result<_, _>>()?)
     }

@@ -7,6 +7,7 @@ use rusqlite::{Connection, Row, params};
 
 use crate::ledger::JobKey;
 use crate::ledger::decide::Job;
+use crate::ledger::sqlite::convert::{ReadText, text};
 use crate::ledger::sqlite::error::{Fault, contradiction};
 use crate::purchase::{JobState, Reason};
 use crate::time::UnixMs;
@@ -21,7 +22,7 @@ pub(in crate::ledger::sqlite) const JOB: &str =
 pub(in crate::ledger::sqlite) const JOB_COLUMNS: usize = 15;
 
 /// The job that stands in a row from that column on.
-pub(in crate::ledger::sqlite) fn of_row(row: &Row<'_>, from: usize) -> rusqlite::Result<Job> {
+pub(in crate::ledger::sqlite) fn of_row(row: &Row<'_>, from: usize, read: ReadText) -> rusqlite::Result<Job> {
     Ok(Job {
         key: row.get(from)?,
         batch: row.get(from + 1)?,
@@ -32,9 +33,9 @@ pub(in crate::ledger::sqlite) fn of_row(row: &Row<'_>, from: usize) -> rusqlite:
         is_gone: row.get(from + 6)?,
         state: row.get(from + 7)?,
         reason: row.get(from + 8)?,
-        error: row.get(from + 9)?,
+        error: read(row, from + 9)?,
         wait_until: row.get(from + 10)?,
-        url: row.get(from + 11)?,
+        url: read(row, from + 11)?,
         attempts: row.get(from + 12)?,
         started_at: row.get(from + 13)?,
         finished_at: row.get(from + 14)?,
@@ -49,7 +50,7 @@ pub(super) static BY_KEY: LazyLock<String> = LazyLock::new(|| {
 /// The jobs of these keys, as far as there are any.
 pub(super) fn find(conn: &Connection, keys: &[JobKey]) -> Result<HashMap<JobKey, Job>, Fault> {
     let keys: Vec<i64> = keys.iter().map(|key| key.0).collect();
-    rows(conn, &BY_KEY, &keys, |row| of_row(row, 0).map(|job| (job.key, job)))
+    rows(conn, &BY_KEY, &keys, |row| of_row(row, 0, text).map(|job| (job.key, job)))
 }
 
 /// A job.

@@ -6,7 +6,7 @@ use rusqlite::Connection;
 
 use crate::l402::PaymentHash;
 use crate::ledger::decide::{Answer, DeliveryFacts, EndpointKey, Facts, Keys, Payment, Refund, Refusal};
-use crate::ledger::sqlite::convert::uint;
+use crate::ledger::sqlite::convert::{text, uint};
 use crate::ledger::sqlite::error::Fault;
 use crate::ledger::{AnswerKey, JobKey, PaymentKey};
 
@@ -79,7 +79,7 @@ fn add_takes(conn: &Connection, keys: &[Keys<'_>], facts: &mut [Facts]) -> Resul
         let job = facts.job.as_ref().map(|job| job.key).or(keys.job);
         of.extend(job.map(|key| (facts, key)));
     }
-    let (takes, next) = takes::find(conn, &of.iter().map(|(_, key)| *key).collect::<Vec<_>>())?;
+    let (takes, next) = takes::find(conn, &of.iter().map(|(_, key)| *key).collect::<Vec<_>>(), text)?;
     for (facts, key) in of {
         facts.takes = takes.get(&key).cloned().unwrap_or_default();
         facts.job = facts.takes.iter().find(|take| take.job.key == key).map(|take| take.job.clone());

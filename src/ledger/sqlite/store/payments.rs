@@ -6,7 +6,7 @@ use std::sync::LazyLock;
 use rusqlite::{Connection, Row};
 
 use crate::ledger::decide::{Charged, Fate, Intent, Job, Payment, Redeeming, Sends};
-use crate::ledger::sqlite::convert::uint_or_none;
+use crate::ledger::sqlite::convert::{ReadText, text, uint_or_none};
 use crate::ledger::sqlite::error::{Fault, contradiction};
 use crate::ledger::{DurableIntent, JobKey, PaidPurchase, PaymentKey};
 use crate::purchase::WalletId;
@@ -28,7 +28,7 @@ pub(in crate::ledger::sqlite) const PAYMENT_COLUMNS: usize = 38;
 /// What an [`Intent`] is read from.
 const INTENT: &str = "i.invoice, i.invoice_expires_at, i.credential_expires_at, i.scheme, i.token";
 
-pub(in crate::ledger::sqlite) fn of_row(row: &Row<'_>) -> rusqlite::Result<Payment> {
+pub(in crate::ledger::sqlite) fn of_row(row: &Row<'_>, read: ReadText) -> rusqlite::Result<Payment> {
     Ok(Payment {
         key: row.get(0)?,
         job: row.get(1)?,
@@ -47,7 +47,7 @@ pub(in crate::ledger::sqlite) fn of_row(row: &Row<'_>) -> rusqlite::Result<Payme
             answered: row.get(14)?,
             answered_at: row.get(15)?,
             accepted: row.get(16)?,
-            said: row.get(17)?,
+            said: read(row, 17)?,
             said_at: row.get(18)?,
         },
         fate: Fate {
@@ -60,11 +60,11 @@ pub(in crate::ledger::sqlite) fn of_row(row: &Row<'_>) -> rusqlite::Result<Payme
             death: row.get(25)?,
             dead_at: row.get(26)?,
         },
-        redeeming: redeeming_of_row(row)?,
+        redeeming: redeeming_of_row(row, read)?,
     })
 }
 
-fn redeeming_of_row(row: &Row<'_>) -> rusqlite::Result<Redeeming> {
+fn redeeming_of_row(row: &Row<'_>, read: ReadText) -> rusqlite::Result<Redeeming> {
     Ok(Redeeming {
         redeems: row.get(27)?,
         answered_at: row.get(28)?,
@@ -72,7 +72,7 @@ fn redeeming_of_row(row: &Row<'_>) -> rusqlite::Result<Redeeming> {
         heard: row.get(30)?,
         retried_at: row.get(31)?,
         replayed_at: row.get(32)?,
-        poll: row.get::<_, Option<String>>(33)?.zip(uint_or_none(row, 34)?),
+        poll: read(row, 33)?.zip(uint_or_none(row, 34)?),
         delivered_at: row.get(35)?,
         undelivered: row.get(36)?,
         rejected: row.get(37)?,
@@ -107,8 +107,8 @@ pub(super) type Found = (Payment, Job, Option<Intent>);
 pub(super) fn find(conn: &Connection, keys: &[PaymentKey]) -> Result<HashMap<PaymentKey, Found>, Fault> {
     let keys: Vec<i64> = keys.iter().map(|key| key.0).collect();
     rows(conn, &WITH_JOB, &keys, |row| {
-        let (payment, intent) = (of_row(row)?, intent_of_row(row, PAYMENT_COLUMNS + JOB_COLUMNS)?);
-        Ok((payment.key, (payment, jobs::of_row(row, PAYMENT_COLUMNS)?, intent)))
+        let (payment, intent) = (of_row(row, text)?, intent_of_row(row, PAYMENT_COLUMNS + JOB_COLUMNS)?);
+        Ok((payment.key, (payment, jobs::of_row(row, PAYMENT_COLUMNS, text)?, intent)))
     })
 }
 
@@ -131,7 +131,7 @@ pub(super) static OF_JOB: LazyLock<String> = LazyLock::new(|| {
 /// What of these jobs is paid for and not delivered.
 pub(super) fn undelivered(conn: &Connection, jobs: &[JobKey]) -> Result<Vec<Payment>, Fault> {
     let jobs: Vec<i64> = jobs.iter().map(|key| key.0).collect();
-    rows(conn, &OF_JOB, &jobs, of_row)
+    rows(conn, &OF_JOB, &jobs, |row| of_row(row, text))
 }
 
 /// A payment with its job and its intent.

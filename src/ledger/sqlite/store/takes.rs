@@ -6,6 +6,7 @@ use std::sync::LazyLock;
 use rusqlite::{Connection, Row, params};
 
 use crate::ledger::decide::{self, PersonFacts, Take, TakePayment};
+use crate::ledger::sqlite::convert::{ReadText, text};
 use crate::ledger::sqlite::error::Fault;
 use crate::ledger::{JobKey, PaymentKey};
 
@@ -34,18 +35,19 @@ pub(super) static LIVE: LazyLock<String> = LazyLock::new(|| {
 pub(in crate::ledger::sqlite) fn find(
     conn: &Connection,
     jobs: &[JobKey],
+    read: ReadText,
 ) -> Result<(HashMap<JobKey, Vec<Take>>, JobKey), Fault> {
     let asked: Vec<i64> = jobs.iter().map(|key| key.0).collect();
     let live: Vec<(JobKey, JobKey, Take)> = rows(conn, &LIVE, &asked, |row| {
         const AT: usize = JOB_COLUMNS;
         let has_payment = row.get::<_, Option<PaymentKey>>(AT + 8)?.is_some();
         let take = Take {
-            job: jobs::of_row(row, 0)?,
+            job: jobs::of_row(row, 0, read)?,
             take: row.get(AT)?,
             merged: row.get(AT + 1)?,
             content: row.get(AT + 2)?,
             bought: row.get(AT + 3)?,
-            edition: row.get(AT + 4)?,
+            edition: read(row, AT + 4)?.unwrap_or_default(),
             meant: row.get(AT + 5)?,
             payments: has_payment.then(|| payment_of_row(row, AT + 8)).transpose()?.into_iter().collect(),
         };
@@ -76,14 +78,14 @@ fn payment_of_row(row: &Row<'_>, from: usize) -> rusqlite::Result<TakePayment> {
 }
 
 /// Every take of the same job.
-pub(in crate::ledger::sqlite) fn takes(conn: &Connection, job: JobKey) -> Result<Vec<Take>, Fault> {
-    Ok(find(conn, &[job])?.0.remove(&job).unwrap_or_default())
+pub(in crate::ledger::sqlite) fn takes(conn: &Connection, job: JobKey, read: ReadText) -> Result<Vec<Take>, Fault> {
+    Ok(find(conn, &[job], read)?.0.remove(&job).unwrap_or_default())
 }
 
 /// What a person's decision on that job depends on.
 pub(in crate::ledger::sqlite) fn person_facts(conn: &Connection, key: JobKey) -> Result<PersonFacts, Fault> {
     let job = jobs::job(conn, key)?;
-    let (mut takes, next) = find(conn, &[key])?;
+    let (mut takes, next) = find(conn, &[key], text)?;
     let takes = takes.remove(&key).unwrap_or_default();
     let own = takes.iter().find(|take| take.job.key == key);
     let live = own.and_then(Take::live_payment).map(|key| payments::payment(conn, key)).transpose()?;

@@ -221,6 +221,31 @@ fn a_batch_of_another_manifest_and_ledger_comes_under_a_name_of_its_own() {
     }
 }
 
+/// What somebody said, and where: the first byte of each is none that a text may have.
+const DAMAGE: &str = "
+    UPDATE payments SET node_said = CAST(x'ff' AS TEXT), node_said_at = 1, poll_url = CAST(x'ff' AS TEXT), poll_interval_ms = 1;
+    UPDATE jobs SET error = CAST(x'ff' AS TEXT), url = CAST(x'ff' AS TEXT), edition = CAST(x'ff' AS TEXT);";
+
+#[test]
+fn damaged_words_and_addresses_keep_nothing_that_was_paid_from_being_brought_in() {
+    for (here, there) in [(true, false), (false, true), (true, true)] {
+        let mut two = Two::of(&["a", "b"], |ledger, jobs| {
+            deliver(ledger, &jobs[0], 1);
+        });
+        let june = two.one.batch("june").unwrap().unwrap().key;
+        let b = pending(&two.one, june).remove(0);
+        deliver(&mut two.one, &b, 2);
+        two.elsewhere(|ledger| {
+            deliver(ledger, &b, 3);
+            ledger.conn.execute_batch(if there { DAMAGE } else { "" }).unwrap();
+        });
+        two.one.conn.execute_batch(if here { DAMAGE } else { "" }).unwrap();
+        let merged = two.merge();
+        assert_eq!((merged.payments, merged.doubled.len()), (1, 1), "damaged here: {here}, there: {there}");
+        assert_eq!(two.one.counts(june).unwrap().spent.get(), 3 * PRICE.get());
+    }
+}
+
 #[test]
 fn a_word_that_never_began_elsewhere_is_told_and_not_taken_over() {
     let mut two = Two::of(&["a"], |ledger, jobs| {
