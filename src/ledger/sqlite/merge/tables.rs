@@ -62,6 +62,13 @@ macro_rules! latest {
     };
 }
 
+/// Nothing that SQL could say: a test asks that the rules read it.
+macro_rules! decided {
+    ($name:literal) => {
+        ($name, "decided in decide::merge::combined")
+    };
+}
+
 pub(super) const BATCHES: Table = Table {
     name: "batches",
     key: "id",
@@ -128,45 +135,45 @@ pub(super) const JOBS: Table = Table {
     ],
 };
 
-/// What both know of a payment is taken together by `ledger::decide::merge`.
+/// What both know of a payment is taken together by the rules.
 pub(super) const PAYMENTS: Table = Table {
     name: "payments",
     key: "id",
     mapped: &["id", "job", "batch", "endpoint_url"],
     columns: &[
-        ours!("payment_hash"),
-        ours!("state"),
-        ours!("amount_msat"),
-        ours!("fee_limit_msat"),
-        ours!("fee_msat"),
-        ours!("payment_index"),
-        ours!("node"),
-        ours!("cltv_limit"),
-        ours!("day"),
-        ours!("month"),
-        ours!("sends_begun"),
-        ours!("sends_answered"),
-        ours!("sent_at"),
-        ours!("send_answered_at"),
-        ours!("node_said"),
-        ours!("node_said_at"),
-        ours!("accepted"),
-        ours!("redeems"),
-        ours!("preimage"),
-        ours!("dead_proof"),
-        ours!("poll_url"),
-        ours!("poll_interval_ms"),
-        ours!("intended_at"),
-        ours!("paid_at"),
-        ours!("posted_at"),
-        ours!("answered_at"),
-        ours!("delivered_at"),
-        ours!("heard_at"),
-        ours!("retried_at"),
-        ours!("replayed_at"),
-        ours!("dead_at"),
-        ours!("undelivered"),
-        ours!("rejected"),
+        decided!("payment_hash"),
+        decided!("state"),
+        decided!("amount_msat"),
+        decided!("fee_limit_msat"),
+        decided!("fee_msat"),
+        decided!("payment_index"),
+        decided!("node"),
+        decided!("cltv_limit"),
+        decided!("day"),
+        decided!("month"),
+        decided!("sends_begun"),
+        decided!("sends_answered"),
+        decided!("sent_at"),
+        decided!("send_answered_at"),
+        decided!("node_said"),
+        decided!("node_said_at"),
+        decided!("accepted"),
+        decided!("redeems"),
+        decided!("preimage"),
+        decided!("dead_proof"),
+        decided!("poll_url"),
+        decided!("poll_interval_ms"),
+        decided!("intended_at"),
+        decided!("paid_at"),
+        decided!("posted_at"),
+        decided!("answered_at"),
+        decided!("delivered_at"),
+        decided!("heard_at"),
+        decided!("retried_at"),
+        decided!("replayed_at"),
+        decided!("dead_at"),
+        decided!("undelivered"),
+        decided!("rejected"),
     ],
 };
 
@@ -324,6 +331,17 @@ mod tests {
 
     use super::*;
     use crate::ledger::sqlite::SqliteLedger;
+    use crate::ledger::sqlite::store::PAYMENT;
+
+    #[test]
+    fn whatever_is_known_of_a_payment_is_read_for_the_rules_to_decide() {
+        let is_of_name = |letter: char| letter.is_ascii_alphanumeric() || ['.', '_'].contains(&letter);
+        let read: BTreeSet<&str> = PAYMENT.split(|letter| !is_of_name(letter)).collect();
+        for (name, how) in PAYMENTS.columns {
+            assert!(how.starts_with("decided"), "{name}");
+            assert!(read.contains(format!("p.{name}").as_str()), "{name}");
+        }
+    }
 
     #[test]
     fn every_column_of_every_table_is_decided() {
