@@ -3,9 +3,11 @@
 use crate::l402::PaymentHash;
 use crate::ledger::{AnswerKey, BatchKey, JobKey, PaymentKey};
 use crate::money::Msat;
+use crate::plan::ContentHash;
 use crate::purchase::{JobState, Reason, WalletId};
 use crate::time::UnixMs;
 
+use super::load::StoredTake;
 use super::{Charged, Fate, Job, Payment, PaymentState, Redeeming, Sends, Undelivered};
 
 /// A job that is to be bought.
@@ -74,5 +76,25 @@ pub fn payment() -> Payment {
             undelivered: Undelivered::Begun,
             rejected: false,
         },
+    }
+}
+
+/// That take of a job, as a load finds it: nothing was begun for it.
+pub fn stored_take(take: u32) -> StoredTake {
+    StoredTake {
+        key: JobKey(take.into()),
+        take,
+        state: JobState::Pending,
+        reason: Reason::None,
+        content: ContentHash([1; 32]),
+        kept: None,
+        edition: String::new(),
+        meant: false,
+        attempts: 0,
+        asks_otherwise: false,
+        is_found: false,
+        is_new_word: false,
+        payments: Vec::new(),
+        was_touched: false,
     }
 }

@@ -157,3 +157,95 @@ pub(super) fn in_file(value: &Value) -> String {
         },
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::catalog::Catalog;
+
+    /// The job `a`, which asks for a kite.
+    fn stored(state: JobState, reason: Reason) -> StoredRow {
+        StoredRow {
+            key: JobKey(1),
+            take: 1,
+            state,
+            reason,
+            endpoint: Catalog::builtin().unwrap().get("generate-video").unwrap().clone(),
+            params: vec![("prompt".to_owned(), Value::Text("a kite".to_owned()))],
+            is_unknown: false,
+            is_shown: true,
+        }
+    }
+
+    /// The same, of which nobody knows what it asks for.
+    fn unknown(state: JobState) -> StoredRow {
+        StoredRow { is_unknown: true, params: Vec::new(), ..stored(state, Reason::None) }
+    }
+
+    /// What is chosen by rows with these cells beside the id, from line 2 on: whatever is noted, in a word each.
+    fn chosen(rows: &[&[(&str, &str)]], stored: Option<&StoredRow>) -> String {
+        let mut choosing = Choosing::among(&["Seed".to_owned()]);
+        for (line, cells) in (2..).zip(rows) {
+            let cells = std::iter::once(("id", "a")).chain(cells.iter().copied());
+            choosing.add(ResultsRow { line, ..ResultsRow::of(cells) }, stored.cloned());
+        }
+        let found = choosing.finish([JobKey(9)]);
+        let mut words: Vec<String> = found.jobs.iter().map(|(_, line)| format!("at {line}")).collect();
+        words.extend(found.ids.iter().map(|id| format!("as stored {id}")));
+        words.extend(found.edited.first.iter().map(|row| format!("edited {}:{}", row.line, row.column)));
+        words.extend((found.changed > 0).then(|| format!("changed {}", found.changed)));
+        words.extend(found.withdrawn.first.iter().map(|id| format!("withdrawn {id}")));
+        words.extend(found.unproved.first.iter().map(|id| format!("unproved {id}")));
+        words.extend(found.unknown.map(|(line, id)| format!("unknown {line}:{id}")));
+        words.extend((found.repeated > 0).then(|| format!("repeated {}", found.repeated)));
+        words.extend(found.ignored.iter().map(|name| format!("ignored {name}")));
+        words.extend(found.again.iter().map(|again| format!("again {} {}", again.key.0, again.from.as_str())));
+        words.join(", ")
+    }
+
+    #[test]
+    fn a_row_chooses_the_job_that_it_shows_and_changes_none() {
+        use JobState::{Delivered, Failed, Pending, Refused};
+        let (kite, kit): (&[_], &[_]) = (&[("prompt", "a kite")], &[("prompt", "a kit")]);
+        let gone = stored(Refused, Reason::Withdrawn);
+        for (rows, job, found) in [
+            (&[kite][..], stored(Pending, Reason::None), "at 2, as stored a"),
+            (&[&[]], stored(Pending, Reason::None), "at 2, as stored a"),
+            (&[kite], stored(Pending, Reason::NoRoute), "at 2, as stored a"),
+            (&[kite], stored(Failed, Reason::OriginError), "at 2, as stored a, again 1 failed"),
+            (&[kite], stored(Refused, Reason::NotForSale), "at 2, as stored a"),
+            (&[kite], gone.clone(), "at 2, withdrawn a"),
+            (&[&[("reason", "withdrawn")]], gone.clone(), "at 2, as stored a"),
+            (&[kite], StoredRow { is_shown: false, ..gone }, "at 2, as stored a"),
+            (&[kit], stored(Pending, Reason::None), "at 2, edited 2:prompt"),
+            (&[kit], stored(Delivered, Reason::None), "at 2, edited 2:prompt, changed 1"),
+            (&[kit], stored(Delivered, Reason::Changed), "at 2, edited 2:prompt"),
+            (&[&[("take", "2")]], stored(Delivered, Reason::None), "at 2, edited 2:take, changed 1"),
+            (&[&[("take", "second")]], stored(Pending, Reason::None), "at 2, edited 2:take"),
+            (&[&[("endpoint", "other")]], stored(Pending, Reason::None), "at 2, edited 2:endpoint"),
+            (&[&[("seed", "7")]], stored(Pending, Reason::None), "at 2, edited 2:seed"),
+            (&[&[("seed", "")]], stored(Pending, Reason::None), "at 2, as stored a"),
+            (
+                &[&[("colour", "red")], &[("colour", "red")]],
+                stored(Pending, Reason::None),
+                "at 2, as stored a, repeated 1, ignored colour",
+            ),
+            (&[kite, kit], stored(Failed, Reason::OriginError), "at 2, edited 3:prompt, repeated 1"),
+            (&[kit, kite], stored(Failed, Reason::OriginError), "at 2, edited 2:prompt, repeated 1"),
+            (
+                &[kit, kit],
+                stored(Delivered, Reason::None),
+                "at 2, edited 2:prompt, edited 3:prompt, changed 1, repeated 1",
+            ),
+            (&[kite], unknown(Pending), "edited 2:prompt"),
+            (&[&[]], unknown(Pending), "edited 2:"),
+            (&[&[]], unknown(Delivered), "as stored a"),
+            (&[kite, kite], unknown(Delivered), "unproved a, repeated 1"),
+            (&[&[("take", "2")]], unknown(Delivered), "edited 2:take, changed 1"),
+        ] {
+            let what = format!("{rows:?} beside {:?} {:?}", job.state, job.reason);
+            assert_eq!(chosen(rows, Some(&job)), format!("{found}, again 9 pending"), "{what}");
+        }
+        assert_eq!(chosen(&[kite, kite], None), "unknown 2:a, again 9 pending", "the batch has no such job");
+    }
+}

@@ -141,3 +141,114 @@ pub fn is_refund_further(ours: Option<&Refund>, theirs: Option<&Refund>) -> Opti
     };
     theirs.map(|theirs| reached(theirs) > ours.map_or(0, reached))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::payment;
+    use super::*;
+    use crate::ledger::AnswerKey;
+    use crate::time::UnixMs;
+
+    type Edit = fn(&mut Payment);
+
+    /// Asks that what `one` and `other` make of a payment is `[here, there]`, as the first is this ledger's and as the second is.
+    fn holds(base: &Payment, (what, one, other, is): (&str, Edit, Edit, [Edit; 2])) {
+        let of = |edit: Edit| {
+            let mut payment = base.clone();
+            edit(&mut payment);
+            payment
+        };
+        for (ours, theirs, is) in [(one, other, is[0]), (other, one, is[1])] {
+            let mut is = of(is);
+            if is.redeeming.delivered_at.is_some() {
+                let redeeming = &mut is.redeeming;
+                (redeeming.poll, redeeming.undelivered, redeeming.rejected) = (None, Undelivered::No, false);
+            }
+            assert_eq!(combined(&of(ours), &of(theirs)), is, "{what}");
+        }
+    }
+
+    const NOTHING: Edit = |_| ();
+
+    #[test]
+    fn a_payment_is_charged_to_what_either_knows_and_was_intended_when_it_first_was() {
+        let day: [Edit; 2] =
+            [|it| it.charged.day = Some("2026-06-01".to_owned()), |it| it.charged.day = Some("2026-06-02".to_owned())];
+        let month: [Edit; 2] =
+            [|it| it.charged.month = Some("2026-06".to_owned()), |it| it.charged.month = Some("2026-07".to_owned())];
+        let intended: [Edit; 2] = [|it| it.intended_at = UnixMs(3), |it| it.intended_at = UnixMs(5)];
+        for row in [
+            ("one knows the day", day[0], NOTHING, [day[0]; 2]),
+            ("each has a day", day[0], day[1], day),
+            ("one knows the month", month[0], NOTHING, [month[0]; 2]),
+            ("each has a month", month[0], month[1], month),
+            ("intended", intended[0], intended[1], [intended[0]; 2]),
+        ] {
+            holds(&payment(PaymentState::Posted), row);
+        }
+    }
+
+    #[test]
+    fn what_was_paid_for_is_redeemed_as_far_as_either_has_come_and_open_until_either_has_it() {
+        let redeems: [Edit; 2] = [|it| it.redeeming.redeems = 2, |it| it.redeeming.redeems = 4];
+        let answered: [Edit; 2] =
+            [|it| it.redeeming.answered_at = Some(UnixMs(5)), |it| it.redeeming.answered_at = Some(UnixMs(9))];
+        let heard_at: [Edit; 2] =
+            [|it| it.redeeming.heard_at = Some(UnixMs(5)), |it| it.redeeming.heard_at = Some(UnixMs(9))];
+        let heard: [Edit; 2] = [|it| it.redeeming.heard = AnswerKey(3), |it| it.redeeming.heard = AnswerKey(4)];
+        let retried: [Edit; 2] =
+            [|it| it.redeeming.retried_at = Some(UnixMs(5)), |it| it.redeeming.retried_at = Some(UnixMs(9))];
+        let replayed: [Edit; 2] =
+            [|it| it.redeeming.replayed_at = Some(UnixMs(5)), |it| it.redeeming.replayed_at = Some(UnixMs(9))];
+        let poll: [Edit; 2] = [
+            |it| it.redeeming.poll = Some(("https://a.example/".to_owned(), 1)),
+            |it| it.redeeming.poll = Some(("https://b.example/".to_owned(), 2)),
+        ];
+        let undelivered: [Edit; 3] = [
+            |it| it.redeeming.undelivered = Undelivered::No,
+            |it| it.redeeming.undelivered = Undelivered::Begun,
+            |it| it.redeeming.undelivered = Undelivered::Taken,
+        ];
+        let rejected: Edit = |it| it.redeeming.rejected = true;
+        let open = payment(PaymentState::Posted);
+        let mut done = open.clone();
+        done.redeeming.delivered_at = Some(UnixMs(7));
+        for row in [
+            ("redeems", redeems[0], redeems[1], [redeems[1]; 2]),
+            ("answered to one", answered[0], NOTHING, [answered[0]; 2]),
+            ("answered to both", answered[0], answered[1], [answered[1]; 2]),
+            ("heard by one", heard_at[0], NOTHING, [heard_at[0]; 2]),
+            ("heard by both", heard_at[0], heard_at[1], [heard_at[0]; 2]),
+            ("answers are each ledger's own", heard[0], heard[1], heard),
+            ("retried by one", retried[0], NOTHING, [retried[0]; 2]),
+            ("retried by both", retried[0], retried[1], [retried[1]; 2]),
+            ("replayed by one", replayed[0], NOTHING, [replayed[0]; 2]),
+            ("replayed by both", replayed[0], replayed[1], [replayed[1]; 2]),
+            ("polled by one", poll[0], NOTHING, [poll[0]; 2]),
+            ("polled by both", poll[0], poll[1], poll),
+            ("begun by one", undelivered[0], undelivered[1], [undelivered[1]; 2]),
+            ("taken from one", undelivered[1], undelivered[2], [undelivered[2]; 2]),
+            ("rejected by one", rejected, NOTHING, [rejected; 2]),
+        ] {
+            holds(&open, row);
+            holds(&done, row);
+        }
+    }
+
+    #[test]
+    fn what_either_has_delivered_is_neither_polled_nor_missed_nor_rejected() {
+        let delivered: [Edit; 2] =
+            [|it| it.redeeming.delivered_at = Some(UnixMs(6)), |it| it.redeeming.delivered_at = Some(UnixMs(8))];
+        let open: Edit = |it| {
+            let poll = Some(("https://a.example/".to_owned(), 1));
+            (it.redeeming.poll, it.redeeming.undelivered, it.redeeming.rejected) = (poll, Undelivered::Taken, true);
+        };
+        for row in [
+            ("delivered to one", delivered[0], NOTHING, [delivered[0]; 2]),
+            ("open for one", delivered[0], open, [delivered[0]; 2]),
+            ("delivered to both", delivered[0], delivered[1], delivered),
+        ] {
+            holds(&payment(PaymentState::Posted), row);
+        }
+    }
+}

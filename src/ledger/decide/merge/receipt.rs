@@ -135,11 +135,15 @@ mod tests {
     #[test]
     fn what_is_paid_and_has_lost_its_credential_is_left_to_a_person() {
         for state in JobState::ALL {
-            for (by_receipt, payment) in [(true, PaymentState::Posted), (false, PaymentState::Posted)] {
+            // Whether a receipt is all that is left, how its payment stands, and whether that is left to a person.
+            for (by_receipt, payment, is_left) in [
+                (true, PaymentState::Posted, true),
+                (true, PaymentState::Intended, false),
+                (false, PaymentState::Posted, false),
+            ] {
                 let left = left_to_a_person(&Side { by_receipt, ..side(payment, *state) });
-                let expected =
-                    (by_receipt && *state == JobState::Paid).then_some((JobState::Lost, Reason::NotDelivered));
-                assert_eq!(left.map(|job| (job.state, job.reason)), expected, "{state:?} {by_receipt}");
+                let expected = (is_left && *state == JobState::Paid).then_some((JobState::Lost, Reason::NotDelivered));
+                assert_eq!(left.map(|job| (job.state, job.reason)), expected, "{state:?} {by_receipt} {payment:?}");
             }
         }
     }

@@ -19,7 +19,7 @@ const THEIRS: (JobKey, PaymentKey) = (JobKey(90), PaymentKey(91));
 /// The keys of what comes in.
 const NEXT: (JobKey, PaymentKey) = (JobKey(50), PaymentKey(51));
 
-fn payment(state: PaymentState) -> Payment {
+pub(super) fn payment(state: PaymentState) -> Payment {
     let preimage = matches!(state, PaymentState::Paid | PaymentState::Posted).then_some([7; 32]);
     let death = (state == PaymentState::Dead).then_some(Death::Proven(DeadProof::FailedAndAnswered));
     let fate = Fate { state, preimage, death, ..fixtures::payment().fate };
