@@ -187,7 +187,8 @@ impl JobState {
         word.parse().ok()
     }
 
-    /// Whether a job that stands so has spent nothing: nothing pays for it, and nothing may.
+    /// Whether a job that stands so counts as one that has spent nothing. A payment that a person took as never made (`resolve --as unpaid`)
+    /// leaves its job so too, and may settle all the same: until when, and that nothing is bought before that, `ledger/decide/takes.rs` says.
     #[must_use]
     pub const fn has_spent_nothing(self) -> bool {
         match self {
