@@ -64,8 +64,8 @@ impl<S: Records> Ledger for InlineLedger<S> {
         self.ledger().history_check(node, payment)
     }
 
-    async fn has_history_check(&self, node: &WalletId) -> Result<bool, LedgerError> {
-        self.ledger().has_history_check(node)
+    async fn knows_settlement(&self, node: &WalletId) -> Result<bool, LedgerError> {
+        self.ledger().knows_settlement(node)
     }
 
     async fn identical_request(&self, job: JobKey, digest: &[u8; 32]) -> Result<Option<IdenticalRequest>, LedgerError> {

@@ -71,7 +71,7 @@ pub enum Record {
     },
     /// The newest payment that a node has settled, whoever made it: what it must still know for its "not found" to count
     /// before the ledger knows of any settlement there. The first one kept stays.
-    HistoryCheck {
+    KeptSettlement {
         /// The node that says so.
         node: WalletId,
         /// The hash that it says has settled.

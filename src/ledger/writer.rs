@@ -31,7 +31,7 @@ enum Ask {
     Claim(BatchKey, usize, Reply<Vec<PendingJob>>),
     Request(PaymentKey, Reply<Request>),
     HistoryCheck(WalletId, PaymentKey, Reply<HistoryCheck>),
-    HasHistoryCheck(WalletId, Reply<bool>),
+    KnowsSettlement(WalletId, Reply<bool>),
     Identical(JobKey, [u8; 32], Reply<Option<IdenticalRequest>>),
     BoughtElsewhere(JobKey, [u8; 32], Network, Reply<Option<Original>>),
     HeldBack(UnixMs, Box<Prospect>, Reply<Option<HeldBack>>),
@@ -121,8 +121,8 @@ impl Ledger for LedgerHandle {
         self.ask(|reply| Ask::HistoryCheck(node.clone(), payment, reply)).await
     }
 
-    async fn has_history_check(&self, node: &WalletId) -> Result<bool, LedgerError> {
-        self.ask(|reply| Ask::HasHistoryCheck(node.clone(), reply)).await
+    async fn knows_settlement(&self, node: &WalletId) -> Result<bool, LedgerError> {
+        self.ask(|reply| Ask::KnowsSettlement(node.clone(), reply)).await
     }
 
     async fn identical_request(&self, job: JobKey, digest: &[u8; 32]) -> Result<Option<IdenticalRequest>, LedgerError> {
@@ -220,7 +220,7 @@ fn answer<S: Records + Downloads>(ledger: &mut S, claimed: &mut Claimed, asks: V
             | Ask::Claim(..)
             | Ask::Request(..)
             | Ask::HistoryCheck(..)
-            | Ask::HasHistoryCheck(..)
+            | Ask::KnowsSettlement(..)
             | Ask::Identical(..)
             | Ask::BoughtElsewhere(..)
             | Ask::HeldBack(..)
@@ -259,7 +259,7 @@ fn read<S: Records + Downloads>(ledger: &S, claimed: &mut Claimed, ask: Ask) {
         Ask::Claim(batch, most, reply) => drop(reply.send(claimed.claim(ledger, batch, most))),
         Ask::Request(payment, reply) => drop(reply.send(ledger.request(payment))),
         Ask::HistoryCheck(node, payment, reply) => drop(reply.send(ledger.history_check(&node, payment))),
-        Ask::HasHistoryCheck(node, reply) => drop(reply.send(ledger.has_history_check(&node))),
+        Ask::KnowsSettlement(node, reply) => drop(reply.send(ledger.knows_settlement(&node))),
         Ask::Identical(job, digest, reply) => drop(reply.send(ledger.identical_request(job, &digest))),
         Ask::BoughtElsewhere(job, digest, network, reply) => {
             drop(reply.send(ledger.bought_elsewhere(job, &digest, network)));

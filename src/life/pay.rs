@@ -104,12 +104,10 @@ pub(super) fn looked_up(intent: DurableIntent, mut tries: Tries, lookup: Payment
             doubt(&intent, Reason::NodeForgot, message, None, stop())
         }
         PaymentFate::NotFound | PaymentFate::Untestable => {
-            let has_history_check = lookup.fate == PaymentFate::NotFound;
+            let is_testable = lookup.fate == PaymentFate::NotFound;
             match death_proof(&intent, &lookup, moment.now, moment.bounds, moment.promises) {
                 Some(proof) => bury(&intent, tries, proof, None, moment),
-                None if has_history_check && moment.promises.remembers() => {
-                    again_or_wait(&intent, tries, &lookup, moment)
-                }
+                None if is_testable && moment.promises.remembers() => again_or_wait(&intent, tries, &lookup, moment),
                 None => doubt(&intent, Reason::NoWitness, untestable(moment.promises), None, stop()),
             }
         }

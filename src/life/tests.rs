@@ -329,7 +329,7 @@ pub(super) fn effect_words(effect: &Effect) -> String {
             | Record::Downloaded(..)
             | Record::NotDownloaded { .. }
             | Record::AbandonedDead { .. }
-            | Record::HistoryCheck { .. }
+            | Record::KeptSettlement { .. }
             | Record::Stuck { .. }) => format!("commit {}", word(record)),
         },
         Effect::Wait(_, waiting) => format!("wait for {waiting:?}"),
@@ -418,7 +418,7 @@ fn holds_for_record(cell: &str, state: &State, input: &Input, record: &Record) {
             assert!(matches!(state, State::Abandoned(_)), "{cell}: nobody gave it up");
             holds_for_death(cell, state, input, *proof);
         }
-        Record::HistoryCheck { .. } => panic!("{cell}: it is the run that keeps a witness"),
+        Record::KeptSettlement { .. } => panic!("{cell}: it is the run that keeps a settlement"),
         Record::Delivered { .. } => assert!(is_read(state), "{cell}: delivers what is not kept"),
         Record::Ended(..) => {
             assert!(
@@ -432,7 +432,10 @@ fn holds_for_record(cell: &str, state: &State, input: &Input, record: &Record) {
         }
         Record::SendBegun(_) => {
             let is_denied = |seen: &PaymentFate| matches!(seen, PaymentFate::NotFound | PaymentFate::Failed(_));
-            assert!(matches!(input, Input::LookedUp(said) if is_denied(&said.fate)), "{cell}: sends again untestable");
+            assert!(
+                matches!(input, Input::LookedUp(said) if is_denied(&said.fate)),
+                "{cell}: sends again what cannot be tested"
+            );
         }
         Record::SendAnswered { .. }
         | Record::Paid { .. }

@@ -294,7 +294,7 @@ impl Model {
             | Record::Downloaded(..)
             | Record::NotDownloaded { .. }
             | Record::AbandonedDead { .. }
-            | Record::HistoryCheck { .. }
+            | Record::KeptSettlement { .. }
             | Record::Stuck { .. }) => self.commit_of_paid(record),
         }
     }

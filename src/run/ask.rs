@@ -22,7 +22,7 @@ const INVOICE_LIFE_MS_MIN: i64 = 30_000;
 /// Another process's identical purchase is asked about again after this long.
 const IDENTICAL_POLL_MS: u64 = 5_000;
 /// Before each question for a node's newest settled payment that is answered in a way nobody understands: so many milliseconds.
-const WITNESS_PAUSES_MS: [u64; 3] = [0, 1_000, 2_000];
+const SETTLEMENT_PAUSES_MS: [u64; 3] = [0, 1_000, 2_000];
 
 impl<L: Ledger, P: Payer, O: Origin, C: Clock> Driver<'_, L, P, O, C> {
     /// Asks for a challenge and checks it. It holds a payment slot from before the request on, so that the payment can
@@ -191,7 +191,7 @@ impl<L: Ledger, P: Payer, O: Origin, C: Clock> Driver<'_, L, P, O, C> {
             if !self.take_slot().await? {
                 return Ok(false);
             }
-            if !self.keep_witness().await? {
+            if !self.keep_settlement().await? {
                 self.slot = None;
                 continue;
             }
@@ -228,20 +228,20 @@ impl<L: Ledger, P: Payer, O: Origin, C: Clock> Driver<'_, L, P, O, C> {
     /// Before the first intent at a node its newest settled payment is kept, whoever made it: only a node that still knows it can
     /// say later that it does not know one of ours. One that has none, or shows nobody what it has, is left without. False: it
     /// cannot be asked now, and admission pauses.
-    async fn keep_witness(&self) -> Result<bool, LedgerError> {
+    async fn keep_settlement(&self) -> Result<bool, LedgerError> {
         let (Some(Buying { node, .. }), Some(payer)) = (&self.shared.buying, self.run.payer) else { return Ok(true) };
-        if self.shared.has_asked_for_witness.get() {
+        if self.shared.has_asked_for_settlement.get() {
             return Ok(true);
         }
         if let Some(history) = payer.history()
-            && !self.run.ledger.has_history_check(&node.id).await?
+            && !self.run.ledger.knows_settlement(&node.id).await?
         {
-            for pause_ms in WITNESS_PAUSES_MS {
+            for pause_ms in SETTLEMENT_PAUSES_MS {
                 self.run.clock.sleep_ms(pause_ms).await;
                 match history.newest_settled().await {
                     Ok(None) | Err(NodeProblem { kind: ProblemKind::Denied(_), .. }) => break,
                     Ok(Some(hash)) => {
-                        let record = Record::HistoryCheck { node: node.id.clone(), hash };
+                        let record = Record::KeptSettlement { node: node.id.clone(), hash };
                         self.run.ledger.commit(self.run.clock.now(), record).await?;
                         break;
                     }
@@ -253,7 +253,7 @@ impl<L: Ledger, P: Payer, O: Origin, C: Clock> Driver<'_, L, P, O, C> {
                 }
             }
         }
-        self.shared.has_asked_for_witness.set(true);
+        self.shared.has_asked_for_settlement.set(true);
         Ok(true)
     }
 }

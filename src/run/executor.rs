@@ -177,7 +177,7 @@ impl<L: Ledger, P: Payer, O: Origin, C: Clock> Run<'_, L, P, O, C> {
             limit_hit: std::cell::RefCell::default(),
             doubt_timed_out: std::cell::Cell::new(false),
             abandoned_lookups: std::cell::Cell::new(0),
-            has_asked_for_witness: std::cell::Cell::new(false),
+            has_asked_for_settlement: std::cell::Cell::new(false),
             doubt_timeout: Notify::new(),
             wake: Notify::new(),
         }

@@ -38,7 +38,7 @@ pub(super) struct Shared {
     /// place before that.
     pub(super) abandoned_lookups: Cell<usize>,
     /// The node was asked which payment it has settled last, if that was needed.
-    pub(super) has_asked_for_witness: Cell<bool>,
+    pub(super) has_asked_for_settlement: Cell<bool>,
     /// Nothing but doubt is left, and the run has waited long enough.
     pub(super) doubt_timed_out: Cell<bool>,
     pub(super) doubt_timeout: Notify,

@@ -291,7 +291,7 @@ fn a_merge_that_drops_an_intent_is_caught() {
 
 /// It takes a node that is restored to before the first payment, whose answer was lost.
 #[test]
-fn a_ledger_that_believes_not_found_without_a_witness_is_caught() {
+fn a_ledger_that_believes_not_found_without_a_history_check_is_caught() {
     is_caught(Liar::CredulousLedger, &[(Fault::Restored, 500), (Fault::ResetAfter, 400)]);
 }
 

@@ -122,9 +122,9 @@ impl Life {
         let world = &self.world;
         let Some(intent) = &job.intent else { return Some(("no payment of it is open".to_owned(), None)) };
         world.begin_process(Stop::Never);
-        let witness =
+        let history_check =
             self.disk.ledger.ledger().history_check(intent.node(), intent.payment()).expect("the ledger can be read");
-        let asked = evidence(named.then_some(&self.payer), intent, &witness, world.our_time());
+        let asked = evidence(named.then_some(&self.payer), intent, &history_check, world.our_time());
         match drive(world, asked, STEPS_MAX) {
             Driven::Done(Ok(Evidence::Proven(proof, words))) => Some((words, Some(proof))),
             Driven::Done(Ok(Evidence::Unproven(words))) => Some((words, None)),

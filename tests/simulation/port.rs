@@ -276,8 +276,8 @@ impl Ledger for Port<'_> {
         self.read(|ledger| ledger.history_check(node, payment)).await
     }
 
-    async fn has_history_check(&self, node: &WalletId) -> Result<bool, LedgerError> {
-        self.read(|ledger| ledger.has_history_check(node)).await
+    async fn knows_settlement(&self, node: &WalletId) -> Result<bool, LedgerError> {
+        self.read(|ledger| ledger.knows_settlement(node)).await
     }
 
     async fn identical_request(&self, job: JobKey, digest: &[u8; 32]) -> Result<Option<IdenticalRequest>, LedgerError> {

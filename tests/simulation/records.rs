@@ -202,7 +202,7 @@ pub fn name(record: &Record) -> String {
         | Record::Paid { .. }
         | Record::Posted(..)
         | Record::AbandonedDead { .. }
-        | Record::HistoryCheck { .. }
+        | Record::KeptSettlement { .. }
         | Record::Answer { .. }
         | Record::Accepted { .. }
         | Record::LeftUndelivered(_)

@@ -71,9 +71,9 @@ pub fn stuck(world: &World, disk: &Disk, batches: &[Batch]) -> Vec<Stuck> {
         let node = number_of(world, intent);
         world.saw_if(job.reason == Reason::NoWitness, Sight::NoWitness);
         // Another node may have been asked last.
-        let witness =
+        let history_check =
             disk.ledger.ledger().history_check(intent.node(), intent.payment()).expect("the ledger can be read");
-        let untestable = job.reason == Reason::NoWitness || !witness.is_earlier;
+        let untestable = job.reason == Reason::NoWitness || !history_check.is_earlier;
         let forgot = untestable || world.nodes_are_fresh || world.auditor.borrow().forgot_at[node].is_some();
         let at = batches.iter().position(|batch| batch.key == Some(job.batch))?;
         (forgot && is_lost_to(world, node, intent.hash())).then_some(Stuck { at, id: job.id, node })

@@ -68,7 +68,7 @@ impl Ledger for OneJob {
     async fn history_check(&self, _: &WalletId, _: PaymentKey) -> Result<HistoryCheck, LedgerError> {
         Err(LedgerError::system("none"))
     }
-    async fn has_history_check(&self, _: &WalletId) -> Result<bool, LedgerError> {
+    async fn knows_settlement(&self, _: &WalletId) -> Result<bool, LedgerError> {
         Err(LedgerError::system("none"))
     }
     async fn identical_request(&self, _: JobKey, _: &[u8; 32]) -> Result<Option<IdenticalRequest>, LedgerError> {

@@ -211,7 +211,7 @@ suite! {
         nobody_can_go_on_for_two_reasons_alone_and_the_state_stays,
         tries_that_ended_are_counted_and_those_that_wait_are_not,
         what_is_in_doubt_waits_and_says_why_until_it_is_known,
-        the_first_witness_of_a_node_stays,
+        the_first_settlement_that_is_kept_of_a_node_stays,
         what_is_waited_for_in_vain_counts_for_its_own_job_alone,
         a_delivery_frees_the_endpoint_of_what_it_took_before;
     refunds:
@@ -280,9 +280,9 @@ suite! {
         what_is_posted_and_delivered_is_open_no_more,
         a_batch_s_open_jobs_are_its_own,
         the_request_of_an_intent_is_kept_without_what_leads_past_a_cache,
-        a_payment_is_no_witness_of_its_own_node,
+        a_payment_is_not_in_its_own_history_check,
         what_settled_before_an_intent_is_asked_of_its_node,
-        a_witness_counts_where_nothing_has_settled,
+        a_kept_settlement_counts_where_nothing_has_settled,
         an_identical_request_is_found_and_not_the_job_s_own,
         what_is_bought_under_another_name_is_known_before_the_ask,
         what_holds_an_endpoint_back_is_known_before_the_ask,

@@ -111,16 +111,16 @@ pub(super) fn the_request_of_an_intent_is_kept_without_what_leads_past_a_cache<S
     assert!(store.request(PaymentKey(99)).is_err());
 }
 
-pub(super) fn a_payment_is_no_witness_of_its_own_node<S: Subject>() {
+pub(super) fn a_payment_is_not_in_its_own_history_check<S: Subject>() {
     let (mut store, jobs) = S::with(&[("june", &["a"])]);
-    assert!(!store.has_history_check(&payer()).unwrap());
+    assert!(!store.knows_settlement(&payer()).unwrap());
     let payment = intend(&mut store, new_intent(&jobs[0], 1));
-    assert!(!store.has_history_check(&payer()).unwrap(), "it has not settled");
+    assert!(!store.knows_settlement(&payer()).unwrap(), "it has not settled");
     store.hand_back(AT, paid(payment, 1, Some(posted()))).unwrap();
-    assert!(store.has_history_check(&payer()).unwrap());
+    assert!(store.knows_settlement(&payer()).unwrap());
     let check = store.history_check(&payer(), payment).unwrap();
     assert!(check.settled.is_empty() && !check.is_earlier, "{check:?}");
-    assert!(!store.has_history_check(&WalletId("03other".to_owned())).unwrap());
+    assert!(!store.knows_settlement(&WalletId("03other".to_owned())).unwrap());
 }
 
 pub(super) fn what_settled_before_an_intent_is_asked_of_its_node<S: Subject>() {
@@ -141,10 +141,10 @@ pub(super) fn what_settled_before_an_intent_is_asked_of_its_node<S: Subject>() {
     assert!(of_other.settled.is_empty() && !of_other.is_earlier);
 }
 
-pub(super) fn a_witness_counts_where_nothing_has_settled<S: Subject>() {
+pub(super) fn a_kept_settlement_counts_where_nothing_has_settled<S: Subject>() {
     let (mut store, jobs) = S::with(&[("june", &["a"])]);
-    store.hand_back(AT, Record::HistoryCheck { node: payer(), hash: secret(9).1 }).unwrap();
-    assert!(store.has_history_check(&payer()).unwrap());
+    store.hand_back(AT, Record::KeptSettlement { node: payer(), hash: secret(9).1 }).unwrap();
+    assert!(store.knows_settlement(&payer()).unwrap());
     let payment = intend(&mut store, new_intent(&jobs[0], 1));
     let check = store.history_check(&payer(), payment).unwrap();
     assert_eq!((check.settled, check.is_earlier), (vec![secret(9).1], true));

@@ -149,11 +149,11 @@ pub(super) fn what_is_in_doubt_waits_and_says_why_until_it_is_known<S: Subject>(
     assert_eq!((settled.reason, settled.wait_until, settled.error), (Reason::None, None, None));
 }
 
-pub(super) fn the_first_witness_of_a_node_stays<S: Subject>() {
+pub(super) fn the_first_settlement_that_is_kept_of_a_node_stays<S: Subject>() {
     let (mut store, jobs) = S::with(&[("june", &["a"])]);
     let node = WalletId("03payer".to_owned());
     for n in [8, 9] {
-        store.hand_back(AT, Record::HistoryCheck { node: node.clone(), hash: secret(n).1 }).unwrap();
+        store.hand_back(AT, Record::KeptSettlement { node: node.clone(), hash: secret(n).1 }).unwrap();
     }
     let payment = intend(&mut store, new_intent(&jobs[0], 1));
     assert_eq!(store.history_check(&node, payment).unwrap().settled, [secret(8).1]);

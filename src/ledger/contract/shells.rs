@@ -229,7 +229,7 @@ macro_rules! of_records {
             damaged_jobs(batch: Option<BatchKey>) -> Vec<DamagedJob>;
             request(payment: PaymentKey) -> Request;
             history_check(node: &WalletId, payment: PaymentKey) -> HistoryCheck;
-            has_history_check(node: &WalletId) -> bool;
+            knows_settlement(node: &WalletId) -> bool;
             identical_request(job: JobKey, digest: &[u8; 32]) -> Option<IdenticalRequest>;
             bought_elsewhere(job: JobKey, digest: &[u8; 32], network: Network) -> Option<Original>;
             held_back(now: UnixMs, prospect: &Prospect) -> Option<HeldBack>;

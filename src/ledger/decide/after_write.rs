@@ -51,7 +51,7 @@ impl Facts {
             Write::Transition { .. }
             | Write::Fetching(..)
             | Write::File(..)
-            | Write::HistoryCheck { .. }
+            | Write::KeptSettlement { .. }
             | Write::Decision { .. }
             | Write::Answer(AnswerWrite::Cut(..) | AnswerWrite::Drop(_) | AnswerWrite::Interpreted(..))
             | Write::BodyUnneeded(_)

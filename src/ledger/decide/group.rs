@@ -71,7 +71,7 @@ enum Named {
     RefundInvoice(PaymentHash),
     Request([u8; 32]),
     Result(String),
-    HistoryCheck(String),
+    KeptSettlement(String),
 }
 
 /// What the records of a round have to do with so far, and what is to be written of them.
@@ -114,7 +114,7 @@ impl<'a> Round<'a> {
             | Write::Word { .. }
             | Write::UseWord { .. }
             | Write::LapseWord { .. }
-            | Write::HistoryCheck { .. }
+            | Write::KeptSettlement { .. }
             | Write::Answer(AnswerWrite::Cut(..) | AnswerWrite::Drop(_) | AnswerWrite::Interpreted(..))
             | Write::BodyUnneeded(_)
             | Write::Refund(..) => None,
@@ -142,7 +142,7 @@ fn named(keys: &Keys<'_>, facts: &Facts) -> HashSet<Named> {
         named.insert(Named::Result(url.to_owned()));
         named.extend(facts.job.as_ref().and_then(|job| job.url.clone()).map(Named::Result));
     }
-    named.extend(keys.history_check.map(|node| Named::HistoryCheck(node.0.clone())));
+    named.extend(keys.kept_settlement.map(|node| Named::KeptSettlement(node.0.clone())));
     named.extend(jobs.into_iter().map(Named::Job));
     named
 }

@@ -22,7 +22,7 @@ pub enum Settled {
     LastSince,
 }
 
-/// What the node must still know. `kept` is the history_check that was kept of the node when the payment in question was intended; it is
+/// What the node must still know. `kept` is the payment that was kept of the node when the payment in question was intended; it is
 /// asked for only where nothing had settled there.
 ///
 /// # Errors
@@ -73,7 +73,7 @@ mod tests {
     }
 
     #[test]
-    fn a_kept_witness_stands_in_for_settlements_before_it() {
+    fn a_kept_settlement_stands_in_for_those_before_it() {
         assert_eq!(check(&[], Some(9)), HistoryCheck { settled: hashes(&[5, 1, 4, 9]), is_earlier: true });
         assert_eq!(check(&[], None), HistoryCheck { settled: hashes(&[5, 1, 4]), is_earlier: false });
     }

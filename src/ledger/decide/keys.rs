@@ -28,7 +28,7 @@ pub struct Keys<'a> {
     /// Whether the job of another payment with the identical request has that result.
     pub result: Option<&'a str>,
     /// Whether a payment is kept by which the node's history is checked.
-    pub history_check: Option<&'a WalletId>,
+    pub kept_settlement: Option<&'a WalletId>,
     /// What a new intent depends on.
     pub intent: Option<&'a NewIntent>,
     /// The key of the next answer.
@@ -48,7 +48,7 @@ pub fn keys(record: &Record) -> Keys<'_> {
         | Record::Doubt { payment: key, .. }
         | Record::Replaying(key) => of_payment(key),
         Record::Paid { payment, .. } | Record::Dead { payment, .. } => Keys { takes: true, ..of_payment(payment) },
-        Record::HistoryCheck { node, .. } => Keys { history_check: Some(node), ..Keys::default() },
+        Record::KeptSettlement { node, .. } => Keys { kept_settlement: Some(node), ..Keys::default() },
         Record::Answer { payment, .. } => Keys { refusals: true, next_answer: true, ..of_payment(payment) },
         Record::Accepted { payment, answer, .. } => {
             Keys { answer: Some(*answer), refusals: true, ..of_payment(payment) }

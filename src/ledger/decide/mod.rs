@@ -75,7 +75,7 @@ pub struct Facts {
     /// The job of another payment with the identical request has that result.
     pub is_result_of_another: bool,
     /// A payment is kept by which the node's history is checked.
-    pub has_history_check: bool,
+    pub has_kept_settlement: bool,
     /// What a new intent depends on.
     pub intending: Option<Box<IntentFacts>>,
     /// The keys of the next rows.
@@ -145,7 +145,7 @@ pub fn decide<'a>(facts: &Facts, now: UnixMs, record: &'a Record) -> Result<Ruli
         Record::Posted(key, posted) => payments::posted(facts, now, *key, *posted),
         Record::Dead { payment, proof, end } => payments::dead(facts, now, *payment, *proof, end),
         Record::AbandonedDead { payment, proof } => payments::abandoned_dead(facts, now, *payment, *proof),
-        Record::HistoryCheck { node, hash } => Ok(payments::history_check(facts, now, node, *hash)),
+        Record::KeptSettlement { node, hash } => Ok(payments::kept_settlement(facts, now, node, *hash)),
         Record::Doubt { payment, reason, error, wait_until } => {
             payments::doubt(facts, now, *payment, (*reason, error.as_deref()), *wait_until)
         }

@@ -325,10 +325,10 @@ pub fn doubt<'a>(
 }
 
 /// Keeps the first payment by which the history of a node is checked; one that is there stays.
-pub fn history_check<'a>(facts: &Facts, now: UnixMs, node: &'a WalletId, hash: PaymentHash) -> Ruling<'a> {
+pub fn kept_settlement<'a>(facts: &Facts, now: UnixMs, node: &'a WalletId, hash: PaymentHash) -> Ruling<'a> {
     let mut ruling = Ruling::done();
-    if !facts.has_history_check {
-        ruling.write(Write::HistoryCheck { node, hash, at: now });
+    if !facts.has_kept_settlement {
+        ruling.write(Write::KeptSettlement { node, hash, at: now });
     }
     ruling
 }

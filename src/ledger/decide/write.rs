@@ -55,7 +55,7 @@ pub enum Write<'a> {
     /// A word that nothing began by lapses.
     LapseWord { origin: String, number: u32, at: UnixMs },
     /// The first payment by which a node's history is checked.
-    HistoryCheck { node: &'a WalletId, hash: PaymentHash, at: UnixMs },
+    KeptSettlement { node: &'a WalletId, hash: PaymentHash, at: UnixMs },
     /// Of the answers of a payment.
     Answer(AnswerWrite<'a>),
     /// The body of a payment's request may go, unless another payment needs it.

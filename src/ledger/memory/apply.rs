@@ -88,7 +88,9 @@ impl MemoryLedger {
                 self.said(origin, *number).payment = Some(*payment);
             }
             Write::LapseWord { origin, number, at: _ } => self.said(origin, *number).has_lapsed = true,
-            Write::HistoryCheck { node, hash, at } => drop(self.history_checks.insert(node.0.clone(), (*hash, *at))),
+            Write::KeptSettlement { node, hash, at } => {
+                self.kept_settlements.insert(node.0.clone(), (*hash, *at));
+            }
             Write::Answer(write) => self.write_answer(write),
             Write::Keep(job) => self.keep_as_it_is(*job),
             // Why a person decided is for whoever reads it later.

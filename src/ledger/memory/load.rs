@@ -54,7 +54,7 @@ impl MemoryLedger {
                 .as_ref()
                 .zip(keys.result)
                 .is_some_and(|(payment, url)| self.is_result_of_another(payment, url)),
-            has_history_check: keys.history_check.is_some_and(|node| self.history_checks.contains_key(&node.0)),
+            has_kept_settlement: keys.kept_settlement.is_some_and(|node| self.kept_settlements.contains_key(&node.0)),
             intending: keys.intent.zip(job.as_ref()).map(|(intent, job)| Box::new(self.intending(job, intent))),
             next: NextKeys {
                 job: JobKey(next(self.jobs.keys().last().map(|key| key.0))),

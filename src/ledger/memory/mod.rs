@@ -43,7 +43,7 @@ pub struct MemoryLedger {
     /// What persons have decided of jobs, in its order.
     decisions: Vec<(JobKey, &'static str)>,
     periods: BTreeMap<(PeriodKind, String), Sums>,
-    history_checks: BTreeMap<String, (PaymentHash, UnixMs)>,
+    kept_settlements: BTreeMap<String, (PaymentHash, UnixMs)>,
 }
 
 /// A batch.

@@ -69,13 +69,13 @@ impl Records for MemoryLedger {
 
     fn history_check(&self, node: &WalletId, payment: PaymentKey) -> Result<HistoryCheck, LedgerError> {
         let of = self.payments.get(&payment).ok_or_else(|| no_payment(payment))?;
-        let kept = self.history_checks.get(&node.0).filter(|(_, at)| *at <= of.intended_at).map(|(hash, _)| *hash);
+        let kept = self.kept_settlements.get(&node.0).filter(|(_, at)| *at <= of.intended_at).map(|(hash, _)| *hash);
         decide::history_check(|which| Ok(self.settled(node, of, which)), || Ok(kept))
     }
 
-    fn has_history_check(&self, node: &WalletId) -> Result<bool, LedgerError> {
+    fn knows_settlement(&self, node: &WalletId) -> Result<bool, LedgerError> {
         let has_settled = |one: &Payment| one.node == *node && one.fate.preimage.is_some();
-        Ok(self.history_checks.contains_key(&node.0) || self.payments.values().any(has_settled))
+        Ok(self.kept_settlements.contains_key(&node.0) || self.payments.values().any(has_settled))
     }
 
     fn identical_request(&self, job: JobKey, digest: &[u8; 32]) -> Result<Option<IdenticalRequest>, LedgerError> {

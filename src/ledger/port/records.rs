@@ -74,7 +74,7 @@ pub trait Records {
     ///
     /// # Errors
     /// Where the ledger cannot be read.
-    fn has_history_check(&self, node: &WalletId) -> Result<bool, LedgerError>;
+    fn knows_settlement(&self, node: &WalletId) -> Result<bool, LedgerError>;
 
     /// The latest other purchase, of any batch, that sends the same request and whose payment is not dead. It counts as
     /// open where any such purchase is.

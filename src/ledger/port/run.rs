@@ -59,7 +59,7 @@ pub trait Ledger {
     ///
     /// # Errors
     /// Where the ledger cannot be read.
-    fn has_history_check(&self, node: &WalletId) -> impl Future<Output = Result<bool, LedgerError>>;
+    fn knows_settlement(&self, node: &WalletId) -> impl Future<Output = Result<bool, LedgerError>>;
 
     /// The latest other purchase, of any batch, that sends the same request (by its digest, see
     /// [`Request::digest`]) and has an intent.

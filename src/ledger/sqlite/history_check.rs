@@ -45,7 +45,7 @@ pub(super) fn needed(ledger: &SqliteLedger, node: &WalletId, payment: PaymentKey
     history_check(|which| ledger.settled(node, payment, which), || ledger.kept_before(node, payment))
 }
 
-pub(super) fn has_history_check(conn: &Connection, node: &WalletId) -> Result<bool, Fault> {
+pub(super) fn knows_settlement(conn: &Connection, node: &WalletId) -> Result<bool, Fault> {
     let mut statement = conn.prepare_cached(
         "SELECT 1 FROM witnesses WHERE node = ?1
          UNION ALL SELECT 1 FROM payments WHERE node = ?1 AND preimage IS NOT NULL LIMIT 1",

@@ -119,8 +119,8 @@ impl Records for SqliteLedger {
         self.read(|ledger| history_check::needed(ledger, node, payment))
     }
 
-    fn has_history_check(&self, node: &WalletId) -> Result<bool, LedgerError> {
-        self.read(|ledger| history_check::has_history_check(&ledger.conn, node))
+    fn knows_settlement(&self, node: &WalletId) -> Result<bool, LedgerError> {
+        self.read(|ledger| history_check::knows_settlement(&ledger.conn, node))
     }
 
     fn identical_request(&self, job: JobKey, digest: &[u8; 32]) -> Result<Option<IdenticalRequest>, LedgerError> {

@@ -65,7 +65,7 @@ fn word(record: &Record) -> &'static str {
         Record::Posted(..) => "posted",
         Record::Dead { .. } => "dead",
         Record::AbandonedDead { .. } => "given up dead",
-        Record::HistoryCheck { .. } => "history_check",
+        Record::KeptSettlement { .. } => "history_check",
         Record::Doubt { .. } => "doubt",
         Record::Answer { .. } => "answer",
         Record::Accepted { .. } => "accepted",
@@ -124,8 +124,8 @@ impl Ledger for Stoppable {
         self.inner.history_check(node, payment).await
     }
 
-    async fn has_history_check(&self, node: &WalletId) -> Result<bool, LedgerError> {
-        self.inner.has_history_check(node).await
+    async fn knows_settlement(&self, node: &WalletId) -> Result<bool, LedgerError> {
+        self.inner.knows_settlement(node).await
     }
 
     async fn identical_request(&self, job: JobKey, digest: &[u8; 32]) -> Result<Option<IdenticalRequest>, LedgerError> {

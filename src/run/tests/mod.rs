@@ -147,9 +147,9 @@ on_both! {
         another_node_s_failure_is_no_failure_of_ours,
         every_sign_of_a_lost_history_keeps_a_payment_in_doubt,
         a_failure_of_a_later_post_is_no_proof_where_the_history_is_lost,
-        without_a_witness_nothing_that_is_not_found_is_sent_again,
-        without_a_witness_a_payment_that_the_node_refused_every_time_is_dead,
-        nothing_is_bought_before_the_node_has_told_its_witness;
+        without_a_settlement_nothing_that_is_not_found_is_sent_again,
+        without_a_settlement_a_payment_that_the_node_refused_every_time_is_dead,
+        nothing_is_bought_before_the_node_has_told_its_newest_settlement;
     refunds:
         a_refund_is_claimed_in_the_run_that_it_is_offered_in,
         whatever_becomes_of_the_claim_it_is_paid_once_for_one_invoice,

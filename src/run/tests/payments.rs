@@ -326,7 +326,7 @@ fn without_history(wishes: usize) -> World {
 }
 
 /// Its first payment settles unheard, and then it forgets everything; or nothing ever came. Both look the same.
-pub(super) async fn without_a_witness_nothing_that_is_not_found_is_sent_again() {
+pub(super) async fn without_a_settlement_nothing_that_is_not_found_is_sent_again() {
     for (fate, settles) in [(Fate::Deaf(Box::new(Fate::SettleLate(20_000))), 1), (Fate::Lost, 0)] {
         let world = without_history(1);
         world.node.script([fate]);
@@ -351,7 +351,7 @@ pub(super) async fn without_a_witness_nothing_that_is_not_found_is_sent_again() 
 }
 
 /// What the node itself has refused, every time, it has no record of to forget.
-pub(super) async fn without_a_witness_a_payment_that_the_node_refused_every_time_is_dead() {
+pub(super) async fn without_a_settlement_a_payment_that_the_node_refused_every_time_is_dead() {
     let world = without_history(1);
     world.node.script([Fate::Refuse(PayRefusal::Other("no".to_owned()))]);
     world.buy(HOUR).await;
@@ -360,7 +360,7 @@ pub(super) async fn without_a_witness_a_payment_that_the_node_refused_every_time
 }
 
 /// The node answers, and goes away as it is asked what it has paid: nothing is bought before it has told.
-pub(super) async fn nothing_is_bought_before_the_node_has_told_its_witness() {
+pub(super) async fn nothing_is_bought_before_the_node_has_told_its_newest_settlement() {
     for unheard in [1, 4] {
         let world = World::new(&wishes(2));
         world.node.lists_unheard.set(unheard);

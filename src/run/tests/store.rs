@@ -137,8 +137,8 @@ impl Records for Store {
         ask!(self, history_check(node, payment))
     }
 
-    fn has_history_check(&self, node: &WalletId) -> Result<bool, LedgerError> {
-        ask!(self, has_history_check(node))
+    fn knows_settlement(&self, node: &WalletId) -> Result<bool, LedgerError> {
+        ask!(self, knows_settlement(node))
     }
 
     fn identical_request(&self, job: JobKey, digest: &[u8; 32]) -> Result<Option<IdenticalRequest>, LedgerError> {

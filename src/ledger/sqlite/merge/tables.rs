@@ -247,7 +247,7 @@ pub(super) const DECISIONS: Table = Table {
     columns: &[ours!("at"), ours!("decision"), ours!("note"), ours!("evidence")],
 };
 
-/// The first payment by which the history of each node is checked.
+/// The settlement that was kept of each node: the first.
 pub(super) const WITNESSES: Table = Table {
     name: "witnesses",
     key: "node",

@@ -162,7 +162,7 @@ pub(in crate::ledger::sqlite) fn row(tx: &Connection, write: &Write<'_>) -> Resu
             "UPDATE trusts SET lapsed_at = ?3 WHERE origin = ?1 AND number = ?2",
             params![origin, number, at],
         ),
-        Write::HistoryCheck { node, hash, at } => {
+        Write::KeptSettlement { node, hash, at } => {
             execute(tx, "INSERT INTO witnesses (node, hash, at) VALUES (?1, ?2, ?3)", params![node.0, hash, at])
         }
         Write::Answer(write) => answer(tx, write),

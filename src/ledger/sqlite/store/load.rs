@@ -38,7 +38,7 @@ pub(super) const RESULTS: &str = "SELECT DISTINCT e.key FROM json_each(?1) e
      WHERE p.job <> of.job AND j.url = e.value ->> 1";
 
 /// Of which of the nodes ?1 a payment is kept by which their history is checked.
-pub(super) const HISTORY_CHECKED: &str = "SELECT node FROM witnesses WHERE node IN (SELECT value FROM json_each(?1))";
+pub(super) const KEPT_SETTLEMENTS: &str = "SELECT node FROM witnesses WHERE node IN (SELECT value FROM json_each(?1))";
 
 /// The facts of each of these.
 pub(super) fn facts(conn: &Connection, keys: &[Keys<'_>]) -> Result<Vec<Facts>, Fault> {
@@ -48,7 +48,7 @@ pub(super) fn facts(conn: &Connection, keys: &[Keys<'_>]) -> Result<Vec<Facts>, 
     add_refunds(conn, keys, &mut facts)?;
     add_origins(conn, keys, &mut facts)?;
     add_results(conn, keys, &mut facts)?;
-    add_witnesses(conn, keys, &mut facts)?;
+    add_kept_settlements(conn, keys, &mut facts)?;
     admission::add_intending(conn, keys, &mut facts)?;
     Ok(facts)
 }
@@ -151,11 +151,11 @@ fn add_results(conn: &Connection, keys: &[Keys<'_>], facts: &mut [Facts]) -> Res
     Ok(())
 }
 
-fn add_witnesses(conn: &Connection, keys: &[Keys<'_>], facts: &mut [Facts]) -> Result<(), Fault> {
-    let asked: Vec<&str> = keys.iter().filter_map(|keys| keys.history_check).map(|node| node.0.as_str()).collect();
-    let found: HashSet<String> = rows(conn, HISTORY_CHECKED, &asked, |row| row.get(0))?;
+fn add_kept_settlements(conn: &Connection, keys: &[Keys<'_>], facts: &mut [Facts]) -> Result<(), Fault> {
+    let asked: Vec<&str> = keys.iter().filter_map(|keys| keys.kept_settlement).map(|node| node.0.as_str()).collect();
+    let found: HashSet<String> = rows(conn, KEPT_SETTLEMENTS, &asked, |row| row.get(0))?;
     for (keys, facts) in keys.iter().zip(facts) {
-        facts.has_history_check = keys.history_check.is_some_and(|node| found.contains(&node.0));
+        facts.has_kept_settlement = keys.kept_settlement.is_some_and(|node| found.contains(&node.0));
     }
     Ok(())
 }

@@ -124,7 +124,7 @@ mod tests {
             load::REFUNDS.to_owned(),
             load::REFUND_INVOICES.to_owned(),
             load::RESULTS.to_owned(),
-            load::HISTORY_CHECKED.to_owned(),
+            load::KEPT_SETTLEMENTS.to_owned(),
         ];
         for sql in loads {
             let mut statement = ledger.conn.prepare(&format!("EXPLAIN QUERY PLAN {sql}")).unwrap();

@@ -186,7 +186,7 @@ pub(super) fn record(step: Step, now: UnixMs, known: &MemoryLedger, jobs: &[Pend
         10 => Record::Posted(payment, posted),
         11 => Record::Dead { payment, proof: one_of(&PROOFS, how), end },
         12 => Record::AbandonedDead { payment, proof: one_of(&PROOFS, how) },
-        13 => Record::HistoryCheck { node: WalletId(format!("03{}", of % 2)), hash: secret(how).1 },
+        13 => Record::KeptSettlement { node: WalletId(format!("03{}", of % 2)), hash: secret(how).1 },
         14 => Record::Doubt {
             payment,
             reason: one_of(&DOUBTS, how),

@@ -131,7 +131,7 @@ fn an_interpreted_answer_is_not_interpreted_again() {
 }
 
 #[test]
-fn the_witnesses_are_what_settled_before_and_since() {
+fn the_history_check_is_what_settled_before_and_since() {
     let (mut ledger, batch) = in_memory(&["a", "b", "c", "d"]);
     let node = WalletId("03payer".to_owned());
     let jobs = pending(&ledger, batch);
@@ -142,7 +142,7 @@ fn the_witnesses_are_what_settled_before_and_since() {
         intents.push(intent.payment());
     }
     assert_eq!(ledger.history_check(&node, intents[0]).unwrap(), HistoryCheck::default());
-    assert!(!ledger.has_history_check(&node).unwrap());
+    assert!(!ledger.knows_settlement(&node).unwrap());
     // The node has numbered its payments anew: the last one has the lowest index.
     let mut settle = |n: u8, at: i64, index| {
         let posted = Some(Posted { fee: FEE, payment_index: Some(index) });
@@ -164,24 +164,24 @@ fn the_witnesses_are_what_settled_before_and_since() {
         HistoryCheck { settled: hashes(&[1, 4]), is_earlier: true },
         "itself tells nothing of the history"
     );
-    assert!(ledger.has_history_check(&node).unwrap());
+    assert!(ledger.knows_settlement(&node).unwrap());
     assert_eq!(ledger.history_check(&WalletId("03other".to_owned()), intents[1]).unwrap(), HistoryCheck::default());
 }
 
 #[test]
-fn the_first_witness_that_is_kept_stays_and_counts_from_then_on() {
+fn the_first_settlement_that_is_kept_stays_and_counts_from_then_on() {
     let (mut ledger, batch) = in_memory(&["a", "b"]);
     let node = WalletId("03payer".to_owned());
     let jobs = pending(&ledger, batch);
     let early = intend(&mut ledger, new_intent(&jobs[0], 1)).payment();
     for n in [7, 8] {
         ledger
-            .apply(NOW.plus_ms(i64::from(n)), Record::HistoryCheck { node: node.clone(), hash: secret(n).1 })
+            .apply(NOW.plus_ms(i64::from(n)), Record::KeptSettlement { node: node.clone(), hash: secret(n).1 })
             .unwrap();
     }
     let record = Record::Intend(Box::new(new_intent(&jobs[1], 2)));
     let Committed::Intent(late) = ledger.apply(NOW.plus_ms(7), record).unwrap() else { panic!() };
-    assert!(ledger.has_history_check(&node).unwrap());
+    assert!(ledger.knows_settlement(&node).unwrap());
     assert_eq!(
         ledger.history_check(&node, early).unwrap(),
         HistoryCheck::default(),

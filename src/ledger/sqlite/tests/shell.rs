@@ -31,7 +31,7 @@ async fn keep_the_contract(ledger: &impl Ledger, batch: BatchKey) {
     };
     assert!(purchase.posted());
     let node = WalletId("03payer".to_owned());
-    assert!(ledger.has_history_check(&node).await.unwrap());
+    assert!(ledger.knows_settlement(&node).await.unwrap());
     assert_eq!(
         ledger.history_check(&node, intent.payment()).await.unwrap(),
         HistoryCheck::default(),
