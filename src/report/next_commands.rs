@@ -21,17 +21,30 @@ pub fn command_about(batch: &str, id: &str, state: JobState, reason: Reason) -> 
 }
 
 /// What a person may do about a job, each with its command, the mildest first.
-/// Decisions name the take. `is_taken`: a person has taken what there is for the result, which is said once.
-pub(super) fn choices(batch: &str, row: &ResultRow, is_taken: bool) -> Vec<(&'static str, String)> {
+/// Decisions name the take. `is_taken`: a person has taken what there is for the result, which is said once. `is_play`: API and
+/// node ended with their run, and what needs them is left out.
+pub(super) fn choices(batch: &str, row: &ResultRow, is_taken: bool, is_play: bool) -> Vec<(&'static str, String)> {
+    let shown = |(words, command): Choice| Some((words, command?));
+    all_choices(batch, row, is_taken, is_play).into_iter().filter_map(shown).collect()
+}
+
+/// What a person may do, and its command; none where nobody is there to do it with.
+type Choice = (&'static str, Option<String>);
+
+fn all_choices(batch: &str, row: &ResultRow, is_taken: bool, is_play: bool) -> Vec<Choice> {
     let (state, reason) = (row.state, row.reason);
     let of_job = |line: &str, id: &str| format!("{} {}", about_batch(line, batch), flag("--job", id));
-    let recover = || node_command(&about_batch("recover", batch));
+    let with_others = |command: String| (!is_play).then_some(command);
+    let recover = || with_others(node_command(&about_batch("recover", batch)));
     let take = format!("{}@{}", row.id, row.take);
-    let resolve = |decision: &str| node_command(&format!("{} --as {decision} --note WHY", of_job("resolve", &take)));
-    let prove = || command(&format!("{} --proof", of_job("status", &row.id)));
-    let lost = ("to give it up", resolve("lost"));
-    let rebuy = ("to give it up and pay once more", resolve("rebuy"));
-    let retry = ("to ask for it again, with what was paid for", resolve("retry"));
+    let resolve =
+        |decision: &str| Some(node_command(&format!("{} --as {decision} --note WHY", of_job("resolve", &take))));
+    let prove = || Some(command(&format!("{} --proof", of_job("status", &row.id))));
+    // What goes on from there needs who has ended.
+    let anew = |decision: &str| resolve(decision).and_then(with_others);
+    let (leave, lost) = (("to leave it at that", resolve("lost")), ("to give it up", resolve("lost")));
+    let (once_more, rebuy) = (("to pay once more", anew("rebuy")), ("to give it up and pay once more", anew("rebuy")));
+    let retry = ("to ask for it again, with what was paid for", anew("retry"));
     let delivered = ("if its answer holds the result", resolve("delivered"));
     match state {
         JobState::Running => vec![("to look again", recover())],
@@ -43,7 +56,7 @@ pub(super) fn choices(batch: &str, row: &ResultRow, is_taken: bool) -> Vec<(&'st
         }
         JobState::Paid => vec![("to offer it again", recover()), ("to complain", prove()), lost, rebuy],
         JobState::RefundOffered => {
-            let claim = node_command(&of_job("refunds claim", &row.id));
+            let claim = with_others(node_command(&of_job("refunds claim", &row.id)));
             let to_claim = if needed_node().is_some() {
                 "to claim it, with --lnd-url and --lnd-macaroon-file"
             } else {
@@ -51,25 +64,21 @@ pub(super) fn choices(batch: &str, row: &ResultRow, is_taken: bool) -> Vec<(&'st
             };
             vec![(to_claim, claim), ("to complain, or to claim it by hand", prove()), lost, rebuy]
         }
-        JobState::Refunded if reason == Reason::Decided => vec![("to pay once more", resolve("rebuy"))],
-        JobState::Refunded => {
-            vec![("to leave it at that", resolve("lost")), ("to pay once more", resolve("rebuy"))]
-        }
-        JobState::Lost if reason == Reason::Decided => vec![("to pay once more", resolve("rebuy"))],
+        JobState::Refunded | JobState::Lost if reason == Reason::Decided => vec![once_more],
+        JobState::Refunded => vec![leave, once_more],
         JobState::Lost => {
             // With what it was paid for nobody can ask where a receipt alone is known.
             let retry = (row.error.as_deref() != Some(KNOWN_BY_RECEIPT)).then_some(retry);
-            let end = [("to leave it at that", resolve("lost")), ("to pay once more", resolve("rebuy"))];
-            [("to complain", prove())].into_iter().chain(retry).chain(end).collect()
+            [("to complain", prove())].into_iter().chain(retry).chain([leave, once_more]).collect()
         }
         JobState::Delivered if matches!(reason, Reason::NotDownloaded | Reason::UrlGone) => {
-            let served = ("if its address serves the result all the same", resolve("delivered"));
-            let fetch = ("to fetch it", command(&of_job("download", &row.id)));
+            let served = ("if its address serves the result all the same", anew("delivered"));
+            let fetch = ("to fetch it", with_others(command(&of_job("download", &row.id))));
             let served = (reason == Reason::UrlGone && !is_taken).then_some(served);
             [fetch].into_iter().chain(served).chain([("to complain", prove())]).collect()
         }
         JobState::Delivered | JobState::Downloaded if reason == Reason::KnownByReceipt => vec![
-            ("to bring in what knows more", command("ledger merge FILE")),
+            ("to bring in what knows more", with_others(command("ledger merge FILE"))),
             ("to complain", prove()),
             ("to leave it as it is", resolve("keep")),
         ],
@@ -133,6 +142,24 @@ pub(super) fn waits_for(state: JobState, reason: Reason, payment: Option<&Paymen
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// The API and the node of play money end with their run: no command of it asks them.
+    #[test]
+    fn no_choice_of_play_money_needs_who_has_ended() {
+        for &state in JobState::ALL {
+            for &reason in Reason::ALL {
+                let row = super::super::status::row("one", state, reason);
+                let all = choices("june", &row, false, false);
+                let shown = choices("june", &row, false, true);
+                let ended = ["recover", "claim", "download", "merge", "--as rebuy", "--as retry"];
+                let needs = |command: &str| ended.iter().any(|word| command.contains(&format!(" {word} ")));
+                let kept = all.iter().filter(|(_, command)| !needs(command)).count();
+                assert!(shown.iter().all(|(_, command)| !needs(command)), "{state:?} {reason:?}: {shown:?}");
+                let is_served = reason == Reason::UrlGone && state == JobState::Delivered;
+                assert_eq!(shown.len() + usize::from(is_served), kept, "{state:?} {reason:?}: {shown:?}");
+            }
+        }
+    }
 
     #[test]
     fn whatever_needs_a_person_has_a_command() {

@@ -24,6 +24,8 @@ use super::format::{FORMAT_VERSION, Format};
 use super::labels::{amount, held_words, is_without_file, refunded_words, sats, state_words, whole_line};
 use super::next_commands::command_about;
 use job::{takes_json, write_job};
+#[cfg(test)]
+pub(super) use tests::row;
 pub use waiting::OpenPayments;
 use waiting::{Waiting, payment_json};
 
@@ -32,6 +34,9 @@ const TABLE_JOBS_MAX: usize = 1_000;
 
 /// Jobs that need something and are listed without `--all`; the rest is counted.
 const LISTED_JOBS_MAX: u64 = 1_000;
+
+/// When a command works that ends at once as long as somebody is at work on the batch.
+const ONCE_ALONE: &str = "once nobody is at work on the batch";
 
 /// Which batch it is.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -44,19 +49,34 @@ pub struct StatusHead {
     pub ledger: String,
     /// Whoever is at work on the batch: nobody else can bring it on meanwhile.
     pub at_work: Option<LockedBy>,
+    /// It is of play money, whose API and node ended with its run: nothing brings it on.
+    pub is_play: bool,
 }
 
 impl StatusHead {
-    /// The command that brings a job on, or shows what there is to decide. None where whoever is at work brings it on.
+    /// The command that brings a job on, or shows what there is to decide.
     fn command_about(&self, row: &ResultRow) -> Option<String> {
-        let is_in_hand = self.at_work.is_some() && row.next == Next::Rerun;
-        command_about(&self.batch, &row.id, row.state, row.reason).filter(|_| !is_in_hand)
+        command_about(&self.batch, &row.id, row.state, row.reason).filter(|_| !self.has_ended(row))
     }
 
     /// What that command needs besides, in words.
-    fn needed(&self, row: &ResultRow) -> Option<&'static str> {
-        let claims = row.state == JobState::RefundOffered && row.next == Next::Rerun;
-        needed_node().filter(|_| claims && self.at_work.is_none())
+    fn needed(&self, row: &ResultRow) -> Option<String> {
+        if row.next != Next::Rerun || self.command_about(row).is_none() {
+            return None;
+        }
+        let alone = self.at_work.as_ref().map(|_| ONCE_ALONE);
+        let node = needed_node().filter(|_| row.state == JobState::RefundOffered);
+        let words: Vec<&str> = alone.into_iter().chain(node).collect();
+        (!words.is_empty()).then(|| words.join(", "))
+    }
+
+    /// What a job waits for. Nothing comes any more where only those could bring it who have ended.
+    fn waits(&self, row: &ResultRow, payment: Option<&PaymentRow>, zone: &TimeZone) -> Option<String> {
+        if self.has_ended(row) { None } else { waiting::waits(row, payment, zone) }
+    }
+
+    fn has_ended(&self, row: &ResultRow) -> bool {
+        self.is_play && row.next == Next::Rerun
     }
 }
 
@@ -162,7 +182,7 @@ fn write_counts(out: &mut dyn Write, head: &StatusHead, counts: &Counts) -> io::
     writeln!(out, "ledger  {}", whole_line(&head.ledger))?;
     if let Some(by) = &head.at_work {
         let by = printable(&by.to_string());
-        writeln!(out, "at work {by}: it brings on what is open itself; until it has ended, recover ends at once (11)")?;
+        writeln!(out, "at work {by}: until it has ended, recover ends at once (11)")?;
     }
     writeln!(out)?;
     writeln!(out, "{:<14}  {}", "jobs", thousands(counts.all_jobs()))?;
@@ -224,6 +244,8 @@ fn write_tables(
     }
     waiting.write(out, head, &style.zone)?;
     match unfetched {
+        // There is nobody to fetch them from.
+        _ if head.is_play => Ok(()),
         0 => Ok(()),
         files => writeln!(
             out,
@@ -231,7 +253,7 @@ fn write_tables(
             counted(files, "file"),
             if files == 1 { "is" } else { "are" },
             command(&about_batch("download", &head.batch)),
-            if head.at_work.is_some() { ", once nobody is at work on the batch" } else { "" }
+            head.at_work.as_ref().map(|_| format!(", {ONCE_ALONE}")).unwrap_or_default()
         ),
     }
 }
@@ -383,7 +405,8 @@ fn write_csv(
         put.time(payment.map(|payment| payment.sent_at))?;
         put.maybe(payment.and_then(|payment| payment.node_said.as_deref()))?;
         put.time(payment.and_then(|payment| payment.node_said_at))?;
-        put.maybe(head.command_about(&row).as_deref())?;
+        // There is no column for what has to be so before.
+        put.maybe(head.command_about(&row).filter(|_| row.next != Next::Rerun || head.at_work.is_none()).as_deref())?;
         put.end()
     })?;
     csv.flush()

@@ -40,15 +40,9 @@ pub(in crate::cli) fn execute(options: &StatusOptions) -> Result<ExitCode, Failu
         ledger: options.ledger.to_string(),
         // Where that cannot be found out, nothing is said of it.
         at_work: ledger.locked_by(&batch.name).ok().flatten(),
+        is_play: batch.sandbox,
     };
-    let style = StatusStyle {
-        format: options.output.format.into(),
-        all: options.all || !options.jobs.is_empty(),
-        quiet: options.output.quiet,
-        columns: stdout_columns(),
-        zone: terminal::zone(),
-        proof: options.proof,
-    };
+    let style = style(options);
     if options.jobs.is_empty() {
         let payments = ledger.open_payments(batch.key)?;
         let broken = std::io::Error::other::<LedgerError>;
@@ -73,4 +67,15 @@ pub(in crate::cli) fn execute(options: &StatusOptions) -> Result<ExitCode, Failu
             .into());
     }
     Ok(code)
+}
+
+fn style(options: &StatusOptions) -> StatusStyle {
+    StatusStyle {
+        format: options.output.format.into(),
+        all: options.all || !options.jobs.is_empty(),
+        quiet: options.output.quiet,
+        columns: stdout_columns(),
+        zone: terminal::zone(),
+        proof: options.proof,
+    }
 }

@@ -15,7 +15,7 @@ use crate::report::refunds::{refund_json, refund_lines};
 use crate::terminal_text::printable;
 use crate::time::UnixMs;
 
-use super::waiting::{money, offered, payment_json, said, sends, waits};
+use super::waiting::{money, offered, payment_json, said, sends};
 use super::{StatusHead, StatusStyle, local};
 
 /// Characters of an answer's body in the table; JSON has more.
@@ -30,16 +30,15 @@ pub(super) fn write_job(
     takes: &[TakeRecord],
     style: &StatusStyle,
 ) -> io::Result<()> {
-    let batch = &head.batch;
     for (place, take) in takes.iter().enumerate() {
         if place > 0 {
             writeln!(out)?;
         }
-        write_take(out, batch, take, style)?;
+        write_take(out, head, take, style)?;
     }
     let Some(latest) = takes.last() else { return Ok(()) };
     let row = &latest.row;
-    let choices = choices(batch, row, latest.is_taken());
+    let choices = choices(&head.batch, row, latest.is_taken(), head.is_play);
     if !choices.is_empty() {
         writeln!(out)?;
         if let Some(by) = &head.at_work {
@@ -54,18 +53,18 @@ pub(super) fn write_job(
     Ok(())
 }
 
-fn write_take(out: &mut dyn Write, batch: &str, take: &TakeRecord, style: &StatusStyle) -> io::Result<()> {
+fn write_take(out: &mut dyn Write, head: &StatusHead, take: &TakeRecord, style: &StatusStyle) -> io::Result<()> {
     let (row, zone) = (&take.row, &style.zone);
     let mut lines = Lines(out);
     // Receipts tell neither where a job stood in its manifest nor how much its routing might have cost.
     let by_receipt = take.payments.iter().any(|payment| payment.by_receipt);
     let line = if row.line == 0 { String::new() } else { format!(" (line {})", row.line) };
-    lines.put("job", &format!("{}, take {}, of {}{line}", printable(&row.id), row.take, printable(batch)))?;
+    lines.put("job", &format!("{}, take {}, of {}{line}", printable(&row.id), row.take, printable(&head.batch)))?;
     let reason = if row.reason == Reason::None { String::new() } else { format!(", {}", row.reason.as_str()) };
     lines.put("state", &format!("{}{reason}", state_words(row.state)))?;
     lines.maybe("", row.error.as_deref().map(printable))?;
     let open = take.payments.last().map(|payment| &payment.row);
-    lines.maybe("waits", waits(row, open, zone))?;
+    lines.maybe("waits", head.waits(row, open, zone))?;
     lines.maybe("result", row.url.as_deref().map(whole_line))?;
     lines.maybe("file", row.file.as_deref().map(whole_line))?;
     lines.maybe("", row.sha256.as_deref().map(|sha256| format!("sha256 {sha256}")))?;

@@ -10,7 +10,7 @@ use crate::ledger::{
 };
 use crate::purchase::{JobState, Reason};
 
-fn row(id: &str, state: JobState, reason: Reason) -> ResultRow {
+pub(in crate::report) fn row(id: &str, state: JobState, reason: Reason) -> ResultRow {
     ResultRow {
         id: id.into(),
         line: 3,
@@ -40,6 +40,7 @@ fn batch() -> (StatusHead, Counts, Vec<ResultRow>) {
         manifest: Some("/jobs/june.toml".into()),
         ledger: "/home/ada/ledger.db".into(),
         at_work: None,
+        is_play: false,
     };
     let count = |state, reason, jobs| StateCount { state, reason, jobs, price: Msat::new(550_000 * jobs) };
     let counts = Counts {
@@ -326,9 +327,9 @@ fn of_what_is_known_by_its_receipt_alone_nothing_else_is_shown() {
     assert_eq!((&payment["request"], &payment["known_by_receipt"]), (&Value::Null, &true.into()), "{json}");
 }
 
-/// What somebody is at work on nobody is told to bring on beside them.
+/// What somebody is at work on nobody is told to bring on beside them, but afterwards: they may do something else.
 #[test]
-fn a_batch_in_work_names_who_is_at_work_and_no_command_that_would_end_at_once() {
+fn a_batch_in_work_names_who_is_at_work_and_when_a_command_works() {
     let shown = |at_work: bool, format| {
         let (mut head, counts, rows) = batch();
         let by =
@@ -342,14 +343,34 @@ fn a_batch_in_work_names_who_is_at_work_and_no_command_that_would_end_at_once() 
         String::from_utf8(out).unwrap()
     };
     let text = shown(true, Format::Table);
-    assert!(text.contains("\nat work process 7 on ada\u{fffd}[2J since 2026-09-21 14:13 UTC: it brings on "), "{text}");
-    assert!(
-        !text.contains("l402-batch recover") && shown(false, Format::Table).contains("l402-batch recover"),
-        "{text}"
-    );
-    for format in [Format::Json, Format::Csv] {
-        assert!(
-            !shown(true, format).contains("l402-batch recover") && shown(false, format).contains("l402-batch recover")
-        );
+    assert!(text.contains("\nat work process 7 on ada\u{fffd}[2J since 2026-09-21 14:13 UTC: until it has "), "{text}");
+    let after = "once nobody is at work on the batch: l402-batch recover";
+    assert!(text.contains(after) && !shown(false, Format::Table).contains(after), "{text}");
+    let job = |at_work| serde_json::from_str::<Value>(&shown(at_work, Format::Json)).unwrap()["jobs"][0].clone();
+    assert_eq!(job(true)["command"], job(false)["command"]);
+    assert_eq!((&job(true)["command_needs"], &job(false)["command_needs"]), (&after[..35].into(), &Value::Null));
+    let recovers = |at_work| shown(at_work, Format::Csv).contains("l402-batch recover");
+    assert!(!recovers(true) && recovers(false));
+}
+
+/// What play money has left open nobody brings on: neither a command is named for it nor what it waits for.
+#[test]
+fn what_play_money_has_left_open_has_no_command() {
+    for format in [Format::Table, Format::Json, Format::Csv] {
+        let shown = |is_play| {
+            let (mut head, counts, mut rows) = batch();
+            head.is_play = is_play;
+            rows.push(row("gone", JobState::Delivered, Reason::NotDownloaded));
+            let zone = TimeZone::fixed(jiff::tz::offset(2));
+            let style = StatusStyle { format, all: false, quiet: false, columns: None, zone, proof: false };
+            let mut out = Vec::new();
+            let each_row: Rows<'_, ResultRow> = &mut |each| rows.iter().cloned().try_for_each(each);
+            write_status(&mut out, &head, &counts, each_row, &payments(), &style).unwrap();
+            String::from_utf8(out).unwrap()
+        };
+        for words in ["l402-batch recover", "l402-batch download", "  waits "] {
+            let is_said = format == Format::Table || words != "  waits ";
+            assert_eq!((shown(false).contains(words), shown(true).contains(words)), (is_said, false), "{words}");
+        }
     }
 }

@@ -71,7 +71,7 @@ fn block(head: &StatusHead, row: &ResultRow, payment: &PaymentRow, zone: &TimeZo
     if let Some(error) = row.error.as_deref().filter(|_| row.state != JobState::InDoubt) {
         lines.push(("last", printable(error)));
     }
-    lines.extend(waits(row, Some(payment), zone).map(|text| ("waits", text)));
+    lines.extend(head.waits(row, Some(payment), zone).map(|text| ("waits", text)));
     let needed = head.needed(row).map_or_else(String::new, |words| format!("{words}: "));
     lines.extend(head.command_about(row).map(|command| ("do", format!("{needed}{}", whole_line(&command)))));
     lines
