@@ -19,6 +19,9 @@ use crate::cli::{CommandError, Failure};
 /// Our own delimiter, and those in which a spreadsheet may have saved the file.
 const DELIMITERS: [u8; 3] = [b',', b';', b'\t'];
 
+/// What stands in the place of the network in receipts of play money.
+const PLAY: &str = "sandbox";
+
 /// A file of ours, line by line.
 struct Lines {
     reader: csv::Reader<Box<dyn std::io::Read>>,
@@ -106,6 +109,12 @@ impl Receipts {
         PaymentHash::from_hex(self.0.cell("payment_hash"))
     }
 
+    /// Whether the line tells of play money, which proves nothing: by its cell, and by the invoice that was paid.
+    pub(super) fn is_of_play(&self) -> bool {
+        let in_earnest = || Invoice::read(self.0.cell("invoice")).is_ok_and(|paid| paid.network != Network::Regtest);
+        self.0.cell("network") == PLAY && !in_earnest()
+    }
+
     /// The batch that the line is of.
     pub(super) fn batch(&self) -> &str {
         self.0.cell("batch")
@@ -116,7 +125,7 @@ impl Receipts {
         let cell = |column: &str| self.0.cell(column);
         let kind = ReceiptKind::from_word(cell("kind")).ok_or("kind")?;
         let network = match cell("network") {
-            "sandbox" => None,
+            PLAY => None,
             name => Some(Network::from_name(name).ok_or("network")?),
         };
         let fee = Some(cell("fee_msat")).filter(|fee| !fee.is_empty());
@@ -155,6 +164,12 @@ impl Receipts {
             let place = format!("{}:{line}", path.display());
             let mut row = self.row().map_err(|column| self.not_as_written(&place, column))?;
             told.extend(by_invoice(&mut row, &place)?);
+            if row.network.is_none() {
+                let message = format!("{place}: this is a receipt of play money (run --sandbox), which bought nothing");
+                return Err(CommandError::usage(format!("{message}; nothing was merged"))
+                    .hint("merge the receipts of a run that paid in earnest")
+                    .into());
+            }
             rows.push((line, row));
         }
         if is_cut && let Some(column) = self.0.columns.get(last.1.saturating_sub(1)) {

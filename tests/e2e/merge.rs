@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::PathBuf;
 
-use crate::harness::{Audit, Client, Process, Sandbox};
+use crate::harness::{Audit, Client, Process, Sandbox, two_jobs};
 
 const RUN: &str = "run jobs.csv --default endpoint=generate-video --default duration=3";
 
@@ -409,4 +409,30 @@ fn another_desk_s_batch_of_the_same_name_stands_under_a_name_of_its_own() {
     client.run(&RUN.replace("jobs.csv", "theirs/jobs.csv --batch mine --overwrite")).with(6);
     client.run(&RUN.replace("jobs.csv", "theirs/jobs.csv --batch jobs-merged --overwrite")).with(0);
     assert_eq!(sandbox.books().settled().len(), 4);
+}
+
+/// Receipts that prove what was paid in earnest stand where play money writes its own: they are kept. Its own prove nothing.
+#[test]
+fn play_money_replaces_no_proof_and_is_none() {
+    let sandbox = Sandbox::start("");
+    let client = Client::of(&sandbox);
+    client.write("x.sandbox.toml", &two_jobs(""));
+    client.write("x.toml", &two_jobs(""));
+    client.run("run x.sandbox.toml").with(0);
+    let proof = client.read("x.sandbox.receipts.csv");
+    for is_first in [true, false] {
+        let played = client.says("run x.toml --sandbox").with(0);
+        let words = "are not of play money: they are kept as ";
+        assert_eq!(played.to_string().contains(words), is_first, "{played}");
+        assert!(!played.to_string().contains("ledger merge"), "{played}");
+        assert_eq!(client.read("x.sandbox.receipts.kept-1.csv"), proof);
+        assert!(!client.path("x.sandbox.receipts.kept-2.csv").exists());
+    }
+    assert_ne!(client.read("x.sandbox.receipts.csv"), proof);
+    // What is kept is merged where the ledger is gone, and what play money left is not.
+    fs::remove_dir_all(client.ledger().parent().unwrap()).unwrap();
+    client.says("ledger merge x.sandbox.receipts.csv").with(2).saying("a receipt of play money (run --sandbox)");
+    client.says("ledger merge x.sandbox.receipts.kept-1.csv").with(0).saying("2 payments were new");
+    client.run("run x.sandbox.toml --results r.csv --receipts s.csv").with(6);
+    assert_eq!(sandbox.books().settled().len(), 2);
 }

@@ -39,7 +39,7 @@ pub(in crate::cli) fn execute(options: &ExportOptions) -> Result<ExitCode, Failu
     let of = Some((&ledger, batch.name.as_str()));
     check_files(&paths, of, &batch.remembered.outputs, false, &inputs, &options.files)?;
     check_receipts(&ledger, &batch)?;
-    if let Some(kept) = keep_unknown(&ledger, &paths.receipts)? {
+    if let Some(kept) = keep_unknown(&ledger, &paths.receipts, batch.sandbox)? {
         terminal::say(&format!("warning: {kept}\n"));
     }
 

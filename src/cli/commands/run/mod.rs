@@ -481,9 +481,8 @@ impl<'a> Runner<'a> {
 
     /// Results and receipts, from now on this batch's own: nothing keeps it from buying any more.
     fn files(&self, session: &mut Session, batch: &mut Batch, paths: OutputPaths) -> Result<Files, Failure> {
-        let is_of_play = self.counterparties.play.is_some() && self.options.buying.files.receipts.is_none();
-        // What an earlier run with play money left there proves nothing.
-        if !is_of_play && let Some(kept) = keep_unknown(&session.ledger, &paths.receipts)? {
+        let play = self.counterparties.play.is_some();
+        if let Some(kept) = keep_unknown(&session.ledger, &paths.receipts, play)? {
             self.reporter.warn(kept);
         }
         let mut files = session.files(batch, self.counterparties, paths)?;
