@@ -5,7 +5,7 @@ use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
-use crate::screen::veiled;
+use crate::screen::{set_own_command, veiled};
 use crate::terminal_text::{is_printable, printable_char};
 
 /// What every command of this process needs: ledger and configuration, where they are not those by default.
@@ -41,10 +41,13 @@ pub fn set_context(ledger: &Path, is_usual: bool, config: Option<&Path>, node: V
 
 /// Says once in the process's life by which word it was started (`argv[0]`).
 pub fn set_program(started_as: &Path) {
-    let _ = PROGRAM.set(word_of(started_as));
+    let word = first_word(&word_of(started_as));
+    set_own_command(&word);
+    let _ = PROGRAM.set(word);
 }
 
-/// The word by which a shell starts this program: its name where that leads to it, else what it was started by.
+/// The word by which a shell starts this program, as a shell takes it: its name where that leads to it, else what it was started
+/// by.
 #[must_use]
 pub fn program() -> &'static str {
     PROGRAM.get().map_or(NAME, String::as_str)
@@ -54,17 +57,26 @@ fn word_of(started_as: &Path) -> String {
     let Ok(this) = std::env::current_exe().and_then(std::fs::canonicalize) else {
         return started_as.display().to_string();
     };
-    let path = std::env::var_os("PATH").unwrap_or_default();
+    let path = std::env::var_os("PATH");
     let words = [Path::new(NAME), started_as];
-    words.into_iter().find(|word| found(word, &path).as_ref() == Some(&this)).unwrap_or(&this).display().to_string()
+    let is_this = |word: &&Path| found(word, path.as_deref()).as_ref() == Some(&this);
+    words.into_iter().find(is_this).unwrap_or(&this).display().to_string()
 }
 
-/// The file that a shell takes that word for, links followed.
-fn found(word: &Path, path: &OsStr) -> Option<PathBuf> {
+/// A command's first word as a shell takes it, which takes one with `=` for a variable.
+fn first_word(word: &str) -> String {
+    match shell(word) {
+        bare if bare == word && word.contains('=') => format!("'{word}'"),
+        quoted => quoted,
+    }
+}
+
+/// The file that a shell takes that word for, links followed. `path`: the variable, where it is set.
+fn found(word: &Path, path: Option<&OsStr>) -> Option<PathBuf> {
     let place = if word.as_os_str().as_encoded_bytes().contains(&b'/') {
         word.to_owned()
     } else {
-        std::env::split_paths(path).map(|folder| folder.join(word)).find(|place| is_executable(place))?
+        std::env::split_paths(path?).map(|folder| folder.join(word)).find(|place| is_executable(place))?
     };
     std::fs::canonicalize(place).ok()
 }
@@ -105,7 +117,7 @@ fn of_program(line: &str) -> String {
 /// A command that has to do with no ledger.
 #[must_use]
 pub fn lone_command(line: &str) -> String {
-    format!("{} {line}", shell(program()))
+    format!("{} {line}", program())
 }
 
 /// The command; words in its place where it would show a secret, and with stars for that would not do what it says.
@@ -206,6 +218,9 @@ mod tests {
         assert_eq!(shell("it's here; rm -rf"), r"'it'\''s here; rm -rf'");
         assert_eq!(shell(""), "''");
         assert_eq!(shell("=eq.csv"), "'=eq.csv'");
+        assert_eq!(first_word("a=b/l402-batch"), "'a=b/l402-batch'");
+        assert_eq!(first_word("a =b/l402-batch"), "'a =b/l402-batch'");
+        assert_eq!(first_word("./l402-batch"), "./l402-batch");
         assert_eq!(shell("a\u{202f}b\u{a0}c\u{3000}d"), "'a\u{202f}b\u{a0}c\u{3000}d'");
         assert_eq!(shell("a\nb"), r"$'a\nb'");
         assert_eq!(shell("it's a\\b\r\u{ad}ü"), r"$'it\'s a\\b\r\xc2\xadü'");
@@ -227,13 +242,14 @@ mod tests {
         symlink(at("two").join(NAME), at("one/link")).unwrap();
         let found = |word: &str| {
             let path = std::env::join_paths(["none", "one", "two"].map(at)).unwrap();
-            found(Path::new(word), &path)
+            found(Path::new(word), Some(&path))
                 .map(|file| file.strip_prefix(folder.path().canonicalize().unwrap()).unwrap().to_owned())
         };
         assert_eq!(found(NAME), Some("one/l402-batch".into()), "the first that can be started");
         assert_eq!(found("link"), Some("two/l402-batch".into()));
         assert_eq!(found(at("two/../none/l402-batch").to_str().unwrap()), Some("none/l402-batch".into()));
         assert_eq!(found("nothing"), None);
+        assert_eq!(super::found(Path::new("ls"), None), None, "no PATH, no folder");
     }
 
     #[test]

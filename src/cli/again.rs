@@ -2,7 +2,7 @@
 
 use std::ffi::OsString;
 
-use crate::command::{printable, program, shell};
+use crate::command::{lone_command, printable, shell};
 use crate::money::Sats;
 use crate::time::UnixMs;
 
@@ -13,11 +13,10 @@ use crate::run::{Clock, SystemClock};
 /// Options that hold for one start, as a person's words do: by them it buys only some of the jobs, or nothing.
 const ONE_START: [&str; 3] = ["limit", "only", "dry_run"];
 
-/// The command line, made from its words; what the program was started by comes first, as in every command. It carries no person's word and no choice
-/// of jobs, so that it goes on with all that is left, and no deadline that has passed. Secrets never stand in arguments. None
-/// where it reads a manifest from standard input, which has been read, or holds what no terminal shows as it is. `with`: flags
-/// and values that every command needs. `most`: a limit, by its flag, that takes the place of the one that was
-/// said.
+/// The command line, made from its words; it begins with the same word as every command that is printed. It carries no person's
+/// word and no choice of jobs, so that it goes on with all that is left, and no deadline that has passed. Secrets never stand in
+/// arguments. None where it reads a manifest from standard input, which has been read, or holds what no terminal shows as it is.
+/// `with`: flags and values that every command needs. `most`: a limit, by its flag, that takes the place of the one that was said.
 pub(super) fn again(
     argv: impl IntoIterator<Item = OsString>,
     with: &[String],
@@ -26,7 +25,7 @@ pub(super) fn again(
 ) -> Option<String> {
     let mut argv = argv.into_iter().map(|word| word.into_string().ok());
     argv.next();
-    let mut command = vec![program().to_owned()];
+    let mut command = Vec::new();
     let mut are_files = false;
     while let Some(word) = argv.next() {
         let word = word?;
@@ -67,7 +66,7 @@ pub(super) fn again(
     let absent = |flag: &String| !command.iter().any(|word| word == flag || word.starts_with(&format!("{flag}=")));
     let more: Vec<String> = with.chunks(2).filter(|pair| pair.first().is_some_and(absent)).flatten().cloned().collect();
     command.extend(more);
-    Some(printable(command.iter().map(|word| shell(word)).collect::<Vec<_>>().join(" ")))
+    Some(printable(lone_command(&command.iter().map(|word| shell(word)).collect::<Vec<_>>().join(" "))))
 }
 
 /// The variables that stand in the way of a command that goes on with all that is left: what of them is a choice of jobs, a person's

@@ -8,6 +8,7 @@ mod table;
 use std::borrow::Cow;
 use std::io::{self, IsTerminal, Write};
 use std::os::fd::AsFd;
+use std::sync::OnceLock;
 
 use rustix::termios::tcgetwinsize;
 use textwrap::core::{Word, display_width};
@@ -37,6 +38,18 @@ const ARROW: &str = "→ ";
 
 /// What begins a command that a person copies, where no backticks hold it.
 const PROGRAMS: [&str; 2] = ["l402-batch", "lncli"];
+
+/// What stands before a program that is run without variables of the environment.
+const WITHOUT: &str = "env -u ";
+
+/// The word by which a shell starts this program, as a shell takes it.
+static OWN: OnceLock<String> = OnceLock::new();
+
+/// Says once in the process's life which word begins the commands that are printed, quoted where it needs that.
+pub fn set_own_command(word: &str) {
+    // A process is started once.
+    let _ = OWN.set(word.to_owned());
+}
 
 /// The columns of standard output's terminal; none where it goes into a pipe or a file.
 #[must_use]
@@ -111,7 +124,9 @@ fn label_end(line: &str, columns: usize) -> usize {
         }
         spaces = if c == ' ' { spaces + 1 } else { 0 };
         width += display_width(c.encode_utf8(&mut [0; 4]));
-        if c == '`' || width + TEXT_COLUMNS_MIN > columns {
+        let begins_word = at == 0 || line[..at].ends_with(' ');
+        let is_command = begins_word && begins_command(&line[at..], OWN.get().map(String::as_str));
+        if c == '`' || is_command || width + TEXT_COLUMNS_MIN > columns {
             break;
         }
     }
@@ -128,7 +143,7 @@ fn pieces(line: &str) -> Box<dyn Iterator<Item = Word<'_>> + '_> {
         // An arrow points at what follows.
         let start = if rest.starts_with(ARROW) { ARROW.len() } else { 0 };
         let word = rest[start..].find(' ').map_or(rest.len(), |at| start + at);
-        let mut end = if is_program(&rest[start..word]) { rest.len() } else { word };
+        let mut end = if begins_command(&rest[start..], OWN.get().map(String::as_str)) { rest.len() } else { word };
         if let Some(opened) = rest[..word].find('`') {
             // A piece ends at the first space outside of backticks.
             let mut quoted = false;
@@ -145,9 +160,14 @@ fn pieces(line: &str) -> Box<dyn Iterator<Item = Word<'_>> + '_> {
     }))
 }
 
-/// Whether a command begins with that word: a program's name, or a path to it, quoted or not.
-fn is_program(word: &str) -> bool {
+/// Whether a command begins there: with a program's name, or a path to it, quoted or not; or with the word that starts this one,
+/// which may hold blanks and be called otherwise.
+fn begins_command(text: &str, own: Option<&str>) -> bool {
+    let word = text.split(' ').next().unwrap_or(text);
+    let is_own = |own: &str| text.strip_prefix(own).is_some_and(|after| after.starts_with(' '));
     PROGRAMS.contains(&word.rsplit('/').next().unwrap_or(word).trim_end_matches('\''))
+        || text.starts_with(WITHOUT)
+        || own.is_some_and(is_own)
 }
 
 /// A writer that folds whole lines to so many columns, and hands on the rest as it is, without the secrets that were typed.
@@ -246,6 +266,19 @@ mod tests {
         let bake = format!("{:24}→ lncli bakemacaroon uri:/lnrpc.Lightning/GetInfo uri:/x", "");
         assert_eq!(folded(&bake, 60), ["  → lncli bakemacaroon uri:/lnrpc.Lightning/GetInfo uri:/x"]);
         assert_eq!(folded("a tick ` that nobody closes folds no more", 20).len(), 2);
+    }
+
+    #[test]
+    fn a_command_begins_with_whatever_starts_this_program() {
+        let own = Some("'/opt/l4 0 2/buy'");
+        assert!(begins_command("'/opt/l4 0 2/buy' run j.toml", own));
+        assert!(!begins_command("'/opt/l4 0 2/buyer' run j.toml", own));
+        assert!(!begins_command("'/opt/l4 0 2/buy' run j.toml", None));
+        for own in [own, None] {
+            assert!(begins_command("'/opt/tools/l402-batch' run j.toml", own));
+            assert!(begins_command("env -u L402_BATCH_ONLY buy run j.toml", own));
+            assert!(!begins_command("buy what is left", own));
+        }
     }
 
     #[test]

@@ -178,25 +178,34 @@ fn a_printed_command_begins_with_what_starts_this_program() {
     std::fs::create_dir(client.path("other")).unwrap();
     std::fs::copy("/bin/true", client.path("other/l402-batch")).unwrap();
     let other = client.path("other").display().to_string();
-    let begins = |started: &Path, path: &str, word: &str| {
+    let begins = |started: &Path, path: Option<&str>, word: &str| {
         let client = Client::of(&sandbox);
+        // What a shell finds here only by a path.
+        for place in ["a=b", "."] {
+            std::fs::create_dir_all(client.path(place)).unwrap();
+            symlink(PROGRAM, client.path(place).join("l402-batch")).unwrap();
+        }
         client.write("jobs.toml", &two_jobs(""));
         let bought = client.buying("run jobs.toml --limit 1");
         let mut run = Command::new(started);
         run.args(bought.get_args()).env_clear().current_dir(bought.get_current_dir().unwrap());
-        run.envs(bought.get_envs().filter_map(|(name, value)| Some((name, value?)))).env("PATH", path);
+        run.envs(bought.get_envs().filter_map(|(name, value)| Some((name, value?)))).env_remove("PATH");
+        run.envs(path.map(|path| ("PATH", path)));
         let text = Process::start(&mut run).end().stdout;
         let commands = text.matches("l402-batch").count() - text.matches("/state/l402-batch/").count();
         assert!(text.contains("l402-batch run ") || text.contains("l402-batch' run "), "{text}");
         assert!(text.contains("l402-batch status ") || text.contains("l402-batch' status "), "{text}");
         assert_eq!(text.matches(&format!("{word} ")).count(), commands, "{word}\n{text}");
-        assert_eq!(text.contains("here/l402-batch"), word.contains('/'), "{text}");
+        assert_eq!(text.matches("/l402-batch' ").count(), if word.contains('/') { commands } else { 0 }, "{text}");
     };
     let quoted = format!("'{}'", place.display().to_string().replace('\'', r"'\''"));
     let own = place.parent().unwrap().display().to_string();
-    begins(&place, "/usr/bin:/bin", &quoted);
-    begins(&place, &format!("{other}:{own}"), &quoted);
-    begins(&place, &format!("{own}:{other}"), "l402-batch");
+    begins(&place, Some("/usr/bin:/bin"), &quoted);
+    begins(&place, Some(&format!("{other}:{own}")), &quoted);
+    begins(&place, Some(&format!("{own}:{other}")), "l402-batch");
+    begins(&place, None, &quoted);
+    // A shell takes a bare word with `=` for a variable.
+    begins(Path::new("a=b/l402-batch"), Some("/usr/bin:/bin"), "'a=b/l402-batch'");
 }
 
 /// Gives each printed command to a shell, and holds its exit code against these. Returns how many there were.

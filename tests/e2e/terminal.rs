@@ -313,3 +313,36 @@ fn a_dry_run_that_is_refused_leaves_its_whole_reason_and_no_bar() {
         "{shown}"
     );
 }
+
+/// A command is copied whole, whatever the program is called and wherever it lies.
+#[test]
+fn a_terminal_breaks_no_command_of_a_program_with_another_name() {
+    let client = Client::alone();
+    client.write("jobs.toml", &two_jobs(""));
+    for place in ["a  b/buy it", "c/buy", "d e/l402-batch"] {
+        let program = client.path(place);
+        std::fs::create_dir(program.parent().unwrap()).unwrap();
+        std::os::unix::fs::symlink(client.program().get_program(), &program).unwrap();
+        let mut run = Command::new(&program);
+        // No word leads to it by its own name.
+        run.env_clear()
+            .current_dir(client.path(""))
+            .envs(client.program().get_envs().filter_map(|(n, v)| Some((n, v?))));
+        run.env("PATH", "/usr/bin:/bin").env("L402_BATCH_LIMIT", "1");
+        run.args(["run", "jobs.toml", "--sandbox", "--limit", "1", "--sandbox-refund-percent", "100"]);
+        let Some(mut screen) = Screen::start(&run, 80) else { return };
+        let (code, shown) = screen.end();
+        assert_eq!(code, Some(4), "{shown}");
+        let program = program.display().to_string();
+        let program = if place.contains(' ') { format!("'{program}'") } else { program };
+        let shown = shown.replace("↩\n", "");
+        let commands: Vec<&str> =
+            shown.lines().filter_map(|line| line.split_once(&program)).map(|(_, line)| line).collect();
+        let begun = shown.matches(&program[program.len() - 8..]).count();
+        assert_eq!(commands.len(), begun, "{shown}");
+        assert!(commands.len() >= 3, "{shown}");
+        for command in commands {
+            assert!(command.contains(" --ledger ") || command.contains(" --state sandbox-state"), "{command}: {shown}");
+        }
+    }
+}

@@ -9,7 +9,7 @@ pub(in crate::cli) fn execute(args: &SandboxArgs) -> Result<ExitCode, Failure> {
     use std::task::Poll;
 
     use crate::cli::{Format, terminal};
-    use crate::command::{program, shell};
+    use crate::command::program;
 
     crate::cli::runtime()?.block_on(async {
         let (options, state) = (&args.options, args.state.as_deref());
@@ -18,7 +18,7 @@ pub(in crate::cli) fn execute(args: &SandboxArgs) -> Result<ExitCode, Failure> {
             None => crate::sandbox::start(options, state).await,
         };
         let sandbox = started?;
-        let text = format!("{}\nCtrl-C stops it.\n", sandbox.how_to_use(&shell(program())));
+        let text = format!("{}\nCtrl-C stops it.\n", sandbox.how_to_use(program()));
         let signals = crate::run::signals::Signals::default();
         let mut signal = std::pin::pin!(signals.first());
         // It listens before it says so: a Ctrl-C that comes at once ends it in good order too.
