@@ -239,10 +239,14 @@ fn folder_of(file: &str) -> Option<&str> {
     file.rsplit_once('/').map(|(folder, _)| folder)
 }
 
+/// Bytes of a MiB.
+const MIB: u64 = 1 << 20;
+
 /// That so many bytes more do not fit onto the disk, of which `least` stay free and `coming` are for what is on its way: the first
 /// number is what is missing.
 fn lacking_words(folder: &str, more: u64, free: u64, (least, coming): (u64, u64)) -> String {
-    let mib = |bytes: u64| crate::money::thousands(bytes.div_ceil(1 << 20));
+    // There is no more free room than is said, and all the rest is no less.
+    let mib = |bytes: u64| crate::money::thousands(bytes.div_ceil(MIB));
     let missing = more.saturating_sub(free.saturating_sub(least).saturating_sub(coming));
     let beside = if coming == 0 { String::new() } else { format!(", {} MiB for what is coming", mib(coming)) };
     format!(
@@ -250,7 +254,7 @@ fn lacking_words(folder: &str, more: u64, free: u64, (least, coming): (u64, u64)
          left to others",
         mib(missing),
         mib(more),
-        mib(free),
+        crate::money::thousands(free / MIB),
         mib(least)
     )
 }
@@ -274,5 +278,8 @@ mod tests {
             said(1)
         );
         assert!(said(0).contains(rest), "{}", said(0));
+        let odd = lacking_words("/films", (6 << 20) + 1, (69 << 20) - 1, (64 << 20, 0));
+        assert!(odd.starts_with("2 MiB are missing for the 7 MiB that are still to come"), "{odd}");
+        assert!(odd.contains(rest), "{odd}");
     }
 }

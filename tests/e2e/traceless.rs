@@ -111,3 +111,23 @@ fn a_batch_that_there_is_stays_as_it_was() {
     client.run("run jobs.toml").with(0);
     assert_eq!(sandbox.books().settled().len(), 2);
 }
+
+/// Play money gets a folder for its ledger, and leaves none where no ledger was begun.
+#[test]
+fn play_money_that_is_refused_leaves_no_folder() {
+    let client = Client::alone();
+    client.write("jobs.toml", &two_jobs(""));
+    let left = || std::fs::read_dir(client.path("../tmp")).unwrap().count();
+    for (more, code) in [
+        ("--deadline 2020-01-01T00:00:00Z", 2),
+        ("--format csv", 2),
+        ("--catalog nowhere.toml", 2),
+        ("--results jobs.toml", 2),
+        ("--dry-run", 0),
+    ] {
+        client.says(&format!("run jobs.toml --sandbox {more}")).with(code);
+        assert_eq!(left(), 0, "{more}");
+    }
+    client.says("run jobs.toml --sandbox").with(0);
+    assert_eq!(left(), 1);
+}

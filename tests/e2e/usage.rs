@@ -238,9 +238,10 @@ fn the_manual_has_a_page_a_command_with_exit_codes_and_files() {
         assert!(all.contains(&page), "{name}");
     }
     // One command's page, unless a folder is meant.
-    for name in ["run", "refunds-claim"] {
+    for name in ["run", "refunds-claim", "l402-batch-run", "l402-batch"] {
         let page = client.says(&format!("man {name}")).with(0).stdout;
-        assert_eq!(page, client.read(&format!("pages/man1/l402-batch-{name}.1")));
+        let page_name = if name.starts_with("l402") { name.to_owned() } else { format!("l402-batch-{name}") };
+        assert_eq!(page, client.read(&format!("pages/man1/{page_name}.1")));
         assert!(!client.path(name).exists());
     }
     client.says("man ./run").with(0).saying("manual pages in ./run\n");

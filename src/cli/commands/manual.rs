@@ -49,10 +49,10 @@ pub(in crate::cli) fn man(what: Option<&Path>) -> Result<ExitCode, Failure> {
     Ok(ExitCode::Done)
 }
 
-/// Whether the page of that name is of the command that is meant: `run`, `refunds-claim`.
+/// Whether the page of that name is meant, which may be called as it is or by its command: `l402-batch-run`, `refunds-claim`.
 fn is_page_of(name: &str, meant: &Path) -> bool {
     // As it was typed: `./run` and `run/` are folders.
-    name.strip_prefix("l402-batch-").is_some_and(|command| meant.as_os_str() == command)
+    [Some(name), name.strip_prefix("l402-batch-")].into_iter().flatten().any(|word| meant.as_os_str() == word)
 }
 
 /// The command line with all its commands; `help`, which is one of them, has no page.

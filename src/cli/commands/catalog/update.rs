@@ -27,7 +27,7 @@ pub(super) fn execute(options: &CatalogOptions, file: &UpdateFile) -> Result<Exi
     terminal::print(options.output.format, |out| {
         finding::write(&found, out, options.output.format, options.output.quiet)
     })?;
-    let today = SystemClock.now().to_string().chars().take(10).collect::<String>();
+    let today = SystemClock.now().rfc3339().chars().take(10).collect::<String>();
     let mut entries = String::new();
     let mut rest = Vec::new();
     for (endpoint, facts) in endpoints.iter().zip(&found) {

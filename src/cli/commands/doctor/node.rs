@@ -291,7 +291,7 @@ async fn history(payer: &LndPayer, report: &mut Report) {
         return;
     }
     // A hash that nobody has a preimage of: no payment of it can be known.
-    let hash = PaymentHash(Sha256::digest(format!("l402-batch doctor {}", SystemClock.now())).into());
+    let hash = PaymentHash(Sha256::digest(format!("l402-batch doctor {}", SystemClock.now().0)).into());
     match payer.look_up(&hash).await.found {
         Found::NotFound => report.ok("history", "payments can be listed and looked up"),
         Found::Unknown(problem @ NodeProblem { kind: ProblemKind::Other(_), .. }) => report.note(

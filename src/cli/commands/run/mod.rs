@@ -50,12 +50,17 @@ pub(in crate::cli) fn execute(options: &RunOptions, sandbox: &SandboxOptions) ->
     if matches!(options.payment, Payment::Node(..)) && *sandbox != SandboxOptions::default() {
         return Err(CommandError::usage("the --sandbox-… flags go with --sandbox").into());
     }
-    crate::cli::runtime()?.block_on(async {
+    let result = crate::cli::runtime()?.block_on(async {
         let counterparties = Counterparties::open(&options.payment, sandbox).await?;
         let result = Runner::new(options, &counterparties)?.run().await;
         counterparties.close().await;
         result
-    })
+    });
+    if let Payment::Sandbox(ledger) = &options.payment {
+        // The folder for play money's ledger, where none was begun. One that holds anything stays.
+        let _ = ledger.file().parent().map(std::fs::remove_dir);
+    }
+    result
 }
 
 /// One run, with all that it works with.

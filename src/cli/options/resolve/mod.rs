@@ -90,12 +90,9 @@ impl Config {
         if matches!(manifest.source, ManifestSource::Stdin(_)) && manifest.batch.is_none() {
             return Err(usage("a manifest from standard input needs --batch NAME"));
         }
-        Ok(RunOptions {
-            manifest,
-            payment: all.payment(is_named)?,
-            buying: all.buying(limits)?,
-            output: all.output_without_csv("run")?,
-        })
+        let (buying, output) = (all.buying(limits)?, all.output_without_csv("run")?);
+        // Last, as play money gets a folder for its ledger.
+        Ok(RunOptions { manifest, payment: all.payment(is_named)?, buying, output })
     }
 
     /// Resolves `recover`.
