@@ -130,7 +130,7 @@ mod tests {
         for option in words {
             let value = if option.takes_value { " value" } else { "" };
             let line = format!("x run j {}{value} --ledger l", flag(option.name));
-            assert_eq!(said(&line).unwrap(), "x run j --ledger l", "{line}");
+            assert_eq!(said(&line).unwrap(), "l402-batch run j --ledger l", "{line}");
         }
     }
 

@@ -125,8 +125,9 @@ fn label_end(line: &str, columns: usize) -> usize {
         spaces = if c == ' ' { spaces + 1 } else { 0 };
         width += display_width(c.encode_utf8(&mut [0; 4]));
         let begins_word = at == 0 || line[..at].ends_with(' ');
-        let is_command = begins_word && begins_command(&line[at..], OWN.get().map(String::as_str));
-        if c == '`' || is_command || width + TEXT_COLUMNS_MIN > columns {
+        // Blanks in the program's own path end no label.
+        let is_own = |own: &String| own.contains("  ") && line[at..].starts_with(own.as_str());
+        if c == '`' || (begins_word && OWN.get().is_some_and(is_own)) || width + TEXT_COLUMNS_MIN > columns {
             break;
         }
     }
