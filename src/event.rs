@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::ledger::Transition;
+use crate::ledger::{ByKind, Transition};
 use crate::money::Msat;
 use crate::purchase::{JobState, Next, Reason};
 use crate::time::UnixMs;
@@ -190,10 +190,9 @@ pub struct RunEnded {
     pub advice: Vec<String>,
     /// Why nothing was bought, or why the run ended before its time, in words.
     pub error: Option<String>,
-    /// Where the results stand, a row a job.
-    pub results: Option<String>,
-    /// Where the receipts stand, a row a settlement.
-    pub receipts: Option<String>,
+    /// Where the files stand that are there.
+    #[serde(flatten)]
+    pub outputs: ByKind<Option<String>>,
 }
 
 /// How many jobs stand how at the end.

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use serde::{Deserialize, Serialize};
 
-use super::BatchKey;
+use super::{BatchKey, Outputs};
 use crate::money::Msat;
 use crate::time::UnixMs;
 
@@ -208,20 +208,6 @@ impl Default for Layout {
     fn default() -> Self {
         Self { delimiter: ',', bom: false, params: Vec::new(), extra: Vec::new() }
     }
-}
-
-/// Where results and receipts go, and whether this batch has written them.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default)]
-pub struct Outputs {
-    /// The results' path.
-    pub results: Option<String>,
-    /// This batch wrote what stands there.
-    pub results_written: bool,
-    /// The receipts' path.
-    pub receipts: Option<String>,
-    /// This batch wrote what stands there.
-    pub receipts_written: bool,
 }
 
 #[cfg(test)]

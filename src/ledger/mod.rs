@@ -20,6 +20,7 @@ pub mod memory;
 mod merge;
 mod merging;
 mod open;
+mod outputs;
 mod person;
 mod place;
 pub mod port;
@@ -34,7 +35,7 @@ mod word;
 mod writer;
 
 pub use address::{AddressError, LedgerAddress};
-pub use batch::{Batch, BatchStart, ComingFile, DownloadTo, FilesOf, Layout, NewBatch, Outputs, Remembered};
+pub use batch::{Batch, BatchStart, ComingFile, DownloadTo, FilesOf, Layout, NewBatch, Remembered};
 pub use bounds::{Asking, EndpointCount, HeldBack, IntentBounds, NodeCount, Prospect, endpoint_and_origin};
 pub use claimed::Claimed;
 pub use error::{BadReceipt, Damage, Lack, LedgerError, Obstacle};
@@ -48,6 +49,7 @@ pub use open::{
     ForeseenHere, LockHere, OpenLedger, SourceHere, check_location, files_of, free_bytes, gap_of_new, holds_ledger,
     in_memory, open,
 };
+pub use outputs::{ByKind, OutputFile, OutputKind, Outputs};
 pub use person::{Decided, Decision, Reopened, Reopening, Trusted, Undecided};
 pub use place::{Gap, Location, LockError, LockedBy, OpenMode};
 pub use port::{Deliveries, Ledger};

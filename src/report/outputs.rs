@@ -7,17 +7,12 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use crate::error::Hinted;
+use crate::ledger::{ByKind, OutputKind};
 
 use super::replace::{folder_of, try_out};
 
-/// The two files of a batch.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct OutputPaths {
-    /// A row a job.
-    pub results: PathBuf,
-    /// A row a settlement.
-    pub receipts: PathBuf,
-}
+/// Where the files of a batch go.
+pub type OutputPaths = ByKind<PathBuf>;
 
 /// `STEM.results.csv` and `STEM.receipts.csv` beside the manifest; `STEM.sandbox.*` for play money.
 #[must_use]
@@ -46,18 +41,21 @@ fn file_name(batch: &str) -> String {
 
 fn beside(folder: &Path, stem: &str, sandbox: bool) -> OutputPaths {
     let play = if sandbox { ".sandbox" } else { "" };
-    let path = |what: &str| {
-        let name = format!("{stem}{play}.{what}.csv");
+    OutputPaths::of(|kind| {
+        let ending = match kind {
+            OutputKind::Results => "results.csv",
+            OutputKind::Receipts => "receipts.csv",
+        };
+        let name = format!("{stem}{play}.{ending}");
         if folder == Path::new(".") { PathBuf::from(name) } else { folder.join(name) }
-    };
-    OutputPaths { results: path("results"), receipts: path("receipts") }
+    })
 }
 
 /// A file that is going to be written.
 #[derive(Clone, Copy, Debug)]
 pub struct Output<'a> {
-    /// What it is, as messages name it: `--results`.
-    pub name: &'a str,
+    /// What it is.
+    pub kind: OutputKind,
     /// Where it goes.
     pub path: &'a Path,
     /// The ledger remembers that this batch wrote the file.
@@ -68,38 +66,38 @@ pub struct Output<'a> {
 #[derive(Debug, thiserror::Error)]
 pub enum OutputRefused {
     /// It would replace something that the run needs.
-    #[error("{name} {path} is {other}")]
+    #[error("--{kind} {path} is {other}")]
     IsInput {
-        /// The output's name.
-        name: String,
+        /// What the output is.
+        kind: OutputKind,
         /// The path of the output.
         path: String,
         /// What the path is: `the manifest`, `the ledger`.
         other: String,
     },
     /// Two outputs are one file.
-    #[error("{first} and {second} are the same file, {path}")]
+    #[error("--{first} and --{second} are the same file, {path}")]
     Same {
-        /// The first output's name.
-        first: String,
-        /// The second output's name.
-        second: String,
+        /// What the first output is.
+        first: OutputKind,
+        /// What the second output is.
+        second: OutputKind,
         /// The second output's path.
         path: String,
     },
     /// It holds something that this batch did not write.
-    #[error("{name} {path} already holds something that this batch did not write")]
+    #[error("--{kind} {path} already holds something that this batch did not write")]
     Foreign {
-        /// The output's name.
-        name: String,
+        /// What the output is.
+        kind: OutputKind,
         /// The path of the output.
         path: String,
     },
     /// It cannot be written.
-    #[error("{name} {path} cannot be written")]
+    #[error("--{kind} {path} cannot be written")]
     Unwritable {
-        /// The output's name.
-        name: String,
+        /// What the output is.
+        kind: OutputKind,
         /// The path of the output.
         path: String,
         /// The operating system's error.
@@ -128,19 +126,19 @@ impl Hinted for OutputRefused {
 /// The first that is refused.
 pub fn check_outputs(outputs: &[Output<'_>], inputs: &[(&str, &Path)], overwrite: bool) -> Result<(), OutputRefused> {
     for (at, output) in outputs.iter().enumerate() {
-        let (name, path) = (output.name.to_owned(), output.path.display().to_string());
+        let (kind, path) = (output.kind, output.path.display().to_string());
         if let Some((other, _)) = inputs.iter().find(|(_, input)| same_file(output.path, input)) {
-            return Err(OutputRefused::IsInput { name, path, other: (*other).to_owned() });
+            return Err(OutputRefused::IsInput { kind, path, other: (*other).to_owned() });
         }
         if let Some(first) = outputs[..at].iter().find(|first| same_file(first.path, output.path)) {
-            return Err(OutputRefused::Same { first: first.name.to_owned(), second: name, path });
+            return Err(OutputRefused::Same { first: first.kind, second: kind, path });
         }
         let filled = fs::metadata(output.path).is_ok_and(|meta| meta.is_file() && meta.len() > 0);
         if filled && !output.ours && !overwrite {
-            return Err(OutputRefused::Foreign { name, path });
+            return Err(OutputRefused::Foreign { kind, path });
         }
         if let Err(source) = try_out(output.path) {
-            return Err(OutputRefused::Unwritable { name, path, source });
+            return Err(OutputRefused::Unwritable { kind, path, source });
         }
     }
     Ok(())
@@ -173,11 +171,17 @@ mod tests {
     #[test]
     fn files_stand_beside_the_manifest() {
         let paths = default_paths(Path::new("/jobs/june.trailers.toml"), false);
-        assert_eq!(paths.results, Path::new("/jobs/june.trailers.results.csv"));
-        assert_eq!(paths.receipts, Path::new("/jobs/june.trailers.receipts.csv"));
-        assert_eq!(default_paths(Path::new("shots.csv"), true).results, Path::new("shots.sandbox.results.csv"));
-        assert_eq!(batch_paths(Path::new("/j/a.toml"), "b/c", false).results, Path::new("/j/a.b_c.results.csv"));
-        assert_eq!(named_paths("a/b", false).receipts, Path::new("a_b.receipts.csv"));
+        assert_eq!(paths[OutputKind::Results], Path::new("/jobs/june.trailers.results.csv"));
+        assert_eq!(paths[OutputKind::Receipts], Path::new("/jobs/june.trailers.receipts.csv"));
+        assert_eq!(
+            default_paths(Path::new("shots.csv"), true)[OutputKind::Results],
+            Path::new("shots.sandbox.results.csv")
+        );
+        assert_eq!(
+            batch_paths(Path::new("/j/a.toml"), "b/c", false)[OutputKind::Results],
+            Path::new("/j/a.b_c.results.csv")
+        );
+        assert_eq!(named_paths("a/b", false)[OutputKind::Receipts], Path::new("a_b.receipts.csv"));
     }
 
     struct Folder(tempfile::TempDir);
@@ -191,8 +195,8 @@ mod tests {
         }
         fn check(&self, results: &Path, receipts: &Path, ours: bool, overwrite: bool) -> Result<(), OutputRefused> {
             let outputs = [
-                Output { name: "--results", path: results, ours },
-                Output { name: "--receipts", path: receipts, ours },
+                Output { kind: OutputKind::Results, path: results, ours },
+                Output { kind: OutputKind::Receipts, path: receipts, ours },
             ];
             let (manifest, ledger) =
                 (self.path("shots.csv"), files_of(&LedgerAddress::of_file(self.path("ledger.db"))));

@@ -78,8 +78,8 @@ fn rows(ended: &RunEnded) -> Vec<(&'static str, String)> {
         rows.push(("held", held_words(ended.held_msat)));
     }
     rows.push(this_run(ended));
-    for (label, path) in [("results", &ended.results), ("receipts", &ended.receipts)] {
-        rows.extend(path.as_deref().map(|path| (label, whole_line(path))));
+    for (kind, path) in ended.outputs.iter() {
+        rows.extend(path.as_deref().map(|path| (kind.into(), whole_line(path))));
     }
     rows
 }
@@ -142,6 +142,7 @@ pub(super) fn next_steps(ended: &RunEnded) -> Vec<String> {
 mod tests {
     use super::*;
     use crate::event::NeedsPerson;
+    use crate::ledger::ByKind;
     use crate::report::testing::ended;
 
     #[test]
@@ -164,8 +165,7 @@ mod tests {
             elapsed_ms: 42_000,
             needs_person: Vec::new(),
             advice: Vec::new(),
-            results: None,
-            receipts: None,
+            outputs: ByKind::default(),
             ..ended()
         };
         insta::assert_snapshot!(summary(&good));

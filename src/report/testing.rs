@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 
 use crate::event::{EndCount, Event, JobEvent, NeedsPerson, RunEnded};
 use crate::l402::PaymentHash;
-use crate::ledger::{RefundInvoiceRow, RefundRow, RefundStanding};
+use crate::ledger::{ByKind, RefundInvoiceRow, RefundRow, RefundStanding};
 use crate::money::Msat;
 use crate::purchase::{JobState, Next, Reason};
 use crate::time::UnixMs;
@@ -204,7 +204,6 @@ pub(super) fn ended() -> RunEnded {
         ],
         advice: vec!["run the same command again once the node is reachable".into()],
         error: None,
-        results: Some("/jobs/june.results.csv".into()),
-        receipts: Some("/jobs/june.receipts.csv".into()),
+        outputs: ByKind::of(|kind| Some(format!("/jobs/june.{kind}.csv"))),
     }
 }

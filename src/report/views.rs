@@ -1,25 +1,21 @@
 //! Results and receipts that follow a run.
 
-use std::io;
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use crate::error::chain;
-use crate::ledger::{ReceiptRow, ResultRow};
+use crate::ledger::OutputKind;
 use crate::time::UnixMs;
 
-use super::csv_out::{ReceiptsFile, ResultsFile, Rows};
 use super::outputs::OutputPaths;
 use super::replace::{replace_whole, sweep};
 use super::throttle::Throttle;
 
-/// The two files of a batch, replaced whole as the run goes on. A file that cannot be replaced stops nothing: it is
-/// told once and tried again.
+/// The files of a batch, replaced whole as the run goes on. A file that cannot be replaced stops nothing: it is told once and
+/// tried again.
 #[derive(Debug)]
 pub struct Views {
-    results: ResultsFile,
-    receipts: ReceiptsFile,
-    results_at: At,
-    receipts_at: At,
+    files: Vec<(OutputKind, At)>,
     throttle: Throttle,
     /// Something changed since the files were written.
     stale: bool,
@@ -45,24 +41,12 @@ impl Views {
     /// Views at these paths, which [`super::check_outputs`] has found good. What a killed run left half-written beside
     /// them is removed, so the caller holds the batch's lock. Nothing is written yet, and the first writing is due.
     #[must_use]
-    pub fn new(paths: OutputPaths, results: ResultsFile, receipts: ReceiptsFile) -> Self {
-        let at = |path: PathBuf| {
-            sweep(&path);
-            At { path, failing: None }
+    pub fn new(paths: &OutputPaths) -> Self {
+        let at = |(kind, path): (OutputKind, &PathBuf)| {
+            sweep(path);
+            (kind, At { path: path.clone(), failing: None })
         };
-        Self {
-            results,
-            receipts,
-            results_at: at(paths.results),
-            receipts_at: at(paths.receipts),
-            throttle: Throttle::new(),
-            stale: true,
-        }
-    }
-
-    /// Names batch and ledger in every row of the results.
-    pub fn stamp(&mut self, batch: String, ledger: String) {
-        self.results.stamp(batch, ledger);
+        Self { files: paths.iter().map(at).collect(), throttle: Throttle::new(), stale: true }
     }
 
     /// The ledger has changed.
@@ -76,25 +60,22 @@ impl Views {
         self.stale && self.throttle.due(now)
     }
 
-    /// Replaces both files, whether due or not (at the start and at the end). `clock` tells when it began and ended, so
-    /// that the next pause fits the work.
+    /// Replaces every file, whether due or not (at the start and at the end), with what `write` writes for its kind. `clock` tells
+    /// when it began and ended, so that the next pause fits the work.
     pub fn rewrite(
         &mut self,
         clock: &dyn Fn() -> UnixMs,
-        results: Rows<'_, ResultRow>,
-        receipts: Rows<'_, ReceiptRow>,
+        write: &mut dyn FnMut(OutputKind, &mut dyn Write) -> io::Result<()>,
     ) -> Rewritten {
-        let began = clock();
-        let written = [
-            self.results_at.replace(|path| replace_whole(path, |out| self.results.write(out, results))),
-            self.receipts_at.replace(|path| replace_whole(path, |out| self.receipts.write(out, receipts))),
-        ];
+        let (began, mut rewritten) = (clock(), Rewritten::default());
+        for (kind, at) in &mut self.files {
+            rewritten.warnings.extend(at.replace(|path| replace_whole(path, |out| write(*kind, out))));
+            rewritten.failing.extend(at.failing.clone());
+        }
         self.throttle.done(began, clock());
-        let failing: Vec<String> =
-            [&self.results_at, &self.receipts_at].into_iter().filter_map(|at| at.failing.clone()).collect();
         // What failed is tried again when it is next due.
-        self.stale = !failing.is_empty();
-        Rewritten { warnings: written.into_iter().flatten().collect(), failing }
+        self.stale = !rewritten.failing.is_empty();
+        rewritten
     }
 }
 
@@ -116,20 +97,17 @@ impl At {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::report::Dialect;
     use std::fs;
 
     fn views(folder: &Path) -> Views {
-        let paths = OutputPaths { results: folder.join("a/results.csv"), receipts: folder.join("receipts.csv") };
-        Views::new(
-            paths,
-            ResultsFile::new(Vec::new(), Vec::new(), Dialect::default()),
-            ReceiptsFile::new(Vec::new(), Dialect::default()),
-        )
+        Views::new(&OutputPaths::of(|kind| match kind {
+            OutputKind::Results => folder.join("a/results.csv"),
+            OutputKind::Receipts => folder.join("receipts.csv"),
+        }))
     }
 
     fn rewrite(views: &mut Views, at_ms: i64) -> Rewritten {
-        views.rewrite(&|| UnixMs(at_ms), &mut |_| Ok(()), &mut |_| Ok(()))
+        views.rewrite(&|| UnixMs(at_ms), &mut |kind, out| write!(out, "{kind}"))
     }
 
     #[test]
@@ -175,8 +153,10 @@ mod tests {
         let mut views = views(folder.path());
         rewrite(&mut views, 0);
         let before = fs::read(folder.path().join("a/results.csv")).unwrap();
-        let broken =
-            views.rewrite(&|| UnixMs(0), &mut |_| Err(io::Error::other("the ledger cannot be read")), &mut |_| Ok(()));
+        let broken = views.rewrite(&|| UnixMs(0), &mut |kind, _| match kind {
+            OutputKind::Results => Err(io::Error::other("the ledger cannot be read")),
+            OutputKind::Receipts => Ok(()),
+        });
         assert!(!broken.failing.is_empty());
         assert_eq!(fs::read(folder.path().join("a/results.csv")).unwrap(), before);
     }

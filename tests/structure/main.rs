@@ -58,7 +58,7 @@ const ROOMS: [Room; 15] = [
     },
     room("origin", &["l402", "catalog", "manifest", "plan", "purchase"]),
     room("life", &["l402", "catalog", "plan", "purchase", "ledger", "payer", "origin"]),
-    Room { name: "event", uses: &["purchase"], types: &[("ledger", &["Transition"])] },
+    Room { name: "event", uses: &["purchase"], types: &[("ledger", &["ByKind", "Transition"])] },
     room("run", &["l402", "catalog", "manifest", "plan", "purchase", "payer", "origin", "ledger", "life", "event"]),
     Room {
         name: "download",

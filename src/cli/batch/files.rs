@@ -1,6 +1,7 @@
 //! Results and receipts that follow a run: made from ledger rows alone, replaced whole, rebuilt at the start.
 
-use std::path::{Path, PathBuf};
+use std::io::{self, Write};
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
@@ -9,7 +10,9 @@ use std::time::Duration;
 use crate::cli::options::config;
 use crate::cli::{CommandError, Failure};
 use crate::ledger::port::{Batches, Views as _};
-use crate::ledger::{Batch, BatchKey, Layout, LedgerAddress, LedgerError, OpenLedger, OpenMode, Outputs};
+use crate::ledger::{
+    Batch, BatchKey, Layout, LedgerAddress, LedgerError, OpenLedger, OpenMode, OutputFile, OutputKind, Outputs,
+};
 use crate::manifest::PLAY_LEDGER;
 use crate::report::{
     Dialect, Output, OutputPaths, ReceiptsFile, ResultsFile, Rewritten, Views, batch_paths, check_outputs,
@@ -28,27 +31,27 @@ const LOOK_EVERY: Duration = Duration::from_millis(250);
 pub(in crate::cli) struct Files {
     ledger: LedgerAddress,
     batch: BatchKey,
+    layout: Layout,
     views: Views,
 }
 
 impl Files {
     /// The files at these paths, laid out as the batch remembers.
-    pub(in crate::cli) fn new(ledger: &LedgerAddress, batch: BatchKey, layout: &Layout, paths: OutputPaths) -> Self {
-        let (results, receipts) = laid_out(layout);
-        Self { ledger: ledger.clone(), batch, views: Views::new(paths, results, receipts) }
+    pub(in crate::cli) fn new(ledger: &LedgerAddress, batch: BatchKey, layout: &Layout, paths: &OutputPaths) -> Self {
+        Self { ledger: ledger.clone(), batch, layout: layout.clone(), views: Views::new(paths) }
     }
 
     /// The files that a batch has written before, if it has.
     pub(in crate::cli) fn remembered(ledger: &LedgerAddress, batch: &Batch) -> Option<Self> {
-        let outputs = &batch.remembered.outputs;
-        let paths = OutputPaths {
-            results: PathBuf::from(outputs.results.as_ref().filter(|_| outputs.results_written)?),
-            receipts: PathBuf::from(outputs.receipts.as_ref().filter(|_| outputs.receipts_written)?),
-        };
-        Some(Self::new(ledger, batch.key, &batch.remembered.layout, paths))
+        let files = &batch.remembered.outputs.files;
+        if files.iter().any(|(_, file)| file.written_path().is_none()) {
+            return None;
+        }
+        let paths = OutputPaths::of(|kind| files[kind].path.clone().unwrap_or_default().into());
+        Some(Self::new(ledger, batch.key, &batch.remembered.layout, &paths))
     }
 
-    /// Writes both, and gives what a person should know.
+    /// Writes all, and gives what a person should know.
     pub(in crate::cli) fn rewrite(&mut self) -> Result<Vec<String>, Failure> {
         Ok(self.rewrite_now()?.warnings)
     }
@@ -59,17 +62,8 @@ impl Files {
     }
 
     fn rewrite_from(&mut self, ledger: &OpenLedger) -> Rewritten {
-        let batch = self.batch;
-        // Where the ledger cannot be read, neither can its rows, and that is told.
-        if let Ok((name, id)) = ledger.name_of(batch).and_then(|name| Ok((name.clone(), ledger_of(ledger, &name)?))) {
-            self.views.stamp(name, id);
-        }
-        let broken = std::io::Error::other::<crate::ledger::LedgerError>;
-        self.views.rewrite(
-            &|| SystemClock.now(),
-            &mut |each| ledger.results(batch, each).map_err(broken)?,
-            &mut |each| ledger.receipts(batch, each).map_err(broken)?,
-        )
+        let of = (self.batch, &self.layout);
+        self.views.rewrite(&|| SystemClock.now(), &mut |kind, out| write(kind, ledger, of, out))
     }
 
     /// Follows a run on a thread of its own, so that a slow disk stalls no payment.
@@ -95,12 +89,31 @@ impl Files {
     }
 }
 
-/// Results and receipts as a batch remembers them to be laid out.
-pub(in crate::cli) fn laid_out(layout: &Layout) -> (ResultsFile, ReceiptsFile) {
-    let delimiter = u8::try_from(layout.delimiter).unwrap_or(b',');
-    let dialect = Dialect { delimiter, bom: layout.bom };
-    let results = ResultsFile::new(layout.params.clone(), layout.extra.clone(), dialect);
-    (results, ReceiptsFile::new(layout.extra.clone(), dialect))
+/// Writes one file of a batch from its rows in the ledger, laid out as the batch remembers.
+pub(in crate::cli) fn write(
+    kind: OutputKind,
+    ledger: &OpenLedger,
+    (batch, layout): (BatchKey, &Layout),
+    out: &mut dyn Write,
+) -> io::Result<()> {
+    let broken = io::Error::other::<LedgerError>;
+    let dialect = Dialect { delimiter: u8::try_from(layout.delimiter).unwrap_or(b','), bom: layout.bom };
+    match kind {
+        OutputKind::Results => {
+            let mut results = ResultsFile::new(layout.params.clone(), layout.extra.clone(), dialect);
+            let name = ledger.name_of(batch).map_err(broken)?;
+            let id = ledger_of(ledger, &name).map_err(broken)?;
+            results.stamp(name, id);
+            results.write(out, &mut |each| ledger.results(batch, each).map_err(broken)?)
+        }
+        OutputKind::Receipts => ReceiptsFile::new(layout.extra.clone(), dialect)
+            .write(out, &mut |each| ledger.receipts(batch, each).map_err(broken)?),
+    }
+}
+
+/// Whether the batch remembers to have written what stands there.
+fn wrote(before: &OutputFile, path: &Path) -> bool {
+    before.written_path() == Some(&*absolute(path))
 }
 
 /// Refuses paths that would replace something else: the batch remembers in `before` what it has written, and `of` is the batch of
@@ -113,31 +126,19 @@ pub(in crate::cli) fn check(
     inputs: &[(&str, &Path)],
     asked: &config::Files,
 ) -> Result<(), Failure> {
-    let ours = |path: &Path, remembered: &Option<String>, written: bool| {
-        play || (written && remembered.as_deref() == Some(&*absolute(path)))
-    };
-    if [&paths.results, &paths.receipts].into_iter().any(|path| path == Path::new(STDOUT)) {
+    if paths.iter().any(|(_, path)| path == Path::new(STDOUT)) {
         return Err(CommandError::usage("a run's files are replaced as it goes on: `-` is for `export`, later").into());
     }
     // What the batch has written last it knows; what it took over, or wrote before under its usual name, the file itself tells.
     // Elsewhere a file may be somebody's copy of it.
-    let tells = |written: bool, given: &Option<PathBuf>| of.filter(|_| !written || given.is_none());
-    let own_results = |(ledger, batch)| own::results(ledger, batch, &paths.results, before.results_written);
-    let own_receipts = |(ledger, batch)| own::receipts(ledger, batch, &paths.receipts);
-    let outputs = [
-        Output {
-            name: "--results",
-            path: &paths.results,
-            ours: ours(&paths.results, &before.results, before.results_written)
-                || tells(before.results_written, &asked.results).map_or(Ok(false), own_results)?,
-        },
-        Output {
-            name: "--receipts",
-            path: &paths.receipts,
-            ours: ours(&paths.receipts, &before.receipts, before.receipts_written)
-                || tells(before.receipts_written, &asked.receipts).map_or(Ok(false), own_receipts)?,
-        },
-    ];
+    let mut outputs = Vec::new();
+    for (kind, path) in paths.iter() {
+        let before = &before.files[kind];
+        let tells = of.filter(|_| !before.written || asked.paths[kind].is_none());
+        let ours =
+            play || wrote(before, path) || tells.map_or(Ok(false), |of| own::is_own(kind, of, path, before.written))?;
+        outputs.push(Output { kind, path, ours });
+    }
     Ok(check_outputs(&outputs, inputs, asked.overwrite)?)
 }
 
@@ -152,15 +153,18 @@ pub(in crate::cli) fn usual_paths(
 ) -> Result<OutputPaths, Failure> {
     let (usual, own) = (default_paths(manifest, sandbox), batch_paths(manifest, name, sandbox));
     let has_written = |batch: &Batch, paths: &OutputPaths| -> Result<bool, Failure> {
-        let Outputs { results, results_written, receipts, receipts_written } = &batch.remembered.outputs;
-        let is = |path: &Path, there: &Option<String>| there.as_deref() == Some(&*absolute(path));
-        if (*results_written && is(&paths.results, results)) || (*receipts_written && is(&paths.receipts, receipts)) {
+        let before = &batch.remembered.outputs.files;
+        if paths.iter().any(|(kind, path)| wrote(&before[kind], path)) {
             return Ok(true);
         }
         let Some(ledger) = ledger else { return Ok(false) };
         // Its files went elsewhere since; or a merge took over what receipts tell, and its results are gone.
-        Ok(own::results(ledger, &batch.name, &paths.results, *results_written)?
-            || own::tells_of(ledger, &batch.name, &paths.receipts)?)
+        for (kind, path) in paths.iter() {
+            if own::tells_of(kind, (ledger, &batch.name), path, before[kind].written)? {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     };
     for paths in [&own, &usual] {
         if known.map_or(Ok(false), |batch| has_written(batch, paths))? {

@@ -1,7 +1,7 @@
 //! Files that are a batch's own although the ledger does not remember having written them: it took over what they tell (another
 //! ledger's rows, or receipts), so that replacing them loses nothing.
 
-use crate::ledger::{Batch, OpenLedger};
+use crate::ledger::{Batch, OpenLedger, OutputKind};
 use std::path::Path;
 
 use crate::cli::Failure;
@@ -10,14 +10,12 @@ use crate::ledger::port::{Audit, Batches};
 
 use crate::cli::batch::files::{absolute, ledger_of};
 
+/// A ledger, and the name of a batch of it.
+type Of<'a> = (&'a OpenLedger, &'a str);
+
 /// Whether every row there is a result of that batch, and the ledger knows of a payment for each that says it was paid for, or
 /// may be. Where the batch `has_written` elsewhere, it took over nothing there: this ledger itself must have written each row.
-pub(in crate::cli) fn results(
-    ledger: &OpenLedger,
-    batch: &str,
-    path: &Path,
-    has_written: bool,
-) -> Result<bool, Failure> {
+fn results((ledger, batch): Of<'_>, path: &Path, has_written: bool) -> Result<bool, Failure> {
     let Some(mut lines) = Results::open(path) else { return Ok(false) };
     let own = if has_written { Some(ledger_of(ledger, batch)?) } else { None };
     let mut rows = 0_u64;
@@ -34,23 +32,28 @@ pub(in crate::cli) fn results(
     Ok(rows > 0 && lines.is_whole())
 }
 
-/// Whether every row there is a receipt of that batch, and of a payment that the ledger knows; or there is no row (an export before
-/// the first purchase), and no other batch writes there.
-pub(in crate::cli) fn receipts(ledger: &OpenLedger, batch: &str, path: &Path) -> Result<bool, Failure> {
-    Ok(match known_rows(ledger, batch, path)? {
-        Some(0) => !is_of_another(ledger, batch, path)?,
-        Some(_) => true,
-        None => false,
-    })
+/// Whether the file there is the batch's own: every row is a result, or a receipt, of that batch and of a payment that the ledger
+/// knows; or they are receipts without a row (an export before the first purchase), and no other batch writes there.
+pub(in crate::cli) fn is_own(kind: OutputKind, of: Of<'_>, path: &Path, has_written: bool) -> Result<bool, Failure> {
+    match kind {
+        OutputKind::Results => results(of, path, has_written),
+        OutputKind::Receipts => match known_rows(of, path)? {
+            Some(0) => Ok(!is_of_another(of, path)?),
+            rows => Ok(rows.is_some()),
+        },
+    }
 }
 
-/// Whether there are receipts there, all of them of that batch, and of payments that the ledger knows.
-pub(in crate::cli) fn tells_of(ledger: &OpenLedger, batch: &str, path: &Path) -> Result<bool, Failure> {
-    Ok(known_rows(ledger, batch, path)?.is_some_and(|rows| rows > 0))
+/// The same, but receipts without a row tell of no batch.
+pub(in crate::cli) fn tells_of(kind: OutputKind, of: Of<'_>, path: &Path, has_written: bool) -> Result<bool, Failure> {
+    match kind {
+        OutputKind::Results => results(of, path, has_written),
+        OutputKind::Receipts => Ok(known_rows(of, path)?.is_some_and(|rows| rows > 0)),
+    }
 }
 
 /// How many receipts are there; none where one of them is another batch's, or of a payment that the ledger does not know.
-fn known_rows(ledger: &OpenLedger, batch: &str, path: &Path) -> Result<Option<u64>, Failure> {
+fn known_rows((ledger, batch): Of<'_>, path: &Path) -> Result<Option<u64>, Failure> {
     let Some(mut lines) = Receipts::open(path) else { return Ok(None) };
     let mut rows = 0_u64;
     while lines.next() {
@@ -64,8 +67,9 @@ fn known_rows(ledger: &OpenLedger, batch: &str, path: &Path) -> Result<Option<u6
 }
 
 /// Whether another batch of the ledger writes its receipts there.
-fn is_of_another(ledger: &OpenLedger, batch: &str, path: &Path) -> Result<bool, Failure> {
+fn is_of_another((ledger, batch): Of<'_>, path: &Path) -> Result<bool, Failure> {
     let path = absolute(path);
-    let is_its = |other: &Batch| other.name != batch && other.remembered.outputs.receipts.as_ref() == Some(&path);
+    let there = |other: &Batch| other.remembered.outputs.files[OutputKind::Receipts].path.as_ref() == Some(&path);
+    let is_its = |other: &Batch| other.name != batch && there(other);
     Ok(ledger.batches()?.iter().any(|(other, _)| is_its(other)))
 }

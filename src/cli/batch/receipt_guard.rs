@@ -4,7 +4,7 @@
 
 use crate::error::Hinted;
 use crate::ledger::port::{Audit, Locks};
-use crate::ledger::{Batch, Gap, LedgerAddress, OpenLedger, gap_of_new};
+use crate::ledger::{Batch, Gap, LedgerAddress, OpenLedger, OutputKind, gap_of_new};
 use std::fs::File;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
@@ -67,7 +67,7 @@ pub(in crate::cli) fn check(ledger: &OpenLedger, batch: &Batch) -> Result<(), Fa
         )).into());
     }
     let outputs = &batch.remembered.outputs;
-    let Some(path) = outputs.receipts.as_ref().filter(|_| outputs.receipts_written) else { return Ok(()) };
+    let Some(path) = outputs.files[OutputKind::Receipts].written_path() else { return Ok(()) };
     match unknown(Some(ledger), Path::new(path))?.first {
         None => Ok(()),
         Some(hash) => Err(CommandError::books_differ(format!(
@@ -87,32 +87,34 @@ pub(in crate::cli) fn check(ledger: &OpenLedger, batch: &Batch) -> Result<(), Fa
 
 /// Refuses to say of a manifest's batch that there is no ledger of it where its receipts stand beside it: one is gone.
 pub(in crate::cli) fn beside(manifest: &Path, batch: Option<&str>) -> Result<(), Failure> {
-    let usual = default_paths(manifest, false).receipts;
-    let own = batch.map(|batch| batch_paths(manifest, batch, false).receipts);
+    let usual = default_paths(manifest, false)[OutputKind::Receipts].clone();
+    let own = batch.map(|batch| batch_paths(manifest, batch, false)[OutputKind::Receipts].clone());
     let bought = Bought { names: Vec::new(), usual: &usual };
     own.iter().chain([&usual]).try_for_each(|receipts| check_place(None, receipts, &bought, false))
 }
 
 impl BatchFiles<'_> {
     fn check(&self, ledger: Option<&OpenLedger>, known: Option<&Batch>) -> Result<(), Failure> {
-        let receipts = output_paths(ledger, known, self.files, self.manifest, self.name, false)?.receipts;
+        let receipts =
+            output_paths(ledger, known, self.files, self.manifest, self.name, false)?[OutputKind::Receipts].clone();
         // Those that the batch itself wrote last are checked before everything else.
-        let outputs = known.map(|batch| &batch.remembered.outputs).filter(|outputs| outputs.receipts_written);
-        if outputs.and_then(|outputs| outputs.receipts.as_deref()) == Some(&*absolute(&receipts)) {
+        let before = known.and_then(|batch| batch.remembered.outputs.files[OutputKind::Receipts].written_path());
+        if before == Some(&*absolute(&receipts)) {
             return Ok(());
         }
-        let (stem, usual) = (self.manifest.fallback_name(), default_paths(&self.manifest.path, false).receipts);
+        let (stem, usual) =
+            (self.manifest.fallback_name(), default_paths(&self.manifest.path, false)[OutputKind::Receipts].clone());
         let names = [Some(self.name), self.manifest.name.as_deref(), stem.as_deref()].into_iter().flatten().collect();
         let bought = Bought { names, usual: &usual };
         check_place(ledger, &receipts, &bought, self.files.overwrite)?;
-        if self.files.receipts.is_none() && absolute(&receipts) != absolute(&usual) {
+        if self.files.paths[OutputKind::Receipts].is_none() && absolute(&receipts) != absolute(&usual) {
             // What stands in the manifest's own place speaks of its jobs, whatever the batch is called now.
             check_place(ledger, &usual, &bought, false)?;
         }
         // Results of a batch that this ledger does not have: what stands beside them tells what another one bought of it.
         if let Some(of) = self.manifest.results_of().map_err(Failure::Input)? {
             let manifest = self.manifest.path.with_file_name(format!("{}.csv", of.batch));
-            check_place(ledger, &default_paths(&manifest, false).receipts, &bought, false)?;
+            check_place(ledger, &default_paths(&manifest, false)[OutputKind::Receipts], &bought, false)?;
         }
         Ok(())
     }

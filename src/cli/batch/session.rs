@@ -7,8 +7,8 @@ use crate::cli::{CommandError, Failure, input};
 use crate::command::command;
 use crate::ledger::port::{Batches, HeldLock, Loading, Locks};
 use crate::ledger::{
-    Batch, BatchKey, BatchStart, Compared, DownloadTo, Duplicates, IdList, Layout, LedgerAddress, LoadError, LockHere,
-    NewBatch, OpenLedger, OpenMode, Outputs, PlanLoad, Remembered, Retake, files_of,
+    Batch, BatchKey, BatchStart, ByKind, Compared, DownloadTo, Duplicates, IdList, Layout, LedgerAddress, LoadError,
+    LockHere, NewBatch, OpenLedger, OpenMode, OutputFile, PlanLoad, Remembered, Retake, files_of,
 };
 use crate::manifest::{Limits, Manifest};
 use crate::money::counted;
@@ -158,14 +158,10 @@ impl Session {
         counterparties: &Counterparties,
         paths: OutputPaths,
     ) -> Result<Files, Failure> {
-        batch.remembered.outputs = Outputs {
-            results: Some(absolute(&paths.results)),
-            results_written: true,
-            receipts: Some(absolute(&paths.receipts)),
-            receipts_written: true,
-        };
+        batch.remembered.outputs.files =
+            ByKind::of(|kind| OutputFile { path: Some(absolute(&paths[kind])), written: true });
         self.ledger.remember(batch.key, &batch.remembered)?;
-        Ok(Files::new(&counterparties.ledger, batch.key, &batch.remembered.layout, paths))
+        Ok(Files::new(&counterparties.ledger, batch.key, &batch.remembered.layout, &paths))
     }
 
     /// Remembers that the purchase was accepted, its bound, and that these duplicates are bought too; no others are.
@@ -269,7 +265,7 @@ pub(in crate::cli) fn check_files(
     let paths = output_paths(ledger, known, files, manifest, name, is_play)?;
     let before = known.map(|batch| batch.remembered.outputs.clone()).unwrap_or_default();
     // Each run with play money has a ledger of its own, and may replace what the last one left.
-    let play = is_play && files.results.is_none() && files.receipts.is_none();
+    let play = is_play && files.paths.iter().all(|(_, path)| path.is_none());
     let kept = files_of(address);
     let mut inputs = vec![("the manifest", manifest.path.as_path())];
     inputs.extend(kept.iter().map(|file| ("the ledger", file.file())));
@@ -289,11 +285,10 @@ pub(in crate::cli) fn results_paths(
     let remembered = &batch.remembered.outputs;
     let manifest = Path::new(&batch.manifest);
     let usual = files::usual_paths(Some(ledger), Some(batch), manifest, &batch.name, batch.sandbox)?;
-    let before = |path: &Option<String>| path.clone().map(PathBuf::from);
-    let paths = OutputPaths {
-        results: asked.results.clone().or_else(|| before(&remembered.results)).unwrap_or(usual.results),
-        receipts: asked.receipts.clone().or_else(|| before(&remembered.receipts)).unwrap_or(usual.receipts),
-    };
+    let before = |kind| remembered.files[kind].path.clone().map(PathBuf::from);
+    let paths = OutputPaths::of(|kind| {
+        asked.paths[kind].clone().or_else(|| before(kind)).unwrap_or_else(|| usual[kind].clone())
+    });
     let kept = files_of(address);
     let mut inputs = vec![("the batch's manifest", manifest)];
     inputs.extend(kept.iter().map(|file| ("the ledger", file.file())));
@@ -365,10 +360,7 @@ pub(in crate::cli) fn output_paths(
         Some(_) => files::usual_paths(ledger, known, &manifest.path, batch, sandbox)?,
         None => named_paths(batch, sandbox),
     };
-    Ok(OutputPaths {
-        results: asked.results.clone().unwrap_or(usual.results),
-        receipts: asked.receipts.clone().unwrap_or(usual.receipts),
-    })
+    Ok(asked.or(&usual))
 }
 
 /// What is said of jobs that cost more than one may.

@@ -9,7 +9,7 @@ use crate::cli::money::TooSmall;
 use crate::cli::options::variable;
 use crate::cli::{ExitCode, exit};
 use crate::command::{about_batch, command, file, flag, lone_command, needed_node, node_command, without};
-use crate::ledger::{Batch, Counts, Outputs, StateCount, Unbought};
+use crate::ledger::{Batch, Counts, OutputFile, OutputKind, StateCount, Unbought};
 use crate::money::{Sats, counted, counted_are};
 use crate::purchase::{JobState, Next, Reason};
 use crate::report::command_about;
@@ -296,9 +296,9 @@ impl Facts<'_> {
     }
 
     fn outputs(&self) -> Option<String> {
-        let Outputs { results, receipts, .. } = &self.batch.remembered.outputs;
-        let (Some(results), Some(receipts), false) = (results, receipts, self.files_whole) else { return None };
-        let files = format!("{} {}", flag("--results", results), flag("--receipts", receipts));
+        let given = |(kind, file): (OutputKind, &OutputFile)| Some(flag(&format!("--{kind}"), file.path.as_ref()?));
+        let files = self.batch.remembered.outputs.files.iter().map(given).collect::<Option<Vec<_>>>();
+        let files = files.filter(|_| !self.files_whole)?.join(" ");
         let export = format!("{} {files}", about_batch("export", &self.batch.name));
         Some(format!(
             "results or receipts are not as the ledger is, for the reason that a warning names: once it is mended, `{}` \

@@ -10,7 +10,7 @@ use crate::command::{carried, without};
 use crate::error::Hinted;
 use crate::event::{EndCount, Event, Listener, NeedsPerson, RunEnded};
 use crate::ledger::port::{Batches, Foresee, Loading, Views};
-use crate::ledger::{Batch, Counts, LedgerAddress, OpenLedger, OpenMode, ResultRow, StateCount, Unbought};
+use crate::ledger::{Batch, ByKind, Counts, LedgerAddress, OpenLedger, OpenMode, ResultRow, StateCount, Unbought};
 use crate::money::Msat;
 use crate::purchase::{JobState, Next, Reason};
 use crate::report::{command_about, summary};
@@ -95,7 +95,6 @@ pub(in crate::cli) fn tell(ledger: &OpenLedger, ending: &Ending<'_>, reporter: &
         }
         Some(failure) => refused_code(&without_meant(judged, left_out.meant), failure, not_as_planned),
     };
-    let outputs = &batch.remembered.outputs;
     let (mut needs_person, first) = needs_person(ledger, batch)?;
     let mut advice = advice(ledger, &counts, first, ending, code)?;
     // Of a batch that is taken back there is nothing to look at.
@@ -106,8 +105,13 @@ pub(in crate::cli) fn tell(ledger: &OpenLedger, ending: &Ending<'_>, reporter: &
         needs_person,
         advice,
         error: ending.refused.map(Failure::told),
-        results: written(&outputs.results, outputs.results_written),
-        receipts: written(&outputs.receipts, outputs.receipts_written),
+        // A disk may have kept one from being written.
+        outputs: ByKind::of(|kind| {
+            batch.remembered.outputs.files[kind]
+                .written_path()
+                .filter(|path| Path::new(path).exists())
+                .map(str::to_owned)
+        }),
         run_spent_msat: Some(since(counts.spent, ending.before.map(|before| before.spent))),
         run_fees_msat: Some(since(counts.fees, ending.before.map(|before| before.fees))),
         ..end(&batch.name, &counts, code, ending.began)
@@ -123,11 +127,6 @@ pub(in crate::cli) fn tell(ledger: &OpenLedger, ending: &Ending<'_>, reporter: &
         }
     }
     Ok(code)
-}
-
-/// The path of a file that the batch writes, where it is there: a disk may have kept it from being written.
-fn written(path: &Option<String>, is_written: bool) -> Option<String> {
-    path.clone().filter(|path| is_written && Path::new(path).exists())
 }
 
 /// What was added to what there was.
@@ -193,8 +192,7 @@ fn end(batch: &str, counts: &Counts, code: ExitCode, began: UnixMs) -> RunEnded 
         needs_person: Vec::new(),
         advice: Vec::new(),
         error: None,
-        results: None,
-        receipts: None,
+        outputs: ByKind::default(),
     }
 }
 

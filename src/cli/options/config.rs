@@ -1,6 +1,6 @@
 //! Options as resolved from flags, variables, manifest and configuration file: what a command works with.
 
-use crate::ledger::{Decision, LedgerAddress, Reopening};
+use crate::ledger::{ByKind, Decision, LedgerAddress, Reopening};
 use std::path::PathBuf;
 
 use crate::download::name::Template;
@@ -90,12 +90,18 @@ pub struct DownloadOptions {
 /// Where results and receipts are written.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Files {
-    /// The results; beside the manifest where none is given.
-    pub results: Option<PathBuf>,
-    /// The receipts; beside the manifest where none is given.
-    pub receipts: Option<PathBuf>,
+    /// The file of each kind; beside the manifest where none is given.
+    pub paths: ByKind<Option<PathBuf>>,
     /// Replace a file that this batch did not write.
     pub overwrite: bool,
+}
+
+impl Files {
+    /// What is given, and else as `usual`.
+    #[must_use]
+    pub fn or(&self, usual: &ByKind<PathBuf>) -> ByKind<PathBuf> {
+        ByKind::of(|kind| self.paths[kind].as_ref().unwrap_or(&usual[kind]).clone())
+    }
 }
 
 /// What of the manifest to buy, and whether to ask first.

@@ -29,7 +29,7 @@ use std::cell::{OnceCell, RefCell};
 use crate::event::{Event, Listener};
 use crate::ledger::port::{Batches, Loading, Views};
 use crate::ledger::{
-    Batch, BatchKey, Counts, DownloadTo, Duplicates as FoundDuplicates, OpenLedger, OpenMode, PlanLoad,
+    Batch, BatchKey, Counts, DownloadTo, Duplicates as FoundDuplicates, OpenLedger, OpenMode, OutputKind, PlanLoad,
 };
 use crate::manifest::{Duplicates, Limits, Manifest};
 use crate::money::Msat;
@@ -487,7 +487,7 @@ impl<'a> Runner<'a> {
     /// Results and receipts, from now on this batch's own: nothing keeps it from buying any more.
     fn files(&self, session: &mut Session, batch: &mut Batch, paths: OutputPaths) -> Result<Files, Failure> {
         let play = self.counterparties.play.is_some();
-        if let Some(kept) = keep_unknown(&session.ledger, &paths.receipts, play)? {
+        if let Some(kept) = keep_unknown(&session.ledger, &paths[OutputKind::Receipts], play)? {
             self.reporter.warn(kept);
         }
         let mut files = session.files(batch, self.counterparties, paths)?;

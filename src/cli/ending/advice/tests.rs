@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use crate::cli::ending::advice::*;
 use crate::cli::exit::tests::TABLE;
-use crate::ledger::{BatchKey, Remembered};
+use crate::ledger::{BatchKey, ByKind, Outputs, Remembered};
 use crate::money::Msat;
 use crate::run::HeldJobs;
 
@@ -12,12 +12,8 @@ const RUN: Ended =
     Ended::Run(Bought { chosen: false, partial: false, most: None, elsewhere: None, periods_elsewhere: (None, None) });
 
 fn batch() -> Batch {
-    let outputs = Outputs {
-        results: Some("/jobs/june.results.csv".to_owned()),
-        results_written: true,
-        receipts: Some("/jobs/june.receipts.csv".to_owned()),
-        receipts_written: true,
-    };
+    let files = ByKind::of(|kind| OutputFile { path: Some(format!("/jobs/june.{kind}.csv")), written: true });
+    let outputs = Outputs { files, ..Outputs::default() };
     Batch {
         key: BatchKey(1),
         name: "june jobs".to_owned(),

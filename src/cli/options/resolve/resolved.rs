@@ -13,7 +13,7 @@ use crate::cli::options::values::{Format, ManifestFormat};
 use crate::cli::options::{Layer, flag, variable};
 use crate::cli::{CommandError, Environment, Failure, node};
 use crate::command::set_context;
-use crate::ledger::LedgerAddress;
+use crate::ledger::{ByKind, LedgerAddress, OutputKind};
 use crate::manifest::{GivenBy, format_help, normal_id};
 use crate::time::UnixMs;
 
@@ -196,8 +196,12 @@ impl Resolved {
     }
 
     pub(super) fn files(&self) -> Files {
-        let layer = self.layer.clone();
-        Files { results: layer.results, receipts: layer.receipts, overwrite: layer.overwrite.unwrap_or_default() }
+        let layer = &self.layer;
+        let paths = ByKind::of(|kind| match kind {
+            OutputKind::Results => layer.results.clone(),
+            OutputKind::Receipts => layer.receipts.clone(),
+        });
+        Files { paths, overwrite: layer.overwrite.unwrap_or_default() }
     }
 
     /// What counts where nobody says anything, of the options whose default is no fixed value.

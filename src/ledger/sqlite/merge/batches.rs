@@ -4,12 +4,14 @@ use rusqlite::params;
 
 use super::Merge;
 use super::tables::BATCHES;
+use crate::ledger::OutputKind;
 use crate::ledger::sqlite::error::Fault;
 
 /// Under another name it writes no files where the batch of its own name may write them.
-const NO_FILES: &str = "
-    UPDATE main.batches SET remembered = json_set(remembered, '$[1].results_written', json('false'),
-        '$[1].receipts_written', json('false')) WHERE id = ?1 AND json_valid(remembered)";
+fn no_files() -> String {
+    let each = OutputKind::ALL.iter().map(|kind| format!(", '$[1].{kind}_written', json('false')")).collect::<String>();
+    format!("UPDATE main.batches SET remembered = json_set(remembered{each}) WHERE id = ?1 AND json_valid(remembered)")
+}
 
 impl Merge<'_> {
     /// A batch is known by its name. One of the other kind of money or of another manifest under the same name comes under one of
@@ -36,7 +38,7 @@ impl Merge<'_> {
                     )?;
                     let added = self.tx.last_insert_rowid();
                     if free != name {
-                        self.tx.execute(NO_FILES, [added])?;
+                        self.tx.execute(&no_files(), [added])?;
                         self.merged.renamed.push((name, free));
                     }
                     (added, true)

@@ -5,8 +5,8 @@ use url::Url;
 use super::support::*;
 use crate::ledger::sqlite::SqliteLedger;
 use crate::ledger::{
-    BatchStart, Committed, DownloadTo, HistoryCheck, IdenticalRequest, Layout, NewBatch, NewIntent, OpenJob, OpenStage,
-    Outputs, PaymentKey, Posted, Record, Remembered,
+    BatchStart, ByKind, Committed, DownloadTo, HistoryCheck, IdenticalRequest, Layout, NewBatch, NewIntent, OpenJob,
+    OpenStage, OutputFile, OutputKind, Outputs, PaymentKey, Posted, Record, Remembered,
 };
 use crate::money::Msat;
 use crate::purchase::{JobState, Next, Poll, Reason, WalletId};
@@ -291,9 +291,11 @@ fn a_batch_is_found_again_and_remembers() {
     let what = Remembered {
         layout: Layout { delimiter: ';', bom: true, params: vec!["prompt".to_owned()], extra: vec!["x_a".to_owned()] },
         outputs: Outputs {
-            results: Some("/a/jobs.results.csv".to_owned()),
-            results_written: true,
-            ..Outputs::default()
+            files: ByKind::of(|kind| OutputFile {
+                path: Some(format!("/a/jobs.{kind}.csv")),
+                written: kind == OutputKind::Results,
+            }),
+            unknown: [("html".to_owned(), "/a/jobs.html".into())].into_iter().collect(),
         },
         accepted: Some(Msat::new(9)),
         fingerprint: Some("f".to_owned()),
