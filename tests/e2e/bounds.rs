@@ -36,9 +36,37 @@ fn an_origin_that_never_delivers_is_remembered_over_runs_and_batches() {
     assert_eq!(sandbox.books().settled().len(), 3, "nor in another batch");
     // The seller thinks better of it: what is paid is offered to it again, and that opens the way for the rest.
     sandbox.restart_with("");
+    client.run("recover --batch june").with(0).saying("3 jobs are not bought yet");
+    assert_eq!(count(&standing(&client, "june"), "pending", ""), 3, "nothing holds them back any more");
+    for batch in ["june", "july"] {
+        client
+            .says(&format!("status --batch {batch}"))
+            .with(3)
+            .not_saying("awaiting_delivery")
+            .not_saying("gets no more");
+    }
     client.run(&run).with(0);
     client.run(&july).with(0);
     assert_eq!(sandbox.books().settled().len(), 8);
+}
+
+/// What a person says is delivered opens the way as what comes by itself does: a run would buy the rest.
+#[test]
+fn what_is_taken_as_delivered_lets_the_endpoint_have_more() {
+    let mut sandbox = Sandbox::start("--sandbox-answer unknown");
+    let client = Client::of(&sandbox);
+    let run = jobs(&client, "june", 5);
+    client.run(&run).with(4);
+    let status = "status --batch june";
+    client.says(status).with(4).saying("breaker_open");
+    for row in client.rows("june.results.csv").iter().filter(|row| row["reason"] == "unknown_answer") {
+        client.says(&format!("resolve --batch june --job {} --as delivered --note seen", row["id"])).with(0);
+    }
+    client.says(status).with(3).not_saying("breaker_open").not_saying("gets no more");
+    client.run("recover --batch june").with(0).saying("2 jobs are not bought yet").not_saying("needs you");
+    sandbox.restart_with("");
+    client.run(&run).with(0);
+    assert_eq!(sandbox.books().settled().len(), 5);
 }
 
 #[test]

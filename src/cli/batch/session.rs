@@ -76,7 +76,10 @@ impl Session {
         let how = How { counterparties, settings, deadline, reporter, download_setup };
         let batch = work.batch();
         let (mut ledger, carried) = run_batch(self.ledger, &how, work).await?;
-        ledger.mark_changed(batch, SystemClock.now())?;
+        let now = SystemClock.now();
+        // What was delivered, or has come to its end without, decides what the endpoints of all batches get from now on.
+        ledger.explain_held_anew(now, settings.max_undelivered)?;
+        ledger.mark_changed(batch, now)?;
         Ok((Self { ledger, ..self }, carried))
     }
 

@@ -2,7 +2,7 @@
 
 use crate::command::{about_batch, command, node_command};
 use crate::error::Hinted;
-use crate::ledger::port::{Decisions, Inspection, Records};
+use crate::ledger::port::{Batches, Decisions, Inspection, Records};
 use crate::ledger::{Batch, DeadProof, Decided, Decision, OpenLedger, Reopened, Reopening, TakeId, Undecided};
 use crate::purchase::JobState;
 use crate::run::{Clock, Evidence, SystemClock, evidence};
@@ -33,11 +33,14 @@ pub(in crate::cli) fn execute(options: &ResolveOptions) -> Result<ExitCode, Fail
         }
         (_, gap) => gap.iter().for_each(|gap| terminal::say(&format!("note: {gap}\n"))),
     }
-    match options.word {
+    let code = match options.word {
         ResolveWord::Decide(decision) => decide(options, &batch.name, decision, &mut session.ledger, &job),
         ResolveWord::Reopen(word) => reopen(options, &batch.name, word, &mut session.ledger, &job),
         ResolveWord::Keep => keep(options, &mut session.ledger, &job),
-    }
+    }?;
+    // What is delivered by a word lets its endpoint have more.
+    session.ledger.explain_held_anew(SystemClock.now(), options.max_undelivered)?;
+    Ok(code)
 }
 
 /// What was delivered stays, whatever the manifest's row asks for by now.

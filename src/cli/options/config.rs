@@ -276,6 +276,8 @@ pub struct ResolveOptions {
     pub word: ResolveWord,
     /// Why, as the person says it: it is kept with the decision.
     pub note: String,
+    /// Payments in a row that an endpoint may take without delivering.
+    pub max_undelivered: u32,
     /// The node, where one is given.
     pub node: Option<NodeOptions>,
     /// Where it is recorded.

@@ -1,5 +1,6 @@
 //! Batches, as commands begin them, remember of them and list them.
 
+use super::bounds::{buy, deliver_at, pay, two};
 use super::cases::{deliver, intend};
 use super::{AT, Commanded, of_ledger, plan};
 use crate::ledger::contract::support::new_intent;
@@ -136,4 +137,26 @@ pub(super) fn why_jobs_were_not_bought_is_said_of_what_is_pending_alone<S: Comma
     assert_eq!(reasons(&mut store, june), [running.clone(), breaker, late], "what was said stays");
     of_ledger(store.load_plan(june, AT, &Retake::default(), plan(&["a", "b", "c"]).into_iter().map(Ok))).unwrap();
     assert!(reasons(&mut store, june).iter().all(|(_, reason, _)| *reason == Reason::None), "a load begins anew");
+}
+
+pub(super) fn why_an_endpoint_gets_no_more_is_said_anew_once_it_has_delivered<S: Commanded>() {
+    let (mut store, june, july) = two::<S>();
+    let payments = [1, 2, 3].map(|n| {
+        let payment = buy(&mut store, june, n).unwrap();
+        pay(&mut store, payment, n, 500);
+        payment
+    });
+    store.ledger().explain_pending(june, None, Reason::MonthLimit, "the month is full").unwrap();
+    store.ledger().explain_pending(july, None, Reason::BreakerOpen, "it delivers nothing").unwrap();
+    let full = ("d".to_owned(), Reason::MonthLimit, Some("the month is full".to_owned()));
+    store.ledger().explain_held_anew(AT, 3).unwrap();
+    let (_, reason, words) = reasons(&mut store, july).remove(0);
+    assert_eq!(reason, Reason::AwaitingDelivery, "what is open is offered to it again");
+    assert!(words.unwrap().contains("took 3 payments in a row"));
+    for payment in payments {
+        deliver_at(&mut store, AT, payment);
+    }
+    store.ledger().explain_held_anew(AT, 3).unwrap();
+    assert!(reasons(&mut store, july).iter().all(|(_, reason, words)| (*reason, words) == (Reason::None, &None)));
+    assert_eq!(reasons(&mut store, june)[3], full, "limits are none of its business");
 }

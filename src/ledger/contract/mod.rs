@@ -315,7 +315,8 @@ suite! {
         what_is_remembered_of_a_batch_is_there_again,
         batches_are_listed_in_their_order_and_those_of_a_manifest_the_newest_first,
         files_are_told_of_where_any_are_waited_for,
-        why_jobs_were_not_bought_is_said_of_what_is_pending_alone;
+        why_jobs_were_not_bought_is_said_of_what_is_pending_alone,
+        why_an_endpoint_gets_no_more_is_said_anew_once_it_has_delivered;
     views:
         counts_are_of_latest_takes_and_money_of_all,
         results_show_what_was_bought_and_tell_of_the_take_after_it,

@@ -97,6 +97,13 @@ pub trait Batches {
     /// Where the ledger cannot be written.
     fn explain_jobs(&mut self, jobs: &[JobKey], reason: Reason, words: &str) -> Result<(), LedgerError>;
 
+    /// Says anew of the pending jobs of every batch that were held back at their endpoint what holds them back there by now, and
+    /// forgets it where nothing does: as a run would find it that begins now and lets an endpoint take so many payments in a row.
+    ///
+    /// # Errors
+    /// Where the ledger cannot be read or written.
+    fn explain_held_anew(&mut self, now: UnixMs, max_undelivered: u32) -> Result<(), LedgerError>;
+
     /// Sums up payments anew, of one batch or of all (then days and months too), and compares with what was counted.
     ///
     /// # Errors

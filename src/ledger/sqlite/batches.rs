@@ -5,10 +5,13 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 use super::SqliteLedger;
 use super::convert::{Json, hex};
 use super::error::{Fault, contradiction};
+use super::store;
 use crate::ledger::batch::BatchTraces;
+use crate::ledger::decide::endpoint_is_held;
 use crate::ledger::port::{Batches, Views};
 use crate::ledger::{
-    Batch, BatchKey, BatchStart, Counts, Damage, DownloadTo, FilesOf, JobKey, Layout, LedgerError, NewBatch, Remembered,
+    Asking, Batch, BatchKey, BatchStart, Counts, Damage, DownloadTo, FilesOf, HeldBack, IntentBounds, JobKey, Layout,
+    LedgerError, NewBatch, Remembered, endpoint_and_origin,
 };
 use crate::manifest::Limits;
 use crate::purchase::Reason;
@@ -242,6 +245,38 @@ impl Batches for SqliteLedger {
             )?;
             for job in jobs {
                 explain.execute(params![job, reason, words])?;
+            }
+            Ok(())
+        })
+    }
+
+    fn explain_held_anew(&mut self, now: UnixMs, max_undelivered: u32) -> Result<(), LedgerError> {
+        const HELD: &str = "state = 'pending' AND superseded = 0 AND reason IN ('breaker_open', 'awaiting_delivery')";
+        let bounds = IntentBounds { max_undelivered, run_began: now, ..IntentBounds::default() };
+        let held = self.read(|ledger| {
+            let of_endpoints =
+                format!("SELECT DISTINCT batch, endpoint FROM jobs WHERE batch IN (SELECT id FROM batches) AND {HELD}");
+            let mut statement = ledger.conn.prepare_cached(&of_endpoints)?;
+            let found = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
+            let mut held: Vec<(BatchKey, i64, Option<HeldBack>)> = Vec::new();
+            for found in found.collect::<Result<Vec<(BatchKey, i64)>, _>>()? {
+                // One that cannot be read is told where its jobs are shown.
+                let Ok(endpoint) = ledger.endpoint(found.1) else { continue };
+                let (url, origin) = endpoint_and_origin(&endpoint.url);
+                let known = store::endpoint_facts(&ledger.conn, url, origin)?;
+                held.push((found.0, found.1, endpoint_is_held(now, found.0, bounds, Asking::default(), &known)));
+            }
+            Ok(held)
+        })?;
+        if held.is_empty() {
+            return Ok(());
+        }
+        self.write(|tx, _| {
+            let anew = format!("UPDATE jobs SET reason = ?3, error = ?4 WHERE batch = ?1 AND endpoint = ?2 AND {HELD}");
+            let mut explain = tx.prepare_cached(&anew)?;
+            for (batch, endpoint, held) in held {
+                let reason = held.as_ref().map_or(Reason::None, HeldBack::reason);
+                explain.execute(params![batch, endpoint, reason, held.map(|held| held.to_string())])?;
             }
             Ok(())
         })

@@ -186,6 +186,7 @@ impl Config {
                 DecisionWord::Delivered => ResolveWord::Reopen(Reopening::Delivered),
             },
             note: args.note,
+            max_undelivered: all.pace().max_undelivered,
             node: all.node()?,
             ledger: all.ledger()?,
         })

@@ -20,7 +20,7 @@ use super::convert::Json;
 use super::error::{Fault, of_row};
 use crate::ledger::decide::{Facts, Keys, Store, Unfit, Write};
 
-pub(super) use admission::{period, prospective};
+pub(super) use admission::{endpoint as endpoint_facts, period, prospective};
 pub(super) use alike::{Rows, alike, buyer};
 pub(super) use apply::file_key;
 pub(super) use apply::row as write;
