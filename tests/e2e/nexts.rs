@@ -548,7 +548,7 @@ fn files() {
 fn files_gone() {
     let mut case = Case::of("--sandbox-downloads gone", JOB, "run --download videos --downloads-per-second 1000", 4);
     case.sandbox.restart_with("");
-    let done = case.does_each("1 file is not served any more", &[0, 0]);
+    let done = case.does_each("1 file could not be fetched as it is served", &[0, 0]);
     assert!(done[0].stdout.contains("downloaded      1 file"), "{}", done[0]);
     assert!(done[1].stdout.contains("job       one"), "{}", done[1]);
 }

@@ -64,7 +64,7 @@ pub enum Advice {
     Disk,
     /// Files that are not here yet.
     Files,
-    /// Files that are not served any more.
+    /// Files that cannot be fetched as they are served.
     FilesGone,
     /// Results or receipts that are not as the ledger is.
     Outputs,
@@ -670,8 +670,9 @@ impl Jobs<'_> {
 
     fn files_gone(&self) -> String {
         format!(
-            "{} not served any more: `{}` tries once more, and `{}` shows what there is{}",
-            counted_are(self.count, "file"),
+            "{} could not be fetched as {} served: `{}` tries once more, and `{}` shows what there is{}",
+            counted(self.count, "file"),
+            if self.count == 1 { "it is" } else { "they are" },
             command(&self.of_batch("download")),
             self.command,
             self.of_first()
