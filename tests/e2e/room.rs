@@ -68,16 +68,22 @@ fn another_batch_is_held_back_by_what_waits_for_its_disk() {
     // Also where nothing but what needs somebody is said.
     assert_eq!(ended.stderr.matches("next       once files can be kept, this goes on: ").count(), 3, "{ended}");
     let ended = ended.saying("(of the batch a; `").saying("download --batch a --download DIR").not_saying("is ready");
-    ended.saying("6 jobs: nothing to buy").saying("dry run: nothing is bought until there is room");
+    let waits = "nothing is bought until there is room (6 jobs for ";
+    let ended = ended.saying("6 jobs: nothing to buy").saying("dry run: nothing is bought until there is room");
+    ended.saying(waits);
     assert!(client.read("dry.json").contains("\"to_buy_count\":0"), "{}", client.read("dry.json"));
     assert!(client.read("plan.json").contains("\"fits\": {\"job_count\":0"), "{}", client.read("plan.json"));
     let warned = "\"warnings\": [{\"severity\":\"warning\",\"line\":null,\"message\":\"";
     let plan = client.read("plan.json");
-    assert!(plan.contains(warned) && plan.contains("nothing is bought until there is room"), "{plan}");
+    assert!(plan.contains(warned) && plan.contains(waits), "{plan}");
     let doctor = client.read("doctor.json");
     assert!(doctor.contains("\"to_buy_count\":0,\"to_buy_msat\":0,"), "{doctor}");
     let doctor = client.read("doctor.txt");
-    assert!(doctor.contains("nothing to buy") && !doctor.contains("6 to buy"), "{doctor}");
+    assert!(
+        doctor.contains("nothing to buy until there is room (6 jobs for ") && !doctor.contains("6 to buy"),
+        "{doctor}"
+    );
+    assert!(doctor.contains(waits) && doctor.contains("; nothing of it until there is room"), "{doctor}");
     // Once it is fetched elsewhere, it is in nobody's way: one more, and what was printed goes on with the rest.
     assert_eq!(client.column("one.csv", "state").iter().filter(|state| *state != "pending").count(), 1);
     assert_eq!(sandbox.books().settled().len(), 6 + bought + 6);

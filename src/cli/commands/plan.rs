@@ -4,7 +4,7 @@ use crate::ledger::port::{Batches, Views};
 use crate::ledger::{Batch, DownloadTo, OpenLedger, OpenMode};
 use crate::money::{Msat, Sats};
 use crate::plan::limits::{self, Fit};
-use crate::plan::view::{Duplicated, ManifestFacts, PlanView, SoFar, ViewError};
+use crate::plan::view::{Duplicated, LeftToBuy, ManifestFacts, PlanView, SoFar, ViewError};
 use crate::screen::stdout_columns;
 
 use crate::run::Budget;
@@ -61,9 +61,11 @@ fn tell(options: &PlanOptions, of: &Ground<'_>, name: Option<&str>) -> Result<Ex
     }
     let to = of.folder(&options.buying, &planned)?;
     let known = known_batch(options, of, name, (&planned, to.is_some()))?;
-    let jobs = known.as_ref().map_or(planned.plan.totals().job_count, |known| known.foretold.left.jobs);
-    let lacking = of.lacking(to.as_ref(), jobs > 0)?;
-    let lacking = lacking.map(|words| format!("{words}; nothing is bought until there is room"));
+    let totals = planned.plan.totals();
+    let all = LeftToBuy { jobs: totals.job_count, price: totals.price, fee_ceiling: totals.fee_ceiling };
+    let left = known.as_ref().map_or(all, |known| known.foretold.left);
+    let jobs = left.jobs;
+    let lacking = of.lacking(to.as_ref(), &left)?;
     show(options, of, &planned, (known.as_ref(), to.as_ref(), lacking.as_deref()))?;
     if let Some(words) = &lacking {
         terminal::say(&format!("warning: {words}\n"));
@@ -125,8 +127,19 @@ fn show(
     let changed = known.map_or(0, |known| known.foretold.changed);
     let told = known.map(|known| known.told.as_slice()).unwrap_or_default();
     let told: Vec<String> = told.iter().cloned().chain(lacking.map(str::to_owned)).collect();
-    let view =
-        PlanView { plan, source, manifest: facts, left, fits, changed, duplicates, so_far, told: &told, download };
+    let view = PlanView {
+        plan,
+        source,
+        manifest: facts,
+        left,
+        fits,
+        lacks_room: lacking.is_some(),
+        changed,
+        duplicates,
+        so_far,
+        told: &told,
+        download,
+    };
     let mut shown = Ok(());
     terminal::print(options.output.format, |out| {
         shown = match options.output.format {

@@ -5,6 +5,7 @@ use crate::cli::Failure;
 use crate::cli::options::config::Buying;
 use crate::ledger::{Batch, DownloadTo, LedgerAddress, LedgerError, Obstacle, OpenLedger, Retake};
 use crate::manifest::Manifest;
+use crate::plan::view::LeftToBuy;
 
 use crate::cli::batch::download_setup::{check_template, destination};
 use crate::cli::batch::{receipt_guard, room, session};
@@ -104,14 +105,13 @@ impl<'a> Ground<'a> {
         Ok(to)
     }
 
-    /// That files wait for the disk of that folder, which has no room for them: a run that has something to buy buys nothing then.
+    /// That files wait for the disk of that folder, which has no room for them: of what is `left` to buy a run buys nothing then.
     ///
     /// # Errors
     /// Where ledger or folder cannot be read.
-    pub(in crate::cli) fn lacking(&self, to: Option<&DownloadTo>, buys: bool) -> Result<Option<String>, Failure> {
-        match self.ledger.zip(to) {
-            Some((ledger, to)) => room::lacking(&to.folder, ledger, self.known.map(|batch| batch.key), buys),
-            None => Ok(None),
-        }
+    pub(in crate::cli) fn lacking(&self, to: Option<&DownloadTo>, left: &LeftToBuy) -> Result<Option<String>, Failure> {
+        let Some((ledger, to)) = self.ledger.zip(to) else { return Ok(None) };
+        let lacking = room::lacking(&to.folder, ledger, self.known.map(|batch| batch.key), left.jobs > 0)?;
+        Ok(lacking.map(|words| format!("{words}; nothing is bought {}", left.until_room())))
     }
 }

@@ -16,7 +16,7 @@ use super::{Plan, PlannedJob};
 use crate::catalog::{ImageRef, ImageSource};
 use crate::diagnostic::Diagnostic;
 use crate::manifest::JobSource;
-use crate::money::{Msat, Sats};
+use crate::money::{Msat, Sats, counted};
 
 /// A plan, and what is to be shown with it.
 pub struct PlanView<'a> {
@@ -30,6 +30,8 @@ pub struct PlanView<'a> {
     pub left: Option<LeftToBuy>,
     /// What of that the limits hold for sure, where they do not hold all of it.
     pub fits: Option<LeftToBuy>,
+    /// Files of before lack room: nothing is bought until there is some.
+    pub lacks_room: bool,
     /// Delivered jobs of which the manifest, or the results file, says something else now.
     pub changed: u64,
     /// What is bought already under another name, where anything is.
@@ -73,6 +75,14 @@ pub struct LeftToBuy {
     pub price: Msat,
     /// The most that routing them may cost.
     pub fee_ceiling: Msat,
+}
+
+impl LeftToBuy {
+    /// What files of before keep from being bought, and until when: `until there is room (5 jobs for 4,500 sats)`.
+    #[must_use]
+    pub fn until_room(&self) -> String {
+        format!("until there is room ({} for {})", counted(self.jobs, "job"), self.price)
+    }
 }
 
 /// What a batch that has already run has spent.

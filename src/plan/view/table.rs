@@ -68,7 +68,8 @@ impl PlanView<'_> {
         ];
         sums.extend(self.duplicates.map(duplicated));
         if let Some(LeftToBuy { jobs, price, fee_ceiling }) = self.left {
-            sums.push(("left to buy", price.to_string(), format!("   {}", counted(jobs, "job"))));
+            let waits = if self.lacks_room { ", nothing of it until there is room" } else { "" };
+            sums.push(("left to buy", price.to_string(), format!("   {}{waits}", counted(jobs, "job"))));
             let worst_case = price.checked_add(fee_ceiling);
             let worst_case = worst_case.map_or_else(|| "too large".to_owned(), at_most);
             sums.push(("left to buy, worst case", worst_case, String::new()));

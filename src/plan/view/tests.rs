@@ -32,6 +32,7 @@ fn shown(left: Option<LeftToBuy>, write: impl Fn(&PlanView<'_>, &mut Vec<u8>) ->
             manifest,
             left,
             fits: None,
+            lacks_room: true,
             changed: 0,
             duplicates: None,
             so_far: None,
@@ -83,6 +84,7 @@ fn a_manifest_that_changed_is_an_error_and_so_is_a_full_disk() {
         manifest,
         left: None,
         fits: None,
+        lacks_room: false,
         changed: 0,
         duplicates: None,
         so_far: None,
@@ -108,7 +110,7 @@ proptest! {
         let plan = Plan::make(&rows, &Policy::default()).unwrap();
         let manifest = ManifestFacts { path: "-".to_owned(), sha256: String::new() };
         let mut out = Vec::new();
-        PlanView { plan: &plan, source: &rows, manifest, left: None, fits: None, changed: 0, duplicates: None, so_far: None, told: &[], download: None }.json(&mut out).unwrap();
+        PlanView { plan: &plan, source: &rows, manifest, left: None, fits: None, lacks_room: false, changed: 0, duplicates: None, so_far: None, told: &[], download: None }.json(&mut out).unwrap();
         let json: serde_json::Value = serde_json::from_slice(&out).unwrap();
         let jobs = json["jobs"].as_array().unwrap();
         let sum = |key: &str| jobs.iter().map(|job| job[key].as_u64().unwrap()).sum::<u64>();

@@ -185,7 +185,8 @@ fn plan(survey: &Survey, is_refused: bool, options: &DoctorOptions, report: &mut
         dearest_msat: survey.dearest,
     });
     let LeftToBuy { jobs, price, fee_ceiling } = survey.to_buy;
-    report.ok("manifest", to_buy_words(jobs, price, fee_ceiling));
+    let waits = if survey.lacks_room { format!(" {}", survey.left.until_room()) } else { String::new() };
+    report.ok("manifest", format!("{}{waits}", to_buy_words(jobs, price, fee_ceiling)));
     for words in &survey.told {
         report.told("batch", words);
     }

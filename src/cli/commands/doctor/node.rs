@@ -244,10 +244,11 @@ fn enough(balance: Msat, survey: Option<&Survey>, partial: bool, report: &mut Re
     };
     let fits = |what: Msat| balance >= what;
     let needed = format!(
-        "the channels hold {whole}, and {} to be bought for {}, {} with the highest routing fees",
+        "the channels hold {whole}, and {} to be bought for {}, {} with the highest routing fees{}",
         counted_are(survey.left.jobs, "job"),
         survey.left.price.sats_ceil(),
-        survey.worst_case.sats_ceil()
+        survey.worst_case.sats_ceil(),
+        if survey.lacks_room { "; nothing of it until there is room" } else { "" }
     );
     let advice = "move funds into channels, or buy fewer jobs with --limit or --only";
     if fits(survey.worst_case) {

@@ -40,6 +40,8 @@ pub(super) struct Survey {
     pub(super) download: Result<Option<DownloadTo>, Failure>,
     /// What a run would buy, as far as no limit keeps it from beginning.
     pub(super) to_buy: LeftToBuy,
+    /// Files of before lack room: it would buy nothing of what is left.
+    pub(super) lacks_room: bool,
     /// Of each endpoint the cheapest job: one that is left to buy, where there is one.
     pub(super) samples: Vec<Sample>,
 }
@@ -122,11 +124,10 @@ impl Survey {
         let (left, fitting) = (foretold.left, foretold.fitting);
         let (worst_case, max) = (money::sum([left.price, left.fee_ceiling])?, limits.max_sats.and_then(Sats::msat));
         let is_held = buying.choice.partial || check(used, worst_case, max) == Fit::Fits;
-        let lacking = of.lacking(download.as_ref().ok().and_then(Option::as_ref), left.jobs > 0)?;
+        let lacking = of.lacking(download.as_ref().ok().and_then(Option::as_ref), &left)?;
         let lacks_room = lacking.is_some();
-        let (code, to_buy) = (foretold.code(is_held && !lacks_room), foretold.to_buy(lacks_room));
-        let code = if lacks_room { code.or_worse(ExitCode::Unfinished) } else { code };
-        told.extend(lacking.map(|words| format!("{words}; nothing is bought until there is room")));
+        let waits = if lacks_room { ExitCode::Unfinished } else { ExitCode::Done };
+        told.extend(lacking);
         let mut survey = Self {
             batch,
             left,
@@ -136,9 +137,10 @@ impl Survey {
             max,
             dearest: Msat::ZERO,
             told,
-            code,
+            code: foretold.code(is_held && !lacks_room).or_worse(waits),
             download,
-            to_buy,
+            to_buy: foretold.to_buy(lacks_room),
+            lacks_room,
             samples: Vec::new(),
         };
         survey.sample_all(&foresight, &planned)?;

@@ -103,7 +103,7 @@ impl Runner<'_> {
             (_, _) => None,
         };
         if let Some(words) = &lacking {
-            self.reporter.insist(&format!("{words}; nothing is bought until there is room"));
+            self.reporter.insist(&format!("{words}; nothing is bought {}", foretold.left.until_room()));
         }
         let buying = foretold.to_buy(lacking.is_some());
         let stand = Stand {
