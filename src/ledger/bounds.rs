@@ -22,13 +22,15 @@ pub struct IntentBounds {
     pub payments_in_flight: u32,
     /// When the run began: an endpoint that has delivered since then is on trial no more.
     pub run_began: UnixMs,
+    /// It is of play money, whose origin ends with the run: a person's word for that would let nothing begin.
+    pub is_play: bool,
 }
 
 impl Default for IntentBounds {
     /// No bound at all.
     fn default() -> Self {
         let (max_undelivered, max_doubt, payments_in_flight) = (u32::MAX, u32::MAX, u32::MAX);
-        Self { max_undelivered, max_doubt, payments_in_flight, run_began: UnixMs(0) }
+        Self { max_undelivered, max_doubt, payments_in_flight, run_began: UnixMs(0), is_play: false }
     }
 }
 
@@ -101,8 +103,8 @@ pub enum HeldBack {
         at: UnixMs,
         /// Another batch's purchase may still be delivered.
         elsewhere: bool,
-        /// The number that a person's next word has at this origin.
-        word: u32,
+        /// The number that a person's next word has at this origin; none where no word would be of use.
+        word: Option<u32>,
     },
     /// The endpoint has taken as many payments as it may without delivering.
     Undelivered {
@@ -114,8 +116,8 @@ pub enum HeldBack {
         count: EndpointCount,
         /// How many it may take.
         most: u32,
-        /// The number that a person's next word has at this origin.
-        word: u32,
+        /// The number that a person's next word has at this origin; none where no word would be of use.
+        word: Option<u32>,
     },
     /// Too many payments are in doubt at the node, or in doubt and on their way together.
     Doubt {
@@ -205,7 +207,8 @@ impl std::fmt::Display for HeldBack {
             Self::Rejected { origin, job: (batch, job), word, .. } => write!(
                 f,
                 "{origin} took the payment of job {job} (batch {batch}) and does not take its credential: it gets no more \
-                 payments until it delivers that one, or a person trusts it once with --trust (that word is {origin}@{word})"
+                 payments until it delivers that one{}",
+                or_trusted(origin, *word)
             ),
             Self::Undelivered { url, origin, count, most, word } => {
                 let EndpointCount { begun, undelivered, open, .. } = count;
@@ -219,10 +222,10 @@ impl std::fmt::Display for HeldBack {
                 }
                 write!(
                     f,
-                    "{url} took {} in a row without delivering (--max-undelivered {most}): it gets no more until it delivers{}, \
-                     or a person trusts it once with --trust (that word is {origin}@{word})",
+                    "{url} took {} in a row without delivering (--max-undelivered {most}): it gets no more until it delivers{}{}",
                     counted(*undelivered, "payment"),
-                    if *open > 0 { " (what is open is offered to it again)" } else { "" }
+                    if *open > 0 { " (what is open is offered to it again)" } else { "" },
+                    or_trusted(origin, *word)
                 )
             }
             Self::Doubt { node, count: NodeCount { in_doubt, held, .. }, bounds } => {
@@ -253,6 +256,12 @@ impl std::fmt::Display for HeldBack {
     }
 }
 
+/// What else would let an origin have more: a person's word, where one would be of use.
+fn or_trusted(origin: &str, word: Option<u32>) -> String {
+    let words = |word| format!(", or a person trusts it once with --trust (that word is {origin}@{word})");
+    word.map(words).unwrap_or_default()
+}
+
 /// An endpoint's URL as the ledger knows it, without its query, and its origin: host, and port where it is not the usual
 /// one.
 #[must_use]
@@ -277,7 +286,7 @@ mod tests {
             origin: "api.example".to_owned(),
             count: EndpointCount { begun, undelivered, open, delivered_at, ..EndpointCount::default() },
             most: if undelivered == 1 { 1 } else { 3 },
-            word: 2,
+            word: Some(2),
         };
         let doubt = |in_doubt, held| HeldBack::Doubt {
             node: WalletId("03aa".to_owned()),
@@ -294,6 +303,17 @@ mod tests {
                 undelivered(1, 1, 1, None),
                 "https://api.example/video took 1 payment in a row without delivering (--max-undelivered 1): it gets no more \
                  until it delivers (what is open is offered to it again), or a person trusts it once with --trust (that word is api.example@2)",
+            ),
+            (
+                HeldBack::Rejected {
+                    origin: "127.0.0.1:4711".to_owned(),
+                    job: ("june".to_owned(), "a".to_owned()),
+                    at: UnixMs(1),
+                    elsewhere: false,
+                    word: None,
+                },
+                "127.0.0.1:4711 took the payment of job a (batch june) and does not take its credential: it gets no more payments \
+                 until it delivers that one",
             ),
             (
                 undelivered(3, 2, 1, None),

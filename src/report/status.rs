@@ -181,8 +181,9 @@ fn write_counts(out: &mut dyn Write, head: &StatusHead, counts: &Counts) -> io::
     }
     writeln!(out, "ledger  {}", whole_line(&head.ledger))?;
     if let Some(by) = &head.at_work {
-        let by = printable(&by.to_string());
-        writeln!(out, "at work {by}: until it has ended, recover ends at once (11)")?;
+        // With play money nothing else brings it on anyway.
+        let until = if head.is_play { "" } else { ": until it has ended, recover ends at once (11)" };
+        writeln!(out, "at work {}{until}", printable(&by.to_string()))?;
     }
     writeln!(out)?;
     writeln!(out, "{:<14}  {}", "jobs", thousands(counts.all_jobs()))?;

@@ -30,6 +30,7 @@ impl Buying {
             max_doubt: small(settings.max_doubt),
             payments_in_flight: small(settings.payments_in_flight),
             run_began,
+            is_play: settings.is_play,
         };
         Self { batch, node, bounds }
     }

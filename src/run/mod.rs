@@ -52,6 +52,8 @@ pub struct Settings {
     pub requests_per_second: Option<std::num::NonZeroU32>,
     /// Payments in a row that an endpoint may take without delivering.
     pub max_undelivered: u32,
+    /// Its money is play money, and its origin ends with it.
+    pub is_play: bool,
     /// Payments in doubt with which nothing new is bought.
     pub max_doubt: usize,
     /// With nothing left but doubt, the run ends after this many milliseconds.

@@ -463,6 +463,7 @@ pub fn settings(rng: &mut Rng, plan: &Plan, budget: Budget) -> Settings {
         requests_per_second: if rng.below(3) == 0 { None } else { std::num::NonZeroU32::new(10) },
         max_doubt: few(rng, 16),
         max_undelivered: u32::try_from(few(rng, 5)).unwrap_or(1),
+        is_play: false,
         wait_doubt_ms: 1_000 + rng.below(120_000),
         budget: Budget { batch: cap.map(Msat::new), ..budget },
         node_patience_ms: NODE_PATIENCE_MS,

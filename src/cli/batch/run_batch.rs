@@ -111,6 +111,7 @@ pub(in crate::cli) fn settings(pace: &Pace) -> Settings {
         requests_per_second: std::num::NonZeroU32::new(pace.requests_per_second),
         max_undelivered: pace.max_undelivered,
         max_doubt: pace.max_doubt as usize,
+        is_play: false,
         wait_doubt_ms: u64::try_from(pace.wait_doubt.as_millis()).unwrap_or(u64::MAX),
         invoice_life_ms_max: i64::try_from(pace.max_invoice_life.as_millis()).unwrap_or(i64::MAX),
         node_patience_ms: NODE_PATIENCE_MS,

@@ -16,8 +16,13 @@ const HOUR: i64 = 3_600_000;
 const IDS: [&str; 8] = ["a", "b", "c", "d", "e", "f", "g", "h"];
 const IDS_2: [&str; 8] = ["a2", "b2", "c2", "d2", "e2", "f2", "g2", "h2"];
 /// Three in a row, three at once until it delivers; four in doubt, six held.
-pub(super) const BOUNDS: IntentBounds =
-    IntentBounds { max_undelivered: 3, max_doubt: 4, payments_in_flight: 6, run_began: UnixMs(AT.0 - HOUR) };
+pub(super) const BOUNDS: IntentBounds = IntentBounds {
+    max_undelivered: 3,
+    max_doubt: 4,
+    payments_in_flight: 6,
+    run_began: UnixMs(AT.0 - HOUR),
+    is_play: false,
+};
 
 /// Two batches of a few jobs each.
 pub(super) fn two<S: Subject>() -> (S, BatchKey, BatchKey) {

@@ -84,7 +84,8 @@ pub fn endpoint_is_held(
     asking: Asking,
     known: &EndpointFacts,
 ) -> Option<HeldBack> {
-    let (url, origin, word) = (&known.url, &known.origin, next_word(known.words.iter().map(|word| word.number)));
+    let (url, origin) = (&known.url, &known.origin);
+    let word = (!bounds.is_play).then(|| next_word(known.words.iter().map(|word| word.number)));
     if let Some(rejected) = &known.rejected {
         return Some(HeldBack::Rejected {
             origin: origin.clone(),

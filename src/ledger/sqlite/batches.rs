@@ -252,19 +252,20 @@ impl Batches for SqliteLedger {
 
     fn explain_held_anew(&mut self, now: UnixMs, max_undelivered: u32) -> Result<(), LedgerError> {
         const HELD: &str = "state = 'pending' AND superseded = 0 AND reason IN ('breaker_open', 'awaiting_delivery')";
-        let bounds = IntentBounds { max_undelivered, run_began: now, ..IntentBounds::default() };
         let held = self.read(|ledger| {
-            let of_endpoints =
-                format!("SELECT DISTINCT batch, endpoint FROM jobs WHERE batch IN (SELECT id FROM batches) AND {HELD}");
+            let of_endpoints = format!(
+                "SELECT DISTINCT batch, endpoint, sandbox FROM batches b CROSS JOIN jobs ON batch = b.id WHERE {HELD}"
+            );
             let mut statement = ledger.conn.prepare_cached(&of_endpoints)?;
-            let found = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
+            let found = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
             let mut held: Vec<(BatchKey, i64, Option<HeldBack>)> = Vec::new();
-            for found in found.collect::<Result<Vec<(BatchKey, i64)>, _>>()? {
+            for (batch, endpoint, is_play) in found.collect::<Result<Vec<(BatchKey, i64, bool)>, _>>()? {
                 // One that cannot be read is told where its jobs are shown.
-                let Ok(endpoint) = ledger.endpoint(found.1) else { continue };
-                let (url, origin) = endpoint_and_origin(&endpoint.url);
+                let Ok(known) = ledger.endpoint(endpoint) else { continue };
+                let (url, origin) = endpoint_and_origin(&known.url);
                 let known = store::endpoint_facts(&ledger.conn, url, origin)?;
-                held.push((found.0, found.1, endpoint_is_held(now, found.0, bounds, Asking::default(), &known)));
+                let bounds = IntentBounds { max_undelivered, run_began: now, is_play, ..IntentBounds::default() };
+                held.push((batch, endpoint, endpoint_is_held(now, batch, bounds, Asking::default(), &known)));
             }
             Ok(held)
         })?;

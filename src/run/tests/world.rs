@@ -186,6 +186,7 @@ fn settings() -> Settings {
         requests_per_second: None,
         max_undelivered: 3,
         max_doubt: 16,
+        is_play: false,
         wait_doubt_ms: 120_000,
         node_patience_ms: NODE_PATIENCE_MS,
         payment_patience_ms: PAYMENT_PATIENCE_MS,

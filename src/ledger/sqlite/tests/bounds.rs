@@ -10,8 +10,13 @@ use crate::time::UnixMs;
 
 const HOUR: i64 = 3_600_000;
 /// Three in a row, three at once until it delivers; four in doubt, six held.
-const BOUNDS: IntentBounds =
-    IntentBounds { max_undelivered: 3, max_doubt: 4, payments_in_flight: 6, run_began: UnixMs(NOW.0 - HOUR) };
+const BOUNDS: IntentBounds = IntentBounds {
+    max_undelivered: 3,
+    max_doubt: 4,
+    payments_in_flight: 6,
+    run_began: UnixMs(NOW.0 - HOUR),
+    is_play: false,
+};
 
 #[test]
 fn what_version_1_left_undelivered_counts() {
@@ -24,7 +29,7 @@ fn what_version_1_left_undelivered_counts() {
     let node = WalletId("03another".to_owned());
     let prospect = Prospect { batch, url, node, bounds: BOUNDS, asking: Asking::default() };
     let held = ledger.held_back(UnixMs(1_795_862_200_000), &prospect).unwrap();
-    let Some(HeldBack::Undelivered { count, word: 1, .. }) = held else { panic!("{held:?}") };
+    let Some(HeldBack::Undelivered { count, word: Some(1), .. }) = held else { panic!("{held:?}") };
     // Two lost, one refunded, one owed; one in doubt and one of a run that was killed.
     assert_eq!((count.undelivered, count.begun, count.open), (4, 6, 3));
     assert_eq!(count.delivered_at, Some(UnixMs(1_795_862_151_098)));

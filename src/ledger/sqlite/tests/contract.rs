@@ -110,6 +110,7 @@ fn intent_of(jobs: &[PendingJob], job: JobKey, step: Step, now: UnixMs) -> NewIn
         max_doubt: 2,
         payments_in_flight: 3,
         run_began: NOW,
+        is_play: false,
     };
     NewIntent {
         job,
