@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::path::PathBuf;
+use std::process::Command;
 
 use crate::harness::{Audit, Client, Process, Sandbox, two_jobs};
 
@@ -411,28 +412,48 @@ fn another_desk_s_batch_of_the_same_name_stands_under_a_name_of_its_own() {
     assert_eq!(sandbox.books().settled().len(), 4);
 }
 
-/// Receipts that prove what was paid in earnest stand where play money writes its own: they are kept. Its own prove nothing.
+/// Receipts and results of what was paid in earnest stand where play money writes its own: it is refused, by whatever word, so that an
+/// older copy of the ledger is still known by them. Its own prove nothing.
 #[test]
 fn play_money_replaces_no_proof_and_is_none() {
     let sandbox = Sandbox::start("");
     let client = Client::of(&sandbox);
     client.write("x.sandbox.toml", &two_jobs(""));
     client.write("x.toml", &two_jobs(""));
+    client.run("run x.sandbox.toml --limit 1").with(3);
+    let state = client.ledger().parent().unwrap().display().to_string();
+    let copy = |from: &str, to: &str| assert!(Command::new("cp").args(["-a", from, to]).status().unwrap().success());
+    copy(&state, &client.path("backup").display().to_string());
     client.run("run x.sandbox.toml").with(0);
-    let proof = client.read("x.sandbox.receipts.csv");
-    for is_first in [true, false] {
-        let played = client.says("run x.toml --sandbox").with(0);
-        let words = "are not of play money: they are kept as ";
-        assert_eq!(played.to_string().contains(words), is_first, "{played}");
-        assert!(!played.to_string().contains("ledger merge"), "{played}");
-        assert_eq!(client.read("x.sandbox.receipts.kept-1.csv"), proof);
-        assert!(!client.path("x.sandbox.receipts.kept-2.csv").exists());
+    let [results, proof] = ["results", "receipts"].map(|kind| client.read(&format!("x.sandbox.{kind}.csv")));
+    let words = "that are not known to be of play money";
+    let refuses = |line: &str, kind: &str| {
+        let files = client.files();
+        let file = format!("--{kind} {} holds {kind} {words}", client.path(&format!("x.sandbox.{kind}.csv")).display());
+        for line in [format!("{line} --dry-run"), format!("{line} --overwrite"), line.to_owned()] {
+            client.says(&line).with(2).saying(&file).not_saying("move");
+        }
+        assert_eq!(client.files(), files, "nothing is moved");
+    };
+    refuses("run x.toml --sandbox", "results");
+    refuses("run x.toml --sandbox --results r.csv", "receipts");
+    fs::rename(client.path("x.sandbox.receipts.csv"), client.path("proof.csv")).unwrap();
+    refuses("run x.toml --sandbox", "results");
+    fs::rename(client.path("proof.csv"), client.path("x.sandbox.receipts.csv")).unwrap();
+    // Where it is told to write it writes, and replaces its own that stand in its place.
+    for files in ["--results r.csv --receipts s.csv", "--results r.csv --receipts s.csv --overwrite"] {
+        client.says(&format!("run x.toml --sandbox {files}")).with(0);
     }
-    assert_ne!(client.read("x.sandbox.receipts.csv"), proof);
-    // What is kept is merged where the ledger is gone, and what play money left is not.
-    fs::remove_dir_all(client.ledger().parent().unwrap()).unwrap();
-    client.says("ledger merge x.sandbox.receipts.csv").with(2).saying("a receipt of play money (run --sandbox)");
-    client.says("ledger merge x.sandbox.receipts.kept-1.csv").with(0).saying("2 payments were new");
-    client.run("run x.sandbox.toml --results r.csv --receipts s.csv").with(6);
+    assert_eq!(client.read("x.sandbox.results.csv"), results);
+    assert_eq!(client.read("x.sandbox.receipts.csv"), proof);
+    // An older copy of the ledger, with all that stands beside it, and none at all.
+    fs::remove_dir_all(&state).unwrap();
+    copy(&client.path("backup").display().to_string(), &state);
+    client.run("run x.sandbox.toml").with(7).saying("older copy");
+    fs::remove_dir_all(&state).unwrap();
+    client.run("run x.sandbox.toml").with(7).saying("ledger merge");
+    client.says("ledger merge s.csv").with(2).saying("a receipt of play money (run --sandbox)");
+    client.says("ledger merge x.sandbox.receipts.csv").with(0).saying("2 payments were new");
+    client.run("run x.sandbox.toml").with(0);
     assert_eq!(sandbox.books().settled().len(), 2);
 }

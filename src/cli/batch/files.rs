@@ -117,12 +117,13 @@ fn wrote(before: &OutputFile, path: &Path) -> bool {
 }
 
 /// Refuses paths that would replace something else: the batch remembers in `before` what it has written, and `of` is the batch of
-/// that name in that ledger. With `play` what stands there was written by an earlier run with play money.
+/// that name in that ledger. With play money each run has a ledger of its own, and replaces what the last one left in its place; what
+/// is not known to be of play money it replaces by no word: the proof of a payment keeps it from being made again.
 pub(in crate::cli) fn check(
     paths: &OutputPaths,
     of: Option<(&OpenLedger, &str)>,
     before: &Outputs,
-    play: bool,
+    is_play: bool,
     inputs: &[(&str, &Path)],
     asked: &config::Files,
 ) -> Result<(), Failure> {
@@ -133,13 +134,25 @@ pub(in crate::cli) fn check(
     // Elsewhere a file may be somebody's copy of it.
     let mut outputs = Vec::new();
     for (kind, path) in paths.iter() {
+        if is_play && own::is_in_earnest(kind, path) {
+            return Err(in_earnest(kind, path).into());
+        }
         let before = &before.files[kind];
+        let left = is_play && asked.paths[kind].is_none();
         let tells = of.filter(|_| !before.written || asked.paths[kind].is_none());
         let ours =
-            play || wrote(before, path) || tells.map_or(Ok(false), |of| own::is_own(kind, of, path, before.written))?;
+            left || wrote(before, path) || tells.map_or(Ok(false), |of| own::is_own(kind, of, path, before.written))?;
         outputs.push(Output { kind, path, ours });
     }
     Ok(check_outputs(&outputs, inputs, asked.overwrite)?)
+}
+
+fn in_earnest(kind: OutputKind, path: &Path) -> CommandError {
+    CommandError::usage(format!(
+        "--{kind} {} holds {kind} that are not known to be of play money, which replaces no others",
+        path.display()
+    ))
+    .hint("leave them there, as they tell what is bought already, and give another path")
 }
 
 /// Where results and receipts of a manifest's batch go where nobody says: beside the manifest, and with the batch's name where

@@ -2,6 +2,7 @@
 //! ledger's rows, or receipts), so that replacing them loses nothing.
 
 use crate::ledger::{Batch, OpenLedger, OutputKind};
+use crate::manifest::PLAY_LEDGER;
 use std::path::Path;
 
 use crate::cli::Failure;
@@ -49,6 +50,18 @@ pub(in crate::cli) fn tells_of(kind: OutputKind, of: Of<'_>, path: &Path, has_wr
     match kind {
         OutputKind::Results => results(of, path, has_written),
         OutputKind::Receipts => Ok(known_rows(of, path)?.is_some_and(|rows| rows > 0)),
+    }
+}
+
+/// Whether a row there is not known to be of play money.
+pub(in crate::cli) fn is_in_earnest(kind: OutputKind, path: &Path) -> bool {
+    match kind {
+        OutputKind::Results => {
+            Results::open(path).is_some_and(|mut lines| lines.any(|line| line.ledger.as_deref() != Some(PLAY_LEDGER)))
+        }
+        OutputKind::Receipts => Receipts::open(path).is_some_and(|mut lines| {
+            std::iter::from_fn(|| lines.next().then(|| lines.is_of_play())).any(|is_of_play| !is_of_play)
+        }),
     }
 }
 

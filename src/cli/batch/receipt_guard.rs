@@ -224,12 +224,7 @@ fn merging(path: &str) -> String {
 }
 
 /// Receipts that are about to be replaced and that the ledger does not know are kept under a name of their own. Says so.
-/// `play`: it is a ledger of play money, into which nobody merges them.
-pub(in crate::cli) fn keep_unknown(
-    ledger: &OpenLedger,
-    receipts: &Path,
-    play: bool,
-) -> Result<Option<String>, Failure> {
+pub(in crate::cli) fn keep_unknown(ledger: &OpenLedger, receipts: &Path) -> Result<Option<String>, Failure> {
     if unknown(Some(ledger), receipts)?.first.is_none() {
         return Ok(None);
     }
@@ -252,15 +247,13 @@ pub(in crate::cli) fn keep_unknown(
         CommandError::usage(format!("nothing was bought, as the receipts {} cannot be kept", receipts.display()))
             .because(error)
     })?;
-    let (stood, kept) = (receipts.display(), kept.display().to_string());
-    Ok(Some(match play {
-        true => format!("the receipts that stood at {stood} are not of play money: they are kept as {kept}"),
-        false => format!(
-            "the receipts that stood at {stood} are of payments that the ledger does not know: they are kept as {kept}, and {} \
-             takes over what they prove",
-            merging(&kept)
-        ),
-    }))
+    Ok(Some(format!(
+        "the receipts that stood at {} are of payments that the ledger does not know: they are kept as {}, and {} takes over \
+         what they prove",
+        receipts.display(),
+        kept.display(),
+        merging(&kept.display().to_string()),
+    )))
 }
 
 /// Payments that receipts hold and the ledger does not.
@@ -340,19 +333,15 @@ mod tests {
         assert!(check(&["again"], &elsewhere, true).is_err(), "they are of the same manifest");
         std::fs::write(&path, &text).unwrap();
         for number in 1..=2 {
-            let said = keep_unknown(&ledger, &path, false).unwrap().unwrap();
+            let said = keep_unknown(&ledger, &path).unwrap().unwrap();
             let kept = folder.path().join(format!("jobs.receipts.kept-{number}.csv"));
             assert!(said.contains(&kept.display().to_string()), "{said}");
             assert_eq!(std::fs::read_to_string(kept).unwrap(), text);
         }
-        let said = keep_unknown(&ledger, &path, true).unwrap().unwrap();
-        assert!(said.ends_with("jobs.receipts.kept-3.csv") && !said.contains("merge"), "{said}");
         // What was paid with play money proves nothing, wherever it stands.
         let of_play = text.replace("payment_hash\n", "payment_hash,network\n").replace("ab\n", "ab,sandbox\n");
         std::fs::write(&path, &of_play).unwrap();
-        for play in [false, true] {
-            assert_eq!(keep_unknown(&ledger, &path, play).unwrap(), None, "{of_play}");
-        }
+        assert_eq!(keep_unknown(&ledger, &path).unwrap(), None, "{of_play}");
         check(&["other"], &path, false).unwrap();
     }
 }

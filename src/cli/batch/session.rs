@@ -267,13 +267,11 @@ pub(in crate::cli) fn check_files(
 ) -> Result<OutputPaths, Failure> {
     let paths = output_paths(ledger, known, files, manifest, name, is_play)?;
     let before = known.map(|batch| batch.remembered.outputs.clone()).unwrap_or_default();
-    // Each run with play money has a ledger of its own, and may replace what the last one left.
-    let play = is_play && files.paths.iter().all(|(_, path)| path.is_none());
     let kept = files_of(address);
     let mut inputs = vec![("the manifest", manifest.path.as_path())];
     inputs.extend(kept.iter().map(|file| ("the ledger", file.file())));
     inputs.extend(manifest.rows_file().map(|rows| ("the manifest's rows", rows)));
-    files::check(&paths, ledger.map(|ledger| (ledger, name)), &before, play, &inputs, files)?;
+    files::check(&paths, ledger.map(|ledger| (ledger, name)), &before, is_play, &inputs, files)?;
     Ok(paths)
 }
 
@@ -295,7 +293,7 @@ pub(in crate::cli) fn results_paths(
     let kept = files_of(address);
     let mut inputs = vec![("the batch's manifest", manifest)];
     inputs.extend(kept.iter().map(|file| ("the ledger", file.file())));
-    files::check(&paths, Some((ledger, &batch.name)), remembered, false, &inputs, asked)?;
+    files::check(&paths, Some((ledger, &batch.name)), remembered, batch.sandbox, &inputs, asked)?;
     Ok(paths)
 }
 

@@ -35,9 +35,9 @@ pub(in crate::cli) fn execute(options: &ExportOptions) -> Result<ExitCode, Failu
     let mut inputs: Vec<_> = kept.iter().map(|file| ("the ledger", file.file())).collect();
     inputs.extend(manifest.as_deref().map(|path| ("the manifest", path)));
     let of = Some((&ledger, batch.name.as_str()));
-    check_files(&paths, of, &batch.remembered.outputs, false, &inputs, &options.files)?;
+    check_files(&paths, of, &batch.remembered.outputs, batch.sandbox, &inputs, &options.files)?;
     check_receipts(&ledger, &batch)?;
-    if let Some(kept) = keep_unknown(&ledger, &paths[OutputKind::Receipts], batch.sandbox)? {
+    if let Some(kept) = keep_unknown(&ledger, &paths[OutputKind::Receipts])? {
         terminal::say(&format!("warning: {kept}\n"));
     }
 

@@ -10,12 +10,13 @@ use crate::ledger::{
     Doubled, Gap, KnownParams, LedgerAddress, LedgerError, LockHere, Merged, OpenLedger, OpenMode, ReceiptKind,
     ReceiptRow, SourceHere, holds_ledger,
 };
+use crate::manifest::PLAY_LEDGER;
 use crate::money::counted;
 use crate::run::{Clock, SystemClock};
 
 use crate::cli::options::config::LedgerMergeOptions;
 use crate::cli::receipt_check;
-use crate::cli::receipts::{Receipts, Results};
+use crate::cli::receipts::{Receipts, Results, ResultsLine};
 use crate::cli::{CommandError, ExitCode, Failure, Format, terminal};
 
 /// Endings under which a manifest may stand beside its receipts.
@@ -108,7 +109,7 @@ fn of_receipts(ledger: &OpenLedger, address: &LedgerAddress, rows: &[ReceiptRow]
 }
 
 /// What was asked for by the purchases of these receipts, as far as the results beside them tell: of the same batch, id, take and
-/// result.
+/// result. Those of play money tell nothing of what was paid in earnest.
 fn asked(receipts: &Path, rows: &[ReceiptRow]) -> KnownParams {
     let Some(results) = Results::beside(receipts).and_then(|path| Results::open(&path)) else {
         return KnownParams::new();
@@ -117,7 +118,8 @@ fn asked(receipts: &Path, rows: &[ReceiptRow]) -> KnownParams {
     let payments = rows.iter().filter(|row| row.kind == ReceiptKind::Payment);
     let by_id: HashMap<_, &ReceiptRow> = payments.map(|row| (purchase(row), row)).collect();
     let mut asked = KnownParams::new();
-    for line in results.filter(|line| !line.is_unpaid) {
+    let is_paid = |line: &ResultsLine| !line.is_unpaid && line.ledger.as_deref() != Some(PLAY_LEDGER);
+    for line in results.filter(is_paid) {
         let Some(take) = line.row.take else { continue };
         let Some(receipt) = by_id.get(&(line.row.id.clone(), take)) else { continue };
         let url = receipt.url.as_deref().unwrap_or_default();
@@ -225,4 +227,44 @@ fn words(merged: &Merged, file: &Path, aside: Option<&Path>) -> String {
         text.push_str(&format!("kept as {}\n", aside.display()));
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::l402::PaymentHash;
+    use crate::money::Msat;
+    use crate::time::UnixMs;
+
+    /// What a run with play money has left beside receipts names the same batch and jobs, and may have asked for something else.
+    #[test]
+    fn results_of_play_money_tell_nothing_of_what_was_paid() {
+        let folder = tempfile::tempdir().unwrap();
+        let receipts = folder.path().join("x.receipts.csv");
+        let row = ReceiptRow {
+            batch: "x".to_owned(),
+            id: "a".to_owned(),
+            take: 1,
+            kind: ReceiptKind::Payment,
+            paid_at: UnixMs(0),
+            seller: "api.example".to_owned(),
+            endpoint: "make".to_owned(),
+            network: None,
+            amount: Msat::new(1_000),
+            fee: None,
+            hash: PaymentHash::from_hex(&"ab".repeat(32)).unwrap(),
+            preimage: String::new(),
+            invoice: String::new(),
+            payee_node: String::new(),
+            payer_node: String::new(),
+            url: None,
+            extra: Vec::new(),
+        };
+        for (ledger, expected) in [("0a".repeat(16), 1), (PLAY_LEDGER.to_owned(), 0)] {
+            let header = "id,take,state,reason,next,endpoint,prompt,url,l402_batch,l402_ledger";
+            let text = format!("{header}\na,1,paid,paid,rerun,make,a kite,,x,{ledger}\n");
+            std::fs::write(folder.path().join("x.results.csv"), text).unwrap();
+            assert_eq!(asked(&receipts, std::slice::from_ref(&row)).len(), expected, "{ledger}");
+        }
+    }
 }

@@ -486,8 +486,7 @@ impl<'a> Runner<'a> {
 
     /// Results and receipts, from now on this batch's own: nothing keeps it from buying any more.
     fn files(&self, session: &mut Session, batch: &mut Batch, paths: OutputPaths) -> Result<Files, Failure> {
-        let play = self.counterparties.play.is_some();
-        if let Some(kept) = keep_unknown(&session.ledger, &paths[OutputKind::Receipts], play)? {
+        if let Some(kept) = keep_unknown(&session.ledger, &paths[OutputKind::Receipts])? {
             self.reporter.warn(kept);
         }
         let mut files = session.files(batch, self.counterparties, paths)?;
