@@ -245,7 +245,7 @@ const MIB: u64 = 1 << 20;
 /// That so many bytes more do not fit onto the disk, of which `least` stay free and `coming` are for what is on its way: the first
 /// number is what is missing.
 fn lacking_words(folder: &str, more: u64, free: u64, (least, coming): (u64, u64)) -> String {
-    // There is no more free room than is said, and all the rest is no less.
+    // There is no less free room than is said, and of all the rest no more.
     let mib = |bytes: u64| crate::money::thousands(bytes.div_ceil(MIB));
     let missing = more.saturating_sub(free.saturating_sub(least).saturating_sub(coming));
     let beside = if coming == 0 { String::new() } else { format!(", {} MiB for what is coming", mib(coming)) };
