@@ -39,10 +39,11 @@ pub fn set_context(ledger: &Path, is_usual: bool, config: Option<&Path>, node: V
     let _ = CONTEXT.set(Context { ledger: ledger.to_owned(), all, node, has_node });
 }
 
-/// Says once in the process's life by which word it was started (`argv[0]`).
-pub fn set_program(started_as: &Path) {
+/// Says once in the process's life by which word it was started (`argv[0]`). `commands`: the words that may follow it.
+pub fn set_program(started_as: &Path, commands: fn() -> Vec<String>) {
     let word = first_word(&word_of(started_as));
-    set_own_command(&word);
+    // A bare name may be a word of prose.
+    set_own_command(&word, if word.contains('/') || word == NAME { Vec::new() } else { commands() });
     let _ = PROGRAM.set(word);
 }
 

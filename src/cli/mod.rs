@@ -61,7 +61,7 @@ pub fn run(argv: impl IntoIterator<Item = OsString>) -> ExitCode {
         );
         is_of_macaroon = names_macaroon && !word.contains('=');
     }
-    argv.first().into_iter().for_each(|word| set_program(Path::new(word)));
+    argv.first().into_iter().for_each(|word| set_program(Path::new(word), args::command_words));
     let cli = match args::parse(argv) {
         Ok(cli) => cli,
         Err(error) => {

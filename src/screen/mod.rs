@@ -42,13 +42,30 @@ const PROGRAMS: [&str; 2] = ["l402-batch", "lncli"];
 /// What stands before a program that is run without variables of the environment.
 const WITHOUT: &str = "env -u ";
 
-/// The word by which a shell starts this program, as a shell takes it.
-static OWN: OnceLock<String> = OnceLock::new();
+/// What begins the commands of this program.
+#[derive(Debug)]
+struct Own {
+    /// The word by which a shell starts it, as a shell takes it.
+    word: String,
+    /// Words of which one follows, unless a flag does; any does where there are none.
+    followed_by: Vec<String>,
+}
 
-/// Says once in the process's life which word begins the commands that are printed, quoted where it needs that.
-pub fn set_own_command(word: &str) {
+static OWN: OnceLock<Own> = OnceLock::new();
+
+/// Says once in the process's life which word begins the commands that are printed, quoted where it needs that. One that may stand in
+/// prose as well is a command's only where one of `followed_by`, or a flag, comes behind it.
+pub fn set_own_command(word: &str, followed_by: Vec<String>) {
     // A process is started once.
-    let _ = OWN.set(word.to_owned());
+    let _ = OWN.set(Own { word: word.to_owned(), followed_by });
+}
+
+impl Own {
+    fn begins(&self, text: &str) -> bool {
+        let Some(after) = text.strip_prefix(&self.word).and_then(|after| after.strip_prefix(' ')) else { return false };
+        let next = after.split(' ').next().unwrap_or(after);
+        self.followed_by.is_empty() || next.starts_with('-') || self.followed_by.iter().any(|word| word == next)
+    }
 }
 
 /// The columns of standard output's terminal; none where it goes into a pipe or a file.
@@ -126,7 +143,7 @@ fn label_end(line: &str, columns: usize) -> usize {
         width += display_width(c.encode_utf8(&mut [0; 4]));
         let begins_word = at == 0 || line[..at].ends_with(' ');
         // Blanks in the program's own path end no label.
-        let is_own = |own: &String| own.contains("  ") && line[at..].starts_with(own.as_str());
+        let is_own = |own: &Own| own.word.contains("  ") && line[at..].starts_with(&own.word);
         if c == '`' || (begins_word && OWN.get().is_some_and(is_own)) || width + TEXT_COLUMNS_MIN > columns {
             break;
         }
@@ -144,7 +161,7 @@ fn pieces(line: &str) -> Box<dyn Iterator<Item = Word<'_>> + '_> {
         // An arrow points at what follows.
         let start = if rest.starts_with(ARROW) { ARROW.len() } else { 0 };
         let word = rest[start..].find(' ').map_or(rest.len(), |at| start + at);
-        let mut end = if begins_command(&rest[start..], OWN.get().map(String::as_str)) { rest.len() } else { word };
+        let mut end = if begins_command(&rest[start..], OWN.get()) { rest.len() } else { word };
         if let Some(opened) = rest[..word].find('`') {
             // A piece ends at the first space outside of backticks.
             let mut quoted = false;
@@ -163,12 +180,11 @@ fn pieces(line: &str) -> Box<dyn Iterator<Item = Word<'_>> + '_> {
 
 /// Whether a command begins there: with a program's name, or a path to it, quoted or not; or with the word that starts this one,
 /// which may hold blanks and be called otherwise.
-fn begins_command(text: &str, own: Option<&str>) -> bool {
+fn begins_command(text: &str, own: Option<&Own>) -> bool {
     let word = text.split(' ').next().unwrap_or(text);
-    let is_own = |own: &str| text.strip_prefix(own).is_some_and(|after| after.starts_with(' '));
     PROGRAMS.contains(&word.rsplit('/').next().unwrap_or(word).trim_end_matches('\''))
         || text.starts_with(WITHOUT)
-        || own.is_some_and(is_own)
+        || own.is_some_and(|own| own.begins(text))
 }
 
 /// A writer that folds whole lines to so many columns, and hands on the rest as it is, without the secrets that were typed.
@@ -271,7 +287,8 @@ mod tests {
 
     #[test]
     fn a_command_begins_with_whatever_starts_this_program() {
-        let own = Some("'/opt/l4 0 2/buy'");
+        let own = Own { word: "'/opt/l4 0 2/buy'".to_owned(), followed_by: Vec::new() };
+        let own = Some(&own);
         assert!(begins_command("'/opt/l4 0 2/buy' run j.toml", own));
         assert!(!begins_command("'/opt/l4 0 2/buyer' run j.toml", own));
         assert!(!begins_command("'/opt/l4 0 2/buy' run j.toml", None));
@@ -279,6 +296,18 @@ mod tests {
             assert!(begins_command("'/opt/tools/l402-batch' run j.toml", own));
             assert!(begins_command("env -u L402_BATCH_ONLY buy run j.toml", own));
             assert!(!begins_command("buy what is left", own));
+        }
+        // A bare name may be a word like any other.
+        let own = Own { word: "buy".to_owned(), followed_by: vec!["run".to_owned(), "status".to_owned()] };
+        for (text, is_command) in [
+            ("buy run j.toml", true),
+            ("buy status", true),
+            ("buy --config c.toml run j.toml", true),
+            ("buy for 13,850 sats plus at most 140 sats routing fees", false),
+            ("buy runs", false),
+            ("buy", false),
+        ] {
+            assert_eq!(begins_command(text, Some(&own)), is_command, "{text}");
         }
     }
 

@@ -118,6 +118,14 @@ pub fn command() -> clap::Command {
     declared(Cli::command())
 }
 
+/// The words that name a command, by whatever name.
+pub(super) fn command_words() -> Vec<String> {
+    let words = |sub: &clap::Command| {
+        std::iter::once(sub.get_name()).chain(sub.get_all_aliases()).map(str::to_owned).collect::<Vec<_>>()
+    };
+    Cli::command().get_subcommands().flat_map(words).collect()
+}
+
 /// Whether a command has that flag, which may be no option: then it is given on the command line only.
 pub(super) fn is_flag(name: &str) -> bool {
     fn has(command: &clap::Command, flag: &str) -> bool {

@@ -97,6 +97,14 @@ fn an_address_is_no_path() {
 }
 
 #[test]
+fn a_printed_command_is_known_by_the_words_that_name_commands() {
+    let words = super::command_words();
+    for word in ["run", "plan", "estimate", "ledger", "sandbox"] {
+        assert!(words.iter().any(|known| known == word), "{word}");
+    }
+}
+
+#[test]
 fn every_command_is_there() {
     for line in [
         "plan a.toml --jobs",
