@@ -147,10 +147,18 @@ pub fn needed_node() -> Option<&'static str> {
 /// The command, run without these variables of the environment, which would have it do something else.
 #[must_use]
 pub fn without(variables: &[String], command: String) -> String {
-    match variables {
-        [] => command,
-        _ => format!("env{} {command}", variables.iter().map(|name| format!(" -u {name}")).collect::<String>()),
+    unset(program(), variables, command)
+}
+
+fn unset(program: &str, variables: &[String], command: String) -> String {
+    if variables.is_empty() {
+        return command;
     }
+    // `env` takes each word with `=` for a variable, quoted or not.
+    if program.contains('=') {
+        return format!("(unset {}; {command})", variables.join(" "));
+    }
+    format!("env{} {command}", variables.iter().map(|name| format!(" -u {name}")).collect::<String>())
 }
 
 fn with(command: String, words: &[String]) -> String {
@@ -225,6 +233,9 @@ mod tests {
         assert_eq!(shell("a\u{202f}b\u{a0}c\u{3000}d"), "'a\u{202f}b\u{a0}c\u{3000}d'");
         assert_eq!(shell("a\nb"), r"$'a\nb'");
         assert_eq!(shell("it's a\\b\r\u{ad}ü"), r"$'it\'s a\\b\r\xc2\xadü'");
+        let unset = |program: &str| unset(program, &["A".to_owned(), "B".to_owned()], format!("{program} run"));
+        assert_eq!(unset("buy"), "env -u A -u B buy run");
+        assert_eq!(unset("/a=b/buy"), "(unset A B; /a=b/buy run)");
         assert_eq!(command("status --batch june"), "l402-batch status --batch june");
         assert_eq!(command(&about_batch("status", "a b")), "l402-batch status --batch 'a b'");
     }

@@ -40,7 +40,7 @@ const ARROW: &str = "→ ";
 const PROGRAMS: [&str; 2] = ["l402-batch", "lncli"];
 
 /// What stands before a program that is run without variables of the environment.
-const WITHOUT: &str = "env -u ";
+const WITHOUT: [&str; 2] = ["env -u ", "(unset "];
 
 /// What begins the commands of this program.
 #[derive(Debug)]
@@ -183,7 +183,7 @@ fn pieces(line: &str) -> Box<dyn Iterator<Item = Word<'_>> + '_> {
 fn begins_command(text: &str, own: Option<&Own>) -> bool {
     let word = text.split(' ').next().unwrap_or(text);
     PROGRAMS.contains(&word.rsplit('/').next().unwrap_or(word).trim_end_matches('\''))
-        || text.starts_with(WITHOUT)
+        || WITHOUT.iter().any(|before| text.starts_with(before))
         || own.is_some_and(|own| own.begins(text))
 }
 
@@ -295,6 +295,7 @@ mod tests {
         for own in [own, None] {
             assert!(begins_command("'/opt/tools/l402-batch' run j.toml", own));
             assert!(begins_command("env -u L402_BATCH_ONLY buy run j.toml", own));
+            assert!(begins_command("(unset L402_BATCH_ONLY; 'a=b/buy' run j.toml)", own));
             assert!(!begins_command("buy what is left", own));
         }
         // A bare name may be a word like any other.

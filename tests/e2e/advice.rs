@@ -208,6 +208,31 @@ fn a_printed_command_begins_with_what_starts_this_program() {
     begins(Path::new("a=b/l402-batch"), Some("/usr/bin:/bin"), "'a=b/l402-batch'");
 }
 
+/// What chooses jobs may be a variable, which the printed command leaves out: `env` would take such a program for a variable.
+#[test]
+fn a_program_with_an_equals_sign_goes_on_without_a_variable() {
+    let sandbox = Sandbox::start("");
+    let client = Client::of(&sandbox);
+    std::fs::create_dir(client.path("a=b")).unwrap();
+    symlink(PROGRAM, client.path("a=b/l402-batch")).unwrap();
+    client.write("jobs.toml", &two_jobs(""));
+    let bought = client.buying("run jobs.toml");
+    let of = |mut command: Command| {
+        command.env_clear().current_dir(bought.get_current_dir().unwrap());
+        command.envs(bought.get_envs().filter_map(|(name, value)| Some((name, value?))));
+        Process::start(command.env("PATH", "/usr/bin:/bin").env("L402_BATCH_LIMIT", "1")).end()
+    };
+    let mut run = Command::new("a=b/l402-batch");
+    run.args(bought.get_args());
+    let text = of(run).with(3).stdout;
+    let begins = "(unset L402_BATCH_LIMIT; 'a=b/l402-batch' run ";
+    let next = text.lines().find_map(|line| line.find(begins).map(|at| &line[at..])).expect(&text);
+    let mut shell = Command::new("sh");
+    shell.args(["-c", next]);
+    of(shell).with(0);
+    assert_eq!(sandbox.books().settled().len(), 2);
+}
+
 /// Gives each printed command to a shell, and holds its exit code against these. Returns how many there were.
 fn works(client: &Client, printed: &Ended, codes: &[i32]) -> usize {
     let text = format!("{}\n{}", printed.stdout, printed.stderr);
