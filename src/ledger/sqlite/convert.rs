@@ -49,6 +49,17 @@ pub(super) fn text_or_what_is_left(row: &Row<'_>, column: usize) -> Result<Optio
     Ok(bytes.map(|bytes| String::from_utf8_lossy(bytes).into_owned()))
 }
 
+/// Only where it is whole: a damaged one says nothing.
+pub(super) fn text_if_whole(row: &Row<'_>, column: usize) -> Result<Option<String>> {
+    let bytes = row.get_ref(column)?.as_bytes_or_null()?;
+    Ok(bytes.and_then(|bytes| String::from_utf8(bytes.to_vec()).ok()))
+}
+
+/// The edition of a job. A damaged one is compared with all, as none is: else its purchase would be made once more.
+pub(super) fn edition(row: &Row<'_>, column: usize) -> Result<String> {
+    text_if_whole(row, column).map(Option::unwrap_or_default)
+}
+
 /// The states of which that is true, as a list for `IN`.
 pub(super) fn states(which: impl Fn(JobState) -> bool) -> String {
     let states = JobState::VARIANTS.iter().filter(|state| which(**state));
@@ -56,7 +67,7 @@ pub(super) fn states(which: impl Fn(JobState) -> bool) -> String {
 }
 
 /// Any value as JSON text.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Json<T>(pub(super) T);
 
 impl<T: Serialize> ToSql for Json<T> {

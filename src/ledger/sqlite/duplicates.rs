@@ -7,7 +7,7 @@ use std::collections::HashMap;
 
 use rusqlite::{CachedStatement, Connection, OptionalExtension, Row, params};
 
-use super::convert::text;
+use super::convert::{self, text};
 use super::error::Fault;
 use super::load::Loading;
 use super::requests::Named;
@@ -124,7 +124,7 @@ impl Beside {
             key: row.get(0)?,
             batch: row.get(1)?,
             id: row.get(2)?,
-            edition: row.get(3)?,
+            edition: convert::edition(row, 3)?,
             is_same: row.get(4)?,
             network: row.get(5)?,
             is_play: row.get(6)?,
@@ -211,7 +211,7 @@ impl Comparing<'_> {
         if is_free(row.get(5)?, row.get(6)?, row.get(7)?) {
             return Ok(None);
         }
-        let (key, id, edition): (JobKey, String, String) = (row.get(0)?, row.get(1)?, row.get(11)?);
+        let (key, id, edition): (JobKey, String, String) = (row.get(0)?, row.get(1)?, convert::edition(row, 11)?);
         let wanted = Wanted { batch: self.batch, id: &id, edition: &edition, network: self.network };
         if let Some(repeated) = self.by_content((row.get(12)?, row.get(13)?), wanted)? {
             return Ok(Some(repeated));

@@ -64,6 +64,7 @@ pub(super) fn of_sqlite(error: rusqlite::Error) -> LedgerError {
         rusqlite::Error::FromSqlConversionFailure(..)
         | rusqlite::Error::IntegralValueOutOfRange(..)
         | rusqlite::Error::InvalidColumnType(..)
+        | rusqlite::Error::Utf8Error(..)
         | rusqlite::Error::QueryReturnedNoRows => of_row(error),
         _ => match error.sqlite_error_code() {
             // Whoever opens it adds its name.

@@ -6,7 +6,7 @@ use rusqlite::{OptionalExtension, Row, params};
 use sha2::{Digest, Sha256};
 
 use super::SqliteLedger;
-use super::convert::{hex, uint};
+use super::convert::{hex, text_or_what_is_left, uint};
 use super::error::Fault;
 use super::schema::OPEN_PAYMENT;
 use super::views::RESULT;
@@ -178,7 +178,7 @@ fn payment_of_row(row: &Row<'_>) -> rusqlite::Result<PaymentRow> {
         sends_answered: row.get(10)?,
         sent_at: row.get(11)?,
         send_answered_at: row.get(12)?,
-        node_said: row.get(13)?,
+        node_said: text_or_what_is_left(row, 13)?,
         node_said_at: row.get(14)?,
         paid_at: row.get(15)?,
         posted_at: row.get(16)?,

@@ -8,7 +8,7 @@ use sha2::{Digest, Sha256};
 
 use super::SqliteLedger;
 use super::by_receipt::unproven;
-use super::convert::{Json, int, text, uint};
+use super::convert::{Json, edition, int, text_or_what_is_left, uint};
 use super::error::{Fault, contradiction};
 use super::store::{append_transition, find_takes, rows};
 use crate::catalog::Endpoint;
@@ -113,7 +113,7 @@ impl<'a> KnownJobs<'a> {
     /// What became of the takes of these jobs.
     fn add_history(&self, mut found: Vec<&mut Vec<StoredTake>>) -> Result<(), Fault> {
         let firsts: Vec<JobKey> = found.iter().filter_map(|takes| takes.first()).map(|first| first.key).collect();
-        let (whole, _) = find_takes(self.conn, &firsts, text)?;
+        let (whole, _) = find_takes(self.conn, &firsts, text_or_what_is_left)?;
         let payments: HashMap<JobKey, Vec<TakePayment>> =
             whole.into_values().flatten().map(|take| (take.job.key, take.payments)).collect();
         let further = |take: &StoredTake| take.take > 1 && take.state.has_spent_nothing();
@@ -137,7 +137,7 @@ fn of_row(row: &Row<'_>, endpoint: i64, load: Option<i64>, accepted: i64) -> rus
         reason: row.get(3)?,
         content: row.get(4)?,
         kept: row.get(5)?,
-        edition: row.get(6)?,
+        edition: edition(row, 6)?,
         meant: row.get(7)?,
         attempts: row.get(8)?,
         asks_otherwise: its_endpoint != endpoint,

@@ -3,6 +3,7 @@
 use std::io;
 use std::sync::LazyLock;
 
+use rusqlite::types::FromSql;
 use rusqlite::{Row, params};
 use url::Url;
 
@@ -189,8 +190,9 @@ impl SqliteLedger {
     pub(super) fn result_of_row(&self, row: &Row<'_>) -> Result<ResultRow, Fault> {
         let (state, mut reason): (JobState, Reason) = (row.get(3)?, row.get(4)?);
         let mut damaged = false;
-        let Json(params) = row.get(6).or_else(|error| absent(error.into(), Json(Vec::new()), &mut damaged))?;
-        let Json(extra) = row.get(16).or_else(|error| absent(error.into(), Json(Vec::new()), &mut damaged))?;
+        let Json(params) = shown(row, 6, &mut damaged)?;
+        let Json(extra) = shown(row, 16, &mut damaged)?;
+        let (url, error) = (shown(row, 8, &mut damaged)?, shown(row, 15, &mut damaged)?);
         let name = self.endpoint(row.get(5)?).map(|endpoint| endpoint.name.clone());
         let endpoint = name.or_else(|fault| absent(fault, String::new(), &mut damaged))?;
         if damaged {
@@ -207,14 +209,14 @@ impl SqliteLedger {
             params,
             price: row.get(7)?,
             fee: row.get(17)?,
-            url: row.get(8)?,
+            url,
             file: row.get(9)?,
             sha256: row.get(10)?,
             attempts: row.get(11)?,
             started_at: row.get(12)?,
             finished_at: row.get(13)?,
             wait_until: row.get(14)?,
-            error: row.get(15)?,
+            error,
             extra,
         })
     }
@@ -238,7 +240,7 @@ impl SqliteLedger {
         let back: bool = row.get(18)?;
         // What proves the payment stands in other columns.
         let mut damaged = false;
-        let Json(extra) = row.get(16).or_else(|error| absent(error.into(), Json(Vec::new()), &mut damaged))?;
+        let Json(extra) = shown(row, 16, &mut damaged)?;
         let name = self.endpoint(row.get(5)?).map(|endpoint| endpoint.name.clone());
         let endpoint = name.or_else(|fault| absent(fault, String::new(), &mut damaged))?;
         Ok(ReceiptRow {
@@ -257,7 +259,7 @@ impl SqliteLedger {
             invoice: row.get(12)?,
             payee_node: row.get(13)?,
             payer_node: row.get(14)?,
-            url: row.get(15)?,
+            url: shown(row, 15, &mut damaged)?,
             extra,
         })
     }
@@ -282,9 +284,19 @@ fn receipts_where(payments: &str, refunds: &str) -> String {
 }
 
 fn later_take(row: &Row<'_>) -> Result<LaterTake, Fault> {
-    let (take, state, reason, error) = (row.get(20)?, row.get(21)?, row.get(22)?, row.get(23)?);
+    let (take, state, mut reason) = (row.get(20)?, row.get(21)?, row.get(22)?);
     let extra = row.get(19).ok().map(|Json(extra)| extra);
+    let mut damaged = false;
+    let error = shown(row, 23, &mut damaged)?;
+    if damaged {
+        reason = Reason::RowDamaged;
+    }
     Ok(LaterTake { line: uint(row, 18)?, extra, take, state, reason, error })
+}
+
+/// A column as a view shows it: nothing where it is [`absent`].
+fn shown<T: FromSql + Default>(row: &Row<'_>, column: usize, damaged: &mut bool) -> Result<T, Fault> {
+    row.get(column).or_else(|error| absent(error.into(), T::default(), damaged))
 }
 
 /// What stands in a view where one column of a job's row cannot be read: the others are shown, and the other jobs.

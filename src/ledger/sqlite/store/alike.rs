@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use rusqlite::Connection;
 
 use crate::ledger::decide::{Alike, Buyer};
-use crate::ledger::sqlite::convert::hex;
+use crate::ledger::sqlite::convert::{edition, hex};
 use crate::ledger::sqlite::error::Fault;
 use crate::ledger::{BatchKey, JobKey};
 
@@ -98,7 +98,7 @@ pub(super) fn all_alike(
             batch_name: row.get(4)?,
             is_play: row.get(5)?,
             id: row.get(6)?,
-            edition: row.get(7)?,
+            edition: edition(row, 7)?,
             content: row.get(8)?,
             state: row.get(9)?,
             reason: row.get(10)?,

@@ -6,7 +6,7 @@ use std::sync::LazyLock;
 use rusqlite::{Connection, Row, params};
 
 use crate::ledger::decide::{self, PersonFacts, Take, TakePayment};
-use crate::ledger::sqlite::convert::{ReadText, text};
+use crate::ledger::sqlite::convert::{ReadText, edition, text};
 use crate::ledger::sqlite::error::Fault;
 use crate::ledger::{JobKey, PaymentKey};
 
@@ -47,7 +47,7 @@ pub(in crate::ledger::sqlite) fn find(
             merged: row.get(AT + 1)?,
             content: row.get(AT + 2)?,
             bought: row.get(AT + 3)?,
-            edition: read(row, AT + 4)?.unwrap_or_default(),
+            edition: edition(row, AT + 4)?,
             meant: row.get(AT + 5)?,
             payments: has_payment.then(|| payment_of_row(row, AT + 8)).transpose()?.into_iter().collect(),
         };

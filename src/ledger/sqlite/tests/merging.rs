@@ -12,14 +12,14 @@ use crate::ledger::{
 use crate::purchase::{JobState, Reason};
 
 /// A ledger of a batch with these jobs, and a copy of it: what was one goes on in two places.
-struct Two {
+pub(super) struct Two {
     _folder: tempfile::TempDir,
-    one: SqliteLedger,
+    pub(super) one: SqliteLedger,
     other: PathBuf,
 }
 
 impl Two {
-    fn of(ids: &[&str], before: impl FnOnce(&mut SqliteLedger, &[PendingJob])) -> Self {
+    pub(super) fn of(ids: &[&str], before: impl FnOnce(&mut SqliteLedger, &[PendingJob])) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let (path, other) = (folder.path().join("ledger.db"), folder.path().join("other.db"));
         let mut one = open(&path);
@@ -32,11 +32,11 @@ impl Two {
     }
 
     /// What the other one does meanwhile.
-    fn elsewhere<T>(&self, work: impl FnOnce(&mut SqliteLedger) -> T) -> T {
+    pub(super) fn elsewhere<T>(&self, work: impl FnOnce(&mut SqliteLedger) -> T) -> T {
         work(&mut open(&self.other))
     }
 
-    fn merge(&mut self) -> Merged {
+    pub(super) fn merge(&mut self) -> Merged {
         let source = MergeSource::open(&self.other, &self.one).unwrap();
         let merged = self.one.merge(NOW, &source).unwrap();
         let again = self.one.merge(NOW, &source).unwrap();
@@ -44,7 +44,7 @@ impl Two {
         merged
     }
 
-    fn receipts(&self) -> Vec<ReceiptRow> {
+    pub(super) fn receipts(&self) -> Vec<ReceiptRow> {
         receipts_of(&self.one, "june")
     }
 
@@ -218,31 +218,6 @@ fn a_batch_of_another_manifest_and_ledger_comes_under_a_name_of_its_own() {
         assert_eq!((merged.renamed, merged.doubled.len()), (renamed.into_iter().collect(), usize::from(!is_another)));
         let own = two.one.batch("june-merged").unwrap().map(|batch| standing(&two.one, batch.key).len());
         assert_eq!(own, is_another.then_some(1));
-    }
-}
-
-/// What somebody said, and where: the first byte of each is none that a text may have.
-const DAMAGE: &str = "
-    UPDATE payments SET node_said = CAST(x'ff' AS TEXT), node_said_at = 1, poll_url = CAST(x'ff' AS TEXT), poll_interval_ms = 1;
-    UPDATE jobs SET error = CAST(x'ff' AS TEXT), url = CAST(x'ff' AS TEXT), edition = CAST(x'ff' AS TEXT);";
-
-#[test]
-fn damaged_words_and_addresses_keep_nothing_that_was_paid_from_being_brought_in() {
-    for (here, there) in [(true, false), (false, true), (true, true)] {
-        let mut two = Two::of(&["a", "b"], |ledger, jobs| {
-            deliver(ledger, &jobs[0], 1);
-        });
-        let june = two.one.batch("june").unwrap().unwrap().key;
-        let b = pending(&two.one, june).remove(0);
-        deliver(&mut two.one, &b, 2);
-        two.elsewhere(|ledger| {
-            deliver(ledger, &b, 3);
-            ledger.conn.execute_batch(if there { DAMAGE } else { "" }).unwrap();
-        });
-        two.one.conn.execute_batch(if here { DAMAGE } else { "" }).unwrap();
-        let merged = two.merge();
-        assert_eq!((merged.payments, merged.doubled.len()), (1, 1), "damaged here: {here}, there: {there}");
-        assert_eq!(two.one.counts(june).unwrap().spent.get(), 3 * PRICE.get());
     }
 }
 

@@ -3,6 +3,7 @@
 mod bounds;
 mod by_receipt;
 mod contract;
+mod damaged;
 mod deciding;
 mod duplicates;
 mod fetching;

@@ -1,0 +1,78 @@
+//! What of a ledger cannot be read any more, once it is merged: it stands in the way of nothing else.
+
+use super::merging::Two;
+use super::support::*;
+use crate::ledger::sqlite::SqliteLedger;
+use crate::ledger::{BatchKey, Compared, ResultRow};
+use crate::purchase::Reason;
+
+fn results_of(ledger: &SqliteLedger, batch: BatchKey) -> Vec<ResultRow> {
+    let mut rows = Vec::new();
+    let read = ledger.results(batch, &mut |row| {
+        rows.push(row);
+        Ok(())
+    });
+    read.unwrap().unwrap();
+    rows
+}
+
+/// What somebody said, and where: the first byte of each is none that a text may have.
+const DAMAGE: &str = "
+    UPDATE payments SET node_said = CAST(x'ff' AS TEXT), node_said_at = 1, poll_url = CAST(x'ff' AS TEXT), poll_interval_ms = 1;
+    UPDATE jobs SET error = CAST(x'ff' AS TEXT), url = CAST(x'ff' AS TEXT), edition = CAST(x'ff' AS TEXT);";
+
+#[test]
+fn damaged_words_and_addresses_keep_nothing_that_was_paid_from_being_brought_in() {
+    for (here, there) in [(true, false), (false, true), (true, true)] {
+        let mut two = Two::of(&["a", "b"], |ledger, jobs| {
+            deliver(ledger, &jobs[0], 1);
+        });
+        let june = two.one.batch("june").unwrap().unwrap().key;
+        let b = pending(&two.one, june).remove(0);
+        deliver(&mut two.one, &b, 2);
+        two.elsewhere(|ledger| {
+            deliver(ledger, &b, 3);
+            ledger.conn.execute_batch(if there { DAMAGE } else { "" }).unwrap();
+        });
+        two.one.conn.execute_batch(if here { DAMAGE } else { "" }).unwrap();
+        let merged = two.merge();
+        assert_eq!((merged.payments, merged.doubled.len()), (1, 1), "damaged here: {here}, there: {there}");
+        assert_eq!(two.one.counts(june).unwrap().spent.get(), 3 * PRICE.get());
+        // All is shown, and a plan is loaded: what is bought is not bought once more, whatever its edition was.
+        assert_eq!(results_of(&two.one, june).len(), 2);
+        assert_eq!(two.one.takes(june, "b").unwrap().len(), 2);
+        assert_eq!(two.receipts().len(), 3);
+        load_ids(&mut two.one, june, &["a", "b"]);
+        let july = begin(&mut two.one, "july");
+        load_ids(&mut two.one, july, &["a", "b"]);
+        let edition = Some("another".to_owned()).filter(|_| here && there);
+        let compared = Compared { edition, ..Compared::default() };
+        assert_eq!(two.one.set_duplicates_aside(july, NOW, &compared).unwrap().count, 2);
+    }
+}
+
+#[test]
+fn a_damaged_job_is_shown_as_such_beside_the_others() {
+    let mut two = Two::of(&["a", "b"], |_, _| ());
+    two.elsewhere(|ledger| {
+        let june = ledger.batch("june").unwrap().unwrap().key;
+        for (n, job) in (1..).zip(pending(ledger, june)) {
+            deliver(ledger, &job, n);
+        }
+        ledger.conn.execute("UPDATE jobs SET url = CAST(x'ff' AS TEXT) WHERE job = 'a'", []).unwrap();
+    });
+    two.merge();
+    let june = two.one.batch("june").unwrap().unwrap().key;
+    let told = results_of(&two.one, june).into_iter().map(|row| (row.reason, row.url)).collect::<Vec<_>>();
+    let sound = two.receipts()[1].url.clone();
+    assert!(sound.is_some());
+    assert_eq!(told, [(Reason::RowDamaged, None), (Reason::None, sound)]);
+    assert_eq!(two.receipts()[0].url, None, "the proof of its payment is whole");
+    // The latest take, which tells how it stands beside what is shown.
+    two.one.conn.execute("UPDATE jobs SET url = 'u' WHERE job = 'a'", []).unwrap();
+    let key = two.one.conn.query_row("SELECT id FROM jobs WHERE job = 'a'", [], |row| row.get(0)).unwrap();
+    further_take(&two.one, key);
+    two.one.conn.execute("UPDATE jobs SET error = CAST(x'ff' AS TEXT) WHERE job = 'a' AND take = 2", []).unwrap();
+    let row = results_of(&two.one, june).remove(0);
+    assert_eq!(row.error.as_deref(), Some("take 2 is pending (row_damaged)"));
+}
