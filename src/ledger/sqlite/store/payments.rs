@@ -6,7 +6,7 @@ use std::sync::LazyLock;
 use rusqlite::{Connection, Row};
 
 use crate::ledger::decide::{Charged, Fate, Intent, Job, Payment, Redeeming, Sends};
-use crate::ledger::sqlite::convert::{ReadText, text, uint_or_none};
+use crate::ledger::sqlite::convert::{ReadText, text, text_if_whole, uint_or_none};
 use crate::ledger::sqlite::error::{Fault, contradiction};
 use crate::ledger::{DurableIntent, JobKey, PaidPurchase, PaymentKey};
 use crate::purchase::WalletId;
@@ -72,7 +72,8 @@ fn redeeming_of_row(row: &Row<'_>, read: ReadText) -> rusqlite::Result<Redeeming
         heard: row.get(30)?,
         retried_at: row.get(31)?,
         replayed_at: row.get(32)?,
-        poll: read(row, 33)?.zip(uint_or_none(row, 34)?),
+        // What is left of an address is another one.
+        poll: read(row, 33)?.and(text_if_whole(row, 33)?).zip(uint_or_none(row, 34)?),
         delivered_at: row.get(35)?,
         undelivered: row.get(36)?,
         rejected: row.get(37)?,

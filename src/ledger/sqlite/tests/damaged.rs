@@ -3,7 +3,7 @@
 use super::merging::Two;
 use super::support::*;
 use crate::ledger::sqlite::SqliteLedger;
-use crate::ledger::{BatchKey, Compared, ResultRow};
+use crate::ledger::{BatchKey, Compared, OpenJob, OpenStage, ResultRow};
 use crate::purchase::Reason;
 
 fn results_of(ledger: &SqliteLedger, batch: BatchKey) -> Vec<ResultRow> {
@@ -75,4 +75,24 @@ fn a_damaged_job_is_shown_as_such_beside_the_others() {
     two.one.conn.execute("UPDATE jobs SET error = CAST(x'ff' AS TEXT) WHERE job = 'a' AND take = 2", []).unwrap();
     let row = results_of(&two.one, june).remove(0);
     assert_eq!(row.error.as_deref(), Some("take 2 is pending (row_damaged)"));
+}
+
+#[test]
+fn of_two_addresses_to_poll_the_one_that_is_whole_is_kept() {
+    for (here, there) in [
+        ("'https://seller.example/poll'", "CAST(x'ff' AS TEXT)"),
+        ("CAST(x'ff' AS TEXT)", "'https://seller.example/poll'"),
+    ] {
+        let set = |url| format!("UPDATE payments SET poll_url = {url}, poll_interval_ms = 7");
+        let mut two = Two::of(&["a"], |ledger, jobs| {
+            let payment = intend(ledger, new_intent(&jobs[0], 1)).payment();
+            ledger.apply(NOW, paid(payment, 1, Some(posted()))).unwrap();
+        });
+        two.one.conn.execute(&set(here), []).unwrap();
+        two.elsewhere(|ledger| ledger.conn.execute(&set(there), []).unwrap());
+        two.merge();
+        let open = two.one.open_jobs(None).unwrap();
+        let [OpenJob { stage: OpenStage::Accepted(_, poll), .. }] = open.as_slice() else { panic!("{open:?}") };
+        assert_eq!((poll.url.as_str(), poll.interval_ms), ("https://seller.example/poll", 7), "here: {here}");
+    }
 }
