@@ -26,8 +26,11 @@ pub(super) const BOUGHT: &str =
 /// The newest schema, for an empty file: SQLite reads all tables anew after each of the steps' changes to them.
 const CURRENT: &str = include_str!("schema/current.sql");
 
-/// What leads from each schema to the next, the first from schema 1. A released step never changes.
-const STEPS: [&str; 1] = [include_str!("schema/v2.sql")];
+/// What leads from a schema to the next: statements, and what SQL cannot tell of rows that are there already.
+type Step = (&'static str, fn(&Connection) -> Result<(), Fault>);
+
+/// Each of them, the first from schema 1. A released step never changes.
+const STEPS: [Step; 1] = [(include_str!("schema/v2.sql"), fill_v2)];
 
 /// Creates the tables where the file is empty, and takes an older ledger to the newest schema: all or nothing.
 pub(super) fn create_or_migrate(conn: &mut Connection, name: &str) -> Result<(), Fault> {
@@ -49,9 +52,14 @@ pub(super) fn create_or_migrate(conn: &mut Connection, name: &str) -> Result<(),
 /// Takes an older ledger to the newest schema.
 fn migrate(tx: &Connection) -> Result<(), Fault> {
     let done = usize::try_from(pragma(tx, "user_version")?).unwrap_or(usize::MAX).saturating_sub(1);
-    for step in STEPS.iter().skip(done) {
-        tx.execute_batch(step)?;
+    for (statements, fill) in STEPS.iter().skip(done) {
+        tx.execute_batch(statements)?;
+        fill(tx)?;
     }
+    Ok(())
+}
+
+fn fill_v2(tx: &Connection) -> Result<(), Fault> {
     compare_ids_in_nfc(tx)?;
     given::fill_given(tx)
 }
@@ -116,6 +124,7 @@ fn pragma(conn: &Connection, name: &str) -> Result<i64, Fault> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ledger::sqlite::tests::support::in_memory;
 
     fn of_version_1() -> Connection {
         let conn = Connection::open_in_memory().unwrap();
@@ -153,6 +162,20 @@ mod tests {
             assert_eq!(made, brought, "current.sql, and what the steps lead to");
         }
         assert_eq!(made.len(), brought.len());
+    }
+
+    #[test]
+    fn what_the_first_schema_lacked_is_filled_in_by_its_own_step_alone() {
+        let ledger = in_memory(&["a"]).0;
+        ledger.conn.execute("UPDATE jobs SET given = NULL, job = 'cafe\u{301}'", []).unwrap();
+        // As a ledger of the second schema will be before a third.
+        migrate(&ledger.conn).unwrap();
+        let kept = "SELECT count(*) FROM jobs WHERE given IS NULL AND job = 'cafe\u{301}'";
+        assert_eq!(
+            ledger.conn.query_row(kept, [], |row| row.get::<_, i64>(0)).unwrap(),
+            1,
+            "a merge may have forgotten it"
+        );
     }
 
     #[test]
