@@ -7,7 +7,6 @@ use crate::error::chain;
 use crate::ledger::OutputKind;
 use crate::time::UnixMs;
 
-use super::outputs::OutputPaths;
 use super::replace::{replace_whole, sweep};
 use super::throttle::Throttle;
 
@@ -41,12 +40,12 @@ impl Views {
     /// Views at these paths, which [`super::check_outputs`] has found good. What a killed run left half-written beside
     /// them is removed, so the caller holds the batch's lock. Nothing is written yet, and the first writing is due.
     #[must_use]
-    pub fn new(paths: &OutputPaths) -> Self {
-        let at = |(kind, path): (OutputKind, &PathBuf)| {
-            sweep(path);
-            (kind, At { path: path.clone(), failing: None })
+    pub fn new(paths: impl IntoIterator<Item = (OutputKind, PathBuf)>) -> Self {
+        let at = |(kind, path): (OutputKind, PathBuf)| {
+            sweep(&path);
+            (kind, At { path, failing: None })
         };
-        Self { files: paths.iter().map(at).collect(), throttle: Throttle::new(), stale: true }
+        Self { files: paths.into_iter().map(at).collect(), throttle: Throttle::new(), stale: true }
     }
 
     /// The ledger has changed.
@@ -100,10 +99,10 @@ mod tests {
     use std::fs;
 
     fn views(folder: &Path) -> Views {
-        Views::new(&OutputPaths::of(|kind| match kind {
-            OutputKind::Results => folder.join("a/results.csv"),
-            OutputKind::Receipts => folder.join("receipts.csv"),
-        }))
+        Views::new([
+            (OutputKind::Results, folder.join("a/results.csv")),
+            (OutputKind::Receipts, folder.join("receipts.csv")),
+        ])
     }
 
     fn rewrite(views: &mut Views, at_ms: i64) -> Rewritten {

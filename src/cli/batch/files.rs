@@ -1,7 +1,7 @@
 //! Results and receipts that follow a run: made from ledger rows alone, replaced whole, rebuilt at the start.
 
 use std::io::{self, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
@@ -12,6 +12,7 @@ use crate::cli::{CommandError, Failure};
 use crate::ledger::port::{Batches, Views as _};
 use crate::ledger::{
     Batch, BatchKey, Layout, LedgerAddress, LedgerError, OpenLedger, OpenMode, OutputFile, OutputKind, Outputs,
+    Remembered,
 };
 use crate::manifest::PLAY_LEDGER;
 use crate::report::{
@@ -38,17 +39,19 @@ pub(in crate::cli) struct Files {
 impl Files {
     /// The files at these paths, laid out as the batch remembers.
     pub(in crate::cli) fn new(ledger: &LedgerAddress, batch: BatchKey, layout: &Layout, paths: &OutputPaths) -> Self {
+        Self::at(ledger, batch, layout, paths.iter().map(|(kind, path)| (kind, path.clone())).collect())
+    }
+
+    fn at(ledger: &LedgerAddress, batch: BatchKey, layout: &Layout, paths: Vec<(OutputKind, PathBuf)>) -> Self {
         Self { ledger: ledger.clone(), batch, layout: layout.clone(), views: Views::new(paths) }
     }
 
-    /// The files that a batch has written before, if it has.
+    /// The files that a batch has written before, if it has: an earlier version knew fewer kinds.
     pub(in crate::cli) fn remembered(ledger: &LedgerAddress, batch: &Batch) -> Option<Self> {
-        let files = &batch.remembered.outputs.files;
-        if files.iter().any(|(_, file)| file.written_path().is_none()) {
-            return None;
-        }
-        let paths = OutputPaths::of(|kind| files[kind].path.clone().unwrap_or_default().into());
-        Some(Self::new(ledger, batch.key, &batch.remembered.layout, &paths))
+        let Remembered { outputs, layout, .. } = &batch.remembered;
+        let written = |(kind, file): (OutputKind, &OutputFile)| Some((kind, PathBuf::from(file.written_path()?)));
+        let paths: Vec<_> = outputs.files.iter().filter_map(written).collect();
+        (!paths.is_empty()).then(|| Self::at(ledger, batch.key, layout, paths))
     }
 
     /// Writes all, and gives what a person should know.
@@ -234,5 +237,40 @@ impl Following {
             if is_new(words) { reporter.insist(&tried_again(words)) } else { reporter.remind(&tried_again(words)) }
         }
         Ok(rewritten.failing.is_empty())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ledger::ByKind;
+    use crate::time::UnixMs;
+
+    #[test]
+    fn those_files_follow_that_the_batch_has_written() {
+        let folder = tempfile::tempdir().unwrap();
+        let address = LedgerAddress::of_file(folder.path().join("ledger.db"));
+        for written in [&[][..], &[OutputKind::Results], &[OutputKind::Receipts], OutputKind::ALL] {
+            let at = |kind| folder.path().join(format!("{kind}-{}", written.len()));
+            let file = |kind| OutputFile { path: Some(absolute(&at(kind))), written: written.contains(&kind) };
+            let outputs = Outputs { files: ByKind::of(file), ..Outputs::default() };
+            let batch = Batch {
+                key: BatchKey(1),
+                name: "june".to_owned(),
+                manifest: "/jobs/june.csv".to_owned(),
+                sandbox: false,
+                created_at: UnixMs(0),
+                last_run_at: UnixMs(0),
+                remembered: Remembered { outputs, ..Remembered::default() },
+                is_damaged: false,
+            };
+            if let Some(mut files) = Files::remembered(&address, &batch) {
+                files.views.rewrite(&|| UnixMs(0), &mut |kind, out| write!(out, "{kind}"));
+            }
+            for kind in OutputKind::ALL {
+                assert_eq!(at(*kind).exists(), written.contains(kind), "{kind} of {written:?}");
+                let _ = std::fs::remove_file(at(*kind));
+            }
+        }
     }
 }

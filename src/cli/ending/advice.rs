@@ -296,13 +296,16 @@ impl Facts<'_> {
     }
 
     fn outputs(&self) -> Option<String> {
-        let given = |(kind, file): (OutputKind, &OutputFile)| Some(flag(&format!("--{kind}"), file.path.as_ref()?));
-        let files = self.batch.remembered.outputs.files.iter().map(given).collect::<Option<Vec<_>>>();
-        let files = files.filter(|_| !self.files_whole)?.join(" ");
+        let given = |(kind, file): (OutputKind, &OutputFile)| Some(flag(&format!("--{kind}"), file.written_path()?));
+        let files: Vec<_> = self.batch.remembered.outputs.files.iter().filter_map(given).collect();
+        if self.files_whole || files.is_empty() {
+            return None;
+        }
+        let files = files.join(" ");
         let export = format!("{} {files}", about_batch("export", &self.batch.name));
         Some(format!(
             "results or receipts are not as the ledger is, for the reason that a warning names: once it is mended, `{}` \
-             writes both",
+             writes them",
             command(&export)
         ))
     }

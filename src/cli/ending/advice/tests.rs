@@ -230,10 +230,24 @@ fn what_concerns_the_whole_run_is_told() {
             "nothing more was fetched, as files cannot be kept: the disk is full",
             "results or receipts are not as the ledger is, for the reason that a warning names: once it is mended, \
              `l402-batch export --batch 'june jobs' --results /jobs/june.results.csv --receipts /jobs/june.receipts.csv` writes \
-             both",
+             them",
         ]
     );
     assert_eq!(advised(done, RUN, |_| {}), []);
+    // What the batch never wrote is named by nobody.
+    let of_results = |written| -> &'static Batch {
+        let mut batch = batch();
+        let outputs = &mut batch.remembered.outputs;
+        let file = |kind| OutputFile { written: written && kind == OutputKind::Results, ..outputs.files[kind].clone() };
+        outputs.files = ByKind::of(file);
+        Box::leak(Box::new(batch))
+    };
+    let (results, nothing) = (of_results(true), of_results(false));
+    let told = advised(done, RUN, |facts| (facts.batch, facts.files_whole) = (results, false));
+    assert!(
+        told[0].1.ends_with("`l402-batch export --batch 'june jobs' --results /jobs/june.results.csv` writes them")
+    );
+    assert_eq!(advised(done, RUN, |facts| (facts.batch, facts.files_whole) = (nothing, false)), []);
     // The same command buys nothing before that.
     let pending = (2, JobState::Pending, Reason::None);
     let told = advised(pending, RUN, |facts| facts.unkept = Some("the disk is full".to_owned()));

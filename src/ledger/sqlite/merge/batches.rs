@@ -4,14 +4,14 @@ use rusqlite::params;
 
 use super::Merge;
 use super::tables::BATCHES;
-use crate::ledger::OutputKind;
 use crate::ledger::sqlite::error::Fault;
 
-/// Under another name it writes no files where the batch of its own name may write them.
-fn no_files() -> String {
-    let each = OutputKind::ALL.iter().map(|kind| format!(", '$[1].{kind}_written', json('false')")).collect::<String>();
-    format!("UPDATE main.batches SET remembered = json_set(remembered{each}) WHERE id = ?1 AND json_valid(remembered)")
-}
+/// Under another name it writes no files where the batch of its own name may write them, of whatever kind: a later version may know
+/// more of them.
+const NO_FILES: &str = "
+    UPDATE main.batches SET remembered = json_set(remembered, '$[1]', json_patch(remembered -> '$[1]',
+        (SELECT json_group_object(key, json('false')) FROM json_each(remembered, '$[1]') WHERE key GLOB '*_written')))
+    WHERE id = ?1 AND json_valid(remembered) AND json_type(remembered, '$[1]') = 'object'";
 
 impl Merge<'_> {
     /// A batch is known by its name. One of the other kind of money or of another manifest under the same name comes under one of
@@ -38,7 +38,7 @@ impl Merge<'_> {
                     )?;
                     let added = self.tx.last_insert_rowid();
                     if free != name {
-                        self.tx.execute(&no_files(), [added])?;
+                        self.tx.execute(NO_FILES, [added])?;
                         self.merged.renamed.push((name, free));
                     }
                     (added, true)

@@ -221,6 +221,26 @@ fn a_batch_of_another_manifest_and_ledger_comes_under_a_name_of_its_own() {
     }
 }
 
+/// A later version may write files of more kinds.
+#[test]
+fn a_batch_under_another_name_writes_no_files_of_any_kind() {
+    const WRITTEN: &str = r#"{"results":"/r","results_written":true,"receipts":"/c","receipts_written":true,"html":"/h","html_written":true,"z":null}"#;
+    let mut two = Two::of(&["a"], |_, _| ());
+    two.elsewhere(|ledger| {
+        let sql = "UPDATE batches SET manifest = '/other', remembered = json_set(remembered, '$[1]', json(?1))";
+        ledger.conn.execute(sql, [WRITTEN]).unwrap();
+        ledger.conn.execute("UPDATE ledger_id SET id = randomblob(16)", []).unwrap();
+    });
+    let source = MergeSource::open(&two.other, &two.one).unwrap();
+    assert_eq!(two.one.merge(NOW, &source).unwrap().renamed.len(), 1);
+    let outputs = |name: &str| {
+        let sql = "SELECT remembered -> '$[1]' FROM batches WHERE name = ?1";
+        two.one.conn.query_row(sql, [name], |row| row.get::<_, String>(0)).unwrap()
+    };
+    assert_eq!(outputs("june-merged"), WRITTEN.replace("true", "false"));
+    assert!(two.one.batch("june-merged").unwrap().is_some_and(|batch| !batch.is_damaged));
+}
+
 #[test]
 fn a_word_that_never_began_elsewhere_is_told_and_not_taken_over() {
     let mut two = Two::of(&["a"], |ledger, jobs| {
