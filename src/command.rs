@@ -144,6 +144,12 @@ pub fn needed_node() -> Option<&'static str> {
     is_without.then_some("with --lnd-url and --lnd-macaroon-file as the run had them")
 }
 
+/// The same within a sentence, behind such a command; nothing where a node is known.
+#[must_use]
+pub fn needing_node() -> String {
+    needed_node().map_or_else(String::new, |words| format!(", {words},"))
+}
+
 /// The command, run without these variables of the environment, which would have it do something else.
 #[must_use]
 pub fn without(variables: &[String], command: String) -> String {

@@ -20,6 +20,23 @@ pub fn command_about(batch: &str, id: &str, state: JobState, reason: Reason) -> 
     }
 }
 
+/// What that command needs besides, in words, where nothing that this process was told names a node: only a node tells how a payment
+/// ended, and receives a refund. What is paid for is asked for, and fetched, without one.
+#[must_use]
+pub fn node_needed(state: JobState) -> Option<&'static str> {
+    match state {
+        JobState::Running | JobState::InDoubt | JobState::RefundOffered => needed_node(),
+        JobState::Pending
+        | JobState::Paid
+        | JobState::Delivered
+        | JobState::Downloaded
+        | JobState::Refused
+        | JobState::Failed
+        | JobState::Refunded
+        | JobState::Lost => None,
+    }
+}
+
 /// What a person may do about a job, each with its command, the mildest first.
 /// Decisions name the take. `is_taken`: a person has taken what there is for the result, which is said once. `is_play`: API and
 /// node ended with their run, and what needs them is left out.
@@ -46,10 +63,12 @@ fn all_choices(batch: &str, row: &ResultRow, is_taken: bool, is_play: bool) -> V
     let (once_more, rebuy) = (("to pay once more", anew("rebuy")), ("to give it up and pay once more", anew("rebuy")));
     let retry = ("to ask for it again, with what was paid for", anew("retry"));
     let delivered = ("if its answer holds the result", resolve("delivered"));
+    let with_node = |alone, named| if node_needed(state).is_some() { named } else { alone };
+    let look = with_node("to look again", "to look again, with --lnd-url and --lnd-macaroon-file");
     match state {
-        JobState::Running => vec![("to look again", recover())],
+        JobState::Running => vec![(look, recover())],
         JobState::InDoubt => {
-            vec![("to look again", recover()), ("if you know that it was never paid", resolve("unpaid")), lost, rebuy]
+            vec![(look, recover()), ("if you know that it was never paid", resolve("unpaid")), lost, rebuy]
         }
         JobState::Paid if reason == Reason::UnknownAnswer => {
             vec![delivered, ("to complain", prove()), retry, lost, rebuy]
@@ -57,11 +76,7 @@ fn all_choices(batch: &str, row: &ResultRow, is_taken: bool, is_play: bool) -> V
         JobState::Paid => vec![("to offer it again", recover()), ("to complain", prove()), lost, rebuy],
         JobState::RefundOffered => {
             let claim = with_others(node_command(&of_job("refunds claim", &row.id)));
-            let to_claim = if needed_node().is_some() {
-                "to claim it, with --lnd-url and --lnd-macaroon-file"
-            } else {
-                "to claim it"
-            };
+            let to_claim = with_node("to claim it", "to claim it, with --lnd-url and --lnd-macaroon-file");
             vec![(to_claim, claim), ("to complain, or to claim it by hand", prove()), lost, rebuy]
         }
         JobState::Refunded | JobState::Lost if reason == Reason::Decided => vec![once_more],

@@ -11,10 +11,10 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use serde_json::{Value, json};
 
-use crate::command::{about_batch, command, needed_node};
+use crate::command::{about_batch, command};
 use crate::ledger::{Counts, LockedBy, PaymentRow, ResultRow, TakeRecord};
 use crate::money::{Msat, counted, thousands};
-use crate::purchase::{JobState, Next};
+use crate::purchase::Next;
 use crate::screen::table;
 use crate::terminal_text::{printable, printable_json};
 use crate::time::UnixMs;
@@ -22,7 +22,7 @@ use crate::time::UnixMs;
 use super::csv_out::{Cells, Dialect, Rows};
 use super::format::{FORMAT_VERSION, Format};
 use super::labels::{amount, held_words, is_without_file, refunded_words, sats, state_words, whole_line};
-use super::next_commands::command_about;
+use super::next_commands::{command_about, node_needed};
 use job::{takes_json, write_job};
 #[cfg(test)]
 pub(super) use tests::row;
@@ -65,7 +65,7 @@ impl StatusHead {
             return None;
         }
         let alone = self.at_work.as_ref().map(|_| ONCE_ALONE);
-        let node = needed_node().filter(|_| row.state == JobState::RefundOffered);
+        let node = node_needed(row.state);
         let words: Vec<&str> = alone.into_iter().chain(node).collect();
         (!words.is_empty()).then(|| words.join(", "))
     }
@@ -406,8 +406,8 @@ fn write_csv(
         put.time(payment.map(|payment| payment.sent_at))?;
         put.maybe(payment.and_then(|payment| payment.node_said.as_deref()))?;
         put.time(payment.and_then(|payment| payment.node_said_at))?;
-        // There is no column for what has to be so before.
-        put.maybe(head.command_about(&row).filter(|_| row.next != Next::Rerun || head.at_work.is_none()).as_deref())?;
+        // There is no column for what has to be so before, or to be said besides.
+        put.maybe(head.command_about(&row).filter(|_| head.needed(&row).is_none()).as_deref())?;
         put.end()
     })?;
     csv.flush()

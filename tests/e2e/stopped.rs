@@ -32,6 +32,39 @@ fn once_drains_and_the_next_run_finishes() {
     }
 }
 
+/// Where nothing but flags of the killed run named the node, `recover` is printed with what it needs to learn how payments ended: as
+/// printed alone it would leave them in doubt.
+#[test]
+fn what_a_killed_run_was_paying_is_recovered_with_its_node() {
+    let sandbox = Sandbox::start("--sandbox-pay-ms 60000");
+    let client = Client::of(&sandbox);
+    let running = client.start(six(&client));
+    sandbox.wait_for("two payments", |books| books.payments.len() == 2);
+    assert!(running.kill());
+    let needed = "with --lnd-url and --lnd-macaroon-file as the run had them";
+    let (before, after) = (format!("  do       {needed}: l402-batch recover"), format!("`, {needed}, "));
+    for state in ["running", "in_doubt"] {
+        client.says("status --batch jobs").saying(&before);
+        client.says("status --batch jobs --job 1").saying("to look again, with --lnd-url and --lnd-macaroon-file  ");
+        let json = client.says("status --batch jobs --json").stdout;
+        let job = &serde_json::from_str::<serde_json::Value>(&json).unwrap()["jobs"][0];
+        assert_eq!((&job["state"], &job["command_needs"]), (&state.into(), &needed.into()), "{json}");
+        assert!(job["command"].as_str().unwrap().contains(" recover --batch jobs"), "{json}");
+        // No column of it says what a command needs besides.
+        client.says("status --batch jobs --format csv").not_saying("l402-batch recover");
+        let named = |line: &str| {
+            let mut command = client.program();
+            command.args(line.split(' ')).env("L402_BATCH_LND_URL", &client.node()[3]);
+            Process::start(command.env("L402_BATCH_LND_MACAROON_FILE", &client.node()[5])).end()
+        };
+        named("status --batch jobs").not_saying(needed).saying("  do       l402-batch recover --batch jobs --lnd-");
+        named("status --batch jobs --job 1").not_saying("again, with").saying("to look again ");
+        named("status --batch jobs --format csv").saying("l402-batch recover --batch jobs --lnd-");
+        client.says("resolve --batch jobs --job 1 --as unpaid --note x").with(2).saying(&format!("--all{after}may"));
+        client.says("recover --all --wait-doubt 1s").with(5).saying(&format!("--batch jobs{after}looks again"));
+    }
+}
+
 /// A run begins with what is open. A signal in that time does not let it go on to the purchases.
 #[test]
 fn a_signal_during_the_first_recovery_buys_nothing() {

@@ -1,6 +1,6 @@
 //! `resolve`: a person decides what no run can: recorded with a note, and never against what the node says.
 
-use crate::command::{about_batch, command, node_command};
+use crate::command::{about_batch, command, needing_node, node_command};
 use crate::error::Hinted;
 use crate::ledger::port::{Batches, Decisions, Inspection, Records};
 use crate::ledger::{Batch, DeadProof, Decided, Decision, OpenLedger, Reopened, Reopening, TakeId, Undecided};
@@ -120,9 +120,10 @@ fn decide(
             options.job
         ))
         .hint(format!(
-            "`{}` may settle it by itself, the node that was asked to pay can say that it never will, and after that time \
+            "`{}`{} may settle it by itself, the node that was asked to pay can say that it never will, and after that time \
              your word alone counts",
             node_command("recover --all"),
+            needing_node(),
         )).into()),
     }
 }

@@ -8,7 +8,7 @@ use crate::cli::ending::limits::{Filled, Full};
 use crate::cli::money::TooSmall;
 use crate::cli::options::variable;
 use crate::cli::{ExitCode, exit};
-use crate::command::{about_batch, command, file, flag, lone_command, needed_node, node_command, without};
+use crate::command::{about_batch, command, file, flag, lone_command, needing_node, node_command, without};
 use crate::ledger::{Batch, Counts, OutputFile, OutputKind, StateCount, Unbought};
 use crate::money::{Sats, counted, counted_are};
 use crate::purchase::{JobState, Next, Reason};
@@ -346,9 +346,10 @@ impl Facts<'_> {
         match self.ended {
             Ended::Recovery if open > 0 => Some(format!("go on where this command stopped: {}", same(None))),
             Ended::Part if open > 0 => Some(format!(
-                "{} under way: `{}` brings that on",
+                "{} under way: `{}`{} brings that on",
                 counted_are(open, "job"),
-                node_command(&about_batch("recover", &self.batch.name))
+                node_command(&about_batch("recover", &self.batch.name)),
+                if self.counts.jobs(JobState::Running) > 0 { needing_node() } else { String::new() }
             )),
             Ended::Recovery | Ended::Part => None,
             Ended::Run(_) if to_buy + open == 0 => None,
@@ -608,10 +609,11 @@ impl Jobs<'_> {
 
     fn doubt(&self) -> String {
         format!(
-            "{} in doubt, and nothing is paid anew by itself: `{}` looks again, and `{}` shows what was asked of the node and \
+            "{} in doubt, and nothing is paid anew by itself: `{}`{} looks again, and `{}` shows what was asked of the node and \
              until when that waits",
             counted_are(self.count, "payment"),
             node_command(&self.of_batch("recover")),
+            needing_node(),
             command(&self.of_batch("status"))
         )
     }
@@ -640,7 +642,7 @@ impl Jobs<'_> {
              shows how each stands",
             counted_are(self.count, "refund"),
             node_command(&self.of_batch("refunds claim")),
-            needed_node().map_or_else(String::new, |words| format!(", {words},")),
+            needing_node(),
             command(&self.of_batch("refunds list"))
         )
     }

@@ -1,7 +1,7 @@
 //! A person's word on what is paid for and given up: to ask for it again with the credential that was paid for, or to take the
 //! answer that is kept as its result.
 
-use crate::command::{command, node_command};
+use crate::command::{command, needing_node, node_command};
 pub use crate::ledger::history::TAKEN_BY;
 use crate::ledger::{AnswerKey, AnswerKind, JobKey, Reopened, Reopening};
 use crate::purchase::{HttpAnswer, JobState, Reason};
@@ -94,8 +94,9 @@ impl ReopeningFacts {
         };
         match self.of.live.as_ref().filter(is_undelivered) {
             None => Err(Reopened::Unfit(format!(
-                "nobody knows that it was paid; `{}` asks its node",
-                node_command("recover --all")
+                "nobody knows that it was paid; `{}`{} asks its node",
+                node_command("recover --all"),
+                needing_node()
             ))),
             Some(_) if self.has_refund => Err(Reopened::Unfit(format!(
                 "a refund was offered for it; `{}` shows how it stands",
