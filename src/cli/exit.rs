@@ -4,6 +4,7 @@ use std::process;
 
 use crate::ledger::{Counts, StateCount};
 use crate::purchase::{JobState, Next, Reason};
+use crate::run::signals::Stopped;
 
 /// How the process ends. The numbers are part of the interface.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -120,22 +121,13 @@ impl From<ExitCode> for process::ExitCode {
     }
 }
 
-/// A signal that asked the run to end.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Signal {
-    /// SIGINT: Ctrl-C.
-    Interrupt,
-    /// SIGTERM, or SIGHUP: the terminal was closed.
-    Terminate,
-}
-
 /// What a run met that no job's state tells. All unset for a command that only looks at a batch.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Findings {
     /// A commit failed, the ledger could not be read, or its books differ from the node's.
     pub ledger_unusable: bool,
     /// The run was asked to end.
-    pub signal: Option<Signal>,
+    pub signal: Option<Stopped>,
     /// The node could not be used when it was needed.
     pub node_unusable: bool,
     /// A limit kept jobs from being bought.
@@ -167,8 +159,8 @@ pub fn of_batch(counts: &Counts, findings: &Findings) -> ExitCode {
         return ExitCode::NotAsPlanned;
     }
     match findings.signal {
-        Some(Signal::Interrupt) => return ExitCode::Interrupted,
-        Some(Signal::Terminate) => return ExitCode::Terminated,
+        Some(Stopped::Interrupted) => return ExitCode::Interrupted,
+        Some(Stopped::Terminated) => return ExitCode::Terminated,
         None => {}
     }
     let rest = [
@@ -460,7 +452,7 @@ pub(in crate::cli) mod tests {
         ];
         let mut met = Findings {
             ledger_unusable: true,
-            signal: Some(Signal::Terminate),
+            signal: Some(Stopped::Terminated),
             node_unusable: true,
             limit_reached: true,
             deadline: true,
@@ -475,7 +467,7 @@ pub(in crate::cli) mod tests {
         }
         jobs.push((JobState::Pending, Reason::None));
         assert_eq!(of_batch(&counts(&jobs), &met), ExitCode::Terminated);
-        met.signal = Some(Signal::Interrupt);
+        met.signal = Some(Stopped::Interrupted);
         assert_eq!(of_batch(&counts(&jobs), &met), ExitCode::Interrupted);
         met.signal = None;
         assert_eq!(of_batch(&counts(&jobs), &met), ExitCode::Node);

@@ -27,7 +27,7 @@ use crate::screen::{TypedAs, holds_binary_macaroon, looks_like_private_key, reme
 
 pub use command_line::CommandLine;
 pub use ending::advice::Advice;
-pub use exit::{ExitCode, Findings, Signal};
+pub use exit::{ExitCode, Findings};
 pub use failure::{CommandError, Failure};
 pub use node::Found;
 pub use options::environment::Environment;

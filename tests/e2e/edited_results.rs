@@ -4,6 +4,7 @@
 use std::thread;
 
 use crate::foretold::{FLAGS, VIDEO, World, rows};
+use crate::harness::every;
 
 /// A results file: its columns, and its rows.
 struct Sheet {
@@ -212,15 +213,15 @@ const CASES: &[Case] = &[
 
 #[test]
 fn every_edit_is_read_alike_by_all() {
-    let in_each = CASES.len().div_ceil(4);
+    let cases: Vec<&Case> = CASES.iter().step_by(every(2)).collect();
     thread::scope(|scope| {
-        for cases in CASES.chunks(in_each) {
+        for cases in cases.chunks(cases.len().div_ceil(4)) {
             scope.spawn(|| are_read_alike(cases));
         }
     });
 }
 
-fn are_read_alike(cases: &[Case]) {
+fn are_read_alike(cases: &[&Case]) {
     let world = World::with("");
     for (number, case) in cases.iter().enumerate() {
         let stem = format!("m{number}");

@@ -120,7 +120,7 @@ fn room_that_was_made_for_what_waits_is_not_bought_away() {
     }
     let bought = client.rows("jobs.b.results.csv").iter().filter(|row| row["state"] != "pending").count();
     assert!((1..=3).contains(&bought), "{bought}: {ended}");
-    ended.saying(" to come (of the batch a; `").saying("each as long as the longest");
+    ended.saying("of the batch a; `").saying("each as long as the longest");
 }
 
 /// What is left beside a long film that waits for another batch is there for what is short.

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use crate::cli::again::{again, in_the_way_here};
 use crate::cli::exit::Findings;
-use crate::cli::{CommandError, ExitCode, Failure, Format, Signal, exit, terminal};
+use crate::cli::{CommandError, ExitCode, Failure, Format, exit, terminal};
 use crate::command::{carried, without};
 use crate::error::Hinted;
 use crate::event::{EndCount, Event, Listener, NeedsPerson, RunEnded};
@@ -41,10 +41,7 @@ pub(in crate::cli) fn findings(counts: &Counts, carried: &BatchRun) -> Findings 
     });
     Findings {
         // A signal or a deadline that stopped nothing is no news.
-        signal: carried.stopped.filter(|_| unfinished).map(|stopped| match stopped {
-            Stopped::Interrupted => Signal::Interrupt,
-            Stopped::Terminated => Signal::Terminate,
-        }),
+        signal: carried.stopped.filter(|_| unfinished),
         node_unusable: outcome.node_unusable.is_some(),
         limit_reached: outcome.limit_reached.is_some() && unfinished,
         unfinished: !carried.files_whole,
@@ -217,8 +214,8 @@ fn refused_code(counts: &Counts, failure: &Failure, not_as_planned: bool) -> Exi
     let refused = match failure.code() {
         ExitCode::Node => Findings { node_unusable: true, ..left_out },
         ExitCode::Limit => Findings { limit_reached: true, ..left_out },
-        ExitCode::Interrupted => Findings { signal: Some(Signal::Interrupt), ..left_out },
-        ExitCode::Terminated => Findings { signal: Some(Signal::Terminate), ..left_out },
+        ExitCode::Interrupted => Findings { signal: Some(Stopped::Interrupted), ..left_out },
+        ExitCode::Terminated => Findings { signal: Some(Stopped::Terminated), ..left_out },
         ExitCode::NotAsPlanned => Findings { not_as_planned: true, ..left_out },
         ExitCode::Unfinished => left_out,
         code => return code,

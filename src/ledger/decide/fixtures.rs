@@ -1,14 +1,14 @@
 //! Made-up rows for tests of the rules.
 
 use crate::l402::PaymentHash;
-use crate::ledger::{AnswerKey, BatchKey, JobKey, PaymentKey};
+use crate::ledger::{BatchKey, JobKey, PaymentKey};
 use crate::money::Msat;
 use crate::plan::ContentHash;
 use crate::purchase::{JobState, Reason, WalletId};
 use crate::time::UnixMs;
 
 use super::load::StoredTake;
-use super::{Charged, Fate, Job, Payment, PaymentState, Redeeming, Sends, Undelivered};
+use super::{Charged, Fate, Job, Payment, Redeeming, Sends};
 
 /// A job that is to be bought.
 pub fn job() -> Job {
@@ -45,37 +45,9 @@ pub fn payment() -> Payment {
         charged: Charged::default(),
         intended_at: UnixMs(1),
         endpoint: None,
-        sends: Sends {
-            begun: 1,
-            begun_at: UnixMs(1),
-            answered: 0,
-            answered_at: None,
-            accepted: false,
-            said: None,
-            said_at: None,
-        },
-        fate: Fate {
-            state: PaymentState::Intended,
-            preimage: None,
-            paid_at: None,
-            fee: None,
-            index: None,
-            posted_at: None,
-            death: None,
-            dead_at: None,
-        },
-        redeeming: Redeeming {
-            redeems: 0,
-            answered_at: None,
-            heard_at: None,
-            heard: AnswerKey(0),
-            retried_at: None,
-            replayed_at: None,
-            poll: None,
-            delivered_at: None,
-            undelivered: Undelivered::Begun,
-            rejected: false,
-        },
+        sends: Sends::first(UnixMs(1)),
+        fate: Fate::INTENDED,
+        redeeming: Redeeming::NOT_BEGUN,
     }
 }
 

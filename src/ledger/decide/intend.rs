@@ -1,7 +1,7 @@
 //! The intent: budget reserved, and all that paying and redeeming need made durable.
 
 use crate::catalog::DedupPolicy;
-use crate::ledger::{AnswerKey, Asking, CLTV_LIMIT, Committed, IntentRefusal, NewIntent, PaymentKey, Prospect};
+use crate::ledger::{Asking, CLTV_LIMIT, Committed, IntentRefusal, NewIntent, PaymentKey, Prospect};
 use crate::money::Msat;
 use crate::purchase::{JobState, Reason};
 use crate::time::UnixMs;
@@ -9,8 +9,8 @@ use crate::time::UnixMs;
 use super::jobs::JobUpdate;
 use super::takes::earlier_take;
 use super::{
-    Admission, Alike, Buyer, Charged, EndpointKey, Facts, Fate, Intent, Job, Payment, PaymentState, Redeeming, Ruling,
-    Sends, Take, Undelivered, Unfit, Used, Write, admit, alike, budget, contradiction,
+    Admission, Alike, Buyer, Charged, EndpointKey, Facts, Fate, Intent, Job, Payment, Redeeming, Ruling, Sends, Take,
+    Unfit, Used, Write, admit, alike, budget, contradiction,
 };
 
 /// What a new intent depends on, besides its job and the takes of that.
@@ -146,36 +146,8 @@ fn new_payment(
         charged,
         intended_at: now,
         endpoint: Some(endpoint),
-        sends: Sends {
-            begun: 1,
-            begun_at: now,
-            answered: 0,
-            answered_at: None,
-            accepted: false,
-            said: None,
-            said_at: None,
-        },
-        fate: Fate {
-            state: PaymentState::Intended,
-            preimage: None,
-            paid_at: None,
-            fee: None,
-            index: None,
-            posted_at: None,
-            death: None,
-            dead_at: None,
-        },
-        redeeming: Redeeming {
-            redeems: 0,
-            answered_at: None,
-            heard_at: None,
-            heard: AnswerKey(0),
-            retried_at: None,
-            replayed_at: None,
-            poll: None,
-            delivered_at: None,
-            undelivered: Undelivered::Begun,
-            rejected: false,
-        },
+        sends: Sends::first(now),
+        fate: Fate::INTENDED,
+        redeeming: Redeeming::NOT_BEGUN,
     }
 }

@@ -2,15 +2,17 @@
 
 use crate::l402::{PaymentHash, Preimage, Token};
 use crate::ledger::record::SincePaid;
-use crate::ledger::{Committed, DeadProof, DurableIntent, JobEnd, PaidPurchase, PaymentKey, Posted, Transition};
+use crate::ledger::{
+    AnswerKey, Committed, DeadProof, DurableIntent, JobEnd, PaidPurchase, PaymentKey, Posted, Transition,
+};
 use crate::purchase::{Credential, JobState, Poll, Reason, WalletId};
 use crate::time::UnixMs;
 
 use super::jobs::{JobUpdate, expect_unspent};
 use super::takes::{job_of_settled, survivor};
 use super::{
-    Death, Facts, Intent, Job, Payment, PaymentState, Ruling, Sends, Undelivered, Unfit, Write, budget, contradiction,
-    number,
+    Death, Facts, Fate, Intent, Job, Payment, PaymentState, Redeeming, Ruling, Sends, Undelivered, Unfit, Write,
+    budget, contradiction, number,
 };
 
 impl Payment {
@@ -80,7 +82,42 @@ impl Payment {
     }
 }
 
+impl Fate {
+    /// Nothing is known yet.
+    pub(super) const INTENDED: Self = Self {
+        state: PaymentState::Intended,
+        preimage: None,
+        paid_at: None,
+        fee: None,
+        index: None,
+        posted_at: None,
+        death: None,
+        dead_at: None,
+    };
+}
+
+impl Redeeming {
+    /// Nothing is redeemed before it is paid.
+    pub(super) const NOT_BEGUN: Self = Self {
+        redeems: 0,
+        answered_at: None,
+        heard_at: None,
+        heard: AnswerKey(0),
+        retried_at: None,
+        replayed_at: None,
+        poll: None,
+        delivered_at: None,
+        undelivered: Undelivered::Begun,
+        rejected: false,
+    };
+}
+
 impl Sends {
+    /// The one that an intent begins.
+    pub(super) fn first(now: UnixMs) -> Self {
+        Self { begun: 1, begun_at: now, answered: 0, answered_at: None, accepted: false, said: None, said_at: None }
+    }
+
     fn answer_one(&mut self, now: UnixMs) {
         self.answered = self.answered.saturating_add(1).min(self.begun);
         self.answered_at = Some(now);
