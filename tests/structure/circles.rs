@@ -8,9 +8,8 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use super::{SOURCES, Source, Token, tree};
 
 /// Circles that are meant, or that stand, each by its files, and why.
-const MEANT: [(&[&str], &str); 17] = [
+const MEANT: [(&[&str], &str); 16] = [
     (&["cli/batch/files.rs", "cli/batch/own.rs"], "paths are made absolute where files are recognised as our own"),
-    (&["cli/ending/advice.rs", "cli/ending/limits.rs"], "limits that are full are part of the advice"),
     (&["cli/failure.rs", "cli/terminal.rs"], "a failure is told on the terminal, and writing there fails"),
     (
         &["cli/node.rs", "cli/options/config.rs", "cli/options/layer.rs"],

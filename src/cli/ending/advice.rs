@@ -1,22 +1,27 @@
 //! What to do after a run: of every kind of advice that there is, what is true of how the batch stands, in sentences whose
 //! commands work as printed.
 
+mod go_on;
+mod jobs;
+
 use std::collections::HashMap;
+
+use jobs::Jobs;
 
 use crate::cli::again::in_the_way_here;
 use crate::cli::ending::limits::{Filled, Full};
 use crate::cli::money::TooSmall;
 use crate::cli::options::variable;
 use crate::cli::{ExitCode, exit};
-use crate::command::{about_batch, command, file, flag, lone_command, needing_node, node_command, without};
+use crate::command::{about_batch, command, file, flag, lone_command, node_command, without};
 use crate::ledger::{Batch, Counts, OutputFile, OutputKind, StateCount, Unbought};
-use crate::money::{Sats, counted, counted_are};
+use crate::money::{Sats, counted_are};
 use crate::purchase::{JobState, Next, Reason};
 use crate::report::command_about;
-use crate::run::{Budget, DrainCause, Outcome, Whose};
+use crate::run::{Budget, Outcome, Whose};
 use crate::time::UnixMs;
 
-use crate::cli::preflight::duplicates::{unknown_words, words as duplicate_words};
+use crate::cli::preflight::duplicates::words as duplicate_words;
 use crate::cli::preflight::words::LeftOut;
 
 /// A kind of advice. Whoever adds one says in `tests/e2e/advice.rs` how a run comes to it, and has its commands tried there.
@@ -323,133 +328,6 @@ impl Facts<'_> {
             )
         })
     }
-
-    /// Jobs that the next recovery brings on.
-    fn open(&self) -> u64 {
-        let of = |count: &&StateCount| {
-            matches!(count.state, JobState::Running | JobState::Paid)
-                && Next::of(count.state, count.reason) == Next::Rerun
-        };
-        self.counts.by_state.iter().filter(of).map(|count| count.jobs).sum()
-    }
-
-    /// How to go on with what is left, unless a refusal says it.
-    fn go_on(&self) -> Option<String> {
-        let (to_buy, open) = (jobs_to_buy(self.counts), self.open());
-        if self.refused || self.code == ExitCode::Done {
-            return None;
-        }
-        let same = |most| {
-            (self.again)(most)
-                .unwrap_or_else(|| "the same command, with the same manifest on standard input".to_owned())
-        };
-        match self.ended {
-            Ended::Recovery if open > 0 => Some(format!("go on where this command stopped: {}", same(None))),
-            Ended::Part if open > 0 => Some(format!(
-                "{} under way: `{}`{} brings that on",
-                counted_are(open, "job"),
-                node_command(&about_batch("recover", &self.batch.name)),
-                if self.counts.jobs(JobState::Running) > 0 { needing_node() } else { String::new() }
-            )),
-            Ended::Recovery | Ended::Part => None,
-            Ended::Run(_) if to_buy + open == 0 => None,
-            Ended::Run(bought) => Some(self.run_on(bought, to_buy, &same)),
-        }
-    }
-
-    fn run_on(&self, bought: Bought, to_buy: u64, same: &dyn Fn(Option<(&'static str, Sats)>) -> String) -> String {
-        let Filled { batch: full_batch, period, too_small } = &self.filled;
-        let at = period.as_ref().filter(|_| to_buy > 0).and_then(|full| self.goes_on_at(full.reason));
-        let from_then = match (&at, too_small) {
-            (None, _) if self.is_unkept() => " once files can be kept",
-            (None, _) => "",
-            (Some(_), None) => " from then on",
-            (Some(_), Some(_)) => " once that is so",
-        };
-        if self.left_out.of_results && self.outcome.limit_reached.is_none() && to_buy > 0 {
-            // A results file buys what it names, as that is stored; the manifest buys the rest too.
-            let most = self.too_little(bought).map_or_else(String::new, |most| {
-                format!(", which may bring the batch to {most}; with a limit as high, wherever one is set")
-            });
-            let when = if from_then.is_empty() { String::new() } else { format!(",{from_then}") };
-            return format!(
-                "{} left to buy{most}{when}: {}",
-                counted_are(to_buy, "job"),
-                bought_by(self.batch, to_buy)
-            );
-        }
-        if let Some(most) = self.too_little(bought).filter(|_| to_buy > 0 && (!bought.partial || full_batch.is_some()))
-        {
-            return match bought.elsewhere {
-                Some(elsewhere) if elsewhere < most => format!(
-                    "what is left to buy may bring the batch to {most}: once max_sats is as high wherever it is set (the tightest \
-                     counts), the same command goes on{from_then}"
-                ),
-                _ => format!(
-                    "what is left to buy may bring the batch to {most}; with that limit this goes on{from_then}: {}",
-                    same(Some(("--max-sats", most)))
-                ),
-            };
-        }
-        match at {
-            // What is spent of the day or the month by now counts as well.
-            Some(at) => self.on_from(at, bought, *too_small, same),
-            None if bought.chosen && to_buy > 0 => {
-                format!(
-                    "{} left to buy; without --limit and --only this goes on{from_then}: {}",
-                    counted_are(to_buy, "job"),
-                    same(None)
-                )
-            }
-            None if self.open() == 0 && self.waits_for_node() => format!("once it can, this goes on: {}", same(None)),
-            None if self.outcome.drained == Some(DrainCause::Deadline) && to_buy > 0 => format!(
-                "the deadline came with {} left to buy; go on where this run stopped: {}",
-                counted(to_buy, "job"),
-                same(None)
-            ),
-            None if self.is_unkept() => format!("once files can be kept, this goes on: {}", same(None)),
-            None => format!("go on where this run stopped: {}", same(None)),
-        }
-    }
-
-    /// How it goes on at that time, when a day's or a month's limit has room again; `too_small`: one that never holds the next job.
-    fn on_from(
-        &self,
-        at: String,
-        bought: Bought,
-        too_small: Option<TooSmall>,
-        same: &dyn Fn(Option<(&'static str, Sats)>) -> String,
-    ) -> String {
-        match too_small {
-            None => format!("from then on this goes on: {}", same(None)),
-            Some(limit) if limit.both || bought.is_too_small_elsewhere(limit) => {
-                let at = Some(at).filter(|_| !limit.both).or_else(|| self.goes_on_at(Reason::MonthLimit));
-                format!("once that is so, the same command goes on, at {} at the latest", at.unwrap_or_default())
-            }
-            Some(limit) => {
-                let again = same(Some((limit.flag(), limit.cost.sats_ceil())));
-                format!("with that limit this goes on, at {at} at the latest: {again}")
-            }
-        }
-    }
-
-    /// Whether files that cannot be kept keep back what is left to buy.
-    fn is_unkept(&self) -> bool {
-        self.unkept.is_some() && jobs_to_buy(self.counts) > 0
-    }
-
-    /// Whether the node keeps back what is left to buy.
-    fn waits_for_node(&self) -> bool {
-        let mut left = self.counts.by_state.iter().filter(|count| count.jobs > 0 && exit::is_to_buy(count));
-        left.any(|count| is_of_node(count.reason))
-    }
-
-    /// The limit that holds what is used and all that is left to buy, where the one that is set does not.
-    fn too_little(&self, bought: Bought) -> Option<Sats> {
-        let used = crate::cli::money::used(self.counts).ok()?;
-        let needed = used.checked_add(self.counts.to_buy_worst_case)?;
-        bought.most.and_then(Sats::msat).filter(|most| needed > *most).map(|_| needed.sats_ceil())
-    }
 }
 
 impl Advice {
@@ -528,161 +406,6 @@ impl Advice {
 /// Whether the node is why.
 const fn is_of_node(reason: Reason) -> bool {
     matches!(reason, Reason::NodeUnusable | Reason::InsufficientBalance)
-}
-
-/// Jobs that advice is about.
-struct Jobs<'a> {
-    batch: &'a str,
-    count: u64,
-    /// What shows the first of them, or brings it on.
-    command: String,
-}
-
-impl Jobs<'_> {
-    /// A command about the batch.
-    fn of_batch(&self, line: &str) -> String {
-        about_batch(line, self.batch)
-    }
-
-    /// Of which job the command tells, where there are several.
-    const fn of_first(&self) -> &'static str {
-        if self.count == 1 { "" } else { " (of the first)" }
-    }
-
-    fn of_node(&self) -> String {
-        let was = if self.count == 1 { "was" } else { "were" };
-        format!(
-            "{} {was} not bought, as the node could not be used or its channels could not send that much",
-            counted(self.count, "job")
-        )
-    }
-
-    fn identical(&self) -> String {
-        let (waits, it) = if self.count == 1 { ("waits", "it") } else { ("wait", "them") };
-        format!(
-            "{} {waits} for an identical request of another job, which is still open and stands in the results: a run buys {it} \
-             once that one is at its end",
-            counted(self.count, "job")
-        )
-    }
-
-    fn price(&self) -> String {
-        let asked = if self.count == 1 {
-            "is not asked for at the plan's price"
-        } else {
-            "are not asked for at the plan's prices"
-        };
-        format!(
-            "{} {asked}: look whether the new one is right, set it in the manifest's [endpoint.NAME] or with --catalog FILE, plan, \
-             and run again",
-            counted(self.count, "job")
-        )
-    }
-
-    fn duplicate(&self) -> String {
-        format!(
-            "what is bought already under another id or in another batch, or may be, was left out: `{}` names each original; whoever means \
-             to buy it once more says so with --duplicates (see `run --help`)",
-            command(&self.of_batch("status"))
-        )
-    }
-
-    fn changed(&self) -> String {
-        format!(
-            "changed jobs keep what was delivered: put the manifest and its defaults back as they were, or give the new \
-             content an id of its own; `{}` says what else there is to decide{}",
-            self.command,
-            self.of_first()
-        )
-    }
-
-    fn unknown(&self) -> String {
-        format!(
-            "{} known by receipt alone: paid for, and nothing proves that the manifest asks for the same; {}; `{}` says what \
-             else there is to decide{}",
-            counted_are(self.count, "job"),
-            unknown_words(),
-            self.command,
-            self.of_first()
-        )
-    }
-
-    fn doubt(&self) -> String {
-        format!(
-            "{} in doubt, and nothing is paid anew by itself: `{}`{} looks again, and `{}` shows what was asked of the node and \
-             until when that waits",
-            counted_are(self.count, "payment"),
-            node_command(&self.of_batch("recover")),
-            needing_node(),
-            command(&self.of_batch("status"))
-        )
-    }
-
-    fn decide(&self) -> String {
-        format!(
-            "{} in doubt, and no run finds out by itself: `{}` says why, and what there is to decide{}",
-            counted_are(self.count, "payment"),
-            self.command,
-            self.of_first()
-        )
-    }
-
-    fn lost(&self) -> String {
-        format!(
-            "{} paid and lost: `{}` shows all that a complaint needs, and what there is to decide{}",
-            counted_are(self.count, "job"),
-            self.command,
-            self.of_first()
-        )
-    }
-
-    fn refund(&self) -> String {
-        format!(
-            "{} offered and not here yet: `{}`{} claims what is not claimed and looks for the rest, and so does every run; `{}` \
-             shows how each stands",
-            counted_are(self.count, "refund"),
-            node_command(&self.of_batch("refunds claim")),
-            needing_node(),
-            command(&self.of_batch("refunds list"))
-        )
-    }
-
-    fn refund_gone(&self) -> String {
-        format!(
-            "{} offered and cannot be had: `{}` shows all that a complaint needs, and what there is to decide{}",
-            counted_are(self.count, "refund"),
-            self.command,
-            self.of_first()
-        )
-    }
-
-    fn refunded(&self) -> String {
-        format!(
-            "{} refunded, and nothing is bought again by itself: `{}` says what there is to decide{}",
-            counted_are(self.count, "job"),
-            self.command,
-            self.of_first()
-        )
-    }
-
-    fn files(&self) -> String {
-        format!(
-            "{} not downloaded yet: `{}` fetches what can be had; URLs may expire, so do not wait for long",
-            counted_are(self.count, "file"),
-            command(&self.of_batch("download"))
-        )
-    }
-
-    fn files_gone(&self) -> String {
-        format!(
-            "{} could not be fetched as {} served: `{}` tries once more, and `{}` shows what there is{}",
-            counted(self.count, "file"),
-            if self.count == 1 { "it is" } else { "they are" },
-            command(&self.of_batch("download")),
-            self.command,
-            self.of_first()
-        )
-    }
 }
 
 /// Jobs that the next run buys.
