@@ -1,7 +1,6 @@
 //! Limits that hold nothing more of what a run has left to buy: those that it reached, and those that the next one would reach at once.
 
 use crate::cli::Failure;
-use crate::cli::ending::advice::Bought;
 use crate::cli::money::{TooSmall, used};
 use crate::ledger::port::{Loading, Views};
 use crate::ledger::{Batch, Counts, OpenLedger};
@@ -10,6 +9,30 @@ use crate::money::{Msat, Sats};
 use crate::purchase::Reason;
 use crate::run::{Budget, Outcome};
 use crate::time::UnixMs;
+
+/// What a run was to buy, and within which limit.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(in crate::cli) struct Bought {
+    /// Only some of the jobs.
+    pub(in crate::cli) chosen: bool,
+    /// Only what fits into the limit was to be bought.
+    pub(in crate::cli) partial: bool,
+    /// The batch's limit, where one is set.
+    pub(in crate::cli) most: Option<Sats>,
+    /// The tightest that is set elsewhere than by a flag.
+    pub(in crate::cli) elsewhere: Option<Sats>,
+    /// The same of a day's limit, and of a month's.
+    pub(in crate::cli) periods_elsewhere: (Option<Sats>, Option<Sats>),
+}
+
+impl Bought {
+    /// Whether a flag alone does not raise that limit.
+    pub(super) fn is_too_small_elsewhere(&self, limit: TooSmall) -> bool {
+        let (day, month) = self.periods_elsewhere;
+        let elsewhere = if limit.reason == Reason::MonthLimit { month } else { day };
+        elsewhere.and_then(Sats::msat).is_some_and(|most| most < limit.cost)
+    }
+}
 
 /// Such a limit.
 #[derive(Clone, Debug, PartialEq, Eq)]

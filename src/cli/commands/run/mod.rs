@@ -12,8 +12,9 @@ use crate::cli::batch::receipt_guard::{BatchFiles, check as check_receipts, keep
 use crate::cli::batch::reporter::Reporter;
 use crate::cli::batch::run_batch::{BatchRun, Work, settings};
 use crate::cli::batch::session::{Session, check_files, check_owner};
-use crate::cli::ending::advice::{Bought, Ended};
+use crate::cli::ending::advice::Ended;
 use crate::cli::ending::conclusion::{Ending, tell, tell_broken};
+use crate::cli::ending::limits::Bought;
 use crate::cli::preflight::duplicates::{edition, stopped_words, words as duplicate_words};
 use crate::cli::preflight::ground::Ground;
 use crate::cli::preflight::planned::Planned;

@@ -1,7 +1,8 @@
 //! How a batch goes on with what is open or left to buy: the command, and what has to be so before.
 
-use super::{Bought, Ended, Facts, bought_by, is_of_node, jobs_to_buy};
-use crate::cli::ending::limits::Filled;
+use super::facts::{Ended, Facts, bought_by, jobs_to_buy};
+use super::kinds::is_of_node;
+use crate::cli::ending::limits::{Bought, Filled};
 use crate::cli::money::TooSmall;
 use crate::cli::{ExitCode, exit};
 use crate::command::{about_batch, needing_node, node_command};

@@ -2,11 +2,19 @@
 
 use std::fmt::Write;
 
-use crate::cli::ending::advice::*;
+use super::facts::{Ended, Facts, jobs_to_buy};
+use super::kinds::Advice;
+use crate::cli::ending::limits::{Bought, Filled, Full};
+use crate::cli::exit;
 use crate::cli::exit::tests::TABLE;
-use crate::ledger::{BatchKey, ByKind, Outputs, Remembered};
-use crate::money::Msat;
-use crate::run::HeldJobs;
+use crate::cli::preflight::words::LeftOut;
+use crate::ledger::{
+    Batch, BatchKey, ByKind, Counts, OutputFile, OutputKind, Outputs, Remembered, StateCount, Unbought,
+};
+use crate::money::{Msat, Sats};
+use crate::purchase::{JobState, Next, Reason};
+use crate::run::{Budget, HeldJobs, Outcome, Whose};
+use crate::time::UnixMs;
 
 const RUN: Ended =
     Ended::Run(Bought { chosen: false, partial: false, most: None, elsewhere: None, periods_elsewhere: (None, None) });

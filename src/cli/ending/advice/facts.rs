@@ -1,117 +1,23 @@
-//! What to do after a run: of every kind of advice that there is, what is true of how the batch stands, in sentences whose
-//! commands work as printed.
-
-mod go_on;
-mod jobs;
+//! What is true of how a batch stands after a run, in sentences.
 
 use std::collections::HashMap;
 
-use jobs::Jobs;
-
+use super::jobs::Jobs;
+use super::kinds::Advice;
 use crate::cli::again::in_the_way_here;
-use crate::cli::ending::limits::{Filled, Full};
-use crate::cli::money::TooSmall;
+use crate::cli::ending::limits::{Bought, Filled, Full};
 use crate::cli::options::variable;
 use crate::cli::{ExitCode, exit};
 use crate::command::{about_batch, command, file, flag, lone_command, node_command, without};
 use crate::ledger::{Batch, Counts, OutputFile, OutputKind, StateCount, Unbought};
 use crate::money::{Sats, counted_are};
-use crate::purchase::{JobState, Next, Reason};
+use crate::purchase::{JobState, Reason};
 use crate::report::command_about;
 use crate::run::{Budget, Outcome, Whose};
 use crate::time::UnixMs;
 
 use crate::cli::preflight::duplicates::words as duplicate_words;
 use crate::cli::preflight::words::LeftOut;
-
-/// A kind of advice. Whoever adds one says in `tests/e2e/advice.rs` how a run comes to it, and has its commands tried there.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Advice {
-    /// A limit was reached.
-    Limit,
-    /// The node could not be used.
-    Node,
-    /// An endpoint, an origin or the node may get no more for now.
-    HeldBack,
-    /// A job waits for an identical request of another one.
-    Identical,
-    /// A price is not the plan's.
-    Price,
-    /// What is bought already under another name was left out.
-    Duplicate,
-    /// A word to buy once more that a duplicate stopped.
-    Stopped,
-    /// Words to buy once more that were carried out before.
-    Unmet,
-    /// Rows of a results file that are not as the ledger has them.
-    Edited,
-    /// Rows of another ledger's results.
-    Elsewhere,
-    /// What was delivered is no longer what the manifest asks for.
-    Changed,
-    /// Known by its receipt alone: nobody can tell whether it is what the manifest asks for.
-    Unknown,
-    /// A payment is in doubt, and a run looks for it.
-    Doubt,
-    /// A payment is in doubt, and only a person can say what became of it.
-    Decide,
-    /// Paid and lost.
-    Lost,
-    /// A refund that can still come.
-    Refund,
-    /// A refund that the macaroon does not let the node take.
-    RefundRights,
-    /// A refund that cannot be had.
-    RefundGone,
-    /// What was refunded.
-    Refunded,
-    /// Files could not be written any more.
-    Disk,
-    /// Files that are not here yet.
-    Files,
-    /// Files that cannot be fetched as they are served.
-    FilesGone,
-    /// Results or receipts that are not as the ledger is.
-    Outputs,
-    /// Play money begins anew each time.
-    Play,
-    /// How to go on with what is paid, or left to buy.
-    GoOn,
-    /// What a command that buys nothing leaves to a run.
-    ToBuy,
-}
-
-impl Advice {
-    /// Every kind, in the order in which it is given.
-    pub const ALL: [Self; 26] = [
-        Self::Limit,
-        Self::Node,
-        Self::HeldBack,
-        Self::Identical,
-        Self::Price,
-        Self::Duplicate,
-        Self::Stopped,
-        Self::Unmet,
-        Self::Edited,
-        Self::Elsewhere,
-        Self::Changed,
-        Self::Unknown,
-        Self::Doubt,
-        Self::Decide,
-        Self::Lost,
-        Self::Refund,
-        Self::RefundRights,
-        Self::RefundGone,
-        Self::Refunded,
-        Self::Disk,
-        Self::Files,
-        Self::FilesGone,
-        Self::Outputs,
-        Self::Play,
-        Self::GoOn,
-        Self::ToBuy,
-    ];
-}
 
 /// What has ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -122,30 +28,6 @@ pub(in crate::cli) enum Ended {
     Recovery,
     /// A command for one thing alone: files, or refunds.
     Part,
-}
-
-/// What a run was to buy, and within which limit.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(in crate::cli) struct Bought {
-    /// Only some of the jobs.
-    pub(in crate::cli) chosen: bool,
-    /// Only what fits into the limit was to be bought.
-    pub(in crate::cli) partial: bool,
-    /// The batch's limit, where one is set.
-    pub(in crate::cli) most: Option<Sats>,
-    /// The tightest that is set elsewhere than by a flag.
-    pub(in crate::cli) elsewhere: Option<Sats>,
-    /// The same of a day's limit, and of a month's.
-    pub(in crate::cli) periods_elsewhere: (Option<Sats>, Option<Sats>),
-}
-
-impl Bought {
-    /// Whether a flag alone does not raise that limit.
-    fn is_too_small_elsewhere(&self, limit: TooSmall) -> bool {
-        let (day, month) = self.periods_elsewhere;
-        let elsewhere = if limit.reason == Reason::MonthLimit { month } else { day };
-        elsewhere.and_then(Sats::msat).is_some_and(|most| most < limit.cost)
-    }
 }
 
 /// Gives the command of this process once more, with that limit.
@@ -271,7 +153,7 @@ impl Facts<'_> {
     }
 
     /// When a day's or a month's limit lets the rest go on, in the limits' own time zone.
-    fn goes_on_at(&self, reason: Reason) -> Option<String> {
+    pub(super) fn goes_on_at(&self, reason: Reason) -> Option<String> {
         let months = reason == Reason::MonthLimit;
         if !months && reason != Reason::DayLimit {
             return None;
@@ -330,86 +212,8 @@ impl Facts<'_> {
     }
 }
 
-impl Advice {
-    /// Whether it says how something is brought on by who sold or who paid.
-    const fn is_brought_on(self) -> bool {
-        match self {
-            Self::Identical
-            | Self::Doubt
-            | Self::Refund
-            | Self::RefundRights
-            | Self::Files
-            | Self::FilesGone
-            | Self::GoOn
-            | Self::ToBuy => true,
-            Self::Limit
-            | Self::Node
-            | Self::HeldBack
-            | Self::Price
-            | Self::Duplicate
-            | Self::Stopped
-            | Self::Unmet
-            | Self::Edited
-            | Self::Elsewhere
-            | Self::Changed
-            | Self::Unknown
-            | Self::Decide
-            | Self::Lost
-            | Self::RefundGone
-            | Self::Refunded
-            | Self::Disk
-            | Self::Outputs
-            | Self::Play => false,
-        }
-    }
-
-    /// Whether it is about a job that stands so. Never where it is about the whole run.
-    fn concerns(self, state: JobState, reason: Reason) -> bool {
-        match self {
-            Self::Node => is_of_node(reason),
-            Self::Identical => reason == Reason::IdenticalRequest,
-            Self::Price => reason == Reason::PriceChanged,
-            Self::Duplicate => reason == Reason::Duplicate,
-            Self::Changed => reason == Reason::Changed,
-            Self::Unknown => reason == Reason::KnownByReceipt,
-            Self::Doubt => state == JobState::InDoubt && Next::of(state, reason) == Next::Rerun,
-            Self::Decide => {
-                state == JobState::InDoubt
-                    && matches!(reason, Reason::OtherNode | Reason::NodeForgot | Reason::NoWitness)
-            }
-            Self::Lost => state == JobState::Lost && reason != Reason::Decided,
-            Self::Refund => {
-                state == JobState::RefundOffered && matches!(reason, Reason::RefundOffered | Reason::RefundPending)
-            }
-            Self::RefundRights => (state, reason) == (JobState::RefundOffered, Reason::RefundNotPermitted),
-            Self::RefundGone => {
-                state == JobState::RefundOffered && matches!(reason, Reason::RefundFailed | Reason::RefundExpired)
-            }
-            Self::Refunded => state == JobState::Refunded && matches!(reason, Reason::None | Reason::RefundPartial),
-            Self::Files => (state, reason) == (JobState::Delivered, Reason::NotDownloaded),
-            Self::FilesGone => (state, reason) == (JobState::Delivered, Reason::UrlGone),
-            Self::Limit
-            | Self::HeldBack
-            | Self::Stopped
-            | Self::Unmet
-            | Self::Edited
-            | Self::Elsewhere
-            | Self::Disk
-            | Self::Outputs
-            | Self::Play
-            | Self::GoOn
-            | Self::ToBuy => false,
-        }
-    }
-}
-
-/// Whether the node is why.
-const fn is_of_node(reason: Reason) -> bool {
-    matches!(reason, Reason::NodeUnusable | Reason::InsufficientBalance)
-}
-
 /// Jobs that the next run buys.
-fn jobs_to_buy(counts: &Counts) -> u64 {
+pub(super) fn jobs_to_buy(counts: &Counts) -> u64 {
     counts.by_state.iter().filter(|count| exit::is_to_buy(count)).map(|count| count.jobs).sum()
 }
 
@@ -434,7 +238,7 @@ pub(in crate::cli) fn to_buy_words(batch: &Batch, unbought: &Unbought) -> Option
 }
 
 /// What buys the jobs of a batch that are not bought yet.
-fn bought_by(batch: &Batch, jobs: u64) -> String {
+pub(super) fn bought_by(batch: &Batch, jobs: u64) -> String {
     let by = match batch.manifest.as_str() {
         "-" => format!("a run of {} with its manifest on standard input buys", batch.name),
         manifest => {
@@ -446,6 +250,3 @@ fn bought_by(batch: &Batch, jobs: u64) -> String {
     let them = if jobs == 1 { "it" } else { "them" };
     format!("{by} {them}")
 }
-
-#[cfg(test)]
-mod tests;
