@@ -18,6 +18,7 @@ mod reopening;
 mod shells;
 pub(in crate::ledger) mod support;
 mod views;
+mod whole;
 mod words;
 
 use std::convert::Infallible;
@@ -326,6 +327,15 @@ suite! {
         a_payment_is_shown_as_open_until_it_delivers,
         a_job_is_shown_with_all_its_takes_and_without_its_secrets,
         what_was_ever_intended_is_known_and_told_by_its_node;
+}}
+
+suite! {
+    whole_in_sqlite: SqliteLedger,
+    whole_in_memory: MemoryLedger;
+{
+    whole:
+        what_is_taken_back_is_read_meanwhile_and_was_never_written,
+        what_fails_on_its_way_was_never_written;
 }}
 
 /// The time of most cases.

@@ -2,7 +2,7 @@
 
 use crate::ledger::decide::load::{Discarding, OtherRow, Stand, limited};
 use crate::ledger::load::{MarkDesk, accept_takes, discard_all_takes, load_plan, mark_changed};
-use crate::ledger::port::Loading;
+use crate::ledger::port::{Fate, Loading, Whole};
 use crate::ledger::{
     BatchKey, ChosenRows, Compared, Duplicates, IdList, JobKey, LedgerError, LoadError, PlanLoad, Retake, ToBuy,
 };
@@ -105,6 +105,20 @@ impl Loading for MemoryLedger {
             }
         }
         Ok(Ok(()))
+    }
+}
+
+impl Whole for MemoryLedger {
+    fn as_one<T, E: From<LedgerError>>(
+        &mut self,
+        work: impl FnOnce(&mut Self) -> Result<(T, Fate), E>,
+    ) -> Result<T, E> {
+        let mut changed = self.clone();
+        let (done, fate) = work(&mut changed)?;
+        if fate == Fate::Kept {
+            *self = changed;
+        }
+        Ok(done)
     }
 }
 

@@ -8,6 +8,7 @@ mod person;
 mod records;
 mod run;
 mod views;
+mod whole;
 
 pub use batches::{Batches, HeldLock, Locks};
 pub use loading::{Foresee, Foreseen, Loading};
@@ -16,3 +17,4 @@ pub use person::Decisions;
 pub use records::{Downloads, Records};
 pub use run::{Deliveries, Ledger};
 pub use views::{Audit, Inspection, Views};
+pub use whole::{Fate, Whole};

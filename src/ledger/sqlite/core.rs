@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use rusqlite::config::DbConfig;
-use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
+use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 
 use super::bodies::Bodies;
 use super::error::{Fault, of_sqlite};
@@ -15,6 +15,7 @@ use super::file_guard::FileGuard;
 use super::store::Tx;
 use super::{file, gap, lock, schema};
 use crate::catalog::Endpoint;
+use crate::ledger::port::{Fate, Whole};
 use crate::ledger::{Committed, LedgerError, Obstacle, OpenMode, Record, Recorded, decide};
 use crate::safe_open;
 use crate::time::UnixMs;
@@ -166,27 +167,39 @@ impl SqliteLedger {
         })
     }
 
-    /// Runs one write transaction.
+    /// Runs one write transaction, or a part of the one under way (see [`Whole`]).
     ///
     /// # Errors
-    /// A contradiction rolls everything back. After any other error nothing more is written.
+    /// A contradiction rolls everything that it wrote back. After any other error nothing more is written.
     pub(super) fn write<T>(
         &mut self,
-        work: impl FnOnce(&Transaction<'_>, &Bodies) -> Result<T, Fault>,
+        work: impl FnOnce(&Connection, &Bodies) -> Result<T, Fault>,
     ) -> Result<T, LedgerError> {
+        self.unless_broken(|ledger| {
+            ledger.in_place()?;
+            // What is dropped on the way is rolled back.
+            let done = if ledger.conn.is_autocommit() {
+                let tx = ledger.conn.transaction_with_behavior(TransactionBehavior::Immediate)?;
+                let done = work(&tx, &ledger.bodies)?;
+                tx.commit().map_err(of_sqlite)?;
+                done
+            } else {
+                let part = ledger.conn.savepoint()?;
+                let done = work(&part, &ledger.bodies)?;
+                part.commit()?;
+                done
+            };
+            ledger.in_place()?;
+            Ok(done)
+        })
+    }
+
+    /// Writes, unless that has failed before.
+    fn unless_broken<T>(&mut self, work: impl FnOnce(&mut Self) -> Result<T, Fault>) -> Result<T, LedgerError> {
         if let Some(broken) = &self.broken {
             return Err(broken.clone());
         }
-        let run = || -> Result<T, Fault> {
-            self.in_place()?;
-            // A transaction that is dropped on the way is rolled back.
-            let tx = self.conn.transaction_with_behavior(TransactionBehavior::Immediate)?;
-            let done = work(&tx, &self.bodies)?;
-            tx.commit().map_err(of_sqlite)?;
-            self.in_place()?;
-            Ok(done)
-        };
-        run().map_err(|fault| match fault {
+        work(self).map_err(|fault| match fault {
             Fault::Contradiction(what) => LedgerError::Contradiction(what),
             // The others' rows are sound.
             Fault::Fatal(error @ LedgerError::OfJob { .. }) => error,
@@ -195,6 +208,20 @@ impl SqliteLedger {
                 error
             }
         })
+    }
+
+    /// Keeps what [`Whole`] has begun.
+    fn keep(&mut self) -> Result<(), Fault> {
+        self.conn.execute_batch("COMMIT").map_err(of_sqlite)?;
+        self.in_place()
+    }
+
+    /// Takes it back, where a failure has not done so already.
+    fn take_back(&mut self) -> Result<(), LedgerError> {
+        // Rows of endpoints that were new are none.
+        self.endpoints.borrow_mut().clear();
+        let undo = || if self.conn.is_autocommit() { Ok(()) } else { self.conn.execute_batch("ROLLBACK") };
+        undo().map_err(|error| Fault::from(error).into_error())
     }
 
     fn in_place(&self) -> Result<(), Fault> {
@@ -215,6 +242,30 @@ impl SqliteLedger {
             Ok(tx.commit()?)
         };
         let _swept_later = run();
+    }
+}
+
+impl Whole for SqliteLedger {
+    fn as_one<T, E: From<LedgerError>>(
+        &mut self,
+        work: impl FnOnce(&mut Self) -> Result<(T, Fate), E>,
+    ) -> Result<T, E> {
+        self.unless_broken(|ledger| {
+            ledger.in_place()?;
+            Ok(ledger.conn.execute_batch("BEGIN IMMEDIATE")?)
+        })?;
+        let done = work(self);
+        let kept = match &done {
+            Ok((_, Fate::Kept)) => self.unless_broken(Self::keep),
+            Ok((_, Fate::TakenBack)) | Err(_) => self.take_back(),
+        };
+        if kept.is_err() {
+            // Nothing of it is to be read as if it stood.
+            let _what_ended_it_counts = self.take_back();
+        }
+        let (done, _) = done?;
+        kept?;
+        Ok(done)
     }
 }
 
