@@ -91,6 +91,8 @@ enum Kind {
     Locked,
     /// What was to be written could not be: the same command later may.
     Unwritten,
+    /// What there is to buy has become another while it was asked for: the same command later may buy it.
+    Overtaken,
     /// A defect of this program, or of the machine under it.
     Internal,
 }
@@ -143,6 +145,11 @@ impl CommandError {
     /// What was to be written could not be.
     pub(in crate::cli) fn unwritten(message: impl Into<String>) -> Self {
         Self::new(Kind::Unwritten, message)
+    }
+
+    /// What there is to buy is no longer what was accepted.
+    pub(in crate::cli) fn overtaken(message: impl Into<String>) -> Self {
+        Self::new(Kind::Overtaken, message)
     }
 
     /// A defect of this program, or of the machine under it.
@@ -275,7 +282,7 @@ impl Kind {
             Self::Limit => ExitCode::Limit,
             Self::NodeUnfit => ExitCode::Node,
             Self::Locked => ExitCode::Locked,
-            Self::Unwritten => ExitCode::Unfinished,
+            Self::Unwritten | Self::Overtaken => ExitCode::Unfinished,
             Self::Internal => ExitCode::Internal,
         }
     }

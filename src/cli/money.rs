@@ -2,6 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
+use sha2::{Digest, Sha256};
+
 use crate::ledger::port::Views;
 use crate::ledger::{Counts, OpenLedger, PeriodsUsed, ToBuy};
 use crate::manifest::Limits;
@@ -240,6 +242,8 @@ pub(super) struct Chosen<'a> {
     pub(super) meant: Vec<String>,
     /// Where what is bought is asked for.
     pub(super) places: BTreeSet<i64>,
+    /// Which jobs are bought, in their order, and at which cost: what is bought otherwise has another digest.
+    bought: Sha256,
     /// How many it leaves to buy.
     pub(super) unchosen: u64,
     /// With what those have a run end.
@@ -259,6 +263,7 @@ impl<'a> Chosen<'a> {
             prices: BTreeMap::new(),
             meant: Vec::new(),
             places: BTreeSet::new(),
+            bought: Sha256::new(),
             unchosen: 0,
             unchosen_codes: HashSet::new(),
         }
@@ -270,6 +275,7 @@ impl<'a> Chosen<'a> {
         if wanted && self.limit.is_none_or(|limit| self.left.jobs < limit) {
             add(&mut self.left, job.price, job.fee_ceiling)?;
             self.fit(&job)?;
+            self.note(&job);
             let jobs = self.prices.entry(job.price).or_default();
             *jobs = jobs.saturating_add(1);
             self.places.insert(job.place);
@@ -288,6 +294,19 @@ impl<'a> Chosen<'a> {
             self.unchosen_codes.insert(of_job(JobState::Pending, job.reason));
         }
         Ok(())
+    }
+
+    fn note(&mut self, job: &ToBuy) {
+        self.bought.update(job.id.len().to_le_bytes());
+        self.bought.update(&job.id);
+        self.bought.update(job.price.get().to_le_bytes());
+        self.bought.update(job.fee_ceiling.get().to_le_bytes());
+        self.bought.update([u8::from(job.is_duplicate)]);
+    }
+
+    /// The same for the same jobs in the same order at the same cost.
+    pub(super) fn digest(&self) -> [u8; 32] {
+        self.bought.clone().finalize().into()
     }
 
     fn fit(&mut self, job: &ToBuy) -> Result<(), Failure> {

@@ -63,27 +63,6 @@ pub struct Batch {
     pub is_damaged: bool,
 }
 
-/// What a batch has come to, so far as it must be kept for that.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct BatchTraces {
-    /// A run of it was accepted.
-    pub(super) is_accepted: bool,
-    pub(super) has_payments: bool,
-    pub(super) has_refunds: bool,
-    /// A person has said that an origin may be bought at, for it.
-    pub(super) has_words: bool,
-    /// A person has decided on one of its jobs.
-    pub(super) has_decisions: bool,
-}
-
-impl BatchTraces {
-    /// Whether it may go as if it had never begun.
-    pub(super) const fn may_be_discarded(self) -> bool {
-        let Self { is_accepted, has_payments, has_refunds, has_words, has_decisions } = self;
-        !(is_accepted || has_payments || has_refunds || has_words || has_decisions)
-    }
-}
-
 impl Batch {
     /// A batch that begins.
     pub(super) fn begun(key: BatchKey, now: UnixMs, new: &NewBatch) -> Self {
@@ -231,18 +210,5 @@ mod tests {
         assert_eq!(go_on(&new("/b", false, false)), BatchStart::OtherManifest { known: is, given: given.clone() });
         assert_eq!(go_on(&new("/b", false, true)), BatchStart::Existing(Batch { manifest: given, ..on }));
         assert_eq!(go_on(&new("/a", true, true)), BatchStart::OtherMoney { known_is_sandbox: false });
-    }
-
-    #[test]
-    fn a_batch_that_came_to_anything_is_kept() {
-        assert!(BatchTraces::default().may_be_discarded());
-        let traces = [
-            BatchTraces { is_accepted: true, ..BatchTraces::default() },
-            BatchTraces { has_payments: true, ..BatchTraces::default() },
-            BatchTraces { has_refunds: true, ..BatchTraces::default() },
-            BatchTraces { has_words: true, ..BatchTraces::default() },
-            BatchTraces { has_decisions: true, ..BatchTraces::default() },
-        ];
-        assert!(traces.iter().all(|traces| !traces.may_be_discarded()));
     }
 }

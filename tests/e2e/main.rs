@@ -98,6 +98,8 @@ mod told_before;
 #[cfg(test)]
 mod traceless;
 #[cfg(test)]
+mod unchanged;
+#[cfg(test)]
 mod unknown_answers;
 #[cfg(test)]
 mod usage;

@@ -2,17 +2,17 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::cli::options::config::{self, Choice, RunOptions};
+use crate::cli::options::config::{self, Choice};
 use crate::cli::{CommandError, Failure, input};
 use crate::command::command;
+use crate::l402::Network;
 use crate::ledger::port::{Batches, HeldLock, Loading, Locks};
 use crate::ledger::{
     Batch, BatchKey, BatchStart, ByKind, Compared, DownloadTo, Duplicates, IdList, Layout, LedgerAddress, LoadError,
     LockHere, NewBatch, OpenLedger, OpenMode, OutputFile, PlanLoad, Remembered, Retake, files_of,
 };
 use crate::manifest::{Limits, Manifest};
-use crate::money::counted;
-use crate::payer::Payer;
+use crate::money::{Msat, counted};
 use crate::plan::Plan;
 use crate::report::{OutputPaths, default_paths, named_paths};
 use crate::run::{Clock, Settings, SystemClock};
@@ -21,7 +21,7 @@ use crate::time::UnixMs;
 use crate::cli::batch::counterparties::Counterparties;
 use crate::cli::batch::download_setup::DownloadSetup;
 use crate::cli::batch::files;
-use crate::cli::batch::files::{Files, absolute};
+use crate::cli::batch::files::absolute;
 use crate::cli::batch::reporter::Reporter;
 use crate::cli::batch::run_batch::{BatchRun, How, Work, run_batch};
 use crate::cli::preflight::planned::UNPROVED;
@@ -51,16 +51,11 @@ impl Session {
         Ok(Self { ledger, name: name.to_owned(), known, lock })
     }
 
-    /// Takes back what was begun for a batch of which nothing was accepted, with the lock's file.
-    pub(in crate::cli) fn discard_unaccepted(mut self) -> Result<(), Failure> {
-        let is_gone = match &self.known {
-            None => true,
-            Some(batch) => self.ledger.discard_batch(batch.key)?,
-        };
-        if is_gone {
+    /// Gives the lock back; its file goes with it where there is no such batch.
+    pub(in crate::cli) fn leave_no_trace(self) {
+        if self.known.is_none() {
             self.lock.remove();
         }
-        Ok(())
     }
 
     /// Carries work out on this batch's ledger.
@@ -88,102 +83,90 @@ impl Session {
         let remembered = Remembered { download: Some(to.clone()), ..batch.remembered.clone() };
         Ok(self.ledger.remember(batch.key, &remembered)?)
     }
+}
 
-    /// Begins the batch or finds it again, and writes the resolved jobs into it: from now on they alone count.
-    pub(in crate::cli) fn load(
-        &mut self,
-        options: &RunOptions,
-        manifest: &Manifest,
-        plan: &Plan,
-        retake: &Retake,
-        sandbox: bool,
-    ) -> Result<(Batch, PlanLoad), Failure> {
-        let new = NewBatch {
-            name: self.name.clone(),
-            manifest: manifest.path.display().to_string(),
-            sandbox,
-            adopt: options.buying.choice.adopt,
-        };
-        let mut batch = match self.ledger.begin_batch(SystemClock.now(), &new)? {
-            BatchStart::New(batch) | BatchStart::Existing(batch) => batch,
-            BatchStart::OtherManifest { known, given } => {
-                let batch = self.ledger.batch(&self.name)?;
-                let begun = batch.map_or(format!("was begun from {known}"), |batch| batch.origin_words().into_owned());
-                return Err(other_manifest(&self.name, &begun, &given));
-            }
-            BatchStart::OtherMoney { known_is_sandbox } => {
-                return Err(other_money(known_is_sandbox));
-            }
-        };
-        let mut extra = Vec::new();
-        let jobs = plan.jobs(manifest).inspect(|job| {
-            for (name, _) in job.iter().flat_map(|job| &job.extra) {
-                if !extra.contains(name) {
-                    extra.push(name.clone());
-                }
-            }
-        });
-        let load = self.ledger.load_plan(batch.key, SystemClock.now(), retake, jobs).map_err(unloaded)?;
-        batch.remembered.fingerprint = Some(plan.fingerprint().to_owned());
-        batch.remembered.layout = layout(&batch.remembered.layout, manifest, plan, extra);
-        self.ledger.remember(batch.key, &batch.remembered)?;
-        self.ledger.remember_limits(batch.key, &manifest.limits)?;
-        Ok((batch, load))
-    }
-
-    /// Refuses what costs more than one job may.
-    pub(in crate::cli) fn hold_to_job_limit(&mut self, batch: BatchKey, limits: &Limits) -> Result<IdList, Failure> {
-        let most = limits.max_sats_per_job.map(in_msat).transpose()?;
-        Ok(self.ledger.hold_to_job_limit(batch, SystemClock.now(), most)?)
-    }
-
-    /// Sets aside what is bought already under another name. The node is asked for its network only where that may matter.
-    pub(in crate::cli) async fn set_duplicates_aside(
-        &mut self,
-        batch: BatchKey,
-        counterparties: &Counterparties,
-        edition: Option<String>,
-        only: &[String],
-    ) -> Result<Duplicates, Failure> {
-        let anywhere = Compared { edition, network: None, only };
-        let found = self.ledger.set_duplicates_aside(batch, SystemClock.now(), &anywhere)?;
-        let Some(payer) = counterparties.payer.as_ref().filter(|_| found.count > 0) else { return Ok(found) };
-        // A node that cannot be reached buys nothing now, and the next run compares anew.
-        let Ok(node) = payer.node().await else { return Ok(found) };
-        let here = Compared { network: Some(node.network), ..anywhere };
-        Ok(self.ledger.set_duplicates_aside(batch, SystemClock.now(), &here)?)
-    }
-
-    /// The files that follow the run, from now on this batch's own.
-    pub(in crate::cli) fn files(
-        &mut self,
-        batch: &mut Batch,
-        counterparties: &Counterparties,
-        paths: OutputPaths,
-    ) -> Result<Files, Failure> {
-        batch.remembered.outputs.files =
-            ByKind::of(|kind| OutputFile { path: Some(absolute(&paths[kind])), written: true });
-        self.ledger.remember(batch.key, &batch.remembered)?;
-        Ok(Files::new(&counterparties.ledger, batch.key, &batch.remembered.layout, &paths))
-    }
-
-    /// Remembers that the purchase was accepted, its bound, and that these duplicates are bought too; no others are.
-    pub(in crate::cli) fn accept(
-        &mut self,
-        batch: &mut Batch,
-        cap: crate::money::Msat,
-        meant: &[String],
-    ) -> Result<(), Failure> {
-        self.ledger.accept_takes(SystemClock.now(), batch.key)?;
-        if !meant.is_empty() {
-            self.ledger.mean_duplicates(batch.key, SystemClock.now(), meant)?;
-            self.ledger.discard_duplicates(batch.key, SystemClock.now())?;
+/// Begins the batch of that name or finds it again, and writes the resolved jobs into it: from now on they alone count.
+pub(in crate::cli) fn load(
+    ledger: &mut OpenLedger,
+    name: &str,
+    (adopt, sandbox): (bool, bool),
+    (manifest, plan): (&Manifest, &Plan),
+    retake: &Retake,
+) -> Result<(Batch, PlanLoad), Failure> {
+    let new = NewBatch { name: name.to_owned(), manifest: manifest.path.display().to_string(), sandbox, adopt };
+    let mut batch = match ledger.begin_batch(SystemClock.now(), &new)? {
+        BatchStart::New(batch) | BatchStart::Existing(batch) => batch,
+        BatchStart::OtherManifest { known, given } => {
+            let batch = ledger.batch(name)?;
+            let begun = batch.map_or(format!("was begun from {known}"), |batch| batch.origin_words().into_owned());
+            return Err(other_manifest(name, &begun, &given));
         }
-        let remembered = Remembered { accepted: Some(cap), ..batch.remembered.clone() };
-        self.ledger.remember(batch.key, &remembered)?;
-        batch.remembered = remembered;
-        Ok(())
+        BatchStart::OtherMoney { known_is_sandbox } => {
+            return Err(other_money(known_is_sandbox));
+        }
+    };
+    let mut extra = Vec::new();
+    let jobs = plan.jobs(manifest).inspect(|job| {
+        for (name, _) in job.iter().flat_map(|job| &job.extra) {
+            if !extra.contains(name) {
+                extra.push(name.clone());
+            }
+        }
+    });
+    let load = ledger.load_plan(batch.key, SystemClock.now(), retake, jobs).map_err(unloaded)?;
+    batch.remembered.fingerprint = Some(plan.fingerprint().to_owned());
+    batch.remembered.layout = layout(&batch.remembered.layout, manifest, plan, extra);
+    ledger.remember(batch.key, &batch.remembered)?;
+    ledger.remember_limits(batch.key, &manifest.limits)?;
+    Ok((batch, load))
+}
+
+/// Refuses what costs more than one job may.
+pub(in crate::cli) fn hold_to_job_limit(
+    ledger: &mut OpenLedger,
+    batch: BatchKey,
+    limits: &Limits,
+) -> Result<IdList, Failure> {
+    let most = limits.max_sats_per_job.map(in_msat).transpose()?;
+    Ok(ledger.hold_to_job_limit(batch, SystemClock.now(), most)?)
+}
+
+/// Sets aside what is bought already under another name; of that network alone, where it is known.
+pub(in crate::cli) fn set_duplicates_aside(
+    ledger: &mut OpenLedger,
+    batch: BatchKey,
+    (edition, only): (Option<String>, &[String]),
+    network: Option<Network>,
+) -> Result<Duplicates, Failure> {
+    let anywhere = Compared { edition, network: None, only };
+    let found = ledger.set_duplicates_aside(batch, SystemClock.now(), &anywhere)?;
+    if network.is_none() || found.count == 0 {
+        return Ok(found);
     }
+    let here = Compared { network, ..anywhere };
+    Ok(ledger.set_duplicates_aside(batch, SystemClock.now(), &here)?)
+}
+
+/// Remembers that results and receipts at these paths are from now on this batch's own, and, where a purchase was accepted, its bound
+/// and that these duplicates are bought too; no others are.
+pub(in crate::cli) fn accept(
+    ledger: &mut OpenLedger,
+    batch: &mut Batch,
+    paths: &OutputPaths,
+    accepted: Option<(Msat, &[String])>,
+) -> Result<(), Failure> {
+    let now = SystemClock.now();
+    batch.remembered.outputs.files =
+        ByKind::of(|kind| OutputFile { path: Some(absolute(&paths[kind])), written: true });
+    if let Some((cap, meant)) = accepted {
+        batch.remembered.accepted = Some(cap);
+        ledger.accept_takes(now, batch.key)?;
+        if !meant.is_empty() {
+            ledger.mean_duplicates(batch.key, now, meant)?;
+            ledger.discard_duplicates(batch.key, now)?;
+        }
+    }
+    Ok(ledger.remember(batch.key, &batch.remembered)?)
 }
 
 /// Refuses what cannot go on: another manifest under this name, or the other kind of money.

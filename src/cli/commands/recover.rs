@@ -247,6 +247,7 @@ async fn run_batch(bringing: Bringing<'_>, began: UnixMs, reporter: &Reporter) -
         batch,
         carried: &carried,
         refused,
+        would: None,
         is_stopped: stopped.is_some(),
         began,
         ended,

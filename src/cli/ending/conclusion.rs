@@ -10,7 +10,9 @@ use crate::command::{carried, without};
 use crate::error::Hinted;
 use crate::event::{EndCount, Event, Listener, NeedsPerson, RunEnded};
 use crate::ledger::port::{Batches, Foresee, Loading, Views};
-use crate::ledger::{Batch, ByKind, Counts, LedgerAddress, OpenLedger, OpenMode, ResultRow, StateCount, Unbought};
+use crate::ledger::{
+    Batch, BatchKey, ByKind, Counts, LedgerAddress, OpenLedger, OpenMode, ResultRow, StateCount, Unbought,
+};
 use crate::money::Msat;
 use crate::purchase::{JobState, Next, Reason};
 use crate::report::{command_about, summary};
@@ -50,6 +52,21 @@ pub(in crate::cli) fn findings(counts: &Counts, carried: &BatchRun) -> Findings 
     }
 }
 
+/// How a batch stands.
+#[derive(Clone, Debug, Default)]
+pub(in crate::cli) struct Standing {
+    pub(in crate::cli) counts: Counts,
+    /// Open jobs that are changed since they were begun.
+    pub(in crate::cli) open_and_changed: u64,
+}
+
+impl Standing {
+    /// As the ledger has it.
+    pub(in crate::cli) fn of(ledger: &OpenLedger, batch: BatchKey) -> Result<Self, Failure> {
+        Ok(Self { counts: ledger.counts(batch)?, open_and_changed: ledger.open_and_changed(batch)? })
+    }
+}
+
 /// A run at its end.
 pub(in crate::cli) struct Ending<'a> {
     /// Its batch.
@@ -58,6 +75,8 @@ pub(in crate::cli) struct Ending<'a> {
     pub(in crate::cli) carried: &'a BatchRun,
     /// Why nothing new was bought.
     pub(in crate::cli) refused: Option<&'a Failure>,
+    /// How its batch would stand had what was refused been written all the same; none where that is how it stands.
+    pub(in crate::cli) would: Option<&'a Standing>,
     /// Something stops the ledger from buying, and that was said: no run is advised.
     pub(in crate::cli) is_stopped: bool,
     /// When it began.
@@ -73,15 +92,20 @@ pub(in crate::cli) struct Ending<'a> {
 /// Tells the end of a run to whoever listens, and gives the exit code.
 pub(in crate::cli) fn tell(ledger: &OpenLedger, ending: &Ending<'_>, reporter: &Reporter) -> Result<ExitCode, Failure> {
     let batch = ending.batch;
-    let counts = ledger.counts(batch.key)?;
+    let stands = match (ending.would, ending.before) {
+        // The ledger has no such batch.
+        (Some(would), None) => would.clone(),
+        (_, _) => Standing::of(ledger, batch.key)?,
+    };
+    let (counts, would) = (&stands.counts, ending.would.unwrap_or(&stands));
     // What only a run can bring on is no unfinished work of a command that buys nothing.
     let judged = match ending.ended {
-        Ended::Run(_) => counts.clone(),
-        Ended::Recovery | Ended::Part => exit::without_unbought(&counts),
+        Ended::Run(_) => would.counts.clone(),
+        Ended::Recovery | Ended::Part => exit::without_unbought(counts),
     };
     let left_out = &ending.left_out;
     // What is finished as it was begun is changed then.
-    let not_as_planned = left_out.not_as_planned() || ledger.open_and_changed(batch.key)? > 0;
+    let not_as_planned = left_out.not_as_planned() || would.open_and_changed > 0;
     let met = findings(&judged, ending.carried);
     let code = match ending.refused {
         None => {
@@ -92,12 +116,7 @@ pub(in crate::cli) fn tell(ledger: &OpenLedger, ending: &Ending<'_>, reporter: &
         }
         Some(failure) => refused_code(&without_meant(judged, left_out.meant), failure, not_as_planned),
     };
-    let (mut needs_person, first) = needs_person(ledger, batch)?;
-    let mut advice = advice(ledger, &counts, first, ending, code)?;
-    // Of a batch that is taken back there is nothing to look at.
-    if ending.refused.is_some() && ending.before.is_none() {
-        (needs_person, advice) = (Vec::new(), Vec::new());
-    }
+    let (needs_person, advice) = what_next(ledger, counts, ending, code)?;
     let ended = RunEnded {
         needs_person,
         advice,
@@ -111,7 +130,7 @@ pub(in crate::cli) fn tell(ledger: &OpenLedger, ending: &Ending<'_>, reporter: &
         }),
         run_spent_msat: Some(since(counts.spent, ending.before.map(|before| before.spent))),
         run_fees_msat: Some(since(counts.fees, ending.before.map(|before| before.fees))),
-        ..end(&batch.name, &counts, code, ending.began)
+        ..end(&batch.name, counts, code, ending.began)
     };
     let text = summary(&ended);
     reporter.hear(&Event::RunEnded(Box::new(ended)));
@@ -221,6 +240,21 @@ fn refused_code(counts: &Counts, failure: &Failure, not_as_planned: bool) -> Exi
         code => return code,
     };
     exit::of_batch(counts, &refused)
+}
+
+/// The jobs that only a person can bring on, and what to do next.
+fn what_next(
+    ledger: &OpenLedger,
+    counts: &Counts,
+    ending: &Ending<'_>,
+    code: ExitCode,
+) -> Result<(Vec<NeedsPerson>, Vec<String>), Failure> {
+    // Of a batch that did not begin there is nothing to look at.
+    if ending.refused.is_some() && ending.before.is_none() {
+        return Ok((Vec::new(), Vec::new()));
+    }
+    let (needs_person, first) = needs_person(ledger, ending.batch)?;
+    Ok((needs_person, advice(ledger, counts, first, ending, code)?))
 }
 
 /// The first job of each state and reason.

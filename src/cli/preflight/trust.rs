@@ -10,8 +10,6 @@ use crate::plan::Plan;
 use crate::run::{Clock, SystemClock};
 use crate::time::UnixMs;
 
-use crate::cli::batch::reporter::Reporter;
-
 /// Refuses a word for an origin at which the manifest buys nothing: a slip of the pen would trust nobody, silently.
 pub(in crate::cli) fn check(words: &[TrustWord], plan: &Plan) -> Result<(), Failure> {
     let origins = || plan.endpoints().iter().map(|endpoint| endpoint_and_origin(&endpoint.url).1);
@@ -30,21 +28,17 @@ pub(in crate::cli) fn check(words: &[TrustWord], plan: &Plan) -> Result<(), Fail
     }
 }
 
-/// Records the words that the person has given, and says what became of each.
+/// Records the words that the person has given, and gives what became of each.
 pub(in crate::cli) fn record(
     ledger: &mut OpenLedger,
     batch: &Batch,
     words: &[TrustWord],
     max_undelivered: u32,
-    reporter: &Reporter,
-) -> Result<(), Failure> {
+) -> Result<Vec<String>, Failure> {
     let now = SystemClock.now();
     let bounds = bounds(now, max_undelivered);
-    for word in words {
-        let trusted = ledger.trust(now, batch.key, &word.origin, word.number, bounds)?;
-        reporter.warn(said(word, &trusted));
-    }
-    Ok(())
+    let record = |word: &TrustWord| Ok(said(word, &ledger.trust(now, batch.key, &word.origin, word.number, bounds)?));
+    words.iter().map(record).collect()
 }
 
 /// What would become of the words, and what is said of each; and the origins at which one lets a purchase begin.

@@ -53,23 +53,6 @@ pub(super) fn a_batch_begins_once_and_goes_on_with_its_own_manifest_and_money<S:
     assert_eq!(ledger.batch("May").unwrap(), None);
 }
 
-pub(super) fn a_batch_that_came_to_nothing_goes_and_every_other_stays<S: Commanded>() {
-    let (mut store, jobs) = S::with(&[("june", &["a"]), ("july", &["b"]), ("august", &["c"])]);
-    let [june, july, august] = [jobs[0].clone(), jobs[1].clone(), jobs[2].clone()];
-    intend(&mut store, new_intent(&june, 1));
-    let accepted = Remembered { accepted: Some(Msat::new(1)), ..Remembered::default() };
-    store.ledger().remember(BatchKey(2), &accepted).unwrap();
-    let before = store.jobs();
-    assert!(!store.ledger().discard_batch(BatchKey(1)).unwrap(), "something may be paid for");
-    assert!(!store.ledger().discard_batch(BatchKey(2)).unwrap(), "a person has accepted it");
-    assert_eq!(store.jobs(), before);
-    assert!(store.ledger().discard_batch(BatchKey(3)).unwrap());
-    let left: Vec<_> = store.jobs().into_iter().map(|job| job.key).collect();
-    assert_eq!(left, [june.key, july.key], "{:?} has gone with its batch", august.key);
-    assert_eq!(store.ledger().batch("august").unwrap(), None);
-    assert!(!store.ledger().discard_batch(BatchKey(3)).unwrap(), "there is no such batch any more");
-}
-
 pub(super) fn what_is_remembered_of_a_batch_is_there_again<S: Commanded>() {
     let mut store = S::empty();
     let (june, july) = (begin(&mut store, "june", "/a.toml"), begin(&mut store, "july", "/a.toml"));

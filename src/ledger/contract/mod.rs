@@ -312,7 +312,6 @@ suite! {
 {
     batches:
         a_batch_begins_once_and_goes_on_with_its_own_manifest_and_money,
-        a_batch_that_came_to_nothing_goes_and_every_other_stays,
         what_is_remembered_of_a_batch_is_there_again,
         batches_are_listed_in_their_order_and_those_of_a_manifest_the_newest_first,
         files_are_told_of_where_any_are_waited_for,

@@ -24,13 +24,6 @@ pub trait Batches {
     /// Where the ledger cannot be used, or its sums differ from its counts.
     fn begin_batch(&mut self, now: UnixMs, new: &NewBatch) -> Result<BatchStart, LedgerError>;
 
-    /// Takes back a batch whose purchase nobody accepted: it was begun for nothing, and nothing was done for it. False where it has
-    /// come further than that.
-    ///
-    /// # Errors
-    /// Where the ledger cannot be written.
-    fn discard_batch(&mut self, batch: BatchKey) -> Result<bool, LedgerError>;
-
     /// The batch of that name.
     ///
     /// # Errors

@@ -6,7 +6,6 @@ use super::SqliteLedger;
 use super::convert::{Json, hex};
 use super::error::{Fault, contradiction};
 use super::store;
-use crate::ledger::batch::BatchTraces;
 use crate::ledger::decide::endpoint_is_held;
 use crate::ledger::port::{Batches, Views};
 use crate::ledger::{
@@ -77,30 +76,6 @@ fn go_on(tx: &Connection, now: UnixMs, known: Batch, new: &NewBatch) -> Result<B
     Ok(start)
 }
 
-/// What the batch has come to; none where there is no such batch.
-fn traces(tx: &Connection, batch: BatchKey) -> Result<Option<BatchTraces>, Fault> {
-    let traces = tx
-        .prepare_cached(
-            "SELECT accepted_msat IS NOT NULL,
-                 EXISTS (SELECT 1 FROM payments WHERE batch = b.id),
-                 EXISTS (SELECT 1 FROM refunds WHERE batch = b.id),
-                 EXISTS (SELECT 1 FROM trusts WHERE batch = b.id),
-                 EXISTS (SELECT 1 FROM decisions d JOIN jobs j ON j.id = d.job WHERE j.batch = b.id)
-             FROM batches b WHERE id = ?1",
-        )?
-        .query_row([batch], |row| {
-            let (is_accepted, has_payments, has_refunds) = (row.get(0)?, row.get(1)?, row.get(2)?);
-            Ok(BatchTraces {
-                is_accepted,
-                has_payments,
-                has_refunds,
-                has_words: row.get(3)?,
-                has_decisions: row.get(4)?,
-            })
-        });
-    Ok(traces.optional()?)
-}
-
 impl Batches for SqliteLedger {
     fn id(&self) -> Result<String, LedgerError> {
         self.read(|ledger| {
@@ -123,22 +98,6 @@ impl Batches for SqliteLedger {
             self.check_money(Some(batch.key))?;
         }
         Ok(start)
-    }
-
-    fn discard_batch(&mut self, batch: BatchKey) -> Result<bool, LedgerError> {
-        self.write(|tx, _| {
-            if !traces(tx, batch)?.is_some_and(BatchTraces::may_be_discarded) {
-                return Ok(false);
-            }
-            for sql in [
-                "DELETE FROM transitions WHERE job IN (SELECT id FROM jobs WHERE batch = ?1)",
-                "DELETE FROM jobs WHERE batch = ?1",
-                "DELETE FROM batches WHERE id = ?1",
-            ] {
-                tx.prepare_cached(sql)?.execute([batch])?;
-            }
-            Ok(true)
-        })
     }
 
     fn batch(&self, name: &str) -> Result<Option<Batch>, LedgerError> {

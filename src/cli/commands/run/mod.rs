@@ -4,35 +4,34 @@ mod dry_run;
 mod preflight;
 mod results;
 mod stand;
+mod taking;
 
 use crate::cli::batch::counterparties::{Counterparties, SandboxOptions};
 use crate::cli::batch::download_setup::{DownloadSetup, Made};
-use crate::cli::batch::files::{Files, tried_again};
-use crate::cli::batch::receipt_guard::{BatchFiles, check as check_receipts, keep_unknown, stop};
+use crate::cli::batch::files::Files;
+use crate::cli::batch::receipt_guard::{BatchFiles, check as check_receipts, stop};
 use crate::cli::batch::reporter::Reporter;
 use crate::cli::batch::run_batch::{BatchRun, Work, settings};
-use crate::cli::batch::session::{Session, check_files, check_owner};
+use crate::cli::batch::session::{self, Session, check_files, check_owner};
 use crate::cli::ending::advice::Ended;
 use crate::cli::ending::conclusion::{Ending, tell, tell_broken};
 use crate::cli::ending::limits::Bought;
-use crate::cli::preflight::duplicates::{edition, stopped_words, words as duplicate_words};
+use crate::cli::preflight::duplicates::{edition, stopped_words};
 use crate::cli::preflight::ground::Ground;
 use crate::cli::preflight::planned::Planned;
+use crate::cli::preflight::questions;
 use crate::cli::preflight::words::{LeftOut, elsewhere_words};
-use crate::cli::preflight::{questions, trust};
-use crate::error::Hinted;
 use preflight::Preflight;
-use stand::{OPEN, Stand, planned, stand, to_download};
+use stand::{Stand, planned};
+use taking::{Taken, ToTake, Tried, What};
 
 use std::borrow::Cow;
 use std::cell::{OnceCell, RefCell};
 
 use crate::event::{Event, Listener};
-use crate::ledger::port::{Batches, Loading, Views};
-use crate::ledger::{
-    Batch, BatchKey, Counts, DownloadTo, Duplicates as FoundDuplicates, OpenLedger, OpenMode, OutputKind, PlanLoad,
-};
-use crate::manifest::{Duplicates, Limits, Manifest};
+use crate::ledger::port::{Batches, Views};
+use crate::ledger::{Batch, Counts, OpenLedger, OpenMode};
+use crate::manifest::{Limits, Manifest};
 use crate::money::Msat;
 use crate::payer::NodeInfo;
 use crate::plan::view::LeftToBuy;
@@ -42,9 +41,14 @@ use crate::run::signals::Stopped;
 use crate::run::{Budget, Clock, Settings, SystemClock, Whose};
 use crate::time::UnixMs;
 
-use crate::cli::money::{Chosen, Fitting, Room};
+use crate::cli::money::Fitting;
 use crate::cli::options::config::{ManifestSource, Payment, RunOptions};
 use crate::cli::{CommandError, ExitCode, Failure, input, money, target};
+
+/// So often what there is to buy is counted anew where another command has changed it meanwhile.
+const ROUNDS_MAX: u32 = 3;
+const OVERTAKEN: &str =
+    "what there is to buy is no longer what was counted, as another command has changed this ledger meanwhile";
 
 /// Runs a batch.
 pub(in crate::cli) fn execute(options: &RunOptions, sandbox: &SandboxOptions) -> Result<ExitCode, Failure> {
@@ -81,8 +85,8 @@ struct Runner<'a> {
 /// What a run has made before anything was accepted.
 #[derive(Debug, Default)]
 struct Traces {
-    /// The name of the batch, where it began with this run.
-    begun: Option<String>,
+    /// The name of the batch whose lock it has made, where there was no such batch.
+    locked: Option<String>,
     /// Folders for its files.
     folders: Made,
 }
@@ -177,21 +181,18 @@ impl<'a> Runner<'a> {
         match &session.known {
             // A run opens once.
             Some(batch) => drop(self.before.set(session.ledger.counts(batch.key)?)),
-            None => self.traces.borrow_mut().begun = Some(name.to_owned()),
+            None => self.traces.borrow_mut().locked = Some(name.to_owned()),
         }
         Ok(session)
     }
 
     /// Takes back what was made for purchases that were never accepted.
     fn leave_no_trace(&self) {
-        let Traces { begun, folders } = self.traces.take();
+        let Traces { locked, folders } = self.traces.take();
         folders.remove();
-        let Some(name) = begun else { return };
         // Where another process has the batch now, it is that one's.
-        let Ok(session) = Session::open(&self.counterparties.ledger, &name) else { return };
-        if let Err(failure) = session.discard_unaccepted() {
-            self.reporter
-                .warn(format!("the batch {name} was begun for nothing, and stays in the ledger: {}", failure.told()));
+        if let Some(Ok(session)) = locked.map(|name| Session::open(&self.counterparties.ledger, &name)) {
+            session.leave_no_trace();
         }
     }
 
@@ -333,19 +334,14 @@ impl<'a> Runner<'a> {
 
     async fn run_checked(
         &self,
-        mut session: Session,
+        session: Session,
         manifest: &Manifest,
         checked: Preflight,
     ) -> Result<ExitCode, Failure> {
         let Preflight { plan, limits, retake, to, .. } = checked;
         let (plan, limits) = (&plan, &limits);
         let same_plan = match session.known {
-            None => crate::cli::batch::session::same_plan(
-                &session.ledger,
-                &session.name,
-                &manifest.path.display().to_string(),
-                plan,
-            )?,
+            None => session::same_plan(&session.ledger, &session.name, &manifest.path.display().to_string(), plan)?,
             Some(_) => None,
         };
         let (ledger, known) = (Some(&session.ledger), session.known.as_ref());
@@ -357,171 +353,199 @@ impl<'a> Runner<'a> {
                 // What is paid for does not wait for a folder.
                 Err(failure) => return Err(self.finish_open(session, failure).await),
             };
-        crate::cli::batch::session::tell_remarks(manifest, plan, &self.reporter);
-        let (mut batch, load) =
-            session.load(&self.options, manifest, plan, &retake, self.counterparties.play.is_some())?;
-        let above_limit = session.hold_to_job_limit(batch.key, limits)?;
-        let load = PlanLoad { above_limit, ..load };
-        crate::cli::batch::session::load_words(&load).into_iter().for_each(|words| self.reporter.warn(words));
+        session::tell_remarks(manifest, plan, &self.reporter);
         if let Some(download_setup) = &download_setup {
             self.traces.borrow_mut().folders = download_setup.made();
         }
         let edition = edition(manifest, &self.time_zone(limits)?)?;
-        let word = self.options.buying.choice.duplicates.or(manifest.duplicates);
-        let (meant, stopped) = self.duplicates(&mut session, batch.key, Some(edition), word, same_plan).await?;
-        crate::cli::batch::session::retaken_words(&load, &stopped.retaken)
-            .into_iter()
-            .for_each(|words| self.reporter.warn(words));
-        batch.remembered.download = to.clone().or(batch.remembered.download);
-        let elsewhere = elsewhere_words(manifest.notes().left_out);
-        elsewhere.iter().for_each(|words| self.reporter.warn(words.as_str()));
-        let left_out = LeftOut { stopped: stopped_words(&stopped), elsewhere, ..LeftOut::of(&load) };
-        self.go_on(GoingOn {
-            session,
-            batch,
-            paths,
+        let of = ToTake {
+            what: What::Plan { manifest, plan, retake: &retake, edition },
             limits,
             download_setup,
             to,
-            meant,
-            nothing: false,
-            changed: 0,
-            left_out,
-        })
-        .await
+            duplicates: self.options.buying.choice.duplicates.or(manifest.duplicates),
+            same_plan,
+        };
+        Box::pin(self.go_on(GoingOn { session, of, paths, changed: 0, left_out: LeftOut::default() })).await
     }
 
-    /// What follows once the ledger holds what is to be bought: limits, node and person, the purchases, the end.
+    /// Rehearses it, tells what it comes to, and takes it in where limits, node and person admit it; anew where another command has changed
+    /// what it comes to meanwhile.
+    async fn agree(
+        &self,
+        session: &mut Session,
+        (of, paths): (&ToTake<'_>, &OutputPaths),
+        (changed, left_out): (u64, &LeftOut),
+    ) -> Result<(Tried, LeftOut, Admitted), Failure> {
+        let mut rounds = 1;
+        loop {
+            let tried = self.rehearse(session, of).await?;
+            let left_out = self.tell(of, &tried, (changed, left_out.clone()));
+            let admitted = match self.work(session, of, &tried, paths).await? {
+                Some(admitted) => admitted,
+                None if rounds < ROUNDS_MAX => {
+                    rounds += 1;
+                    self.reporter.warn(format!("{OVERTAKEN}: it is counted anew"));
+                    continue;
+                }
+                None => {
+                    let overtaken =
+                        CommandError::overtaken(format!("{OVERTAKEN}, again and again; nothing was bought"));
+                    self.refuse(session, &tried, overtaken.into())?
+                }
+            };
+            return Ok((tried, left_out, admitted));
+        }
+    }
+
+    /// What follows once it is known what may be bought: what is, limits, node and person, the purchases, the end.
     async fn go_on(&self, on: GoingOn<'_>) -> Result<ExitCode, Failure> {
-        let GoingOn {
-            mut session,
-            mut batch,
-            paths,
-            limits,
-            download_setup,
-            to,
-            meant,
-            nothing,
-            changed,
-            mut left_out,
-        } = on;
-        let used = money::used(&session.ledger.counts(batch.key)?)?;
-        let budget = self.budget(limits, None)?;
-        let room = Room::of(Some(&session.ledger), limits, &budget, used, self.options.buying.choice.partial)?;
-        let choice = &self.options.buying.choice;
-        let Chosen { left, fitting, meant, prices, .. } = match nothing {
-            true => Chosen::of(choice, &room),
-            false => questions::chosen(&session.ledger, batch.key, choice, meant, &room)?,
+        let GoingOn { mut session, of, paths, changed, left_out } = on;
+        let (tried, left_out, admitted) =
+            Box::pin(self.agree(&mut session, (&of, &paths), (changed, &left_out))).await?;
+        let Admitted { batch, work, files, refused } = admitted;
+        let before = session.known.as_ref().map(|batch| session.ledger.counts(batch.key)).transpose()?;
+        let settings = Settings { prices: tried.taken.prices.clone(), ..self.settings(of.limits, &batch)? };
+        let (mut session, carried) = match work {
+            Some(work) => {
+                self.carry_out((session, &batch), &settings, (work, files), of.download_setup.as_ref()).await?
+            }
+            // It has not begun: nothing is open.
+            None => (session, BatchRun { budget: settings.budget, files_whole: true, ..BatchRun::default() }),
+        };
+        let has_nothing = of.has_nothing_to_do(&tried.taken);
+        let would = match (&refused, before) {
+            (None, _) => None,
+            // What was open may have come further.
+            (Some(_), Some(before)) if session.ledger.counts(batch.key)? != before => {
+                Some(self.refused_by_now(&mut session, &of, tried)?)
+            }
+            (Some(_), _) => Some(tried.refused),
+        };
+        let limits = of.limits_of_manifest(&session.ledger)?;
+        let ending = Ending {
+            batch: &batch,
+            carried: &carried,
+            refused: refused.as_ref(),
+            would: would.as_ref(),
+            is_stopped: false,
+            began: self.began(),
+            ended: self.ended(&limits),
+            before: self.before.get(),
+            left_out,
+        };
+        let code = tell(&session.ledger, &ending, &self.reporter)?;
+        if let Some(failure) = refused {
+            failure.report();
+        } else if has_nothing && code == ExitCode::Done {
+            self.say_all_is_done(&session.ledger.counts(batch.key)?);
+        }
+        self.say_where_play_money_stays();
+        Ok(code)
+    }
+
+    /// Tells what is to be bought and how the batch stands, with so many delivered jobs of which a results file says something else; gives
+    /// what the run leaves out of what was asked.
+    fn tell(&self, of: &ToTake<'_>, tried: &Tried, (changed, left_out): (u64, LeftOut)) -> LeftOut {
+        let Taken { load, left, fitting, meant, counts, open_and_changed, lacks_room, .. } = &tried.taken;
+        let mut left_out = match of.what {
+            What::Rows { .. } => left_out,
+            What::Plan { manifest, .. } => {
+                let stopped = &tried.left_out;
+                let elsewhere = elsewhere_words(manifest.notes().left_out);
+                let retaken = session::retaken_words(load, &stopped.retaken);
+                retaken.iter().chain(&elsewhere).for_each(|words| self.reporter.warn(words.as_str()));
+                LeftOut { stopped: stopped_words(stopped), elsewhere, ..LeftOut::of(load) }
+            }
         };
         left_out.meant = u64::try_from(meant.len()).unwrap_or(u64::MAX);
         left_out.beyond_limits = fitting.reached.is_some();
-        if meant.is_empty() {
-            session.ledger.discard_duplicates(batch.key, SystemClock.now())?;
-        }
-        let counts = session.ledger.counts(batch.key)?;
-        let changed = session.ledger.open_and_changed(batch.key)?.saturating_add(changed);
-        let lacks_room = match &download_setup {
-            Some(setup) => setup.lacking(&session.ledger, batch.key, left.jobs > 0)?.is_some(),
-            None => false,
-        };
-        let buying = if lacks_room { Fitting::of_nothing().fits } else { left };
-        self.reporter.hear(&planned(&Stand::of(&counts, changed), &counts, &buying, to.as_ref()));
-        if let Some(words) = fitting.words(&left) {
+        let changed = open_and_changed.saturating_add(changed);
+        let buying = if *lacks_room { Fitting::of_nothing().fits } else { *left };
+        self.reporter.hear(&planned(&Stand::of(counts, changed), counts, &buying, of.to.as_ref()));
+        if let Some(words) = fitting.words(left) {
             self.reporter.warn(words);
         }
+        left_out
+    }
 
-        let begun = Begun { session: &mut session, batch: &mut batch, paths, meant: &meant };
-        let Admitted { work, files, refused } = self.work(begun, limits, &counts, (&left, &fitting)).await?;
-        let settings = Settings { prices, ..self.settings(limits, &batch)? };
+    fn say_where_play_money_stays(&self) {
+        if self.counterparties.play.is_some() {
+            self.reporter.say(&format!(
+                "\nplay money: the stand-in API has ended, and its URLs with it (the command `sandbox` keeps one \
+                 running); the ledger stays at {}\n",
+                self.counterparties.ledger
+            ));
+        }
+    }
+
+    /// Carries it out, and the batch's files follow it.
+    async fn carry_out(
+        &self,
+        (session, batch): (Session, &Batch),
+        settings: &Settings,
+        (work, files): (Work, Option<Files>),
+        download_setup: Option<&DownloadSetup>,
+    ) -> Result<(Session, BatchRun), Failure> {
         let following = files.map(|files| files.follow(self.reporter.changed())).transpose()?;
-        let carried = self.run_batch(session, &settings, work, download_setup.as_ref()).await;
-        let (mut session, carried) = match carried {
-            Ok(carried) => carried,
+        match self.run_batch(session, settings, work, download_setup).await {
+            Ok((mut session, carried)) => {
+                self.explain(&mut session, batch, &carried)?;
+                let files_whole = following.map_or(Ok(true), |following| following.finish(&self.reporter))?;
+                Ok((session, BatchRun { files_whole, ..carried }))
+            }
             Err(error) => {
                 // The files are made from the ledger: where that has failed, they only say the same once more.
                 let _as_they_were = following.map(|following| following.finish(&self.reporter));
-                return Err(error);
+                Err(error)
             }
-        };
-        self.explain(&mut session, &batch, &carried)?;
-        let files_whole = following.map_or(Ok(true), |following| following.finish(&self.reporter))?;
-        let carried = BatchRun { files_whole, ..carried };
-        let untouched = left.jobs == 0 && stand(&counts, &OPEN).0 == 0 && (to.is_none() || to_download(&counts) == 0);
-        self.end(&session, &batch, &carried, refused, untouched, left_out)
+        }
     }
 
-    /// What the batch is carried on with: purchases, where limits, node and person admit them, else what is open alone.
+    /// What the batch is carried on with: purchases, where limits, node and person admit them, else what is open alone. None where by then
+    /// something else is to be bought than they have admitted.
     async fn work(
         &self,
-        begun: Begun<'_>,
-        limits: &Limits,
-        counts: &Counts,
-        to_buy: (&LeftToBuy, &Fitting),
-    ) -> Result<Admitted, Failure> {
-        let Begun { session, batch, paths, meant } = begun;
-        if to_buy.0.jobs == 0 {
-            let files = Some(self.files(session, batch, paths)?);
-            return Ok(Admitted { work: Work::Recover(Some(batch.key)), files, refused: None });
-        }
-        match self.admit(limits, counts, to_buy).await {
-            Ok((cap, node)) => {
-                let files = Some(self.files(session, batch, paths)?);
-                session.accept(batch, cap, meant)?;
-                let (words, most) = (&self.options.buying.choice.trust, self.options.buying.pace.max_undelivered);
-                trust::record(&mut session.ledger, batch, words, most, &self.reporter)?;
-                Ok(Admitted { work: Work::Buy(batch.key, node), files, refused: None })
-            }
-            Err(failure) => {
-                // Only the user's word buys something once more, and it was not given.
-                session.ledger.discard_unaccepted(batch.key)?;
-                session.ledger.discard_duplicates(batch.key, SystemClock.now())?;
-                let mut files = Files::remembered(&self.counterparties.ledger, batch);
-                if matches!(failure, Failure::Stopped(_)) {
-                    files.as_mut().map_or(Ok(Vec::new()), Files::rewrite)?;
-                    return Err(failure);
-                }
-                Ok(Admitted { work: Work::Recover(Some(batch.key)), files, refused: Some(failure) })
-            }
-        }
-    }
-
-    /// Results and receipts, from now on this batch's own: nothing keeps it from buying any more.
-    fn files(&self, session: &mut Session, batch: &mut Batch, paths: OutputPaths) -> Result<Files, Failure> {
-        if let Some(kept) = keep_unknown(&session.ledger, &paths[OutputKind::Receipts])? {
-            self.reporter.warn(kept);
-        }
-        let mut files = session.files(batch, self.counterparties, paths)?;
-        self.accepted();
-        for words in files.rewrite()? {
-            self.reporter.warn(tried_again(&words));
-        }
-        Ok(files)
-    }
-
-    /// Sets aside what is bought already under another name, tells of it, and says whether a person means it to be bought
-    /// once more; if not, what is left out.
-    async fn duplicates(
-        &self,
         session: &mut Session,
-        batch: BatchKey,
-        edition: Option<String>,
-        word: Option<Duplicates>,
-        same_plan: Option<String>,
-    ) -> Result<(bool, FoundDuplicates), Failure> {
-        let found =
-            session.set_duplicates_aside(batch, self.counterparties, edition, &self.options.buying.choice.only).await?;
-        if found.count == 0 {
-            return Ok((false, found));
-        }
-        self.reporter.warn(duplicate_words(&found));
-        same_plan.into_iter().for_each(|words| self.reporter.warn(words));
-        let meant = match word.unwrap_or(Duplicates::Ask) {
-            Duplicates::Buy => true,
-            Duplicates::Skip => false,
-            Duplicates::Ask if self.options.buying.choice.yes => false,
-            Duplicates::Ask => questions::means(&found, &self.reporter, &self.counterparties.signals).await?,
+        of: &ToTake<'_>,
+        tried: &Tried,
+        paths: &OutputPaths,
+    ) -> Result<Option<Admitted>, Failure> {
+        let Taken { left, fitting, counts, .. } = &tried.taken;
+        let admitted = match left.jobs {
+            0 => Ok(None),
+            _ => self.admit(of.limits, counts, (left, fitting)).await.map(Some),
         };
-        Ok((meant, if meant { FoundDuplicates::default() } else { found }))
+        let admitted = match admitted {
+            Ok(admitted) => admitted,
+            Err(failure) => return self.refuse(session, tried, failure).map(Some),
+        };
+        let cap = admitted.as_ref().map(|(cap, _)| *cap);
+        let (batch, files) = match self.take_in(session, of, tried, (paths, cap)) {
+            Ok(Some(taken)) => taken,
+            Ok(None) => return Ok(None),
+            // The manifest is another by now.
+            Err(failure @ Failure::Input(_)) => return self.refuse(session, tried, failure).map(Some),
+            Err(failure) => return Err(failure),
+        };
+        let work = match admitted {
+            Some((_, node)) => Work::Buy(batch.key, node),
+            None => Work::Recover(Some(batch.key)),
+        };
+        Ok(Some(Admitted { batch, work: Some(work), files: Some(files), refused: None }))
+    }
+
+    /// What a run does that is refused: what is open of a batch that there is goes on, and the ledger takes nothing in.
+    fn refuse(&self, session: &Session, tried: &Tried, failure: Failure) -> Result<Admitted, Failure> {
+        let known = session.known.clone();
+        let mut files = known.as_ref().and_then(|batch| Files::remembered(&self.counterparties.ledger, batch));
+        if matches!(failure, Failure::Stopped(_)) {
+            files.as_mut().map_or(Ok(Vec::new()), Files::rewrite)?;
+            return Err(failure);
+        }
+        let work = known.as_ref().map(|batch| Work::Recover(Some(batch.key)));
+        let batch = known.unwrap_or_else(|| tried.taken.batch.clone());
+        Ok(Admitted { batch, work, files, refused: Some(failure) })
     }
 
     /// What is still pending learns why, so that `status` can tell it.
@@ -551,54 +575,26 @@ impl<'a> Runner<'a> {
         Ok(())
     }
 
-    fn end(
-        &self,
-        session: &Session,
-        batch: &Batch,
-        carried: &BatchRun,
-        refused: Option<Failure>,
-        untouched: bool,
-        left_out: LeftOut,
-    ) -> Result<ExitCode, Failure> {
+    /// What has ended: a run of a batch whose manifest has these limits.
+    fn ended(&self, manifest: &Limits) -> Ended {
         let choice = &self.options.buying.choice;
-        // As its manifest said them last.
-        let manifest = &session.ledger.limits(batch.key)?;
         let elsewhere = self.options.buying.limits.without_flags(manifest);
-        let ending = Ending {
-            batch,
-            carried,
-            refused: refused.as_ref(),
-            is_stopped: false,
-            began: self.began(),
-            ended: Ended::Run(Bought {
-                chosen: choice.limit.is_some() || !choice.only.is_empty(),
-                partial: choice.partial,
-                most: self.options.buying.limits.with_manifest(manifest).max_sats,
-                elsewhere: elsewhere.max_sats,
-                periods_elsewhere: (elsewhere.max_sats_per_day, elsewhere.max_sats_per_month),
-            }),
-            before: self.before.get(),
-            left_out,
-        };
-        let code = tell(&session.ledger, &ending, &self.reporter)?;
-        if let Some(failure) = refused {
-            failure.report();
-        } else if untouched && code == ExitCode::Done {
-            let counts = session.ledger.counts(batch.key)?;
-            let here = counts.jobs(JobState::Delivered) + counts.jobs(JobState::Downloaded);
-            let gone = counts.by_state.iter().filter(|count| count.reason == Reason::Withdrawn).map(|count| count.jobs);
-            let all = here > 0 && here + gone.sum::<u64>() == counts.all_jobs();
-            let how = if all { "everything is delivered" } else { "all is at its end, and not all of it is delivered" };
-            self.reporter.say(&format!("{how}: there was nothing to do\n"));
-        }
-        if self.counterparties.play.is_some() {
-            self.reporter.say(&format!(
-                "\nplay money: the stand-in API has ended, and its URLs with it (the command `sandbox` keeps one \
-                 running); the ledger stays at {}\n",
-                self.counterparties.ledger
-            ));
-        }
-        Ok(code)
+        Ended::Run(Bought {
+            chosen: choice.limit.is_some() || !choice.only.is_empty(),
+            partial: choice.partial,
+            most: self.options.buying.limits.with_manifest(manifest).max_sats,
+            elsewhere: elsewhere.max_sats,
+            periods_elsewhere: (elsewhere.max_sats_per_day, elsewhere.max_sats_per_month),
+        })
+    }
+
+    /// That there was nothing to do, of a batch that stands so.
+    fn say_all_is_done(&self, counts: &Counts) {
+        let here = counts.jobs(JobState::Delivered) + counts.jobs(JobState::Downloaded);
+        let gone = counts.by_state.iter().filter(|count| count.reason == Reason::Withdrawn).map(|count| count.jobs);
+        let all = here > 0 && here + gone.sum::<u64>() == counts.all_jobs();
+        let how = if all { "everything is delivered" } else { "all is at its end, and not all of it is delivered" };
+        self.reporter.say(&format!("{how}: there was nothing to do\n"));
     }
 
     /// Limits, node, balance and the person: all must agree before anything is bought.
@@ -640,38 +636,23 @@ impl<'a> Runner<'a> {
     }
 }
 
-/// A run whose jobs are in the ledger.
+/// A run that knows what it may buy.
 struct GoingOn<'a> {
     session: Session,
-    batch: Batch,
+    of: ToTake<'a>,
     /// Where results and receipts go.
     paths: OutputPaths,
-    limits: &'a Limits,
-    download_setup: Option<DownloadSetup>,
-    to: Option<DownloadTo>,
-    /// A person means the duplicates to be bought.
-    meant: bool,
-    /// Nothing was chosen: what is open is finished, and that is all.
-    nothing: bool,
     /// Delivered jobs of which a results file says something else.
     changed: u64,
-    /// What it does not do of what was asked.
+    /// What it does not do of what a results file asked for.
     left_out: LeftOut,
-}
-
-/// What a run has opened and not yet been admitted to.
-struct Begun<'a> {
-    session: &'a mut Session,
-    batch: &'a mut Batch,
-    /// Where results and receipts go.
-    paths: OutputPaths,
-    /// Duplicates that a person means to be bought.
-    meant: &'a [String],
 }
 
 /// What a run does with its batch.
 struct Admitted {
-    work: Work,
+    batch: Batch,
+    /// None of a batch that does not begin.
+    work: Option<Work>,
     files: Option<Files>,
     /// Why it buys nothing, where it was to buy.
     refused: Option<Failure>,

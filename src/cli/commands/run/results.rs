@@ -2,17 +2,17 @@
 //! is marked; the batch's limits, lock and files are its own.
 
 use crate::cli::{CommandError, ExitCode, Failure};
-use crate::ledger::port::Loading;
+use crate::ledger::port::{Fate, Loading, Whole};
 use crate::ledger::{Batch, OpenLedger};
 use crate::manifest::Manifest;
 use crate::report::OutputPaths;
-use crate::run::{Clock, SystemClock};
 
 use crate::cli::batch::download_setup::DownloadSetup;
 use crate::cli::batch::receipt_guard::stop;
 use crate::cli::batch::session;
 use crate::cli::batch::session::Session;
 use crate::cli::commands::run::preflight::Preflight;
+use crate::cli::commands::run::taking::{ToTake, What};
 use crate::cli::commands::run::{GoingOn, Runner};
 use crate::cli::preflight::foresight::chosen_of;
 use crate::cli::preflight::ground::Ground;
@@ -38,9 +38,12 @@ impl Runner<'_> {
             return Err(self.finish_open(session, failure).await);
         }
         let mut session = self.recover_first(session).await?;
-        // Whoever runs a results file says no word: what an earlier command asked for and never accepted is nothing to go on with.
-        session.ledger.discard_unaccepted(known.key)?;
-        let checked = match self.check_results(&session.ledger, &known, manifest) {
+        let checked = session.ledger.as_one(|ledger| {
+            // What an earlier command asked for and never accepted is nothing to go on with.
+            ledger.discard_unaccepted(known.key)?;
+            Ok((self.check_results(ledger, &known, manifest)?, Fate::TakenBack))
+        });
+        let checked = match checked {
             Ok(checked) => checked,
             Err(failure) => return Err(self.finish_open(session, failure).await),
         };
@@ -62,9 +65,9 @@ impl Runner<'_> {
 
     async fn buy_chosen(
         &mut self,
-        mut session: Session,
+        session: Session,
         manifest: &Manifest,
-        mut batch: Batch,
+        batch: Batch,
         (checked, paths): (Preflight, OutputPaths),
     ) -> Result<ExitCode, Failure> {
         let Preflight { plan, limits, rows, to, .. } = checked;
@@ -77,24 +80,23 @@ impl Runner<'_> {
                 Err(failure) => return Err(self.finish_open(session, failure).await),
             };
         session::tell_remarks(manifest, &plan, &self.reporter);
-        session.ledger.choose(SystemClock.now(), &chosen)?;
         let edited = left_alone_words(&chosen);
         let said = edited.iter().cloned().chain(passed_over_words(&chosen));
         said.for_each(|words| self.reporter.warn(words));
-        let above_limit = session.hold_to_job_limit(batch.key, &limits)?;
-        session::of_jobs(&above_limit, session::ABOVE_LIMIT).into_iter().for_each(|words| self.reporter.warn(words));
-        let left_out = LeftOut { edited, of_results: true, ..LeftOut::default() };
-        let only = chosen_of(&chosen, &self.options.buying.choice.only);
-        let nothing = only.is_empty();
-        self.options.to_mut().buying.choice.only = only;
-        batch.remembered.download = to.clone().or(batch.remembered.download);
-        let word = self.options.buying.choice.duplicates;
-        let meant = !nothing && self.duplicates(&mut session, batch.key, None, word, None).await?.0;
         if let Some(download_setup) = &download_setup {
             self.traces.borrow_mut().folders = download_setup.made();
         }
-        let (changed, limits) = (chosen.changed, &limits);
-        self.go_on(GoingOn { session, batch, paths, limits, download_setup, to, meant, nothing, changed, left_out })
-            .await
+        let left_out = LeftOut { edited, of_results: true, ..LeftOut::default() };
+        let only = chosen_of(&chosen, &self.options.buying.choice.only);
+        self.options.to_mut().buying.choice.only = only;
+        let of = ToTake {
+            what: What::Rows { batch: &batch, chosen: &chosen },
+            limits: &limits,
+            download_setup,
+            to,
+            duplicates: self.options.buying.choice.duplicates,
+            same_plan: None,
+        };
+        Box::pin(self.go_on(GoingOn { session, of, paths, changed: chosen.changed, left_out })).await
     }
 }

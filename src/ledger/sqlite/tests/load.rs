@@ -514,25 +514,3 @@ fn a_results_file_carries_out_no_word_that_nobody_accepted() {
     ledger.choose(NOW, &chosen).unwrap();
     assert_eq!(pending(&ledger, batch).remove(0).take, 2);
 }
-
-/// A batch that was begun for nothing goes as if it had never been; one that has come further stays, whoever asks.
-#[test]
-fn only_a_batch_that_nobody_accepted_is_taken_back() {
-    let (mut ledger, batch) = in_memory(&["a", "b"]);
-    assert!(ledger.discard_batch(batch).unwrap());
-    assert_eq!(ledger.batch("june").unwrap(), None);
-    assert_eq!(ledger.batches().unwrap(), []);
-    assert!(!ledger.discard_batch(batch).unwrap(), "it has gone");
-
-    let (mut ledger, batch) = in_memory(&["a", "b"]);
-    let job = pending(&ledger, batch).remove(0);
-    intend(&mut ledger, new_intent(&job, 1));
-    assert!(!ledger.discard_batch(batch).unwrap(), "a payment was begun");
-
-    let (mut ledger, batch) = in_memory(&["a"]);
-    let mut remembered = ledger.batches().unwrap().remove(0).0.remembered;
-    remembered.accepted = Some(Msat::new(1));
-    ledger.remember(batch, &remembered).unwrap();
-    assert!(!ledger.discard_batch(batch).unwrap(), "it was accepted");
-    assert_eq!(standing(&ledger, batch).len(), 1);
-}

@@ -1,0 +1,290 @@
+//! What a run takes into the ledger. Before it is accepted that is only tried: written and taken back at once, so that the person, the
+//! limits and the node hear exactly what it comes to. Once it is accepted it is written anew, in one transaction with the acceptance,
+//! and only where it still comes to the same.
+
+use std::collections::BTreeMap;
+
+use crate::l402::Network;
+use crate::ledger::port::{Batches, Fate, Loading, Views, Whole};
+use crate::ledger::{
+    Batch, ChosenRows, Counts, DownloadTo, Duplicates as FoundDuplicates, OpenLedger, OutputKind, PlanLoad, Retake,
+};
+use crate::manifest::{Duplicates, Limits, Manifest};
+use crate::money::Msat;
+use crate::payer::Payer;
+use crate::plan::Plan;
+use crate::plan::view::LeftToBuy;
+use crate::report::OutputPaths;
+use crate::run::{Clock, SystemClock};
+
+use crate::cli::batch::download_setup::DownloadSetup;
+use crate::cli::batch::files::{Files, tried_again};
+use crate::cli::batch::receipt_guard::keep_unknown;
+use crate::cli::batch::session::{self, Session};
+use crate::cli::commands::run::Runner;
+use crate::cli::commands::run::stand::{OPEN, stand, to_download};
+use crate::cli::ending::conclusion::Standing;
+use crate::cli::money::{Chosen, Fitting, Room};
+use crate::cli::preflight::duplicates::words as duplicate_words;
+use crate::cli::preflight::{questions, trust};
+use crate::cli::{Failure, money};
+
+/// What is to be taken in.
+pub(super) struct ToTake<'a> {
+    pub(super) what: What<'a>,
+    /// What may be spent.
+    pub(super) limits: &'a Limits,
+    pub(super) download_setup: Option<DownloadSetup>,
+    /// Where files go.
+    pub(super) to: Option<DownloadTo>,
+    /// What to do with what is bought already under another name, where anybody has said so.
+    pub(super) duplicates: Option<Duplicates>,
+    /// What is said where there is any: another batch has the very same jobs.
+    pub(super) same_plan: Option<String>,
+}
+
+impl ToTake<'_> {
+    /// Nothing is to be bought, brought on or fetched.
+    pub(super) fn has_nothing_to_do(&self, taken: &Taken) -> bool {
+        let Taken { left, counts, .. } = taken;
+        left.jobs == 0 && stand(counts, &OPEN).0 == 0 && (self.to.is_none() || to_download(counts) == 0)
+    }
+
+    /// What the batch's manifest itself limits, as it says now.
+    pub(super) fn limits_of_manifest(&self, ledger: &OpenLedger) -> Result<Limits, Failure> {
+        match self.what {
+            What::Plan { manifest, .. } => Ok(manifest.limits.clone()),
+            What::Rows { batch, .. } => Ok(ledger.limits(batch.key)?),
+        }
+    }
+}
+
+/// Jobs, and where they come from.
+pub(super) enum What<'a> {
+    /// A manifest's, with what is to be bought once more, and within what they are compared.
+    Plan { manifest: &'a Manifest, plan: &'a Plan, retake: &'a Retake, edition: String },
+    /// Stored ones of the batch, which a results file chooses.
+    Rows { batch: &'a Batch, chosen: &'a ChosenRows },
+}
+
+impl What<'_> {
+    /// Nothing is chosen: what is open is finished, and that is all.
+    const fn is_nothing(&self, only: &[String]) -> bool {
+        match self {
+            Self::Plan { .. } => false,
+            Self::Rows { .. } => only.is_empty(),
+        }
+    }
+
+    fn edition(&self) -> Option<String> {
+        match self {
+            Self::Plan { edition, .. } => Some(edition.clone()),
+            Self::Rows { .. } => None,
+        }
+    }
+}
+
+/// What is found out of the duplicates while it is tried.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Way {
+    /// The network of the node that would pay, where it was asked.
+    network: Option<Network>,
+    /// They are bought once more.
+    buys_duplicates: bool,
+}
+
+/// What it comes to.
+pub(super) struct Taken {
+    pub(super) batch: Batch,
+    pub(super) load: PlanLoad,
+    /// What is bought already under another name.
+    duplicates: FoundDuplicates,
+    pub(super) left: LeftToBuy,
+    pub(super) fitting: Fitting,
+    /// How many jobs are bought at each price.
+    pub(super) prices: BTreeMap<Msat, u64>,
+    /// Of which duplicates the run is a person's word, by their ids.
+    pub(super) meant: Vec<String>,
+    bought: [u8; 32],
+    pub(super) counts: Counts,
+    /// Open jobs that are changed since they were begun.
+    pub(super) open_and_changed: u64,
+    /// Files of before wait for room.
+    pub(super) lacks_room: bool,
+}
+
+impl Taken {
+    /// Whether a person who has accepted the other one has accepted this. Why jobs waited may have been said anew since.
+    fn is_as(&self, other: &Self) -> bool {
+        let load = |load: &PlanLoad| PlanLoad { unchanged: 0, again: 0, ..load.clone() };
+        let of = |it: &Self| {
+            (load(&it.load), it.duplicates.clone(), it.left, it.prices.clone(), it.meant.clone(), it.bought)
+        };
+        of(self) == of(other)
+    }
+}
+
+/// What it would come to.
+pub(super) struct Tried {
+    pub(super) taken: Taken,
+    /// How the batch would stand, were the run refused.
+    pub(super) refused: Standing,
+    way: Way,
+    /// What is left out as bought already under another name.
+    pub(super) left_out: FoundDuplicates,
+}
+
+impl Runner<'_> {
+    /// What it comes to, told to the person, who may be asked about duplicates. Nothing is written.
+    pub(super) async fn rehearse(&self, session: &mut Session, of: &ToTake<'_>) -> Result<Tried, Failure> {
+        let word = of.duplicates.unwrap_or(Duplicates::Ask);
+        let mut way = Way { network: None, buys_duplicates: word == Duplicates::Buy };
+        let mut tried = self.try_out(session, of, way)?;
+        let payer = self.counterparties.payer.as_ref().filter(|_| tried.taken.duplicates.count > 0);
+        // A node that cannot be reached buys nothing now, and the next run compares anew.
+        if let Some(payer) = payer
+            && let Ok(node) = payer.node().await
+        {
+            way.network = Some(node.network);
+            tried = self.try_out(session, of, way)?;
+        }
+        session::load_words(&tried.taken.load).into_iter().for_each(|words| self.reporter.warn(words));
+        let found = &tried.taken.duplicates;
+        if found.count == 0 {
+            return Ok(tried);
+        }
+        self.reporter.warn(duplicate_words(found));
+        of.same_plan.iter().for_each(|words| self.reporter.warn(words.as_str()));
+        let means = match word {
+            Duplicates::Buy => true,
+            Duplicates::Skip => false,
+            Duplicates::Ask if self.options.buying.choice.yes => false,
+            Duplicates::Ask => questions::means(found, &self.reporter, &self.counterparties.signals).await?,
+        };
+        if means != way.buys_duplicates {
+            tried = self.try_out(session, of, Way { buys_duplicates: means, ..way })?;
+        }
+        let left_out = if means { FoundDuplicates::default() } else { tried.taken.duplicates.clone() };
+        Ok(Tried { left_out, ..tried })
+    }
+
+    fn try_out(&self, session: &mut Session, of: &ToTake<'_>, way: Way) -> Result<Tried, Failure> {
+        let Session { ledger, name, .. } = session;
+        ledger.as_one(|ledger| {
+            let taken = self.take(ledger, name, of, way)?;
+            let batch = taken.batch.key;
+            // Only the user's word buys something once more, and it would not have been given.
+            ledger.discard_unaccepted(batch)?;
+            ledger.discard_duplicates(batch, SystemClock.now())?;
+            let refused = Standing::of(ledger, batch)?;
+            Ok((Tried { taken, refused, way, left_out: FoundDuplicates::default() }, Fate::TakenBack))
+        })
+    }
+
+    /// How the batch would stand by now, were the run refused. A manifest that has become another since is held to be what it was.
+    pub(super) fn refused_by_now(
+        &self,
+        session: &mut Session,
+        of: &ToTake<'_>,
+        tried: Tried,
+    ) -> Result<Standing, Failure> {
+        match self.try_out(session, of, tried.way) {
+            Ok(now) => Ok(now.refused),
+            Err(Failure::Input(_)) => Ok(tried.refused),
+            Err(failure) => Err(failure),
+        }
+    }
+
+    fn take(&self, ledger: &mut OpenLedger, name: &str, of: &ToTake<'_>, way: Way) -> Result<Taken, Failure> {
+        let (now, choice) = (SystemClock.now(), &self.options.buying.choice);
+        let is_play = self.counterparties.play.is_some();
+        let (mut batch, load) = match of.what {
+            What::Plan { manifest, plan, retake, .. } => {
+                session::load(ledger, name, (choice.adopt, is_play), (manifest, plan), retake)?
+            }
+            What::Rows { batch, chosen } => {
+                // Whoever runs a results file says no word: what an earlier command asked for and never accepted is nothing to go on with.
+                ledger.discard_unaccepted(batch.key)?;
+                ledger.choose(now, chosen)?;
+                (batch.clone(), PlanLoad::default())
+            }
+        };
+        let key = batch.key;
+        let load = PlanLoad { above_limit: session::hold_to_job_limit(ledger, key, of.limits)?, ..load };
+        batch.remembered.download = of.to.clone().or(batch.remembered.download);
+        let is_nothing = of.what.is_nothing(&choice.only);
+        let duplicates = match is_nothing {
+            true => FoundDuplicates::default(),
+            false => session::set_duplicates_aside(ledger, key, (of.what.edition(), &choice.only), way.network)?,
+        };
+        let (used, budget) = (money::used(&ledger.counts(key)?)?, self.budget(of.limits, None)?);
+        let room = Room::of(Some(ledger), of.limits, &budget, used, choice.partial)?;
+        let chosen = match is_nothing {
+            true => Chosen::of(choice, &room),
+            false => questions::chosen(ledger, key, choice, way.buys_duplicates, &room)?,
+        };
+        let bought = chosen.digest();
+        let Chosen { left, fitting, meant, prices, .. } = chosen;
+        if meant.is_empty() {
+            ledger.discard_duplicates(key, now)?;
+        }
+        let lacks_room = match &of.download_setup {
+            Some(setup) => setup.lacking(ledger, key, left.jobs > 0)?.is_some(),
+            None => false,
+        };
+        let (counts, open_and_changed) = (ledger.counts(key)?, ledger.open_and_changed(key)?);
+        Ok(Taken {
+            batch,
+            load,
+            duplicates,
+            left,
+            fitting,
+            prices,
+            meant,
+            bought,
+            counts,
+            open_and_changed,
+            lacks_room,
+        })
+    }
+
+    /// Takes it in: with that bound of the batch where it was accepted, and without one where nothing is to be bought. Results and
+    /// receipts are from now on this batch's own: nothing keeps it from buying any more.
+    ///
+    /// None where it comes to something else by now; nothing was written then.
+    ///
+    /// # Errors
+    /// Where it cannot be written; nothing was.
+    pub(super) fn take_in(
+        &self,
+        session: &mut Session,
+        of: &ToTake<'_>,
+        tried: &Tried,
+        (paths, cap): (&OutputPaths, Option<Msat>),
+    ) -> Result<Option<(Batch, Files)>, Failure> {
+        let Session { ledger, name, .. } = session;
+        let taken = ledger.as_one::<_, Failure>(|ledger| {
+            let taken = self.take(ledger, name, of, tried.way)?;
+            if !taken.is_as(&tried.taken) {
+                return Ok((None, Fate::TakenBack));
+            }
+            if let Some(kept) = keep_unknown(ledger, &paths[OutputKind::Receipts])? {
+                self.reporter.warn(kept);
+            }
+            let mut batch = taken.batch;
+            session::accept(ledger, &mut batch, paths, cap.map(|cap| (cap, taken.meant.as_slice())))?;
+            let (words, most) = (&self.options.buying.choice.trust, self.options.buying.pace.max_undelivered);
+            let said = match cap {
+                Some(_) => trust::record(ledger, &batch, words, most)?,
+                None => Vec::new(),
+            };
+            Ok((Some((batch, said)), Fate::Kept))
+        })?;
+        let Some((batch, said)) = taken else { return Ok(None) };
+        self.accepted();
+        let mut files = Files::new(&self.counterparties.ledger, batch.key, &batch.remembered.layout, paths);
+        files.rewrite()?.iter().for_each(|words| self.reporter.warn(tried_again(words)));
+        said.into_iter().for_each(|words| self.reporter.warn(words));
+        Ok(Some((batch, files)))
+    }
+}
