@@ -12,12 +12,21 @@ use crate::Outcome;
 /// What the stand-in node owns: enough for any bench.
 const BALANCE_SATS: &str = "100000000000";
 
+/// A node that pays, and what it takes to ask it.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Node {
+    pub(crate) url: String,
+    pub(crate) macaroon: PathBuf,
+    pub(crate) certificate: PathBuf,
+}
+
 /// A sandbox under way; killed when dropped.
 pub(crate) struct FarSide {
     child: Child,
     folder: TempDir,
     pub(crate) origin: String,
-    pub(crate) node: String,
+    /// Who pays there: the stand-in node, or a real one.
+    pub(crate) payer: Node,
 }
 
 /// The program under test.
@@ -34,29 +43,49 @@ pub(crate) fn folder() -> Outcome<TempDir> {
 }
 
 impl FarSide {
-    /// Starts one whose payments take so long.
-    pub(crate) fn start(pay_ms: u32) -> Outcome<Self> {
+    /// Starts one whose payments take so long, with further flags of the sandbox's.
+    pub(crate) fn start(pay_ms: u32, flags: &[&str]) -> Outcome<Self> {
+        let pay_ms = pay_ms.to_string();
+        let play = ["--sandbox-pay-ms", &pay_ms, "--sandbox-balance-sats", BALANCE_SATS];
+        let mut far_side = Self::begin(&[&play, flags].concat())?;
+        far_side.payer.macaroon = far_side.file("admin.macaroon");
+        far_side.payer.certificate = far_side.file("tls.cert");
+        Ok(far_side)
+    }
+
+    /// Starts one that sells with invoices of a real node, which another one pays.
+    pub(crate) fn minting(payee: &Node, payer: &Node) -> Outcome<Self> {
+        let (macaroon, certificate) = (text(&payee.macaroon)?, text(&payee.certificate)?);
+        let mint = ["--mint-lnd-url", &payee.url, "--mint-lnd-macaroon-file", macaroon];
+        let mut far_side = Self::begin(&[&mint[..], &["--mint-lnd-cert-file", certificate]].concat())?;
+        far_side.payer = payer.clone();
+        Ok(far_side)
+    }
+
+    fn begin(flags: &[&str]) -> Outcome<Self> {
         let folder = folder()?;
         let mut child = program()
             .arg("sandbox")
             .arg("--state")
             .arg(folder.path())
-            .args(["--sandbox-pay-ms", &pay_ms.to_string(), "--sandbox-dedup-s", "0"])
-            .args(["--sandbox-balance-sats", BALANCE_SATS])
+            .args(["--sandbox-dedup-s", "0"])
+            .args(flags)
             .env("XDG_CONFIG_HOME", folder.path())
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .spawn()?;
         let said = child.stdout.take().ok_or("the sandbox says nothing")?;
-        let mut far_side = Self { child, folder, origin: String::new(), node: String::new() };
+        let mut far_side = Self { child, folder, origin: String::new(), payer: Node::default() };
         let mut lines = BufReader::new(said).lines();
-        while far_side.node.is_empty() {
+        loop {
             let line = lines.next().ok_or("the sandbox ended before it said its addresses")??;
             let url = line.split_whitespace().find(|word| word.starts_with("http")).unwrap_or_default();
             if line.starts_with("stand-in API") {
                 url.clone_into(&mut far_side.origin);
             } else if line.starts_with("stand-in node") {
-                url.clone_into(&mut far_side.node);
+                url.clone_into(&mut far_side.payer.url);
+            } else if line.starts_with("buy from it") {
+                break;
             }
         }
         // Whoever prints must be heard, or the pipe fills up or breaks.
@@ -69,8 +98,8 @@ impl FarSide {
         self.folder.path().join(name)
     }
 
-    /// How many purchases its own books show as delivered.
-    pub(crate) fn delivered(&self) -> Outcome<u64> {
+    /// That its own books show so many purchases as delivered, and no more.
+    pub(crate) fn has_delivered(&self, jobs: u32) -> Outcome<()> {
         let address = self.origin.trim_start_matches("http://").trim_end_matches('/');
         let mut stream = TcpStream::connect(address)?;
         let request = format!("GET /sandbox/books HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n");
@@ -81,8 +110,11 @@ impl FarSide {
         let books: serde_json::Value = serde_json::from_str(body)?;
         let sales =
             books.get("sales").and_then(serde_json::Value::as_array).ok_or("the sandbox's books have no sales")?;
-        let delivered = sales.iter().filter(|sale| sale.get("video").is_some_and(|video| !video.is_null()));
-        Ok(u64::try_from(delivered.count())?)
+        let delivered = sales.iter().filter(|sale| sale.get("video").is_some_and(|video| !video.is_null())).count();
+        if u32::try_from(delivered)? == jobs {
+            return Ok(());
+        }
+        Err(format!("{jobs} jobs, and the sandbox delivered {delivered}").into())
     }
 }
 
