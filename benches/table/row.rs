@@ -31,21 +31,26 @@ impl Row<'_> {
     /// Prints it.
     pub(crate) fn print(&self) -> Outcome<()> {
         let Self { work, unit, ours, beside, what, aim } = self;
-        let our = number(median(ours));
+        let told = |values: &[f64]| format!("{} {unit}", number(median(values))).trim_end().to_owned();
         if beside.is_empty() {
-            return say(&format!("| {work} | {our} {unit} | | | {aim} |"));
+            return say(&format!("| {work} | {} | | | {aim} |", told(ours)));
         }
-        let ratio = median(ours) / median(beside);
-        let single: Vec<f64> = ours.iter().zip(beside.iter().cycle()).map(|(ours, beside)| ours / beside).collect();
-        let spread = match single.len() {
-            0 | 1 => String::new(),
-            _ => format!(" ({:.2}–{:.2})", extreme(&single, f64::min), extreme(&single, f64::max)),
-        };
-        say(&format!(
-            "| {work} | {our} {unit} | {what}: {} {unit} | {ratio:.2}{spread} | {aim} |",
-            number(median(beside))
-        ))
+        say(&format!("| {work} | {} | {what}: {} | {} | {aim} |", told(ours), told(beside), ratio(ours, beside)))
     }
+}
+
+/// Of the medians, and the least and the greatest of single rounds.
+fn ratio(ours: &[f64], beside: &[f64]) -> String {
+    // CPU time is told in hundredths of a second.
+    if beside.contains(&0.0) {
+        return "too short to tell".to_owned();
+    }
+    let whole = median(ours) / median(beside);
+    let single: Vec<f64> = ours.iter().zip(beside.iter().cycle()).map(|(ours, beside)| ours / beside).collect();
+    if single.len() == 1 {
+        return format!("{whole:.2}");
+    }
+    format!("{whole:.2} ({:.2}–{:.2})", extreme(&single, f64::min), extreme(&single, f64::max))
 }
 
 /// At once, so that a row that was measured stands there whatever becomes of the next one.
