@@ -1,7 +1,7 @@
 //! Which identical requests of a run are under way (rule 9): one at a time, and a window apart.
 
 use std::cell::RefCell;
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 
 use crate::catalog::DedupPolicy;
 use crate::ledger::{JobKey, OpenJob, PendingJob};
@@ -12,7 +12,11 @@ const IDENTICALS_KEPT: usize = 4_096;
 
 /// Identical requests of this run: one at a time, and a window apart.
 #[derive(Default)]
-pub(super) struct IdenticalRequests(RefCell<HashMap<ContentHash, InRun>>);
+pub(super) struct IdenticalRequests {
+    requests: RefCell<HashMap<ContentHash, InRun>>,
+    /// Those that have ended, in that order, and from when on others may begin: the oldest is forgotten where there are too many.
+    ended: RefCell<VecDeque<(UnixMs, ContentHash)>>,
+}
 
 enum InRun {
     /// Under way: whose, and its id.
@@ -26,7 +30,7 @@ impl IdenticalRequests {
         if job.endpoint.dedup_policy() == DedupPolicy::Never {
             return Some(UnixMs(i64::MIN));
         }
-        match self.0.borrow().get(&job.content) {
+        match self.requests.borrow().get(&job.content) {
             None => Some(UnixMs(i64::MIN)),
             Some(InRun::FreeAt(at)) => Some(*at),
             Some(InRun::Active(..)) => None,
@@ -35,7 +39,7 @@ impl IdenticalRequests {
 
     /// The id of the identical request of this run that is under way.
     pub(super) fn in_the_way(&self, job: &PendingJob) -> Option<String> {
-        match self.0.borrow().get(&job.content).filter(|_| job.endpoint.dedup_policy() != DedupPolicy::Never)? {
+        match self.requests.borrow().get(&job.content).filter(|_| job.endpoint.dedup_policy() != DedupPolicy::Never)? {
             InRun::Active(_, id) => Some(id.clone()),
             InRun::FreeAt(_) => None,
         }
@@ -43,18 +47,18 @@ impl IdenticalRequests {
 
     pub(super) fn begin(&self, job: &PendingJob) {
         if job.endpoint.dedup_policy() != DedupPolicy::Never {
-            self.0.borrow_mut().insert(job.content, InRun::Active(job.key, job.id.clone()));
+            self.requests.borrow_mut().insert(job.content, InRun::Active(job.key, job.id.clone()));
         }
     }
 
     /// An open job of an earlier run is under way.
     pub(super) fn resume(&self, job: &OpenJob) {
-        self.0.borrow_mut().entry(job.content).or_insert_with(|| InRun::Active(job.key, job.id.clone()));
+        self.requests.borrow_mut().entry(job.content).or_insert_with(|| InRun::Active(job.key, job.id.clone()));
     }
 
     /// The job was never asked for: its identical requests need not wait for it.
     pub(super) fn withdraw(&self, content: ContentHash, key: JobKey) {
-        let mut identicals = self.0.borrow_mut();
+        let mut identicals = self.requests.borrow_mut();
         if matches!(identicals.get(&content), Some(InRun::Active(active, _)) if *active == key) {
             identicals.remove(&content);
         }
@@ -63,15 +67,19 @@ impl IdenticalRequests {
     /// The job is at its end, or this run does nothing more with it, or it has an answer of its own: its identical requests may
     /// begin from `free_at` on.
     pub(super) fn end(&self, content: ContentHash, key: JobKey, free_at: UnixMs, now: UnixMs) {
-        let mut identicals = self.0.borrow_mut();
+        let mut identicals = self.requests.borrow_mut();
         if matches!(identicals.get(&content), Some(InRun::Active(active, _)) if *active == key) {
             identicals.insert(content, InRun::FreeAt(free_at));
+            self.ended.borrow_mut().push_back((free_at, content));
         }
-        if identicals.len() > IDENTICALS_KEPT {
-            identicals.retain(|_, identical| match identical {
-                InRun::Active(..) => true,
-                InRun::FreeAt(at) => *at > now,
-            });
+        let mut ended = self.ended.borrow_mut();
+        while ended.len() > IDENTICALS_KEPT
+            && let Some((_, oldest)) = ended.front().copied().filter(|(free_at, _)| *free_at <= now)
+        {
+            ended.pop_front();
+            if matches!(identicals.get(&oldest), Some(InRun::FreeAt(free_at)) if *free_at <= now) {
+                identicals.remove(&oldest);
+            }
         }
     }
 }
