@@ -75,7 +75,7 @@ fn by_name(ledger: &OpenLedger, name: &str) -> Result<Batch, Failure> {
     if let Some(batch) = ledger.batch(name)? {
         return Ok(batch);
     }
-    let known: Vec<String> = ledger.batches()?.into_iter().map(|(batch, _)| batch.name).collect();
+    let known: Vec<String> = ledger.uncounted()?.into_iter().map(|batch| batch.name).collect();
     let meant = closest(name, known.iter().map(String::as_str)).map(|known| flag("--batch", known));
     let missing = CommandError::usage(format!("the ledger has no batch named {name}"));
     Err(missing.hint(format!("{}`{}` lists those it has", did_you_mean(meant), command("batches"))).into())
@@ -87,7 +87,7 @@ fn did_you_mean(meant: Option<String>) -> String {
 
 /// The manifest in the same folder that a batch was begun from and whose name is most like that one's.
 fn near(ledger: &OpenLedger, path: &Path, absolute: &Path) -> Result<Option<String>, Failure> {
-    let manifests = ledger.batches()?.into_iter().map(|(batch, _)| PathBuf::from(batch.manifest));
+    let manifests = ledger.uncounted()?.into_iter().map(|batch| PathBuf::from(batch.manifest));
     let beside: Vec<PathBuf> = manifests.filter(|known| known.parent() == absolute.parent()).collect();
     let names: Vec<&str> = beside.iter().filter_map(|known| known.file_name()?.to_str()).collect();
     let Some(name) = absolute.file_name().and_then(|name| name.to_str()) else { return Ok(None) };

@@ -84,5 +84,5 @@ fn is_of_another((ledger, batch): Of<'_>, path: &Path) -> Result<bool, Failure> 
     let path = absolute(path);
     let there = |other: &Batch| other.remembered.outputs.files[OutputKind::Receipts].path.as_ref() == Some(&path);
     let is_its = |other: &Batch| other.name != batch && there(other);
-    Ok(ledger.batches()?.iter().any(|(other, _)| is_its(other)))
+    Ok(ledger.uncounted()?.iter().any(is_its))
 }

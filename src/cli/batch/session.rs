@@ -225,7 +225,7 @@ pub(in crate::cli) fn same_plan(
     plan: &Plan,
 ) -> Result<Option<String>, Failure> {
     let same = |batch: &Batch| batch.remembered.fingerprint.as_deref() == Some(plan.fingerprint());
-    let other = ledger.batches()?.into_iter().map(|(batch, _)| batch).find(|batch| batch.name != name && same(batch));
+    let other = ledger.uncounted()?.into_iter().find(|batch| batch.name != name && same(batch));
     Ok(other.map(|other| {
         let same = format!("the batch {} has the very same jobs", other.name);
         if other.manifest == manifest {

@@ -148,7 +148,7 @@ fn manifest_of(receipts: &Path) -> String {
 
 /// The right to run each batch of both ledgers: nobody buys meanwhile.
 fn lock_all(ledger: &OpenLedger, source: &SourceHere) -> Result<Vec<LockHere>, Failure> {
-    let mut ours: Vec<String> = ledger.batches()?.into_iter().map(|(batch, _)| batch.name).collect();
+    let mut ours: Vec<String> = ledger.uncounted()?.into_iter().map(|batch| batch.name).collect();
     ours.extend(source.batches().iter().cloned());
     ours.sort();
     ours.dedup();

@@ -36,6 +36,12 @@ pub trait Batches {
     /// Where the ledger cannot be read.
     fn batches(&self) -> Result<Vec<(Batch, Counts)>, LedgerError>;
 
+    /// Every batch, the oldest first. None is counted, which takes as long as there are jobs.
+    ///
+    /// # Errors
+    /// Where the ledger cannot be read.
+    fn uncounted(&self) -> Result<Vec<Batch>, LedgerError>;
+
     /// The batches of the manifest at that path, the newest first.
     ///
     /// # Errors

@@ -105,12 +105,16 @@ impl Batches for SqliteLedger {
     }
 
     fn batches(&self) -> Result<Vec<(Batch, Counts)>, LedgerError> {
-        let all: Vec<Batch> = self.read(|ledger| {
+        let all = self.uncounted()?;
+        all.into_iter().map(|batch| self.counts(batch.key).map(|counts| (batch, counts))).collect()
+    }
+
+    fn uncounted(&self) -> Result<Vec<Batch>, LedgerError> {
+        self.read(|ledger| {
             let sql = format!("SELECT {COLUMNS} FROM batches ORDER BY id");
             let mut statement = ledger.conn.prepare_cached(&sql)?;
             Ok(statement.query_map([], batch_of_row)?.collect::<Result<_, _>>()?)
-        })?;
-        all.into_iter().map(|batch| self.counts(batch.key).map(|counts| (batch, counts))).collect()
+        })
     }
 
     fn batches_at(&self, manifest: &str) -> Result<Vec<Batch>, LedgerError> {
