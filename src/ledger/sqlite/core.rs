@@ -27,6 +27,9 @@ const STATEMENTS_MAX: usize = 96;
 /// Pages in the write-ahead log before a commit also checkpoints: 16 MiB. Most pages change with every commit, and only
 /// their last state is copied at a checkpoint.
 const CHECKPOINT_PAGES: i64 = 4_096;
+/// So much of the file is kept in memory at most, in KiB: in SQLite's own 2 MiB the indexes of a large plan do not stay while it is
+/// loaded.
+const CACHE_KIB: i64 = 16 * 1024;
 /// The log is cut to this size at a checkpoint, so that one large load does not stay on the disk.
 const JOURNAL_BYTES_MAX: i64 = 64 * 1024 * 1024;
 
@@ -271,6 +274,7 @@ impl Whole for SqliteLedger {
 
 pub(super) fn configure(conn: &Connection) -> Result<(), Fault> {
     conn.busy_timeout(BUSY_WAIT)?;
+    conn.pragma_update(None, "cache_size", -CACHE_KIB)?;
     conn.pragma_update(None, "foreign_keys", true)?;
     conn.pragma_update(None, "synchronous", "FULL")?;
     // Without these an Apple disk may keep a "synced" write in its own cache. No effect elsewhere.

@@ -161,9 +161,9 @@ pub(super) fn find(
         return Ok(Vec::new());
     }
     let (named, unproved) = (Named::of(tx)?, unknown::may_repeat(tx, batch, network, manifest)?);
-    let beside = tx.prepare_cached(&beside(manifest))?;
+    let (any, beside) = (tx.prepare_cached(&any_beside(manifest))?, tx.prepare_cached(&beside(manifest))?);
     let mut comparing =
-        Comparing { tx, batch, network, jobs, manifest, named, unproved, beside, often: HashMap::new() };
+        Comparing { tx, batch, network, jobs, manifest, named, unproved, any, beside, often: HashMap::new() };
     let mut statement = tx.prepare_cached(&compared(jobs))?;
     let mut rows = statement.query([batch])?;
     let mut found = Vec::new();
@@ -200,6 +200,7 @@ struct Comparing<'c> {
     manifest: Rows,
     named: Named,
     unproved: Option<MayRepeat>,
+    any: CachedStatement<'c>,
     beside: CachedStatement<'c>,
     /// What was found where there was much of it: identical rows ask for the same.
     often: HashMap<AskedFor, Vec<Beside>>,
@@ -237,6 +238,10 @@ impl Comparing<'_> {
         if let Some(found) = self.often.get(&asked) {
             return Ok(first(found));
         }
+        // Mostly there is none: that is known at a tenth of the cost.
+        if !self.any.exists(params![asked.0, asked.1])? {
+            return Ok(None);
+        }
         // A job of no id and no edition would repeat all that any may.
         let any = Wanted { id: "", edition: "", ..wanted };
         let (mut found, mut count) = (Vec::new(), 0_u32);
@@ -273,6 +278,18 @@ fn compared(jobs: Rows) -> String {
          FROM {table} r WHERE r.batch = ?1 AND r.superseded = 0
              AND r.state IN ('pending', 'refused') AND (r.state = 'pending' OR r.reason = 'duplicate')",
         table = jobs.table(),
+    )
+}
+
+/// Whether there is any purchase of that content ?1, or of what was given ?2.
+fn any_beside(manifest: Rows) -> String {
+    let learnt = match manifest {
+        Rows::Loaded => "",
+        Rows::Planned => "UNION ALL SELECT 1 FROM temp.learnt n WHERE n.content = ?1",
+    };
+    format!(
+        "SELECT 1 FROM jobs o WHERE o.content = ?1 AND {BOUGHT}
+         UNION ALL SELECT 1 FROM jobs o WHERE o.given = ?2 AND {BOUGHT} {learnt}"
     )
 }
 

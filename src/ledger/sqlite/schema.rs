@@ -21,7 +21,8 @@ pub(super) const OPEN_PAYMENT: &str =
 
 /// The condition of `jobs_bought`, for a job `o`: what is delivered, paid, open or lost. What was refunded is none.
 pub(super) const BOUGHT: &str =
-    "o.state IN ('running', 'in_doubt', 'paid', 'delivered', 'downloaded', 'refund_offered', 'lost')";
+    "(o.state = 'running' OR o.state = 'in_doubt' OR o.state = 'paid' OR o.state = 'delivered' OR o.state = 'downloaded'
+    OR o.state = 'refund_offered' OR o.state = 'lost')";
 
 /// The newest schema, for an empty file: SQLite reads all tables anew after each of the steps' changes to them.
 const CURRENT: &str = include_str!("schema/current.sql");

@@ -108,3 +108,14 @@ fn loading_jobs_of_several_takes_costs_one_look_up_a_job_and_a_few_for_all() {
     ledger.conn.execute("UPDATE jobs SET state = 'delivered', url = 'u'", []).unwrap();
     seen("second takes that are bought", load_all(&mut ledger, batch, &Retake::default()), 0);
 }
+
+/// What belongs to one job is found without reading what belongs to all.
+#[test]
+fn what_hangs_on_a_job_is_found_by_an_index() {
+    let ledger = SqliteLedger::in_memory().unwrap();
+    for table in ["transitions", "payments"] {
+        let sql = format!("EXPLAIN QUERY PLAN SELECT 1 FROM {table} WHERE job = 1");
+        let plan: String = ledger.conn.query_row(&sql, [], |row| row.get(3)).unwrap();
+        assert!(plan.contains("SEARCH") && plan.contains("(job=?)"), "{plan}");
+    }
+}
