@@ -75,8 +75,8 @@ impl ExitCode {
             Self::Internal => "internal error, or standard output could not be written",
             Self::Usage => "usage or manifest; nothing was asked or spent",
             Self::Unfinished => {
-                "unfinished, results or receipts could not be written, or the question was answered with no; the same command later \
-                 may finish it"
+                "unfinished, results or receipts could not be written, the question was answered with no, or another command \
+                 changed again and again what it was about; the same command later may finish it"
             }
             Self::Person => "a job ended without its result, and only a person can change that",
             Self::InDoubt => "a payment is in doubt",

@@ -222,3 +222,26 @@ fn what_is_edited_at_the_question_is_not_accepted() {
         client
     });
 }
+
+/// What was said of one duplicate is said of no other: another batch buys one more while a person thinks about the first.
+#[test]
+fn a_word_for_one_duplicate_is_none_for_what_becomes_one_meanwhile() {
+    let sandbox = Sandbox::start("");
+    let client = edited(&sandbox);
+    client.write("june.csv", "prompt\na dog\n");
+    client.run(&RUN.replace("jobs", "june")).with(0);
+    let Some(mut screen) = on_a_terminal(&client, RUN) else { return };
+    screen.wait_until("the duplicate", |shown| shown.contains("buy 1 job once more for 1,350 sats?"));
+    client.write("july.csv", "prompt\nanother boat\n");
+    client.run(&RUN.replace("jobs", "july")).with(0);
+    screen.types("y\n");
+    screen.wait_until("the question", |shown| shown.contains("buy 2 jobs for 2,700 sats"));
+    screen.types("y\n");
+    screen.wait_until("both duplicates", |shown| shown.contains("buy 2 jobs once more for 2,700 sats?"));
+    assert!(screen.shown().contains("is no longer what was counted"), "{}", screen.shown());
+    screen.types("n\n");
+    let (code, shown) = screen.end();
+    assert_eq!(code, Some(6), "{shown}");
+    assert_eq!(sandbox.books().settled().len(), 3, "{shown}");
+    assert_eq!(client.column("jobs.results.csv", "reason"), ["", "duplicate", "withdrawn", "duplicate"], "{shown}");
+}

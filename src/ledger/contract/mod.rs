@@ -334,7 +334,8 @@ suite! {
 {
     whole:
         what_is_taken_back_is_read_meanwhile_and_was_never_written,
-        what_fails_on_its_way_was_never_written;
+        what_fails_on_its_way_was_never_written,
+        nothing_is_recorded_amid_what_may_be_taken_back;
 }}
 
 /// The time of most cases.

@@ -1,8 +1,9 @@
 //! Several writes as one.
 
+use super::support::new_intent;
 use super::{AT, Subject, of_ledger, plan};
 use crate::ledger::port::{Fate, Whole};
-use crate::ledger::{BatchKey, LedgerError, PlanLoad, Retake};
+use crate::ledger::{BatchKey, LedgerError, PlanLoad, Record, Retake};
 
 const JUNE: BatchKey = BatchKey(1);
 
@@ -31,6 +32,22 @@ pub(super) fn what_is_taken_back_is_read_meanwhile_and_was_never_written<S: Subj
     carried_out(Fate::TakenBack);
     carried_out(Fate::TakenBack);
     carried_out(Fate::Kept);
+}
+
+/// Whoever pays relies on what is recorded: it cannot be taken back.
+pub(super) fn nothing_is_recorded_amid_what_may_be_taken_back<S: Subject + Whole>() {
+    let (mut store, jobs) = S::with(&[("june", &["a"])]);
+    let before = store.seen();
+    let intend = || Record::Intend(Box::new(new_intent(&jobs[0], 1)));
+    store
+        .as_one::<_, LedgerError>(|store| {
+            let refused = store.apply_all(vec![(AT, intend())]);
+            assert!(matches!(refused, Err(LedgerError::Contradiction(_))), "{refused:?}");
+            Ok(((), Fate::Kept))
+        })
+        .unwrap();
+    assert_eq!(store.seen(), before);
+    store.hand_back(AT, intend()).unwrap();
 }
 
 pub(super) fn what_fails_on_its_way_was_never_written<S: Subject + Whole>() {

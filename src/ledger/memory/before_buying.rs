@@ -113,10 +113,10 @@ impl Whole for MemoryLedger {
         &mut self,
         work: impl FnOnce(&mut Self) -> Result<(T, Fate), E>,
     ) -> Result<T, E> {
-        let mut changed = self.clone();
+        let mut changed = Self { is_part: true, ..self.clone() };
         let (done, fate) = work(&mut changed)?;
         if fate == Fate::Kept {
-            *self = changed;
+            *self = Self { is_part: false, ..changed };
         }
         Ok(done)
     }

@@ -44,6 +44,8 @@ pub struct MemoryLedger {
     decisions: Vec<(JobKey, &'static str)>,
     periods: BTreeMap<(PeriodKind, String), Sums>,
     kept_settlements: BTreeMap<String, (PaymentHash, UnixMs)>,
+    /// What is written may be taken back.
+    is_part: bool,
 }
 
 /// A batch.

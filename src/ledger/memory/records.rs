@@ -8,7 +8,7 @@ use crate::l402::{Network, PaymentHash};
 use crate::ledger::decide::{
     self, Admission, Payment, PaymentState, SETTLED_MAX, Settled, Stored, StoredAnswer, Unfit,
 };
-use crate::ledger::port::{Downloads, Records};
+use crate::ledger::port::{Downloads, RECORD_IN_PART, Records};
 use crate::ledger::{
     AnswerKey, BatchKey, ComingFile, DamagedJob, DeliveredJob, DurableInvoice, HeldBack, HistoryCheck,
     IdenticalRequest, JobKey, LedgerError, NewIntent, OpenJob, OpenRefund, OpenStage, Original, PaymentKey, PendingJob,
@@ -21,6 +21,9 @@ use super::{JobRow, MemoryLedger};
 
 impl Records for MemoryLedger {
     fn apply_all(&mut self, records: Vec<(UnixMs, Record)>) -> Result<Vec<Result<Recorded, LedgerError>>, LedgerError> {
+        if self.is_part {
+            return Err(LedgerError::Contradiction(RECORD_IN_PART.to_owned()));
+        }
         let mut tried = self.clone();
         match decide::commit_all(&mut tried, &records) {
             Ok(outcomes) => {

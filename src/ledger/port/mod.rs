@@ -17,4 +17,5 @@ pub use person::Decisions;
 pub use records::{Downloads, Records};
 pub use run::{Deliveries, Ledger};
 pub use views::{Audit, Inspection, Views};
+pub(in crate::ledger) use whole::RECORD_IN_PART;
 pub use whole::{Fate, Whole};

@@ -11,10 +11,13 @@ pub enum Fate {
     TakenBack,
 }
 
+/// Why no record is taken amid it: whoever pays relies on what is recorded.
+pub(in crate::ledger) const RECORD_IN_PART: &str = "a record amid what may be taken back";
+
 /// Writes that belong together, whatever ends the process between them.
 pub trait Whole {
     /// Carries `work` out in one transaction, in which it reads what it has written. Keys of what is taken back mean nothing
-    /// afterwards. Other processes wait meanwhile to write: `work` waits for nobody.
+    /// afterwards, and no record is taken. Other processes wait meanwhile to write: `work` waits for nobody.
     ///
     /// # Errors
     /// That of `work`, or the ledger's where it cannot be written. Nothing was written then.

@@ -15,7 +15,7 @@ use super::file_guard::FileGuard;
 use super::store::Tx;
 use super::{file, gap, lock, schema};
 use crate::catalog::Endpoint;
-use crate::ledger::port::{Fate, Whole};
+use crate::ledger::port::{Fate, RECORD_IN_PART, Whole};
 use crate::ledger::{Committed, LedgerError, Obstacle, OpenMode, Record, Recorded, decide};
 use crate::safe_open;
 use crate::time::UnixMs;
@@ -144,6 +144,9 @@ impl SqliteLedger {
         &mut self,
         records: Vec<(UnixMs, Record)>,
     ) -> Result<Vec<Result<Recorded, LedgerError>>, LedgerError> {
+        if self.is_part() {
+            return Err(LedgerError::Contradiction(RECORD_IN_PART.to_owned()));
+        }
         let together = self.write(|tx, bodies| commit(tx, bodies, &records, together));
         let done = match together {
             // What the rules let pass does not fit the rows: which record that is of is found out one by one.
@@ -179,19 +182,17 @@ impl SqliteLedger {
         work: impl FnOnce(&Connection, &Bodies) -> Result<T, Fault>,
     ) -> Result<T, LedgerError> {
         self.unless_broken(|ledger| {
-            ledger.in_place()?;
             // What is dropped on the way is rolled back.
-            let done = if ledger.conn.is_autocommit() {
-                let tx = ledger.conn.transaction_with_behavior(TransactionBehavior::Immediate)?;
-                let done = work(&tx, &ledger.bodies)?;
-                tx.commit().map_err(of_sqlite)?;
-                done
-            } else {
+            if ledger.is_part() {
                 let part = ledger.conn.savepoint()?;
                 let done = work(&part, &ledger.bodies)?;
                 part.commit()?;
-                done
-            };
+                return Ok(done);
+            }
+            ledger.in_place()?;
+            let tx = ledger.conn.transaction_with_behavior(TransactionBehavior::Immediate)?;
+            let done = work(&tx, &ledger.bodies)?;
+            tx.commit().map_err(of_sqlite)?;
             ledger.in_place()?;
             Ok(done)
         })
@@ -213,6 +214,11 @@ impl SqliteLedger {
         })
     }
 
+    /// Whether [`Whole`] has begun a transaction: what is written is a part of it, and its file is looked for around the whole.
+    fn is_part(&self) -> bool {
+        !self.conn.is_autocommit()
+    }
+
     /// Keeps what [`Whole`] has begun.
     fn keep(&mut self) -> Result<(), Fault> {
         self.conn.execute_batch("COMMIT").map_err(of_sqlite)?;
@@ -223,8 +229,12 @@ impl SqliteLedger {
     fn take_back(&mut self) -> Result<(), LedgerError> {
         // Rows of endpoints that were new are none.
         self.endpoints.borrow_mut().clear();
-        let undo = || if self.conn.is_autocommit() { Ok(()) } else { self.conn.execute_batch("ROLLBACK") };
-        undo().map_err(|error| Fault::from(error).into_error())
+        let undone = if self.is_part() { self.conn.execute_batch("ROLLBACK") } else { Ok(()) };
+        undone.map_err(|error| {
+            let broken = Fault::from(error).into_error();
+            self.broken = Some(broken.clone());
+            broken
+        })
     }
 
     fn in_place(&self) -> Result<(), Fault> {

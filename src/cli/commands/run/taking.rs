@@ -114,11 +114,13 @@ pub(super) struct Taken {
 }
 
 impl Taken {
-    /// Whether a person who has accepted the other one has accepted this. Why jobs waited may have been said anew since.
+    /// Whether a person who has accepted the other one has accepted this. Why jobs wait, and until when, may have been said anew since, and
+    /// what they repeat may have come further.
     fn is_as(&self, other: &Self) -> bool {
-        let load = |load: &PlanLoad| PlanLoad { unchanged: 0, again: 0, ..load.clone() };
+        let load = |load: &PlanLoad| PlanLoad { unchanged: 0, again: 0, waiting: Vec::new(), ..load.clone() };
+        let repeated = |found: &FoundDuplicates| (found.count, found.price, found.retaken.clone());
         let of = |it: &Self| {
-            (load(&it.load), it.duplicates.clone(), it.left, it.prices.clone(), it.meant.clone(), it.bought)
+            (load(&it.load), repeated(&it.duplicates), it.left, it.prices.clone(), it.meant.clone(), it.bought)
         };
         of(self) == of(other)
     }
@@ -149,22 +151,22 @@ impl Runner<'_> {
             tried = self.try_out(session, of, way)?;
         }
         session::load_words(&tried.taken.load).into_iter().for_each(|words| self.reporter.warn(words));
-        let found = &tried.taken.duplicates;
-        if found.count == 0 {
+        if tried.taken.duplicates.count == 0 {
             return Ok(tried);
         }
-        self.reporter.warn(duplicate_words(found));
+        self.reporter.warn(duplicate_words(&tried.taken.duplicates));
         of.same_plan.iter().for_each(|words| self.reporter.warn(words.as_str()));
-        let means = match word {
-            Duplicates::Buy => true,
-            Duplicates::Skip => false,
-            Duplicates::Ask if self.options.buying.choice.yes => false,
-            Duplicates::Ask => questions::means(found, &self.reporter, &self.counterparties.signals).await?,
-        };
-        if means != way.buys_duplicates {
-            tried = self.try_out(session, of, Way { buys_duplicates: means, ..way })?;
+        if word == Duplicates::Ask && !self.options.buying.choice.yes {
+            // Tried before the person is asked: a yes is about these, and about none that another command makes one meanwhile.
+            let with = self.try_out(session, of, Way { buys_duplicates: true, ..way })?;
+            if questions::means(&with.taken.duplicates, &self.reporter, &self.counterparties.signals).await? {
+                return Ok(with);
+            }
         }
-        let left_out = if means { FoundDuplicates::default() } else { tried.taken.duplicates.clone() };
+        let left_out = match word {
+            Duplicates::Buy => FoundDuplicates::default(),
+            Duplicates::Skip | Duplicates::Ask => tried.taken.duplicates.clone(),
+        };
         Ok(Tried { left_out, ..tried })
     }
 
@@ -283,8 +285,8 @@ impl Runner<'_> {
         let Some((batch, said)) = taken else { return Ok(None) };
         self.accepted();
         let mut files = Files::new(&self.counterparties.ledger, batch.key, &batch.remembered.layout, paths);
-        files.rewrite()?.iter().for_each(|words| self.reporter.warn(tried_again(words)));
         said.into_iter().for_each(|words| self.reporter.warn(words));
+        files.rewrite()?.iter().for_each(|words| self.reporter.warn(tried_again(words)));
         Ok(Some((batch, files)))
     }
 }
