@@ -8,6 +8,7 @@ use crate::error::{Hinted, SharedError};
 use crate::purchase::Reason;
 
 use super::LockedBy;
+use super::decide::Unfit;
 
 /// Why the ledger cannot be used, or what one job lacks.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -258,6 +259,15 @@ impl Lack {
         match self {
             Self::Body(_) | Self::BodyUnread { .. } | Self::OtherBody => Reason::BodyMissing,
             Self::Row(_) => Reason::RowDamaged,
+        }
+    }
+}
+
+impl From<Unfit> for LedgerError {
+    fn from(unfit: Unfit) -> Self {
+        match unfit {
+            Unfit::Contradiction(what) => Self::Contradiction(what),
+            Unfit::Damaged(what) => Lack::row(what).into(),
         }
     }
 }

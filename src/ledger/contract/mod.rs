@@ -25,9 +25,9 @@ use std::convert::Infallible;
 
 use self::shells::{InFile, Inline, Threaded};
 use self::support::{NOW, endpoint, planned};
-use super::decide::{Job, Payment};
+use super::decide::{Job, Payment, Sums};
 use super::desk::Desks;
-use super::memory::{MemoryLedger, Sums};
+use super::memory::MemoryLedger;
 use super::port::{Audit, Batches, Decisions, Downloads, Inspection, Loading, Records, Views};
 use super::sqlite::SqliteLedger;
 use super::{

@@ -6,7 +6,7 @@ use super::{AT, Subject, plan};
 use crate::ledger::contract::support::{
     FEE, FEE_CEILING, HOLD, PRICE, end, is_contradiction, new_intent, paid, posted,
 };
-use crate::ledger::memory::Sums;
+use crate::ledger::decide::Sums;
 use crate::ledger::{BatchKey, Caps, DeadProof, IntentRefusal, NewIntent, PendingJob, PeriodCap, Posted, Record};
 use crate::money::Msat;
 use crate::purchase::{JobState, Reason};

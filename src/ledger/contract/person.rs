@@ -3,7 +3,7 @@
 use super::cases::{deliver, intend};
 use super::{AT, Subject, plan};
 use crate::ledger::contract::support::{HOLD, PRICE, end, is_contradiction, new_intent, paid, posted};
-use crate::ledger::memory::Sums;
+use crate::ledger::decide::Sums;
 use crate::ledger::{
     BatchKey, Committed, DeadProof, Decided, Decision, IntentRefusal, JobKey, OpenStage, PaymentKey, PendingJob, Record,
 };

@@ -6,7 +6,7 @@ use super::cases::{answer, intend};
 use super::limits::refused;
 use super::{AT, Subject};
 use crate::ledger::contract::support::{FEE, HOLD, PRICE, is_contradiction, new_intent, paid, posted, secret};
-use crate::ledger::memory::Sums;
+use crate::ledger::decide::Sums;
 use crate::ledger::{
     BatchKey, Caps, Committed, Decided, Decision, LedgerError, NewIntent, PaymentKey, PendingJob, PeriodCap, Record,
     RefundInvoice, RefundRecord,

@@ -8,9 +8,8 @@ use tempfile::TempDir;
 
 use super::{Commanded, Subject};
 use crate::l402::Network;
-use crate::ledger::decide::{Job, Payment};
+use crate::ledger::decide::{Job, Payment, Sums};
 use crate::ledger::desk::{Desk, Desks};
-use crate::ledger::memory::Sums;
 use crate::ledger::port::{Deliveries, Downloads, Ledger, Loading, Records};
 use crate::ledger::sqlite::SqliteLedger;
 use crate::ledger::{

@@ -4,28 +4,10 @@ use crate::ledger::decide::{
     AnswerWrite, Charged, Endpoint, EndpointKey, Join, Moved, PeriodKind, RefundWrite, Undelivered, Write,
 };
 use crate::ledger::{BatchKey, JobKey, LedgerError, PaymentKey, RefundStanding};
-use crate::money::Msat;
 use crate::purchase::{JobState, Reason};
 use crate::time::UnixMs;
 
-use super::{AnswerRow, JobRow, MemoryLedger, RefundRow, Said, Sums};
-
-impl Sums {
-    /// What is used of a limit. A day's or month's fees are kept among what it spent.
-    pub(super) fn used(&self) -> Msat {
-        let used = self.held.saturating_add(self.spent).saturating_add(self.fees).saturating_sub(self.refunded);
-        Msat::new(u64::try_from(used).unwrap_or_default())
-    }
-
-    /// After that move; none where a sum fits no ledger.
-    fn after(&self, moved: Moved) -> Option<Self> {
-        let Self { held, spent, fees, refunded } = *self;
-        let Moved { held, spent, fees, refunded } = moved.and(Moved { held, spent, fees, refunded })?;
-        let all = held.checked_add(spent)?;
-        (held >= 0 && spent >= 0 && fees >= 0 && (0..=all).contains(&refunded) && all.checked_add(fees).is_some())
-            .then_some(Self { held, spent, fees, refunded })
-    }
-}
+use super::{AnswerRow, JobRow, MemoryLedger, RefundRow, Said};
 
 impl MemoryLedger {
     /// That no sum becomes less than nothing: the last assertion, before anything is written.

@@ -16,10 +16,10 @@ mod subject;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::decide::{Endpoint, EndpointKey, Job, Payment, PeriodKind, Unfit};
+use super::decide::{Endpoint, EndpointKey, Job, Payment, PeriodKind, Sums};
 use super::{
-    AnswerKey, AnswerKind, BatchKey, DownloadedFile, FetchMark, JobKey, Lack, LedgerError, NewIntent, PaymentKey,
-    RefundInvoice, RefundStanding,
+    AnswerKey, AnswerKind, BatchKey, DownloadedFile, FetchMark, JobKey, NewIntent, PaymentKey, RefundInvoice,
+    RefundStanding,
 };
 use crate::catalog;
 use crate::l402::PaymentHash;
@@ -58,15 +58,6 @@ pub(in crate::ledger) struct BatchRow {
     /// The load whose jobs were accepted last.
     accepted_load: u64,
     pub(in crate::ledger) sums: Sums,
-}
-
-/// What is held, spent and got back, in msat.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(in crate::ledger) struct Sums {
-    pub(in crate::ledger) held: i64,
-    pub(in crate::ledger) spent: i64,
-    pub(in crate::ledger) fees: i64,
-    pub(in crate::ledger) refunded: i64,
 }
 
 /// A take of a job.
@@ -150,15 +141,6 @@ impl MemoryLedger {
     #[must_use]
     pub fn new() -> Self {
         Self::default()
-    }
-}
-
-impl From<Unfit> for LedgerError {
-    fn from(unfit: Unfit) -> Self {
-        match unfit {
-            Unfit::Contradiction(what) => Self::Contradiction(what),
-            Unfit::Damaged(what) => Lack::row(what).into(),
-        }
     }
 }
 

@@ -2,9 +2,9 @@
 
 use crate::ledger::BatchKey;
 use crate::ledger::contract::Subject;
-use crate::ledger::decide::{Job, Payment};
+use crate::ledger::decide::{Job, Payment, Sums};
 
-use super::{MemoryLedger, Sums};
+use super::MemoryLedger;
 
 impl Subject for MemoryLedger {
     fn empty() -> Self {

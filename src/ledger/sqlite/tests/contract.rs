@@ -7,8 +7,8 @@ use super::support::*;
 use crate::catalog::DedupPolicy;
 use crate::ledger::contract::{Commanded, Subject};
 use crate::ledger::decide::group::carried;
-use crate::ledger::decide::{Job, Payment, PaymentState, Said, Store, keys};
-use crate::ledger::memory::{MemoryLedger, Sums};
+use crate::ledger::decide::{Job, Payment, PaymentState, Said, Store, Sums, keys};
+use crate::ledger::memory::MemoryLedger;
 use crate::ledger::sqlite::{SqliteLedger, store};
 use crate::ledger::{
     AnswerKey, AnswerKind, BatchKey, Caps, DeadProof, Decision, DownloadedFile, FetchMark, IntentBounds, JobEnd,
