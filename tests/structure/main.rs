@@ -100,7 +100,7 @@ const IMPURE_CALLS: [(&str, &str); 4] =
     [("SystemTime", "now"), ("Timestamp", "now"), ("Zoned", "now"), ("UnixMs", "now")];
 
 /// A wallet is known to its own folder in `payer/`, and to these files, for the reason that is given.
-const KNOWS_LND: [(&str, &str); 2] = [
+const KNOWS_WALLETS: [(&str, &str); 2] = [
     ("cli/node.rs", "opens the wallet that the options name, and hands it on as one that pays"),
     (
         "cli/commands/doctor/node.rs",
@@ -304,8 +304,8 @@ fn violations(source: &Source) -> Vec<String> {
             if let Some(words) = breaks_direction(room, &path.segments) {
                 tell(path.line, words);
             }
-            if knows_lnd(room, file, &path.segments) {
-                tell(path.line, "only payer/ and the files in KNOWS_LND know which wallet pays".to_owned());
+            if knows_wallet(room, file, &path.segments) {
+                tell(path.line, "only payer/ and the files in KNOWS_WALLETS know which wallet pays".to_owned());
             }
         }
     }
@@ -352,11 +352,18 @@ fn breaks_direction(room: &str, path: &[String]) -> Option<String> {
 }
 
 /// Whether a path leads to one wallet's folder from where nobody needs to know which wallet it is.
-fn knows_lnd(room: &str, file: &str, path: &[String]) -> bool {
-    let named = |n: usize, name: &str| path.get(n).is_some_and(|segment| segment == name);
-    let reaches = named(0, "payer") && (named(1, "lnd") || named(1, "*"));
-    reaches && room != "payer" && KNOWS_LND.iter().all(|(known, _)| *known != file)
+fn knows_wallet(room: &str, file: &str, path: &[String]) -> bool {
+    let is_wallet = |name: &String| name == "*" || WALLETS.contains(name);
+    let reaches = path.first().is_some_and(|segment| segment == "payer") && path.get(1).is_some_and(is_wallet);
+    reaches && room != "payer" && KNOWS_WALLETS.iter().all(|(known, _)| *known != file)
 }
+
+/// The folders in `payer/`: each is a wallet's.
+static WALLETS: LazyLock<HashSet<String>> = LazyLock::new(|| {
+    let payer = fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("src/payer"));
+    let folders = payer.into_iter().flatten().filter_map(|entry| entry.ok().filter(|entry| entry.path().is_dir()));
+    folders.filter_map(|folder| folder.file_name().into_string().ok()).collect()
+});
 
 /// The room of a file: its folder in `src/`, or its own name there.
 fn room_of(file: &str) -> &str {
