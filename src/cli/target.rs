@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use crate::command::{command, file, flag};
 use crate::diagnostic::closest;
+use crate::manifest::Format;
 
 use crate::cli::batch::receipt_guard::{beside, stop};
 use crate::cli::options::config::Target;
@@ -52,9 +53,11 @@ pub(super) fn at_path(ledger: &OpenLedger, path: &Path) -> Result<Option<Batch>,
 /// What `run` calls the batch of a manifest: the name that it gives itself, else its stem. A manifest that cannot be
 /// read any more is known by its stem alone.
 fn own_name(path: &Path) -> Option<String> {
-    let is_toml = path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("toml"));
     let table = || std::fs::read_to_string(path).ok()?.parse::<toml::Table>().ok();
-    let given = if is_toml { table() } else { None };
+    let given = match Format::of(path) {
+        Some(Format::Toml) => table(),
+        Some(Format::Csv | Format::Tsv) | None => None,
+    };
     let given = given.and_then(|table| Some(table.get("name")?.as_str()?.to_owned()));
     given.or_else(|| Some(path.file_stem()?.to_str()?.to_owned()))
 }

@@ -32,7 +32,7 @@ pub(crate) use locate::first_line;
 pub(crate) use names::{fold, is_job_key};
 pub use names::{id_problem, name_problem, normal_id, parse_delimiter};
 pub use notes::{Notes, delimiter_name};
-pub use open::{Format, GivenBy, Manifest, OpenOptions, STDIN, format_help};
+pub use open::{FORMAT_UNTOLD, Format, GivenBy, Manifest, OpenOptions, STDIN, format_help};
 pub use results::{PLAY_LEDGER, ResultsOf, ResultsRow};
 pub(crate) use stand::{BATCH_COLUMN, LEDGER_COLUMN};
 

@@ -43,15 +43,15 @@ pub enum Format {
 }
 
 impl Format {
-    /// The format that a file's extension names: `toml`; `csv`, `txt`; `tsv`.
+    /// The endings of manifests, and what each means; one that stands further ahead is looked for first.
+    pub const ENDINGS: [(&str, Self); 4] =
+        [("toml", Self::Toml), ("csv", Self::Csv), ("tsv", Self::Tsv), ("txt", Self::Csv)];
+
+    /// The format that a file's ending names.
     #[must_use]
     pub fn of(path: &Path) -> Option<Self> {
-        match path.extension()?.to_str()?.to_ascii_lowercase().as_str() {
-            "toml" => Some(Self::Toml),
-            "csv" | "txt" => Some(Self::Csv),
-            "tsv" => Some(Self::Tsv),
-            _ => None,
-        }
+        let ending = path.extension()?.to_str()?;
+        Self::ENDINGS.iter().find(|(known, _)| ending.eq_ignore_ascii_case(known)).map(|(_, format)| *format)
     }
 }
 
@@ -445,10 +445,13 @@ fn folder(options: &OpenOptions) -> PathBuf {
 
 fn format(options: &OpenOptions) -> Result<Format, Vec<Diagnostic>> {
     options.format.or_else(|| Format::of(&options.path)).ok_or_else(|| {
-        let error = Diagnostic::error(name(options), "cannot tell whether this is TOML or CSV");
+        let error = Diagnostic::error(name(options), FORMAT_UNTOLD);
         vec![error.help(format_help(&options.path))]
     })
 }
+
+/// What is wrong where neither a file's name nor a person tells its format.
+pub const FORMAT_UNTOLD: &str = "cannot tell whether this is TOML or CSV";
 
 /// What to do about a file whose name does not tell its format.
 #[must_use]

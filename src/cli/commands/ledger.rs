@@ -10,7 +10,7 @@ use crate::ledger::{
     Doubled, Gap, KnownParams, LedgerAddress, LedgerError, LockHere, Merged, OpenLedger, OpenMode, ReceiptKind,
     ReceiptRow, SourceHere, holds_ledger,
 };
-use crate::manifest::PLAY_LEDGER;
+use crate::manifest::{self, PLAY_LEDGER};
 use crate::money::counted;
 use crate::run::{Clock, SystemClock};
 
@@ -18,9 +18,6 @@ use crate::cli::options::config::LedgerMergeOptions;
 use crate::cli::receipt_check;
 use crate::cli::receipts::{Receipts, Results, ResultsLine};
 use crate::cli::{CommandError, ExitCode, Failure, Format, terminal};
-
-/// Endings under which a manifest may stand beside its receipts.
-const MANIFESTS: [&str; 4] = ["toml", "csv", "tsv", "txt"];
 
 /// Brings a file's purchases into the ledger, or records that they are given up.
 pub(in crate::cli) fn merge(options: &LedgerMergeOptions) -> Result<ExitCode, Failure> {
@@ -140,7 +137,8 @@ fn manifest_of(receipts: &Path) -> String {
     let Some((stem, _)) = name.split_once(".receipts.") else { return "-".to_owned() };
     // A second batch of a manifest has its name behind that one's.
     let stems = [Some(stem), stem.rsplit_once('.').map(|(manifest, _)| manifest)];
-    let beside = |stem: &str| MANIFESTS.map(|extension| receipts.with_file_name(format!("{stem}.{extension}")));
+    let beside =
+        |stem: &str| manifest::Format::ENDINGS.map(|(ending, _)| receipts.with_file_name(format!("{stem}.{ending}")));
     let mut beside = stems.into_iter().flatten().flat_map(beside);
     let found = beside.find(|path| path.is_file()).and_then(|path| std::path::absolute(path).ok());
     found.map_or_else(|| "-".to_owned(), |path| path.display().to_string())

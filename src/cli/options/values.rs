@@ -136,11 +136,12 @@ pub fn url(text: &str) -> Result<Url, String> {
 
 /// One of the type's words.
 pub fn word<T: ValueEnum>(text: &str) -> Result<T, String> {
-    T::from_str(text.trim(), true).map_err(|_| {
-        let words: Vec<String> =
-            T::value_variants().iter().filter_map(|v| v.to_possible_value()).map(|v| v.get_name().to_owned()).collect();
-        format!("expected one of {}, got \"{text}\"", words.join(", "))
-    })
+    T::from_str(text.trim(), true).map_err(|_| format!("expected one of {}, got \"{text}\"", words::<T>().join(", ")))
+}
+
+/// The type's words.
+pub fn words<T: ValueEnum>() -> Vec<String> {
+    T::value_variants().iter().filter_map(|v| v.to_possible_value()).map(|v| v.get_name().to_owned()).collect()
 }
 
 /// A network, by the name of its folder in lnd's data.

@@ -9,12 +9,12 @@ use crate::cli::options::config::{
 use crate::cli::options::displayed::Displayed;
 use crate::cli::options::flags::TargetArgs;
 use crate::cli::options::layer::Layers;
-use crate::cli::options::values::{Format, ManifestFormat};
+use crate::cli::options::values::{self, Format, ManifestFormat};
 use crate::cli::options::{Layer, flag, variable};
 use crate::cli::{CommandError, Environment, Failure, node};
 use crate::command::set_context;
 use crate::ledger::{ByKind, LedgerAddress, OutputKind};
-use crate::manifest::{GivenBy, format_help, normal_id};
+use crate::manifest::{FORMAT_UNTOLD, GivenBy, format_help, normal_id};
 use crate::time::UnixMs;
 
 use super::none;
@@ -213,8 +213,9 @@ impl Resolved {
 
 fn source(path: &Path, given: Option<ManifestFormat>) -> Result<ManifestSource, Failure> {
     if path.as_os_str() == "-" {
-        let format =
-            given.ok_or_else(|| usage("standard input has no name to tell by; give --manifest-format toml|csv|tsv"))?;
+        let words = || values::words::<ManifestFormat>().join("|");
+        let untold = || format!("standard input has no name to tell by; give --manifest-format {}", words());
+        let format = given.ok_or_else(|| usage(untold()))?;
         return Ok(ManifestSource::Stdin(format));
     }
     Ok(ManifestSource::File(path.to_owned(), format(path, given)?))
@@ -222,9 +223,9 @@ fn source(path: &Path, given: Option<ManifestFormat>) -> Result<ManifestSource, 
 
 /// How a manifest is written: as was said, else by its extension.
 pub(super) fn format(path: &Path, given: Option<ManifestFormat>) -> Result<ManifestFormat, Failure> {
-    given.or_else(|| crate::manifest::Format::of(path).map(ManifestFormat::from)).ok_or_else(|| {
-        usage(format!("{}: cannot tell whether this is TOML or CSV: {}", path.display(), format_help(path)))
-    })
+    given
+        .or_else(|| crate::manifest::Format::of(path).map(ManifestFormat::from))
+        .ok_or_else(|| usage(format!("{}: {FORMAT_UNTOLD}: {}", path.display(), format_help(path))))
 }
 
 pub(super) fn target(args: &TargetArgs, layer: &Layer, or: &str) -> Result<Target, Failure> {
