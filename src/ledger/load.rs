@@ -121,11 +121,32 @@ pub fn load_plan<D: LoadDesk, E>(
 ) -> Result<Result<PlanLoad, E>, D::Error> {
     discard_all_takes(desk, &[Discarding::Unaccepted, Discarding::SetAside(now)])?;
     let (number, unproven) = desk.begin()?;
-    let mut load = Load { desk, now, number, place: 0, reading: Reading::of(retake, unproven) };
+    let mut load = Load { desk, now, number, places: 0.., reading: Reading::of(retake, unproven) };
     match in_chunks(jobs, |chunk| load.add(chunk))? {
         Ok(()) => load.finish().map(Ok),
         Err(error) => Ok(Err(error)),
     }
+}
+
+/// Loads those rows of a plan once more that stand at these places, ascending, where the load of that `number` has read the same plan and
+/// nobody says a word: the others stay as they stand.
+///
+/// # Errors
+/// As [`load_plan`].
+pub fn load_again<D: LoadDesk, E>(
+    desk: &mut D,
+    now: UnixMs,
+    number: u64,
+    places: Vec<u64>,
+    jobs: impl IntoIterator<Item = Result<PlannedJob, E>>,
+) -> Result<Result<PlanLoad, E>, D::Error> {
+    let mut wanted = places.iter().copied().peekable();
+    let mut is_wanted = |place: u64, job: &Result<PlannedJob, E>| job.is_err() || wanted.next_if_eq(&place).is_some();
+    let jobs = (0..).zip(jobs).filter_map(move |(place, job)| is_wanted(place, &job).then_some(job));
+    let retake = Retake::default();
+    let reading = Reading::of(&retake, Unproven::default());
+    let mut load = Load { desk, now, number, places: places.iter().copied(), reading };
+    Ok(in_chunks(jobs, |chunk| load.add(chunk))?.map(|()| load.reading.finish().0))
 }
 
 /// Hands out the rows of a plan in chunks, up to the first error.
@@ -195,28 +216,27 @@ pub fn mark_changed<D: MarkDesk>(desk: &mut D, batch: Option<BatchKey>, now: Uni
 }
 
 /// A load under way.
-struct Load<'a, D> {
+struct Load<'a, D, P> {
     desk: &'a mut D,
     now: UnixMs,
     number: u64,
-    /// The place of the next row.
-    place: u64,
+    /// The places of the rows to come.
+    places: P,
     reading: Reading<'a>,
 }
 
-impl<D: LoadDesk> Load<'_, D> {
+impl<D: LoadDesk, P: Iterator<Item = u64>> Load<'_, D, P> {
     fn add(&mut self, jobs: &[PlannedJob]) -> Result<(), D::Error> {
         let stored = self.desk.stored(self.reading.retake(), jobs)?;
         let mut writes = Vec::with_capacity(jobs.len());
         let mut ids = std::collections::HashSet::with_capacity(jobs.len());
-        for (job, takes) in jobs.iter().zip(stored) {
+        for ((job, takes), place) in jobs.iter().zip(stored).zip(&mut self.places) {
             if !ids.insert(&job.id) {
                 return Err(Unfit::Contradiction(format!("the plan has two jobs of the id {}", job.id)).into());
             }
             let (learnt, ruling) = self.reading.row(job, takes)?;
             writes.extend(learnt.into_iter().map(|bought| LoadWrite::Learn { bought, job }));
-            writes.extend(ruling.writes(self.now, job, self.place));
-            self.place = self.place.saturating_add(1);
+            writes.extend(ruling.writes(self.now, job, place));
         }
         self.desk.apply(&writes)
     }

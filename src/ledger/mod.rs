@@ -49,7 +49,7 @@ pub use open::{
     ForeseenHere, LockHere, OpenLedger, SourceHere, check_location, files_of, free_bytes, gap_of_new, holds_ledger,
     in_memory, open,
 };
-pub use outputs::{ByKind, OutputFile, OutputKind, Outputs};
+pub use outputs::{ByKind, OutputFile, OutputKind, Outputs, WrittenFile};
 pub use person::{Decided, Decision, Reopened, Reopening, Trusted, Undecided};
 pub use place::{Gap, Location, LockError, LockedBy, OpenMode};
 pub use port::{Deliveries, Ledger};

@@ -69,6 +69,17 @@ impl OutputFile {
     }
 }
 
+/// A file of a batch, as it was written last.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WrittenFile {
+    /// Its absolute path.
+    pub path: String,
+    /// What it was made of: what the ledger then held, and how the file is laid out.
+    pub of: String,
+    /// By what it is known to stand there untouched since.
+    pub mark: String,
+}
+
 /// Where a batch's files go, and whether it has written them.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "Map<String, Value>", into = "Map<String, Value>")]

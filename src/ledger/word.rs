@@ -73,6 +73,12 @@ impl Retake {
         retake
     }
 
+    /// Whether nobody says a word.
+    #[must_use]
+    pub fn is_none(&self) -> bool {
+        self.takes.is_empty() && !self.changed && !self.refunded
+    }
+
     /// Whether any word concerns that job, as its latest take stands.
     pub(super) fn concerns(&self, id: &str, state: JobState) -> bool {
         let ended = matches!(state, JobState::Delivered | JobState::Downloaded | JobState::Refunded);

@@ -4,6 +4,8 @@ use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
+use sha2::{Digest as _, Sha256};
+
 use super::bounded_reader::RECORD_BYTES_MAX;
 use super::bytes::Bytes;
 use super::digest::FileDigest;
@@ -108,6 +110,7 @@ pub struct Manifest {
     /// Whether its CSV begins with a byte order mark.
     pub bom: bool,
     digest: FileDigest,
+    options: OpenOptions,
     file: String,
     document: Option<SourceText>,
     templates: Templates,
@@ -190,6 +193,15 @@ impl Manifest {
             Some(rows) if rows.bytes.has_changed() => Err(vec![rows.changed()]),
             Some(_) | None => Ok(sha256),
         }
+    }
+
+    /// What tells one reading of it from another: where that is the same, each of its jobs has the same line, place and `x_*`, as far as
+    /// the jobs themselves are the same. None where it cannot be told.
+    pub(crate) fn reading(&self) -> Option<[u8; 32]> {
+        let rows = self.rows.as_ref().filter(|_| self.document.is_some()).map(|rows| rows.bytes.digest());
+        let rows = rows.as_ref().map(FileDigest::get).transpose().ok()?;
+        let files: Vec<&str> = std::iter::once(self.sha256().ok()?).chain(rows).collect();
+        reading(&files, &self.options, &self.catalog).ok()
     }
 
     /// Where the job stands that was the `index`-th (from 0) to be handed out, by file and line. A manifest that has
@@ -289,6 +301,7 @@ impl Manifest {
             catalog,
             path,
             digest,
+            options: options.clone(),
             delimiter: rows.as_ref().map_or(b',', |rows| rows.dialect.delimiter),
             bom: rows.as_ref().is_some_and(|rows| rows.dialect.bom),
             file: name(options),
@@ -435,6 +448,16 @@ fn name(options: &OpenOptions) -> String {
 
 fn absolute(path: &Path) -> PathBuf {
     std::path::absolute(path).unwrap_or_else(|_| path.to_owned())
+}
+
+/// SHA-256 of all on which lines, order and `x_*` of a manifest's jobs depend: the bytes of its files by their digests, the flags that it
+/// is read with, the endpoints that decide what its columns are, and the program that reads it.
+fn reading(files: &[&str], options: &OpenOptions, catalog: &Catalog) -> serde_json::Result<[u8; 32]> {
+    let OpenOptions { defaults, columns, delimiter, path, .. } = options;
+    let format = options.format.or_else(|| Format::of(path)).map(|format| format!("{format:?}"));
+    let endpoints: Vec<_> = catalog.iter().map(|endpoint| &**endpoint).collect();
+    let all = (env!("CARGO_PKG_VERSION"), files, defaults, columns, delimiter, format, endpoints);
+    Ok(Sha256::digest(serde_json::to_vec(&all)?).into())
 }
 
 /// The folder that paths in the manifest are relative to.

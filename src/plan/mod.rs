@@ -26,9 +26,11 @@ pub use policy::{FEE_FLOOR_DEFAULT, LimitTooLarge, MAX_FEE_PPM_DEFAULT, Policy};
 use std::sync::Arc;
 
 use serde::Serialize;
+use sha2::{Digest as _, Sha256};
 
 use crate::catalog::{Endpoint, Priced, Value};
 use crate::diagnostic::Diagnostic;
+use crate::manifest::Manifest;
 use crate::money::Msat;
 
 /// Every job of a manifest with its exact price, counted and fingerprinted. Only [`Plan::make`] makes one. The jobs
@@ -70,6 +72,13 @@ impl Plan {
     #[must_use]
     pub fn fingerprint(&self) -> &str {
         &self.fingerprint
+    }
+
+    /// What tells this reading of a manifest from another one, order, lines and `x_*` included; none where that is not known.
+    #[must_use]
+    pub fn digest(&self, manifest: &Manifest) -> Option<PlanDigest> {
+        let hash = Sha256::new().chain_update(manifest.reading()?).chain_update(&self.fingerprint);
+        Some(PlanDigest(hash.finalize().into()))
     }
 
     /// The endpoints that jobs use, by name.
@@ -128,6 +137,10 @@ impl PlannedJob {
 /// SHA-256 over a job's content (its endpoint's name and its parameters after all defaults), with the version tag.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct ContentHash(pub [u8; 32]);
+
+/// SHA-256 over all that loading a plan makes of jobs that it leaves as they stand: ids, contents and prices, and order, lines and `x_*`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PlanDigest(pub [u8; 32]);
 
 /// Jobs of one endpoint at one rate.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]

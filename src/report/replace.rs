@@ -2,7 +2,7 @@
 
 use std::fs::{self, File, Permissions};
 use std::io::{self, BufWriter, Write};
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::Path;
 
 /// Receipts hold preimages: nobody else reads them.
@@ -11,11 +11,12 @@ const MODE: u32 = 0o600;
 const TEMPORARY_SUFFIX: &str = ".l402-batch.tmp";
 
 /// Replaces the file at `path` by what `write` writes: a temporary file (mode 0600) in the same folder, synced, renamed
-/// over it, and the folder synced. A symbolic link there is replaced as well: what it points to stays as it is.
+/// over it, and the folder synced. A symbolic link there is replaced as well: what it points to stays as it is. Gives the file's mark, by
+/// which [`file_mark`] knows it.
 ///
 /// # Errors
 /// Where anything of that fails, `write` included. The old file is then as it was, and no temporary one stays.
-pub fn replace_whole(path: &Path, write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> io::Result<()> {
+pub fn replace_whole(path: &Path, write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> io::Result<String> {
     check_replaced(path)?;
     let folder = folder_of(path);
     let mut temporary = tempfile::Builder::new()
@@ -28,8 +29,21 @@ pub fn replace_whole(path: &Path, write: impl FnOnce(&mut dyn Write) -> io::Resu
     buffered.flush()?;
     drop(buffered);
     temporary.as_file().sync_all()?;
-    temporary.persist(path).map_err(|failed| failed.error)?;
-    sync_folder(folder)
+    let file = temporary.persist(path).map_err(|failed| failed.error)?;
+    sync_folder(folder)?;
+    Ok(mark_of(&file.metadata()?))
+}
+
+/// By what the file there is known to be the one that was written, untouched since: its inode and its length, and when it was last written
+/// to and changed. None where no file stands there.
+#[must_use]
+pub fn file_mark(path: &Path) -> Option<String> {
+    fs::symlink_metadata(path).ok().filter(fs::Metadata::is_file).map(|meta| mark_of(&meta))
+}
+
+fn mark_of(meta: &fs::Metadata) -> String {
+    let times = [meta.mtime(), meta.mtime_nsec(), meta.ctime(), meta.ctime_nsec()].map(|time| time.to_string());
+    format!("{}:{}:{}:{}", meta.dev(), meta.ino(), meta.len(), times.join(":"))
 }
 
 /// Whether a file could be put at `path`: the folder is there and can be written to, and what stands there already is a

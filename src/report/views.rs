@@ -4,10 +4,10 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use crate::error::chain;
-use crate::ledger::OutputKind;
+use crate::ledger::{OutputKind, WrittenFile};
 use crate::time::UnixMs;
 
-use super::replace::{replace_whole, sweep};
+use super::replace::{file_mark, replace_whole, sweep};
 use super::throttle::Throttle;
 
 /// The files of a batch, replaced whole as the run goes on. A file that cannot be replaced stops nothing: it is told once and
@@ -16,6 +16,8 @@ use super::throttle::Throttle;
 pub struct Views {
     files: Vec<(OutputKind, At)>,
     throttle: Throttle,
+    /// What they are made of now, where that is known.
+    of: Option<String>,
     /// Something changed since the files were written.
     stale: bool,
 }
@@ -25,6 +27,8 @@ pub struct Views {
 struct At {
     path: PathBuf,
     failing: Option<String>,
+    /// How it was written last.
+    written: Option<WrittenFile>,
 }
 
 /// What became of a writing.
@@ -43,9 +47,28 @@ impl Views {
     pub fn new(paths: impl IntoIterator<Item = (OutputKind, PathBuf)>) -> Self {
         let at = |(kind, path): (OutputKind, PathBuf)| {
             sweep(&path);
-            (kind, At { path, failing: None })
+            (kind, At { path, failing: None, written: None })
         };
-        Self { files: paths.into_iter().map(at).collect(), throttle: Throttle::new(), stale: true }
+        Self { files: paths.into_iter().map(at).collect(), throttle: Throttle::new(), of: None, stale: true }
+    }
+
+    /// How the files were written before.
+    pub fn know(&mut self, mut written: Vec<WrittenFile>) {
+        for (_, at) in &mut self.files {
+            let is_it = |file: &WrittenFile| file.path == absolute(&at.path);
+            at.written = written.iter().position(is_it).map(|is| written.swap_remove(is));
+        }
+    }
+
+    /// How the files were written last, as far as that is known.
+    #[must_use]
+    pub fn written(&self) -> Vec<WrittenFile> {
+        self.files.iter().filter_map(|(_, at)| at.written.clone()).collect()
+    }
+
+    /// From now on they are made of that: one that was made of it before, and that nobody has touched since, is as it would be written.
+    pub fn made_of(&mut self, of: Option<String>) {
+        self.of = of;
     }
 
     /// The ledger has changed.
@@ -59,7 +82,7 @@ impl Views {
         self.stale && self.throttle.due(now)
     }
 
-    /// Replaces every file, whether due or not (at the start and at the end), with what `write` writes for its kind. `clock` tells
+    /// Replaces every file that is not as it would be written, whether due or not (at the start and at the end), with what `write` writes for its kind. `clock` tells
     /// when it began and ended, so that the next pause fits the work.
     pub fn rewrite(
         &mut self,
@@ -67,8 +90,9 @@ impl Views {
         write: &mut dyn FnMut(OutputKind, &mut dyn Write) -> io::Result<()>,
     ) -> Rewritten {
         let (began, mut rewritten) = (clock(), Rewritten::default());
-        for (kind, at) in &mut self.files {
-            rewritten.warnings.extend(at.replace(|path| replace_whole(path, |out| write(*kind, out))));
+        let of = self.of.as_deref();
+        for (kind, at) in self.files.iter_mut().filter(|(_, at)| !at.is_made_of(of)) {
+            rewritten.warnings.extend(at.replace(of, |path| replace_whole(path, |out| write(*kind, out))));
             rewritten.failing.extend(at.failing.clone());
         }
         self.throttle.done(began, clock());
@@ -79,11 +103,22 @@ impl Views {
 }
 
 impl At {
+    /// Whether it was made of that, and stands there untouched.
+    fn is_made_of(&self, of: Option<&str>) -> bool {
+        let same = self.written.as_ref().filter(|written| Some(written.of.as_str()) == of);
+        same.is_some_and(|written| file_mark(&self.path).as_ref() == Some(&written.mark))
+    }
+
     /// Writes, and gives a warning where that fails after it had not failed.
-    fn replace(&mut self, write: impl FnOnce(&Path) -> io::Result<()>) -> Option<String> {
-        let Err(error) = write(&self.path) else {
-            self.failing = None;
-            return None;
+    fn replace(&mut self, of: Option<&str>, write: impl FnOnce(&Path) -> io::Result<String>) -> Option<String> {
+        self.written = None;
+        let error = match write(&self.path) {
+            Ok(mark) => {
+                let written = |of: &str| WrittenFile { path: absolute(&self.path), of: of.to_owned(), mark };
+                (self.failing, self.written) = (None, of.map(written));
+                return None;
+            }
+            Err(error) => error,
         };
         if self.failing.is_some() {
             return None;
@@ -91,6 +126,10 @@ impl At {
         self.failing = Some(format!("{} cannot be replaced: {}", self.path.display(), chain(&error)));
         self.failing.clone()
     }
+}
+
+fn absolute(path: &Path) -> String {
+    std::path::absolute(path).unwrap_or_else(|_| path.to_owned()).display().to_string()
 }
 
 #[cfg(test)]
@@ -143,6 +182,42 @@ mod tests {
         views.changed();
         assert!(!views.due(UnixMs(1_000)));
         assert!(views.due(UnixMs(3_000)));
+    }
+
+    #[test]
+    fn what_is_as_it_would_be_written_is_not_written() {
+        let folder = tempfile::tempdir().unwrap();
+        fs::create_dir(folder.path().join("a")).unwrap();
+        let mut views = views(folder.path());
+        let of = |views: &mut Views, of: Option<&str>| {
+            let mut written = Vec::new();
+            views.made_of(of.map(str::to_owned));
+            let failing = views.rewrite(&|| UnixMs(0), &mut |kind, out| {
+                written.push(kind);
+                write!(out, "{kind}")
+            });
+            assert!(failing.failing.is_empty());
+            written
+        };
+        let all = OutputKind::ALL;
+        assert_eq!(of(&mut views, None), all);
+        assert_eq!(of(&mut views, None), all, "of what they are made is not known");
+        assert_eq!(of(&mut views, Some("1")), all);
+        assert_eq!(of(&mut views, Some("1")), []);
+        assert_eq!(of(&mut views, Some("2")), all);
+        // Another process knows them by what was noted.
+        let (noted, mut others) = (views.written(), super::tests::views(folder.path()));
+        others.know(noted.clone());
+        assert_eq!(of(&mut others, Some("2")), []);
+        let results = folder.path().join("a/results.csv");
+        fs::write(&results, "RESULTS").unwrap();
+        assert_eq!(of(&mut others, Some("2")), [OutputKind::Results], "somebody has written as much into it");
+        assert_eq!(fs::read_to_string(&results).unwrap(), "results");
+        fs::remove_file(&results).unwrap();
+        assert_eq!(of(&mut others, Some("2")), [OutputKind::Results], "it is gone");
+        let mut earlier = super::tests::views(folder.path());
+        earlier.know(noted);
+        assert_eq!(of(&mut earlier, Some("2")), [OutputKind::Results], "what stands there is another one");
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! What people read: plan, status, batches, results, receipts.
 
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 
 use crate::harness::{Client, Process, Sandbox, two_jobs};
 
@@ -104,6 +104,40 @@ fn an_export_is_what_the_run_wrote() {
     std::fs::remove_file(client.path("jobs.results.csv")).unwrap();
     client.says("export --batch jobs").with(0);
     assert_eq!(client.read("r.csv"), client.read("jobs.results.csv"));
+}
+
+/// By its inode a file is known to be the very one: whoever writes it anew puts another in its place.
+#[test]
+fn a_file_is_written_anew_only_where_it_is_not_as_it_would_be_written() {
+    let sandbox = Sandbox::start("");
+    let client = Client::of(&sandbox);
+    client.write("jobs.csv", "id,prompt\n1,kite\n2,barn\n");
+    let run = "run jobs.csv --default endpoint=generate-video --default duration=3";
+    client.run(run).with(0);
+    let files = ["jobs.results.csv", "jobs.receipts.csv"];
+    let inodes = || files.map(|name| std::fs::metadata(client.path(name)).unwrap().ino());
+    let (texts, first) = (files.map(|name| client.read(name)), inodes());
+    client.run(run).with(0);
+    client.run("recover jobs.csv").with(0);
+    assert_eq!(inodes(), first, "nothing was to be done");
+    // As long as before, and written at once: only the times of its inode tell.
+    client.write(files[0], &texts[0].replace("kite", "rock"));
+    client.run(run).with(0);
+    assert_eq!(files.map(|name| client.read(name)), texts);
+    std::fs::remove_file(client.path(files[1])).unwrap();
+    client.run(run).with(0);
+    assert_eq!(files.map(|name| client.read(name)), texts);
+    let second = inodes();
+    client.run(run).with(0);
+    assert_eq!(inodes(), second);
+    // A row more: all of it is bought, and told.
+    client.write("jobs.csv", "id,prompt\n1,kite\n2,barn\n3,cliff\n");
+    client.run(run).with(0);
+    assert_eq!(files.map(|name| client.read(name).lines().count()), [4, 4]);
+    // Another order, and nothing to buy.
+    client.write("jobs.csv", "id,prompt\n3,cliff\n2,barn\n1,kite\n");
+    client.run(run).with(0);
+    assert_eq!(client.column(files[0], "id"), ["3", "2", "1"]);
 }
 
 #[test]

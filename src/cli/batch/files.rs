@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use crate::cli::options::config;
 use crate::cli::{CommandError, Failure};
-use crate::ledger::port::{Batches, Views as _};
+use crate::ledger::port::{Batches, Views as _, WrittenFiles};
 use crate::ledger::{
     Batch, BatchKey, Layout, LedgerAddress, LedgerError, OpenLedger, OpenMode, OutputFile, OutputKind, Outputs,
     Remembered,
@@ -34,6 +34,8 @@ pub(in crate::cli) struct Files {
     batch: BatchKey,
     layout: Layout,
     views: Views,
+    /// How the files were written before is known.
+    are_known: bool,
 }
 
 impl Files {
@@ -43,7 +45,7 @@ impl Files {
     }
 
     fn at(ledger: &LedgerAddress, batch: BatchKey, layout: &Layout, paths: Vec<(OutputKind, PathBuf)>) -> Self {
-        Self { ledger: ledger.clone(), batch, layout: layout.clone(), views: Views::new(paths) }
+        Self { ledger: ledger.clone(), batch, layout: layout.clone(), views: Views::new(paths), are_known: false }
     }
 
     /// The files that a batch has written before, if it has: an earlier version knew fewer kinds.
@@ -54,7 +56,12 @@ impl Files {
         (!paths.is_empty()).then(|| Self::at(ledger, batch.key, layout, paths))
     }
 
-    /// Writes all, and gives what a person should know.
+    /// The same, written anew whatever stands there.
+    pub(in crate::cli) fn anew(self) -> Self {
+        Self { are_known: true, ..self }
+    }
+
+    /// Writes all that is not as it would be written, and gives what a person should know.
     pub(in crate::cli) fn rewrite(&mut self) -> Result<Vec<String>, Failure> {
         Ok(self.rewrite_now()?.warnings)
     }
@@ -65,8 +72,33 @@ impl Files {
     }
 
     fn rewrite_from(&mut self, ledger: &OpenLedger) -> Rewritten {
+        if !self.are_known {
+            self.views.know(ledger.written(self.batch).unwrap_or_default());
+            self.are_known = true;
+        }
+        // Read before the rows are: what changes meanwhile makes the file an older one.
+        self.views.made_of(self.made_of(ledger).ok());
         let of = (self.batch, &self.layout);
         self.views.rewrite(&|| SystemClock.now(), &mut |kind, out| write(kind, ledger, of, out))
+    }
+
+    /// All on which the files depend.
+    fn made_of(&self, ledger: &OpenLedger) -> Result<String, LedgerError> {
+        let name = ledger.name_of(self.batch)?;
+        let id = ledger_of(ledger, &name)?;
+        let all = (env!("CARGO_PKG_VERSION"), ledger.changes()?, name, id, &self.layout);
+        serde_json::to_string(&all).map_err(|error| LedgerError::failed("its files cannot be described", error))
+    }
+
+    /// Notes how they were written. What cannot be noted is written once more by the next run.
+    fn note(&self) -> Result<(), LedgerError> {
+        let written = self.views.written();
+        let ledger = crate::ledger::open(&self.ledger, OpenMode::Read)?;
+        if ledger.written(self.batch)? != written {
+            drop(ledger);
+            crate::ledger::open(&self.ledger, OpenMode::Write)?.note_written(self.batch, &written)?;
+        }
+        Ok(())
     }
 
     /// Follows a run on a thread of its own, so that a slow disk stalls no payment.
@@ -228,6 +260,7 @@ impl Following {
         let (mut files, warnings) =
             self.thread.join().map_err(|_| CommandError::internal("the thread of the files has failed"))?;
         let rewritten = files.rewrite_now()?;
+        let _written_once_more = files.note();
         let is_new = |words: &String| warnings.contains(words) || rewritten.warnings.contains(words);
         for words in warnings.iter().chain(&rewritten.warnings).filter(|words| !rewritten.failing.contains(words)) {
             reporter.warn(tried_again(words));

@@ -3,7 +3,7 @@
 //! another one), and would buy again what has been bought since. No flag silences that.
 
 use crate::error::Hinted;
-use crate::ledger::port::{Audit, Locks};
+use crate::ledger::port::{Audit, Locks, WrittenFiles};
 use crate::ledger::{Batch, Gap, LedgerAddress, OpenLedger, OutputKind, gap_of_new};
 use std::fs::File;
 use std::os::unix::fs::OpenOptionsExt;
@@ -16,7 +16,7 @@ use crate::command::{command, file, node_command};
 use crate::l402::PaymentHash;
 use crate::manifest::Manifest;
 use crate::money::counted;
-use crate::report::{batch_paths, default_paths};
+use crate::report::{batch_paths, default_paths, file_mark};
 
 use crate::cli::batch::files::absolute;
 use crate::cli::batch::session::output_paths;
@@ -266,6 +266,12 @@ struct Unknown {
 /// The payments of the receipts that the ledger does not know; without a ledger, all. Those of play money prove nothing.
 fn unknown(ledger: Option<&OpenLedger>, path: &Path) -> Result<Unknown, Failure> {
     let mut found = Unknown::default();
+    // Whoever has written the file has noted it with all that it holds.
+    let is_own =
+        |ledger: &OpenLedger| file_mark(path).map_or(Ok(false), |mark| ledger.has_written(&absolute(path), &mark));
+    if ledger.map_or(Ok(false), is_own)? {
+        return Ok(found);
+    }
     let Some(mut receipts) = Receipts::open(path) else { return Ok(found) };
     while receipts.next() {
         let Some(hash) = receipts.hash().filter(|_| !receipts.is_of_play()) else { continue };

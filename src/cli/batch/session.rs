@@ -6,7 +6,7 @@ use crate::cli::options::config::{self, Choice};
 use crate::cli::{CommandError, Failure, input};
 use crate::command::command;
 use crate::l402::Network;
-use crate::ledger::port::{Batches, HeldLock, Loading, Locks};
+use crate::ledger::port::{Batches, HeldLock, LoadedPlans, Loading, Locks};
 use crate::ledger::{
     Batch, BatchKey, BatchStart, ByKind, Compared, DownloadTo, Duplicates, IdList, Layout, LedgerAddress, LoadError,
     LockHere, NewBatch, OpenLedger, OpenMode, OutputFile, PlanLoad, Remembered, Retake, files_of,
@@ -105,6 +105,27 @@ pub(in crate::cli) fn load(
             return Err(other_money(known_is_sandbox));
         }
     };
+    let (load, extra) = load_jobs(ledger, batch.key, (manifest, plan), retake)?;
+    batch.remembered.fingerprint = Some(plan.fingerprint().to_owned());
+    batch.remembered.layout = layout(&batch.remembered.layout, manifest, plan, extra);
+    ledger.remember(batch.key, &batch.remembered)?;
+    ledger.remember_limits(batch.key, &manifest.limits)?;
+    Ok((batch, load))
+}
+
+/// Writes the jobs of a plan, and gives the names of their `x_*` that were met.
+fn load_jobs(
+    ledger: &mut OpenLedger,
+    batch: BatchKey,
+    (manifest, plan): (&Manifest, &Plan),
+    retake: &Retake,
+) -> Result<(PlanLoad, Vec<String>), Failure> {
+    let (now, digest) = (SystemClock.now(), plan.digest(manifest));
+    if let Some(digest) = digest.filter(|_| retake.is_none())
+        && let Some(load) = ledger.load_again(batch, now, digest, plan.jobs(manifest)).map_err(unloaded)?
+    {
+        return Ok((load, Vec::new()));
+    }
     let mut extra = Vec::new();
     let jobs = plan.jobs(manifest).inspect(|job| {
         for (name, _) in job.iter().flat_map(|job| &job.extra) {
@@ -113,12 +134,9 @@ pub(in crate::cli) fn load(
             }
         }
     });
-    let load = ledger.load_plan(batch.key, SystemClock.now(), retake, jobs).map_err(unloaded)?;
-    batch.remembered.fingerprint = Some(plan.fingerprint().to_owned());
-    batch.remembered.layout = layout(&batch.remembered.layout, manifest, plan, extra);
-    ledger.remember(batch.key, &batch.remembered)?;
-    ledger.remember_limits(batch.key, &manifest.limits)?;
-    Ok((batch, load))
+    let load = ledger.load_plan(batch, now, retake, jobs).map_err(unloaded)?;
+    digest.map_or(Ok(()), |digest| ledger.note_loaded(batch, digest))?;
+    Ok((load, extra))
 }
 
 /// Refuses what costs more than one job may.

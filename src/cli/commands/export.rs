@@ -42,7 +42,7 @@ pub(in crate::cli) fn execute(options: &ExportOptions) -> Result<ExitCode, Failu
     }
 
     let text: String = paths.iter().map(|(kind, path)| format!("{kind:<8}  {}\n", path.display())).collect();
-    let warnings = Files::new(&options.ledger, batch.key, &batch.remembered.layout, &paths).rewrite()?;
+    let warnings = Files::new(&options.ledger, batch.key, &batch.remembered.layout, &paths).anew().rewrite()?;
     if !warnings.is_empty() {
         let hint = "make room there, or name other files with --results and --receipts";
         return Err(CommandError::unwritten(warnings.join("; ")).hint(hint).into());

@@ -6,7 +6,7 @@ use jiff::tz::TimeZone;
 
 use crate::command::{about_batch, command};
 use crate::l402::Network;
-use crate::ledger::port::{Foresee, Foreseen, Views};
+use crate::ledger::port::{Foresee, Foreseen, LoadedPlans, Views};
 use crate::ledger::{
     BatchKey, ChosenRows, Compared, Counts, Duplicates, ForeseenHere, HeldBack, IdList, JobsThen, LoadError,
     OpenLedger, PlanLoad, Retake, StateCount, ToBuy,
@@ -185,6 +185,27 @@ pub(in crate::cli) fn chosen_of(rows: &ChosenRows, wanted: &[String]) -> Vec<Str
     rows.ids.iter().filter(|id| wanted.is_empty() || wanted.contains(id)).cloned().collect()
 }
 
+/// What loading the manifest would find to buy.
+fn foreseen<'b>(
+    ledger: &'b OpenLedger,
+    batch: Option<BatchKey>,
+    asked: &RunToForesee<'_>,
+    edition: &str,
+) -> Result<ForeseenHere<'b>, Failure> {
+    let RunToForesee { plan, manifest, retake, buying, .. } = asked;
+    if let Some((batch, digest)) = batch.zip(plan.digest(manifest))
+        && retake.is_none()
+        && buying.choice.trust.is_empty()
+        && let Some(foreseen) = ledger.foresee_again(batch, digest)?
+    {
+        return Ok(foreseen);
+    }
+    ledger.foresee(batch, retake, edition, plan.jobs(*manifest)).map_err(|error| match error {
+        LoadError::Plan(found) => Failure::Input(found),
+        LoadError::Ledger(error) => error.into(),
+    })
+}
+
 impl<'b> Foresight<'b> {
     /// Holds the manifest against the ledger: against that batch, or as a new one.
     pub(in crate::cli) fn of(
@@ -201,12 +222,7 @@ impl<'b> Foresight<'b> {
             }
             None => {
                 let edition = crate::cli::preflight::duplicates::edition(asked.manifest, asked.zone)?;
-                let jobs = asked.plan.jobs(asked.manifest);
-                let foreseen = ledger.foresee(batch, asked.retake, &edition, jobs).map_err(|error| match error {
-                    LoadError::Plan(found) => Failure::Input(found),
-                    LoadError::Ledger(error) => error.into(),
-                })?;
-                (foreseen, Some(edition))
+                (foreseen(ledger, batch, asked, &edition)?, Some(edition))
             }
         };
         // A results file says nothing of that by itself.

@@ -2,6 +2,7 @@
 
 use crate::ledger::{
     Batch, BatchKey, BatchStart, Counts, FilesOf, Gap, JobKey, LedgerError, LockError, LockedBy, NewBatch, Remembered,
+    WrittenFile,
 };
 use crate::manifest::Limits;
 use crate::purchase::Reason;
@@ -108,6 +109,33 @@ pub trait Batches {
     /// # Errors
     /// Where they differ: the ledger is damaged.
     fn check_money(&self, batch: Option<BatchKey>) -> Result<(), LedgerError>;
+}
+
+/// The files of batches, as they were written last: what is as the ledger is has not to be written anew.
+pub trait WrittenFiles {
+    /// How often anything was written that a view may show.
+    ///
+    /// # Errors
+    /// Where the ledger cannot be read.
+    fn changes(&self) -> Result<u64, LedgerError>;
+
+    /// Notes how the batch has written its files.
+    ///
+    /// # Errors
+    /// Where the ledger cannot be written.
+    fn note_written(&mut self, batch: BatchKey, files: &[WrittenFile]) -> Result<(), LedgerError>;
+
+    /// The files of the batch as it wrote them last.
+    ///
+    /// # Errors
+    /// Where the ledger cannot be read.
+    fn written(&self, batch: BatchKey) -> Result<Vec<WrittenFile>, LedgerError>;
+
+    /// Whether a batch has written the file at that absolute path, as it stands there by its mark.
+    ///
+    /// # Errors
+    /// Where the ledger cannot be read.
+    fn has_written(&self, path: &str, mark: &str) -> Result<bool, LedgerError>;
 }
 
 /// What keeps a run from a ledger: another run of the batch, and what the ledger lacks.

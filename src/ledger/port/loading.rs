@@ -6,7 +6,7 @@ use crate::ledger::{
 };
 use crate::manifest::{JobSpec, ResultsRow};
 use crate::money::Msat;
-use crate::plan::PlannedJob;
+use crate::plan::{PlanDigest, PlannedJob};
 use crate::purchase::{JobState, Reason, WalletId};
 use crate::time::UnixMs;
 
@@ -105,6 +105,39 @@ pub trait Loading {
         duplicates: bool,
         each: &mut dyn FnMut(ToBuy) -> Result<(), E>,
     ) -> Result<Result<(), E>, LedgerError>;
+}
+
+/// The very plan that was loaded last, loaded once more, and foreseen: most of its jobs stay as they stand, and are not looked at.
+pub trait LoadedPlans: Foresee {
+    /// Notes that the last load of the batch has read that plan.
+    ///
+    /// # Errors
+    /// Where the ledger cannot be written.
+    fn note_loaded(&mut self, batch: BatchKey, plan: PlanDigest) -> Result<(), LedgerError>;
+
+    /// Does as [`Loading::load_plan`] does without words of a person, where the last load of the batch has read the very same plan; none
+    /// where it has not, and nothing was written then. `jobs` are read only where any of them is tried again, or marked.
+    ///
+    /// # Errors
+    /// As there.
+    fn load_again<E>(
+        &mut self,
+        batch: BatchKey,
+        now: UnixMs,
+        plan: PlanDigest,
+        jobs: impl IntoIterator<Item = Result<PlannedJob, E>>,
+    ) -> Result<Option<PlanLoad>, LoadError<E>>;
+
+    /// Foresees as [`Foresee::foresee`] does without words of a person, where the last load of the batch has read the very same plan and
+    /// nothing is left to be tried, or marked; none where that is not so.
+    ///
+    /// # Errors
+    /// As there.
+    fn foresee_again(
+        &self,
+        batch: BatchKey,
+        plan: PlanDigest,
+    ) -> Result<Option<<Self as Foresee>::Foreseen<'_>>, LedgerError>;
 }
 
 /// What loading a plan, or choosing rows, would find to buy. Nothing is written.

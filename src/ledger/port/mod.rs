@@ -10,8 +10,8 @@ mod run;
 mod views;
 mod whole;
 
-pub use batches::{Batches, HeldLock, Locks};
-pub use loading::{Foresee, Foreseen, Loading};
+pub use batches::{Batches, HeldLock, Locks, WrittenFiles};
+pub use loading::{Foresee, Foreseen, LoadedPlans, Loading};
 pub use merging::{MergeSource, Merging};
 pub use person::Decisions;
 pub use records::{Downloads, Records};

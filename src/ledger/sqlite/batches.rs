@@ -90,7 +90,7 @@ impl Batches for SqliteLedger {
     }
 
     fn begin_batch(&mut self, now: UnixMs, new: &NewBatch) -> Result<BatchStart, LedgerError> {
-        let start = self.write(|tx, _| match by_name(tx, &new.name)? {
+        let start = self.note(|tx, _| match by_name(tx, &new.name)? {
             None => insert(tx, now, new).map(BatchStart::New),
             Some(known) => go_on(tx, now, known, new),
         })?;
@@ -151,7 +151,7 @@ impl Batches for SqliteLedger {
     }
 
     fn remember(&mut self, batch: BatchKey, what: &Remembered) -> Result<(), LedgerError> {
-        self.write(|tx, _| {
+        self.note(|tx, _| {
             let rows = tx
                 .prepare_cached(
                     "UPDATE batches SET remembered = ?2, accepted_msat = ?3, fingerprint = ?4 WHERE id = ?1",
@@ -167,7 +167,7 @@ impl Batches for SqliteLedger {
     }
 
     fn remember_limits(&mut self, batch: BatchKey, limits: &Limits) -> Result<(), LedgerError> {
-        self.write(|tx, _| {
+        self.note(|tx, _| {
             let sql = "UPDATE batches SET limits = ?2 WHERE id = ?1";
             tx.prepare_cached(sql)?.execute(params![batch, Json(limits)])?;
             Ok(())

@@ -12,7 +12,7 @@ use crate::l402::{Network, PaymentHash, Scheme};
 use crate::ledger::decide::{Death, EndpointKey, PaymentState, Undelivered};
 use crate::ledger::{AnswerKey, AnswerKind, BatchKey, DeadProof, JobKey, PaymentKey, RefundStanding};
 use crate::money::Msat;
-use crate::plan::ContentHash;
+use crate::plan::{ContentHash, PlanDigest};
 use crate::purchase::{JobState, Reason};
 use crate::time::UnixMs;
 
@@ -216,7 +216,7 @@ macro_rules! digests {
         }
     )*};
 }
-digests!(PaymentHash, ContentHash);
+digests!(PaymentHash, ContentHash, PlanDigest);
 
 impl ToSql for Msat {
     fn to_sql(&self) -> Result<ToSqlOutput<'_>> {

@@ -173,11 +173,30 @@ impl SqliteLedger {
         })
     }
 
-    /// Runs one write transaction, or a part of the one under way (see [`Whole`]).
+    /// Runs one write transaction, or a part of the one under way (see [`Whole`]), and counts it where it has changed anything: views of
+    /// what was before are older than the ledger.
     ///
     /// # Errors
     /// A contradiction rolls everything that it wrote back. After any other error nothing more is written.
     pub(super) fn write<T>(
+        &mut self,
+        work: impl FnOnce(&Connection, &Bodies) -> Result<T, Fault>,
+    ) -> Result<T, LedgerError> {
+        self.note(|tx, bodies| {
+            let before = tx.total_changes();
+            let done = work(tx, bodies)?;
+            if tx.total_changes() != before {
+                tx.prepare_cached("UPDATE ledger_id SET changes = changes + 1")?.execute([])?;
+            }
+            Ok(done)
+        })
+    }
+
+    /// The same, where it changes nothing of what a view shows.
+    ///
+    /// # Errors
+    /// As [`Self::write`].
+    pub(super) fn note<T>(
         &mut self,
         work: impl FnOnce(&Connection, &Bodies) -> Result<T, Fault>,
     ) -> Result<T, LedgerError> {

@@ -11,7 +11,7 @@ use super::convert::{self, text};
 use super::error::Fault;
 use super::load::Loading;
 use super::requests::Named;
-use super::schema::BOUGHT;
+use super::schema::{BOUGHT, UNSETTLED};
 use super::store::{Rows, alike, buyer, takes};
 use super::unknown;
 use crate::l402::Network;
@@ -53,13 +53,17 @@ pub(super) fn to_buy<E>(
 ) -> Result<Result<(), E>, Fault> {
     let mut statement = conn.prepare_cached(&format!(
         "SELECT job, price_msat, fee_ceiling_msat, state = 'refused', reason, {} FROM {}
-         WHERE batch = ?1 AND superseded = 0 AND (state = 'pending' OR (?2 AND state = 'refused' AND reason = 'duplicate'))
+         WHERE batch = ?1 AND {} AND (state = 'pending' OR (?2 AND state = 'refused' AND reason = 'duplicate'))
          ORDER BY seq, id",
         match rows {
             Rows::Loaded => "endpoint",
             Rows::Planned => "place",
         },
-        rows.table()
+        rows.table(),
+        match rows {
+            Rows::Loaded => UNSETTLED,
+            Rows::Planned => "superseded = 0",
+        }
     ))?;
     let mut rows = statement.query(params![batch, duplicates])?;
     while let Some(row) = rows.next()? {

@@ -77,16 +77,21 @@ impl port::Foreseen for Foreseen<'_> {
                 true => ledger.conn.query_row("SELECT count(*) FROM temp.planned", [], |row| uint(row, 0))?,
                 false => 0,
             };
-            let mut statement = ledger.conn.prepare_cached(
-                "SELECT count(*), count(*) FILTER (
-                     WHERE j.reason = 'withdrawn' OR (?2 AND j.state IN ('pending', 'refused', 'failed')))
-                 FROM jobs j WHERE j.batch = ?1 AND j.superseded = 0
-                     AND NOT (?2 AND EXISTS (SELECT 1 FROM temp.planned p WHERE p.job = j.job))",
-            )?;
+            let (gone, others) = match of_manifest {
+                true => (
+                    "j.reason = 'withdrawn' OR j.state IN ('pending', 'refused', 'failed')",
+                    "NOT EXISTS (SELECT 1 FROM temp.planned p WHERE p.job = j.job)",
+                ),
+                false => ("j.reason = 'withdrawn'", "TRUE"),
+            };
+            let mut statement = ledger.conn.prepare_cached(&format!(
+                "SELECT count(*), count(*) FILTER (WHERE {gone}) FROM jobs j
+                 WHERE j.batch = ?1 AND j.superseded = 0 AND {others}"
+            ))?;
             let (others, gone): (u64, u64) =
-                statement.query_row(params![self.batch, of_manifest], |row| Ok((uint(row, 0)?, uint(row, 1)?)))?;
+                statement.query_row([self.batch], |row| Ok((uint(row, 0)?, uint(row, 1)?)))?;
             let mut statement = ledger.conn.prepare_cached(
-                "SELECT count(*), coalesce(sum(j.price_msat), 0) FROM jobs j JOIN temp.planned p ON p.job = j.job
+                "SELECT count(*), coalesce(sum(j.price_msat), 0) FROM temp.planned p CROSS JOIN jobs j ON p.job = j.job
                  WHERE j.batch = ?1 AND j.superseded = 0 AND j.state IN ('delivered', 'downloaded') AND p.take > j.take
                      AND (p.state = 'pending' OR (?2 AND p.state = 'refused' AND p.reason = 'duplicate'))",
             )?;
@@ -167,7 +172,7 @@ impl port::Foreseen for Foreseen<'_> {
         let of_manifest = matches!(self.manifest, Rows::Planned);
         self.ledger.read(|ledger| {
             let mut statement = ledger.conn.prepare_cached(
-                "SELECT j.state, j.reason, j.job FROM jobs j
+                "SELECT j.state, j.reason, j.job FROM jobs j INDEXED BY jobs_counted
                  WHERE j.batch = ?1 AND j.superseded = 0 AND j.state <> 'pending'
                      AND j.reason NOT IN ('duplicate', 'job_limit')
                      AND NOT (j.state IN ('delivered', 'downloaded') AND j.reason = '')
@@ -177,7 +182,7 @@ impl port::Foreseen for Foreseen<'_> {
                              AND (j.reason IN ('changed', 'known_by_receipt') OR p.reason IN ('changed', 'known_by_receipt'))))
                      AND NOT (?2 AND j.state IN ('refused', 'failed')
                          AND NOT EXISTS (SELECT 1 FROM temp.planned p WHERE p.job = j.job))
-                 ORDER BY j.seq",
+                 ORDER BY +j.seq",
             )?;
             let mut stays: Vec<(JobState, Reason, IdList)> = Vec::new();
             let mut rows = statement.query(params![self.batch, of_manifest])?;

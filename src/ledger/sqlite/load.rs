@@ -51,7 +51,8 @@ const TOUCHED: &str = "
     UNION SELECT d.job FROM decisions d WHERE d.job IN (SELECT value FROM json_each(?1))";
 /// Jobs whose latest take is not their first and is not bought.
 const FURTHER: &str = "
-    SELECT job FROM jobs WHERE batch = ?1 AND take > 1 AND superseded = 0 AND state IN ('pending', 'refused', 'failed')";
+    SELECT job FROM jobs INDEXED BY jobs_further
+    WHERE batch = ?1 AND take > 1 AND superseded = 0 AND state IN ('pending', 'refused', 'failed')";
 const ADD: &str = "
     INSERT INTO jobs (batch, job, take, seq, line, endpoint, content, price_msat, fee_ceiling_msat, max_cost_msat,
         state, reason, first_load, last_load, params, extra, given)
@@ -154,6 +155,8 @@ pub(super) struct Loading<'a> {
     batch: BatchKey,
     /// The number of the load that is under way, from 1.
     number: i64,
+    /// It is of rows that the last load has found already.
+    is_again: bool,
     known: KnownJobs<'a>,
     /// The endpoint's row by the address of its value, which is kept alive beside it.
     endpoints: HashMap<*const Endpoint, (Arc<Endpoint>, i64)>,
@@ -168,12 +171,18 @@ impl<'a> Loading<'a> {
             tx,
             batch,
             number: 0,
+            is_again: false,
             known: KnownJobs::of(tx, batch)?,
             endpoints: HashMap::new(),
             add: tx.prepare_cached(ADD)?,
             place: tx.prepare_cached(PLACE)?,
             rewrite: tx.prepare_cached(REWRITE)?,
         })
+    }
+
+    /// The rows of the load of that number, once more.
+    pub(super) fn again(tx: &'a Connection, batch: BatchKey, number: u64) -> Result<Self, Fault> {
+        Ok(Self { number: int(number)?, is_again: true, ..Self::of(tx, batch)? })
     }
 
     /// The row of an endpoint, written once for each different content.
@@ -343,7 +352,7 @@ impl LoadDesk for Loading<'_> {
     }
 
     fn begin(&mut self) -> Result<(u64, Unproven), Fault> {
-        let sql = "UPDATE batches SET loads = loads + 1 WHERE id = ?1 RETURNING loads";
+        let sql = "UPDATE batches SET loads = loads + 1, loaded = NULL WHERE id = ?1 RETURNING loads";
         let number = self.tx.prepare_cached(sql)?.query_row([self.batch], |row| Ok((row.get(0)?, uint(row, 0)?)));
         let Some((number, load)) = number.optional()? else {
             return contradiction(format!("there is no batch {}", self.batch.0));
@@ -355,7 +364,7 @@ impl LoadDesk for Loading<'_> {
     fn stored(&mut self, retake: &Retake, jobs: &[PlannedJob]) -> Result<Vec<Vec<StoredTake>>, Fault> {
         let asked = jobs.iter().map(|job| Ok((job.id.as_str(), self.endpoint(&job.endpoint)?)));
         let asked = asked.collect::<Result<Vec<_>, Fault>>()?;
-        self.known.takes(retake, &asked, Some(self.number))
+        self.known.takes(retake, &asked, Some(self.number).filter(|_| !self.is_again))
     }
 
     fn gone(&mut self) -> Result<Vec<Gone>, Fault> {

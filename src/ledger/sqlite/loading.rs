@@ -1,6 +1,8 @@
 //! A plan, or rows of a results file, written into the ledger; and what follows of it before anything is bought.
 
-use super::error::contradiction;
+use rusqlite::Connection;
+
+use super::error::{Fault, contradiction};
 use super::load::Loading as Tables;
 use super::store::{Rows, Tx, open_and_changed};
 use super::{SqliteLedger, chosen, duplicates, job_limit};
@@ -14,6 +16,28 @@ use crate::money::Msat;
 use crate::plan::PlannedJob;
 use crate::time::UnixMs;
 
+impl SqliteLedger {
+    /// Writes what is made of a plan's jobs. Where one of them is an error, nothing was written.
+    pub(super) fn write_plan<T, E>(
+        &mut self,
+        work: impl FnOnce(&Connection) -> Result<Result<T, E>, Fault>,
+    ) -> Result<T, LoadError<E>> {
+        let mut of_plan = None;
+        let written = self.write(|tx, _| match work(tx)? {
+            Ok(written) => Ok(written),
+            Err(error) => {
+                of_plan = Some(error);
+                contradiction("the plan has errors")
+            }
+        });
+        match (written, of_plan) {
+            (_, Some(error)) => Err(LoadError::Plan(error)),
+            (Ok(written), None) => Ok(written),
+            (Err(error), None) => Err(LoadError::Ledger(error)),
+        }
+    }
+}
+
 impl Loading for SqliteLedger {
     fn load_plan<E>(
         &mut self,
@@ -22,19 +46,7 @@ impl Loading for SqliteLedger {
         retake: &Retake,
         jobs: impl IntoIterator<Item = Result<PlannedJob, E>>,
     ) -> Result<PlanLoad, LoadError<E>> {
-        let mut of_plan = None;
-        let loaded = self.write(|tx, _| match load_plan(&mut Tables::of(tx, batch)?, now, retake, jobs)? {
-            Ok(loaded) => Ok(loaded),
-            Err(error) => {
-                of_plan = Some(error);
-                contradiction("the plan has errors")
-            }
-        });
-        match (loaded, of_plan) {
-            (_, Some(error)) => Err(LoadError::Plan(error)),
-            (Ok(loaded), None) => Ok(loaded),
-            (Err(error), None) => Err(LoadError::Ledger(error)),
-        }
+        self.write_plan(|tx| load_plan(&mut Tables::of(tx, batch)?, now, retake, jobs))
     }
 
     fn choose(&mut self, now: UnixMs, chosen: &ChosenRows) -> Result<(), LedgerError> {

@@ -4,6 +4,7 @@
 //! A record's rules stand in `ledger::decide`; here what it depends on is looked up, and what is decided is written, in one
 //! transaction. A record that does not fit leaves no trace. Money is counted where it moves: in the transaction of the record.
 
+mod again;
 mod audit;
 mod batches;
 mod bodies;
@@ -38,6 +39,7 @@ mod store;
 mod unbought;
 mod unknown;
 mod views;
+mod written;
 
 #[cfg(test)]
 pub(in crate::ledger) mod tests;

@@ -24,6 +24,11 @@ pub(super) const BOUGHT: &str =
     "(o.state = 'running' OR o.state = 'in_doubt' OR o.state = 'paid' OR o.state = 'delivered' OR o.state = 'downloaded'
     OR o.state = 'refund_offered' OR o.state = 'lost')";
 
+/// The condition of `jobs_unsettled`.
+pub(super) const UNSETTLED: &str = "superseded = 0
+    AND (state = 'pending' OR state = 'refused' OR state = 'failed' OR row_content IS NOT NULL
+        OR ((state = 'delivered' OR state = 'downloaded') AND reason <> ''))";
+
 /// The newest schema, for an empty file: SQLite reads all tables anew after each of the steps' changes to them.
 const CURRENT: &str = include_str!("schema/current.sql");
 

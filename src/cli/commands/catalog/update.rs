@@ -171,7 +171,7 @@ fn write(file: &UpdateFile, head: &str, entries: &str) -> Result<(), Failure> {
             .hint("name another with --out")
     };
     if file.overwrite {
-        return Ok(replace_whole(&file.path, whole).map_err(unwritten)?);
+        return Ok(replace_whole(&file.path, whole).map(drop).map_err(unwritten)?);
     }
     // Whatever came there meanwhile is not replaced.
     let mut new = std::fs::File::create_new(&file.path).map_err(unwritten)?;

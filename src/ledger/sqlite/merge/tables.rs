@@ -89,6 +89,9 @@ pub(super) const BATCHES: Table = Table {
         earliest!("created_at"),
         most!("last_run_at"),
         either!("limits"),
+        // Its rows are others.
+        ("loaded", "NULL"),
+        ours!("written"),
     ],
 };
 
@@ -356,7 +359,7 @@ mod tests {
             match table {
                 "batches" => &["held_msat", "spent_msat", "fees_msat", "refunded_msat"],
                 "periods" => &["held_msat", "spent_msat", "refunded_msat"],
-                "ledger_id" => &["intents"],
+                "ledger_id" => &["intents", "changes"],
                 _ => &[],
             }
         };

@@ -6,15 +6,19 @@
 -- in `intents`, which no update rewrites.
 
 -- Which ledger this is, wherever its file lies: a copy is the same ledger. And how many intents were ever made with it: what stands
--- beside its locks says when it has become an older one.
+-- beside its locks says when it has become an older one. And how often what a view shows was written: a view that was made since
+-- then is as the ledger is.
 CREATE TABLE ledger_id (
     only_row INTEGER PRIMARY KEY CHECK (only_row = 1),
     id BLOB NOT NULL CHECK (length(id) = 16),
-    intents INTEGER NOT NULL CHECK (intents >= 0)
+    intents INTEGER NOT NULL CHECK (intents >= 0),
+    changes INTEGER NOT NULL CHECK (changes >= 0)
 ) STRICT;
-INSERT INTO ledger_id VALUES (1, randomblob(16), 0);
+INSERT INTO ledger_id VALUES (1, randomblob(16), 0, 0);
 
 --   limits       the manifest's own, as the last load found them: whoever runs a batch by its results has no manifest at hand
+--   written      its files as it wrote them last: what each was made of, and by what it is known to stand there untouched
+--   loaded       the digest of the plan that the last load read, where rows have not come or changed in another way since
 CREATE TABLE batches (
     id INTEGER PRIMARY KEY,
     name TEXT NOT NULL UNIQUE CHECK (name <> ''),
@@ -31,7 +35,9 @@ CREATE TABLE batches (
     refunded_msat INTEGER NOT NULL DEFAULT 0 CHECK (refunded_msat BETWEEN 0 AND spent_msat + held_msat),
     created_at INTEGER NOT NULL,
     last_run_at INTEGER NOT NULL,
-    limits TEXT
+    limits TEXT,
+    loaded BLOB CHECK (length(loaded) = 32),
+    written TEXT
 ) STRICT;
 
 CREATE TABLE endpoints (
@@ -102,6 +108,13 @@ CREATE INDEX jobs_bought ON jobs (content)
 CREATE INDEX jobs_bought_as_given ON jobs (given)
     WHERE (state = 'running' OR state = 'in_doubt' OR state = 'paid' OR state = 'delivered' OR state = 'downloaded'
         OR state = 'refund_offered' OR state = 'lost');
+CREATE INDEX jobs_further ON jobs (batch) WHERE take > 1;
+-- How a batch stands is counted from this index alone. By its order it is none for anything else.
+CREATE INDEX jobs_counted ON jobs (batch, reason, state, superseded, price_msat, fee_ceiling_msat);
+-- What loading the same plan once more does not leave as it stands.
+CREATE INDEX jobs_unsettled ON jobs (batch, seq) WHERE superseded = 0
+    AND (state = 'pending' OR state = 'refused' OR state = 'failed' OR row_content IS NOT NULL
+        OR ((state = 'delivered' OR state = 'downloaded') AND reason <> ''));
 
 -- An endpoint that was asked, known by its URL without the query; its origin is host and port.
 CREATE TABLE endpoint_urls (

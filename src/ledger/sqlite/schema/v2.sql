@@ -51,6 +51,13 @@ CREATE INDEX jobs_bought ON jobs (content)
 CREATE INDEX jobs_bought_as_given ON jobs (given)
     WHERE (state = 'running' OR state = 'in_doubt' OR state = 'paid' OR state = 'delivered' OR state = 'downloaded'
         OR state = 'refund_offered' OR state = 'lost');
+CREATE INDEX jobs_further ON jobs (batch) WHERE take > 1;
+-- How a batch stands is counted from this index alone. By its order it is none for anything else.
+CREATE INDEX jobs_counted ON jobs (batch, reason, state, superseded, price_msat, fee_ceiling_msat);
+-- What loading the same plan once more does not leave as it stands.
+CREATE INDEX jobs_unsettled ON jobs (batch, seq) WHERE superseded = 0
+    AND (state = 'pending' OR state = 'refused' OR state = 'failed' OR row_content IS NOT NULL
+        OR ((state = 'delivered' OR state = 'downloaded') AND reason <> ''));
 -- The history of a take goes with it where it never came to a payment and is taken back.
 DROP TRIGGER transitions_are_kept;
 CREATE TRIGGER transitions_are_kept BEFORE DELETE ON transitions
@@ -58,14 +65,20 @@ CREATE TRIGGER transitions_are_kept BEFORE DELETE ON transitions
     BEGIN SELECT RAISE (ABORT, 'transitions are only appended'); END;
 -- The manifest's own limits, as the last load found them: whoever runs a batch by its results has no manifest at hand.
 ALTER TABLE batches ADD COLUMN limits TEXT;
+-- The digest of the plan that the last load read, where rows have not come or changed in another way since.
+ALTER TABLE batches ADD COLUMN loaded BLOB CHECK (length(loaded) = 32);
+-- Its files as it wrote them last: what each was made of, and by what it is known to stand there untouched.
+ALTER TABLE batches ADD COLUMN written TEXT;
 -- Which ledger this is, wherever its file lies: a copy is the same ledger. And how many intents were ever made with it: what stands
--- beside its locks says when it has become an older one.
+-- beside its locks says when it has become an older one. And how often what a view shows was written: a view that was made since
+-- then is as the ledger is.
 CREATE TABLE ledger_id (
     only_row INTEGER PRIMARY KEY CHECK (only_row = 1),
     id BLOB NOT NULL CHECK (length(id) = 16),
-    intents INTEGER NOT NULL CHECK (intents >= 0)
+    intents INTEGER NOT NULL CHECK (intents >= 0),
+    changes INTEGER NOT NULL CHECK (changes >= 0)
 ) STRICT;
-INSERT INTO ledger_id VALUES (1, randomblob(16), (SELECT count(*) FROM payments));
+INSERT INTO ledger_id VALUES (1, randomblob(16), (SELECT count(*) FROM payments), 0);
 
 -- What is paid for and not delivered: when the first success was answered, when a person last said to ask again, and when the one redeem
 -- more was sent that may follow a success.

@@ -92,7 +92,15 @@ pub(in crate::ledger::sqlite) fn person_facts(conn: &Connection, key: JobKey) ->
     Ok(PersonFacts { job, live: live.map(|(payment, _)| payment), takes, next })
 }
 
+/// The job comes to stand in another way than by a load: the next one looks at all rows of its batch.
+fn forget_load(tx: &Connection, job: JobKey) -> Result<(), Fault> {
+    let sql = "UPDATE batches SET loaded = NULL WHERE id = (SELECT batch FROM jobs WHERE id = ?1)";
+    tx.prepare_cached(sql)?.execute([job])?;
+    Ok(())
+}
+
 pub(super) fn insert_further(tx: &Connection, of: JobKey, key: JobKey, take: u32) -> Result<(), Fault> {
+    forget_load(tx, of)?;
     tx.prepare_cached(
         "UPDATE jobs SET superseded = 1 FROM jobs o
          WHERE o.id = ?1 AND jobs.batch = o.batch AND jobs.job = o.job AND jobs.superseded = 0",
@@ -113,6 +121,7 @@ pub(super) fn insert_further(tx: &Connection, of: JobKey, key: JobKey, take: u32
 }
 
 pub(super) fn join(tx: &Connection, join: &decide::Join) -> Result<(), Fault> {
+    forget_load(tx, join.stays)?;
     let decide::Join { gone, stays, take, merged, takes_place, latest } = *join;
     for table in ["payments", "transitions", "decisions"] {
         tx.prepare_cached(&format!("UPDATE {table} SET job = ?2 WHERE job = ?1"))?.execute(params![gone, stays])?;
@@ -140,6 +149,7 @@ pub(super) fn join(tx: &Connection, join: &decide::Join) -> Result<(), Fault> {
 
 /// The take that was to be bought in its place goes, with all that was said of it.
 pub(super) fn unreplace(tx: &Connection, of: JobKey, next: JobKey) -> Result<(), Fault> {
+    forget_load(tx, of)?;
     for sql in [
         "UPDATE jobs SET superseded = 0, seq = n.seq, line = n.line, extra = n.extra, last_load = n.last_load
          FROM jobs n WHERE n.id = ?2 AND jobs.id = ?1",

@@ -2,6 +2,7 @@
 //! and what is foreseen is what is done.
 
 use std::collections::BTreeSet;
+use std::convert::Infallible;
 use std::sync::Arc;
 
 use proptest::prelude::*;
@@ -13,8 +14,8 @@ use crate::l402::Network;
 use crate::ledger::contract::{Subject, of_ledger};
 use crate::ledger::memory::MemoryLedger;
 use crate::ledger::sqlite::SqliteLedger;
-use crate::ledger::{BatchKey, Compared, Decision, JobKey, PendingJob, Retake, TakeId, ToBuy};
-use crate::plan::{PlannedJob, content_hash, made_id};
+use crate::ledger::{BatchKey, Compared, Decision, JobKey, PendingJob, PlanLoad, Retake, TakeId, ToBuy};
+use crate::plan::{PlanDigest, PlannedJob, content_hash, made_id};
 
 /// A row of a random plan: few ids and few contents, so that they meet.
 #[derive(Clone, Copy, Debug)]
@@ -30,6 +31,8 @@ struct Row {
 enum Happens {
     /// A plan is loaded into the batch of that number, with that word.
     Load { batch: u8, rows: Vec<Row>, word: u8 },
+    /// The plan that was loaded last into the batch of that number is loaded once more.
+    Again { batch: u8 },
     /// What was found to buy is accepted, or what nobody accepted is taken back.
     Answer { batch: u8, accepts: bool },
     /// A job is bought, as far as that number says.
@@ -48,6 +51,7 @@ fn happens() -> impl Strategy<Value = Happens> {
     let load = (0_u8..2, prop::collection::vec(row, 0..6), 0_u8..10);
     prop_oneof![
         4 => load.prop_map(|(batch, rows, word)| Happens::Load { batch, rows, word }),
+        3 => (0_u8..2).prop_map(|batch| Happens::Again { batch }),
         2 => (0_u8..2, prop::bool::weighted(0.7)).prop_map(|(batch, accepts)| Happens::Answer { batch, accepts }),
         5 => (any::<u8>(), 0_u8..8).prop_map(|(of, how_far)| Happens::Buy { of, how_far }),
         1 => (any::<u8>(), 0_u8..3).prop_map(|(of, what)| Happens::Say { of, what }),
@@ -118,12 +122,29 @@ fn prepare(ledger: &mut impl Loading, batch: BatchKey, what: u8) -> String {
     format!("{told} {bought:?} {:?}", ledger.open_and_changed(batch))
 }
 
+fn digest_of(rows: &[Row]) -> PlanDigest {
+    PlanDigest(content_hash(&format!("{rows:?}"), &[]).0)
+}
+
+/// All that is told of a foresight.
+fn all_foreseen(foreseen: &impl Foreseen) -> String {
+    let duplicates = foreseen.compare(&Compared::default()).unwrap();
+    let open = (foreseen.changed(), foreseen.open_and_changed(), foreseen.set_aside().unwrap());
+    let then = [false, true].map(|duplicates| foreseen.jobs_then(duplicates).unwrap());
+    let stays = [false, true].map(|fetches| foreseen.stays(fetches).unwrap());
+    let report = PlanLoad { unchanged: 0, ..foreseen.report().clone() };
+    let refused = foreseen.refused_before().unwrap();
+    format!("{:?} {duplicates:?} {open:?} {then:?} {stays:?} {report:?} {refused:?}", to_buy(foreseen))
+}
+
 /// Both ledgers.
 struct Both {
     ledger: SqliteLedger,
     memory: MemoryLedger,
     /// The jobs of the first load.
     first: Vec<PendingJob>,
+    /// What each batch has loaded last.
+    loaded: [Option<Vec<Row>>; 2],
     /// How many intents there were.
     intents: u8,
 }
@@ -132,7 +153,7 @@ impl Both {
     fn new() -> Self {
         let batches: [(&str, &[&str]); 2] = [("june", &["a", "b"]), ("july", &["a"])];
         let ((ledger, first), (memory, _)) = (SqliteLedger::with(&batches), MemoryLedger::with(&batches));
-        Self { ledger, memory, first, intents: 0 }
+        Self { ledger, memory, first, loaded: [None, None], intents: 0 }
     }
 
     fn commit(&mut self, record: &crate::ledger::Record) -> Result<(), TestCaseError> {
@@ -149,6 +170,35 @@ impl Both {
         let one = load(&mut self.ledger, batch, &retake, jobs.clone());
         let other = of_ledger(self.memory.load_plan(batch, NOW, &retake, jobs.into_iter().map(Ok))).unwrap();
         prop_assert_eq!(one, other);
+        self.ledger.note_loaded(batch, digest_of(rows)).unwrap();
+        self.loaded[usize::try_from(batch.0 - 1).unwrap()] = Some(rows.to_vec());
+        Ok(())
+    }
+
+    /// What is found to be left as it stands is what the whole plan would leave so.
+    fn load_again(&mut self, batch: BatchKey) -> Result<(), TestCaseError> {
+        let Some(rows) = self.loaded[usize::try_from(batch.0 - 1).unwrap()].clone() else { return Ok(()) };
+        let (jobs, none) = (|| plan_of(&rows).into_iter().map(Ok::<_, Infallible>), Retake::default());
+        let other_plan = PlanDigest([0; 32]);
+        prop_assert!(self.ledger.foresee_again(batch, other_plan).unwrap().is_none());
+        prop_assert!(of_ledger(self.ledger.load_again(batch, NOW, other_plan, jobs())).unwrap().is_none());
+        if let Some(again) =
+            self.ledger.foresee_again(batch, digest_of(&rows)).unwrap().map(|again| all_foreseen(&again))
+        {
+            let whole = all_foreseen(&of_ledger(self.ledger.foresee(Some(batch), &none, "", jobs())).unwrap());
+            prop_assert_eq!(again, whole);
+        }
+        let one = match of_ledger(self.ledger.load_again(batch, NOW, digest_of(&rows), jobs())).unwrap() {
+            Some(one) => one,
+            None => {
+                let one = of_ledger(self.ledger.load_plan(batch, NOW, &none, jobs())).unwrap();
+                self.ledger.note_loaded(batch, digest_of(&rows)).unwrap();
+                one
+            }
+        };
+        let other = of_ledger(self.memory.load_plan(batch, NOW, &none, jobs())).unwrap();
+        // What is not looked at is not counted.
+        prop_assert_eq!(PlanLoad { unchanged: 0, ..one }, PlanLoad { unchanged: 0, ..other });
         Ok(())
     }
 
@@ -194,6 +244,7 @@ impl Both {
     fn go_on(&mut self, happens: &Happens) -> Result<(), TestCaseError> {
         match happens {
             Happens::Load { batch, rows, word } => self.load(BatchKey(i64::from(*batch) + 1), rows, *word),
+            Happens::Again { batch } => self.load_again(BatchKey(i64::from(*batch) + 1)),
             Happens::Answer { batch, accepts } => {
                 let batch = BatchKey(i64::from(*batch) + 1);
                 match accepts {

@@ -7,6 +7,7 @@ use rusqlite::trace::TraceEventCodes;
 use super::support::*;
 use crate::ledger::sqlite::SqliteLedger;
 use crate::ledger::{AnswerKind, BatchKey, Committed, DownloadedFile, FetchMark, PendingJob, Record, Retake, TakeId};
+use crate::plan::PlanDigest;
 
 /// Purchases that are under way together.
 const TOGETHER: u8 = 32;
@@ -107,6 +108,39 @@ fn loading_jobs_of_several_takes_costs_one_look_up_a_job_and_a_few_for_all() {
     seen("second takes to be bought", load_all(&mut ledger, batch, &Retake::default()), 1);
     ledger.conn.execute("UPDATE jobs SET state = 'delivered', url = 'u'", []).unwrap();
     seen("second takes that are bought", load_all(&mut ledger, batch, &Retake::default()), 0);
+}
+
+/// Whoever runs a batch again that is delivered waits for a few statements, however large it is.
+#[test]
+fn a_plan_that_is_loaded_once_more_costs_nothing_for_what_stands() {
+    const FOR_ALL: u64 = 24;
+    let (mut ledger, batch) = many();
+    let endpoint = endpoint();
+    let jobs: Vec<_> = (0..TOGETHER).map(|n| format!("job{n}")).map(|id| planned(&endpoint, &id, &id)).collect();
+    let rows = || jobs.iter().cloned().map(Ok::<_, Infallible>);
+    let plan = PlanDigest([1; 32]);
+    ledger.note_loaded(batch, plan).unwrap();
+    let again = |ledger: &mut SqliteLedger| {
+        count(ledger, TraceEventCodes::SQLITE_TRACE_STMT, |ledger| {
+            assert!(ledger.foresee_again(batch, plan).unwrap().is_none_or(|foreseen| to_buy(&foreseen).is_empty()));
+            ledger.load_again(batch, NOW, plan, rows()).unwrap().unwrap()
+        })
+    };
+    ledger.conn.execute("UPDATE jobs SET state = 'delivered', url = 'u'", []).unwrap();
+    let changes = ledger.changes().unwrap();
+    let (statements, _) = again(&mut ledger);
+    assert!(statements <= FOR_ALL, "{statements} statements for {TOGETHER} jobs");
+    assert_eq!(ledger.changes().unwrap(), changes, "nothing was written");
+    // Two that have failed since are tried again.
+    ledger.conn.execute("UPDATE jobs SET state = 'failed' WHERE job IN ('job3', 'job9')", []).unwrap();
+    let (statements, load) = again(&mut ledger);
+    assert_eq!((load.again, load.new), (2, 0));
+    assert!(statements <= FOR_ALL, "{statements} statements for two of {TOGETHER} jobs");
+    assert_eq!(pending(&ledger, batch).iter().map(|job| job.id.as_str()).collect::<Vec<_>>(), ["job3", "job9"]);
+    assert_ne!(ledger.changes().unwrap(), changes);
+    // A plan of other words is another one, and forgets what was loaded.
+    load_all(&mut ledger, batch, &Retake::default());
+    assert!(ledger.load_again(batch, NOW, plan, rows()).unwrap().is_none());
 }
 
 /// What belongs to one job is found without reading what belongs to all.
