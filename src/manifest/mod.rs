@@ -79,6 +79,14 @@ pub trait JobSource {
     /// Items are errors where the manifest is wrong; the vector is never empty.
     fn jobs(&self) -> Box<dyn Iterator<Item = Result<JobSpec, Vec<Diagnostic>>> + '_>;
 
+    /// The same, and `x_*` may be left out: whoever prices jobs has no use for them.
+    ///
+    /// # Errors
+    /// As [`Self::jobs`].
+    fn jobs_to_price(&self) -> Box<dyn Iterator<Item = Result<JobSpec, Vec<Diagnostic>>> + '_> {
+        self.jobs()
+    }
+
     /// The file as the person named it.
     fn file(&self) -> &str;
 

@@ -355,6 +355,11 @@ impl JobSource for Manifest {
         Box::new(Pass::new(self))
     }
 
+    fn jobs_to_price(&self) -> Box<dyn Iterator<Item = Result<JobSpec, Vec<Diagnostic>>> + '_> {
+        let pass = Pass::new(self);
+        Box::new(Pass { rows: pass.rows.map(RowPass::without_extra), ..pass })
+    }
+
     fn file(&self) -> &str {
         match &self.rows {
             Some(rows) if self.jobs.is_empty() => &rows.file,

@@ -252,6 +252,12 @@ impl<'m> RowPass<'m> {
         pass
     }
 
+    /// The same, without `x_*`.
+    pub(super) fn without_extra(mut self) -> Self {
+        self.own.extra.clear();
+        self
+    }
+
     /// The next good row; wrong ones are noted and passed over. None at the end.
     pub(super) fn next_job(&mut self, found: &mut Found<'_>) -> Option<JobSpec> {
         let mut record = self.record.take().unwrap_or_default();

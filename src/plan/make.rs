@@ -21,7 +21,7 @@ impl Plan {
     pub fn make(source: &dyn JobSource, policy: &Policy) -> Result<Self, Vec<Diagnostic>> {
         let read = |batches: &mut Batches| {
             let mut maker = Maker::new(source, *policy);
-            for job in source.jobs() {
+            for job in source.jobs_to_price() {
                 match job {
                     Ok(spec) => maker.add(&spec, batches),
                     Err(errors) => errors.into_iter().for_each(|error| maker.findings.push(error)),
