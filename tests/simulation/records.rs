@@ -101,7 +101,8 @@ impl Disk {
             Record::Delivered { payment, .. } if matches!(done, Committed::Done) => {
                 self.no_longer_rejected(*payment, payments);
             }
-            Record::Dead { payment, .. } => {
+            // The word that a dead payment was bought by is in force again, whoever had given the payment up before.
+            Record::Dead { payment, .. } | Record::AbandonedDead { payment, .. } => {
                 in_doubt.remove(payment);
                 self.beyond.borrow_mut().remove(payment);
             }
