@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use sha2::Digest;
+
 use super::appraise::{Appraisal, Appraiser, TOO_LARGE};
 use super::findings::{self, Findings};
 use super::register::{self, Batches, Register};
@@ -124,6 +126,7 @@ impl<'a> Maker<'a> {
             totals: self.totals,
             groups: tallies.groups(),
             fingerprint: register.fingerprint.hex(),
+            contents: register.contents.finalize().into(),
             endpoints,
             warnings: self.findings.into_vec(),
             policy: self.policy,

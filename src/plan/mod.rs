@@ -40,6 +40,8 @@ pub struct Plan {
     totals: Totals,
     groups: Vec<Group>,
     fingerprint: String,
+    /// The digest of the contents in the order of the rows.
+    contents: [u8; 32],
     endpoints: Vec<Arc<Endpoint>>,
     warnings: Vec<Diagnostic>,
     policy: Policy,
@@ -78,6 +80,8 @@ impl Plan {
     #[must_use]
     pub fn digest(&self, manifest: &Manifest) -> Option<PlanDigest> {
         let hash = Sha256::new().chain_update(manifest.reading()?).chain_update(&self.fingerprint);
+        // Images are read besides: of rows without an id, two that have exchanged theirs make the same fingerprint.
+        let hash = hash.chain_update(self.contents);
         Some(PlanDigest(hash.finalize().into()))
     }
 

@@ -5,6 +5,8 @@ use std::panic::resume_unwind;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread;
 
+use sha2::{Digest, Sha256};
+
 use super::ContentHash;
 use super::fingerprint::Fingerprint;
 use super::identity::{self, MadeKey};
@@ -74,6 +76,8 @@ pub(super) struct Register {
     pub(super) given: GivenIds,
     pub(super) made: MadeCounts,
     pub(super) fingerprint: Fingerprint,
+    /// Over the contents in the order of the rows, which the fingerprint leaves out.
+    pub(super) contents: Sha256,
 }
 
 impl Register {
@@ -91,6 +95,7 @@ impl Register {
             .clone()
             .map(|(_, content, given)| if given.is_empty() { ids::next(&mut self.made, content) } else { 0 })
             .collect();
+        contents.iter().for_each(|content| self.contents.update(content.0));
         let mut made = String::new();
         for ((job, content, given), number) in jobs.zip(numbers) {
             if given.is_empty() {

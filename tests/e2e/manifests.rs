@@ -1,5 +1,7 @@
 //! Manifests that do not say what a person reads in them: nothing of them is bought.
 
+use std::fs;
+
 use crate::harness::{Client, Sandbox, two_jobs};
 
 const RUN: &str = "--default endpoint=generate-video --default duration=3";
@@ -80,4 +82,37 @@ fn batches_that_share_a_manifest_have_files_of_their_own() {
     client.run("run jobs.toml --batch third").with(7).saying("jobs.receipts.csv");
     client.says("ledger merge jobs.trial_2.receipts.csv").with(0);
     client.says("status --batch trial/2").saying("jobs.toml");
+}
+
+/// Of rows without an id only their images tell which is which: two that have exchanged theirs are not the plan that was loaded.
+#[test]
+fn images_that_were_exchanged_are_read_anew() {
+    let sandbox = Sandbox::start("");
+    let client = Client::of(&sandbox);
+    let picture = fs::read(client.path("picture.png")).unwrap();
+    let exchange = |images: [&str; 2]| {
+        for (image, last) in images.iter().zip([1_u8, 2]) {
+            fs::write(client.path(image), [&picture[..], &[last]].concat()).unwrap();
+        }
+    };
+    exchange(["a.png", "b.png"]);
+    client.write(
+        "jobs.csv",
+        "endpoint,image,prompt,x_whose\nanimate-image,a.png,she waves,Ann\nanimate-image,b.png,she waves,Bob\n",
+    );
+    client.run("run jobs.csv").with(0);
+    let whose = |client: &Client| -> Vec<(String, String)> {
+        let mut rows: Vec<_> =
+            client.rows("jobs.results.csv").iter().map(|row| (row["id"].clone(), row["x_whose"].clone())).collect();
+        rows.sort();
+        rows
+    };
+    let before = whose(&client);
+    client.run("run jobs.csv").with(0);
+    assert_eq!(whose(&client), before);
+    exchange(["b.png", "a.png"]);
+    client.run("run jobs.csv").with(0);
+    let exchanged = [(before[0].0.clone(), before[1].1.clone()), (before[1].0.clone(), before[0].1.clone())];
+    assert_eq!(whose(&client), exchanged);
+    assert_eq!(sandbox.books().settled().len(), 2);
 }

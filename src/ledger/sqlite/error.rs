@@ -1,6 +1,6 @@
 //! What can go wrong inside a transaction, told apart by what becomes of it.
 
-use rusqlite::ErrorCode;
+use rusqlite::{ErrorCode, ffi};
 
 use crate::error::SharedError;
 use crate::ledger::{Damage, Lack, LedgerError, Obstacle};
@@ -74,6 +74,8 @@ pub(super) fn of_sqlite(error: rusqlite::Error) -> LedgerError {
             }
             Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => LedgerError::Io(Obstacle::Busy),
             Some(ErrorCode::DiskFull) => LedgerError::Io(Obstacle::DiskFull),
+            // What all connections share of the log stands in a file that could not grow.
+            Some(_) if of_code(&error) == Some(ffi::SQLITE_IOERR_SHMSIZE) => LedgerError::Io(Obstacle::DiskFull),
             Some(ErrorCode::CannotOpen) => LedgerError::Io(Obstacle::Unopened),
             Some(ErrorCode::ReadOnly) => LedgerError::Io(Obstacle::ReadOnly),
             _ => LedgerError::system(words(&error)),
@@ -81,10 +83,29 @@ pub(super) fn of_sqlite(error: rusqlite::Error) -> LedgerError {
     }
 }
 
+fn of_code(error: &rusqlite::Error) -> Option<i32> {
+    error.sqlite_error().map(|error| error.extended_code)
+}
+
 /// SQLite's own words, once, and its number for them.
 fn words(error: &rusqlite::Error) -> String {
     match error {
         rusqlite::Error::SqliteFailure(failure, Some(text)) => format!("{text} (SQLite {})", failure.extended_code),
         other => other.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_cannot_grow_is_a_full_disk() {
+        for code in [ffi::SQLITE_FULL, ffi::SQLITE_IOERR_SHMSIZE] {
+            let found = of_sqlite(rusqlite::Error::SqliteFailure(ffi::Error::new(code), None));
+            assert!(matches!(found, LedgerError::Io(Obstacle::DiskFull)), "{code}: {found:?}");
+        }
+        let found = of_sqlite(rusqlite::Error::SqliteFailure(ffi::Error::new(ffi::SQLITE_IOERR_READ), None));
+        assert!(matches!(found, LedgerError::Io(Obstacle::System(_))), "{found:?}");
     }
 }

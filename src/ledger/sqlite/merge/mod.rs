@@ -129,8 +129,8 @@ impl Merging for SqliteLedger {
             leave_to_a_person(&mut Payments(tx))?;
             let from = ledger_of_rescued(&source.file).unwrap_or_else(|| source.file.clone());
             bodies.take_over(tx, &from)?;
-            // Rows of any batch may ask for what has come in.
-            tx.execute("UPDATE main.batches SET loaded = NULL", [])?;
+            // Rows of any batch may ask for what has come in, and files are as old as the ledger that wrote them.
+            tx.execute("UPDATE main.batches SET loaded = NULL, written = NULL", [])?;
             note(tx, now, &source.file, if source.of_receipts { "receipts" } else { "merged" })?;
             Ok(merged)
         });
