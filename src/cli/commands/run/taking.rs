@@ -159,7 +159,9 @@ impl Runner<'_> {
         if word == Duplicates::Ask && !self.options.buying.choice.yes {
             // Tried before the person is asked: a yes is about these, and about none that another command makes one meanwhile.
             let with = self.try_out(session, of, Way { buys_duplicates: true, ..way })?;
-            if questions::means(&with.taken.duplicates, &self.reporter, &self.counterparties.signals).await? {
+            let found = &with.taken.duplicates;
+            // Where another command has undone them meanwhile, nobody is asked about nothing.
+            if found.count == 0 || questions::means(found, &self.reporter, &self.counterparties.signals).await? {
                 return Ok(with);
             }
         }
