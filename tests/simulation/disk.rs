@@ -67,6 +67,8 @@ pub struct Held {
     /// What is spent or held for it, in msat, without what came back.
     used: u64,
     refunded: u64,
+    /// Its credential was rejected, as far as the ledger knows.
+    rejected: bool,
 }
 
 /// What was written, so that a lying ledger can lose the end of it.
@@ -206,13 +208,13 @@ impl Disk {
             let mut statement = conn.prepare(
                 "SELECT p.payment_hash, p.id, p.state, p.amount_msat + CASE p.state WHEN 'posted' THEN p.fee_msat
                      WHEN 'dead' THEN -p.amount_msat ELSE p.fee_limit_msat END,
-                     coalesce(min(r.received_msat, p.amount_msat), 0)
+                     coalesce(min(r.received_msat, p.amount_msat), 0), p.rejected
                  FROM payments p LEFT JOIN refunds r ON r.payment = p.id",
             )?;
             let rows = statement.query_map([], |row| {
                 let msat = |at: usize| row.get(at).map(i64::unsigned_abs);
-                let held =
-                    Held { key: PaymentKey(row.get(1)?), state: row.get(2)?, used: msat(3)?, refunded: msat(4)? };
+                let (key, state) = (PaymentKey(row.get(1)?), row.get(2)?);
+                let held = Held { key, state, used: msat(3)?, refunded: msat(4)?, rejected: row.get(5)? };
                 Ok((PaymentHash(row.get(0)?), held))
             })?;
             rows.collect()
@@ -234,7 +236,7 @@ impl Disk {
         self.in_doubt.borrow_mut().clear();
         self.rejected.borrow_mut().clear();
         let mut uses = BTreeMap::new();
-        for (hash, Held { key, state, used, refunded }) in hashes {
+        for (hash, Held { key, state, used, refunded, .. }) in hashes {
             uses.insert(hash, used - refunded);
             if let Some(known) = everything.get(&hash) {
                 payments.insert(key, Payment { used, refunded, ..known.clone() });
@@ -249,6 +251,13 @@ impl Disk {
         }
         self.world.open_payments.set(self.open.borrow().len() as u64);
         self.world.auditor.borrow_mut().other_ledger(uses);
+    }
+
+    /// An older ledger is in this one's place: it knows nothing of the answers that came since.
+    pub fn is_older(&self) {
+        let known: BTreeSet<PaymentKey> =
+            self.hashes().into_values().filter(|held| held.rejected).map(|held| held.key).collect();
+        self.rejected.borrow_mut().retain(|key| known.contains(key));
     }
 
     /// A process opens the ledger.

@@ -98,6 +98,7 @@ impl Life {
             self.disk.closed_for(LedgerFile::restore);
             self.world.saw(Sight::LedgerRestored);
             self.knows_anew();
+            self.disk.is_older();
         }
     }
 
