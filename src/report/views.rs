@@ -82,8 +82,8 @@ impl Views {
         self.stale && self.throttle.due(now)
     }
 
-    /// Replaces every file that is not as it would be written, whether due or not (at the start and at the end), with what `write` writes for its kind. `clock` tells
-    /// when it began and ended, so that the next pause fits the work.
+    /// Replaces every file that is not as it would be written, whether due or not (at the start and at the end), with what `write` writes
+    /// for its kind. `clock` tells when it began and ended, so that the next pause fits the work.
     pub fn rewrite(
         &mut self,
         clock: &dyn Fn() -> UnixMs,

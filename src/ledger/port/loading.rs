@@ -61,7 +61,7 @@ pub trait Loading {
     fn accept_takes(&mut self, now: UnixMs, batch: BatchKey) -> Result<(), LedgerError>;
 
     /// Takes back the takes that were asked for and not accepted: a later run, of which nobody asked that, would buy them.
-    /// The next load does the same where an earlier version was stopped at the question.
+    /// The next load does the same: a run that finds nothing to buy leaves them, and an earlier version that was stopped at the question.
     ///
     /// # Errors
     /// Where the ledger cannot be written.
