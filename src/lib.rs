@@ -13,6 +13,8 @@ pub mod download;
 pub(crate) mod encoded_text;
 pub mod error;
 pub mod event;
+#[cfg(test)]
+mod every;
 pub(crate) mod first_bytes;
 pub mod l402;
 pub mod ledger;

@@ -4,6 +4,7 @@
 
 use proptest::prelude::*;
 
+use crate::every::one_in;
 use crate::ledger::fixtures::{
     FIRST_ANSWER, INVOICE_EXPIRES_AT, heard_purchase, intent, known_intent, preimage, purchase,
 };
@@ -506,7 +507,7 @@ fn walk(promises: Promises, choices: Vec<u8>) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 1_500, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: one_in(5, 1_500), failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn money_is_conserved_on_every_walk(choices in proptest::collection::vec(any::<u8>(), 0..900)) {
@@ -515,7 +516,7 @@ proptest! {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 400, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: one_in(4, 400), failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn no_wallet_that_promises_less_is_paid_twice(which in any::<proptest::sample::Index>(),

@@ -125,7 +125,7 @@ fn deep_toml_is_refused() {
 
 #[test]
 fn toml_full_of_errors_is_looked_at_so_far() {
-    let keys: String = (0..20_000).map(|n| format!("k{n} = 1\n")).collect();
+    let keys: String = (0..5_000).map(|n| format!("k{n} = 1\n")).collect();
     assert_eq!(toml(&keys).errors().len(), 501);
     let job = format!("[[job]]\nendpoint = \"generate-video\"\nprompt = \"x\"\n{keys}");
     assert!(toml(&job).errors().len() < 510);

@@ -6,6 +6,7 @@ use super::ledger::Stop;
 use super::node::Fate;
 use super::shop::{Act, Kind, say};
 use super::world::{HOLD, HOUR, World, wishes};
+use crate::every::every;
 use crate::money::Msat;
 use crate::payer::{PayFailure, PayRefusal, ProblemKind};
 use crate::purchase::JobState;
@@ -139,7 +140,7 @@ async fn one_run(world: &World, dice: &mut Dice) {
 
 #[tokio::test(start_paused = true)]
 async fn random_faults_never_pay_twice_and_lose_nothing() {
-    for seed in 1..=SEEDS {
+    for seed in (1..=SEEDS).step_by(every(4)) {
         let seen = std::panic::AssertUnwindSafe(one_seed(seed));
         if let Err(panic) = futures::FutureExt::catch_unwind(seen).await {
             eprintln!("seed {seed} fails");

@@ -26,10 +26,10 @@ pub const PROGRAM: &str = env!("CARGO_BIN_EXE_l402-batch");
 /// How long anything may take before a test gives up: far more than it needs.
 pub const PATIENCE: Duration = Duration::from_secs(60);
 
-/// Of what a test tries one after the other (turns at which a run is killed, pairs of circumstances), every `nth`. With `E2E_ALL=1`, as
+/// Of what a test tries one after the other (turns at which a run is killed, pairs of circumstances), every `nth`. With `TEST_ALL=1`, as
 /// `.ci/run` has it, every single one.
 pub fn every(nth: usize) -> usize {
-    if std::env::var_os("E2E_ALL").is_some() { 1 } else { nth }
+    if std::env::var_os("TEST_ALL").is_some() { 1 } else { nth }
 }
 
 /// The body of what an address on loopback answers to a plain GET.

@@ -10,6 +10,7 @@ use proptest::prelude::*;
 use super::contract::{Step, record, step};
 use super::support::*;
 use crate::catalog::{Endpoint, Param, ParamKind, Value};
+use crate::every::one_in;
 use crate::l402::Network;
 use crate::ledger::contract::{Subject, of_ledger};
 use crate::ledger::memory::MemoryLedger;
@@ -275,7 +276,7 @@ impl Both {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 64, max_shrink_iters: 4_000, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: one_in(4, 64), max_shrink_iters: 4_000, ..ProptestConfig::default() })]
 
     #[test]
     fn both_stores_load_alike_whatever_plans_come(all in prop::collection::vec(happens(), 1..60)) {
