@@ -37,7 +37,7 @@ struct Effort {
 /// By name, what prints a row or a few that are measured together.
 type Measured = (&'static str, fn(&Effort) -> Outcome<()>);
 
-const ROWS: [Measured; 10] = [
+const ROWS: [Measured; 11] = [
     ("busy", rows::exchange::busy),
     ("single", rows::exchange::single),
     ("steady", rows::exchange::steady),
@@ -48,6 +48,7 @@ const ROWS: [Measured; 10] = [
     ("memory", rows::pictures::memory),
     ("pictures", rows::pictures::many),
     ("files", rows::files::downloads),
+    ("peers", rows::peers::clients),
 ];
 
 fn main() -> ExitCode {

@@ -5,4 +5,5 @@ pub(crate) mod exchange;
 pub(crate) mod files;
 pub(crate) mod ledger;
 pub(crate) mod lnd;
+pub(crate) mod peers;
 pub(crate) mod pictures;
