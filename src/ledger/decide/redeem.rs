@@ -163,8 +163,9 @@ pub fn delivered<'a>(
     let mut ruling = Ruling::done();
     let mut is = payment.clone();
     is.hear(interpreted(&mut ruling, facts, payment, answer)?);
-    ruling.writes.extend(delivers(&facts.origin, now, &mut is));
+    let of_origin = delivers(&facts.origin, now, &mut is);
     ruling.payment(payment, is);
+    ruling.writes.extend(of_origin);
     ruling.change(
         now,
         job,

@@ -24,9 +24,12 @@ use crate::time::UnixMs;
 const BUSY_WAIT: Duration = Duration::from_secs(60);
 /// Statements kept prepared; above the number that the code has.
 const STATEMENTS_MAX: usize = 96;
-/// Pages in the write-ahead log before a commit also checkpoints: 16 MiB. Most pages change with every commit, and only
-/// their last state is copied at a checkpoint.
-const CHECKPOINT_PAGES: i64 = 4_096;
+/// Of a ledger that is made anew. A commit appends every page that it touches to the log, whole: most of it stands there already, and the
+/// less of it the better.
+const PAGE_BYTES: i64 = 1_024;
+/// Bytes of pages in the write-ahead log before a commit also checkpoints. Most pages change with every commit, and only their last state
+/// is copied at a checkpoint.
+const CHECKPOINT_BYTES: i64 = 16 * 1_024 * 1_024;
 /// So much of the file is kept in memory at most, in KiB: in SQLite's own 2 MiB the indexes of a large plan do not stay while it is
 /// loaded.
 const CACHE_KIB: i64 = 16 * 1024;
@@ -84,6 +87,8 @@ impl SqliteLedger {
                 if schema::is_older(&conn)? {
                     lock::refuse_running(path)?;
                 }
+                // Of one that is there it changes nothing.
+                conn.pragma_update(None, "page_size", PAGE_BYTES)?;
                 schema::create_or_migrate(&mut conn, &name)?;
                 file::close_to_others(path)?;
                 log_ahead(&conn)?;
@@ -147,11 +152,11 @@ impl SqliteLedger {
         if self.is_part() {
             return Err(LedgerError::Contradiction(RECORD_IN_PART.to_owned()));
         }
-        let together = self.write(|tx, bodies| commit(tx, bodies, &records, together));
+        let together = self.note(|tx, bodies| commit(tx, bodies, &records, together));
         let done = match together {
             // What the rules let pass does not fit the rows: which record that is of is found out one by one.
             Err(LedgerError::Contradiction(_) | LedgerError::OfJob { .. }) => {
-                self.write(|tx, bodies| commit(tx, bodies, &records, one_by_one))
+                self.note(|tx, bodies| commit(tx, bodies, &records, one_by_one))
             }
             done => done,
         };
@@ -320,7 +325,9 @@ fn log_ahead(conn: &Connection) -> Result<(), Fault> {
     if mode != "wal" {
         return Err(LedgerError::Io(Obstacle::Journal(mode)).into());
     }
-    conn.pragma_update_and_check(None, "wal_autocheckpoint", CHECKPOINT_PAGES, |_| Ok(()))?;
+    let page_bytes: i64 = conn.pragma_query_value(None, "page_size", |row| row.get(0))?;
+    let pages = CHECKPOINT_BYTES / page_bytes.max(1);
+    conn.pragma_update_and_check(None, "wal_autocheckpoint", pages, |_| Ok(()))?;
     conn.pragma_update_and_check(None, "journal_size_limit", JOURNAL_BYTES_MAX, |_| Ok(()))?;
     Ok(())
 }
@@ -337,15 +344,18 @@ struct Done {
 type Way = fn(&mut Tx<'_>, &[(UnixMs, Record)]) -> Result<Vec<Result<Recorded, LedgerError>>, Fault>;
 
 fn commit(tx: &Connection, bodies: &Bodies, records: &[(UnixMs, Record)], way: Way) -> Result<Done, Fault> {
-    let mut store = Tx { conn: tx, bodies, unused: Vec::new() };
+    let mut store = Tx::new(tx, bodies);
+    let before = tx.total_changes();
     let outcomes = way(&mut store, records)?;
     let intents = records.iter().zip(&outcomes).filter(|((_, record), _)| matches!(record, Record::Intend(_)));
     let mut newest = intents.filter_map(|(_, outcome)| match outcome {
         Ok(Recorded { committed: Committed::Intent(intent), .. }) => Some(intent.hash),
         Ok(_) | Err(_) => None,
     });
-    let begun =
-        newest.next_back().map(|hash| Ok::<_, Fault>(gap::Begun { intents: gap::intents(tx)?, hash })).transpose()?;
+    let newest = newest.next_back();
+    let has_written = tx.total_changes() != before;
+    let intents = if has_written { gap::count(tx, store.intents)? } else { 0 };
+    let begun = newest.map(|hash| gap::Begun { intents, hash });
     Ok(Done { outcomes, unused: store.unused, begun })
 }
 
@@ -358,10 +368,11 @@ fn together(store: &mut Tx<'_>, records: &[(UnixMs, Record)]) -> Result<Vec<Resu
 fn one_by_one(store: &mut Tx<'_>, records: &[(UnixMs, Record)]) -> Result<Vec<Result<Recorded, LedgerError>>, Fault> {
     let mut outcomes = Vec::with_capacity(records.len());
     for record in records {
-        let needed = store.unused.len();
+        let (needed, intents) = (store.unused.len(), store.intents);
         let outcome = in_savepoint(store.conn, || decide::commit_one(store, record))?;
         if outcome.is_err() {
             store.unused.truncate(needed);
+            store.intents = intents;
         }
         outcomes.push(outcome);
     }

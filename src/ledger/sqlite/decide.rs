@@ -23,7 +23,7 @@ impl Desks for SqliteLedger {
         &mut self,
         work: impl FnOnce(&mut dyn Desk<Error = Fault>) -> Result<T, Fault>,
     ) -> Result<T, LedgerError> {
-        self.write(|tx, bodies| work(&mut store::Tx { conn: tx, bodies, unused: Vec::new() }))
+        self.write(|tx, bodies| work(&mut store::Tx::new(tx, bodies)))
     }
 
     fn find_undecided(&self, batch: BatchKey, id: &str, take: Option<u32>) -> Result<Option<Undecided>, LedgerError> {

@@ -45,7 +45,8 @@ impl Downloads for SqliteLedger {
                      sha256,
                      (SELECT p.fee_msat FROM payments p WHERE p.job = jobs.id AND p.state <> 'dead'),
                      EXISTS (SELECT 1 FROM decisions d WHERE d.job = jobs.id AND d.decision IN (?6, ?7))
-                 FROM jobs WHERE batch = ?1 AND state = 'delivered' AND (seq, id) > (?2, ?3)
+                 FROM jobs INDEXED BY jobs_to_fetch
+                 WHERE batch = ?1 AND state = 'delivered' AND (seq, id) > (?2, ?3)
                      AND (?4 OR (reason = '') = ?5 AND reason NOT IN ('url_gone', 'row_damaged')) ORDER BY seq, id",
             )?;
             let (all, new) = (which == Undownloaded::All, which == Undownloaded::New);

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use rusqlite::{Connection, params};
 
 use super::SqliteLedger;
-use super::convert::int;
+use super::convert::{int, uint};
 use super::error::Fault;
 use super::file::{beside, create_folder};
 use super::lock::BatchLock;
@@ -81,10 +81,10 @@ pub(super) fn intents(conn: &Connection) -> Result<u64, Fault> {
     u64::try_from(count).map_err(|_| Fault::Contradiction("the ledger counts fewer intents than none".to_owned()))
 }
 
-/// That many more, in their own transaction.
-pub(super) fn count_intents(tx: &Connection, more: u64) -> Result<(), Fault> {
-    tx.prepare_cached("UPDATE ledger_id SET intents = intents + ?1")?.execute([int(more)?])?;
-    Ok(())
+/// That many more, in their own transaction, which has changed what a view shows; gives how many there are then.
+pub(super) fn count(tx: &Connection, more: u64) -> Result<u64, Fault> {
+    let sql = "UPDATE ledger_id SET intents = intents + ?1, changes = changes + 1 RETURNING intents";
+    Ok(tx.prepare_cached(sql)?.query_row([int(more)?], |row| uint(row, 0))?)
 }
 
 /// Whether the payment's own intent is here: a receipt brings none.

@@ -55,8 +55,8 @@ const FURTHER: &str = "
     WHERE batch = ?1 AND take > 1 AND superseded = 0 AND state IN ('pending', 'refused', 'failed')";
 const ADD: &str = "
     INSERT INTO jobs (batch, job, take, seq, line, endpoint, content, price_msat, fee_ceiling_msat, max_cost_msat,
-        state, reason, first_load, last_load, params, extra, given)
-    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, 'pending', '', ?11, ?11, ?12, ?13, ?14)";
+        state, reason, first_load, last_load, params, extra, given, begun)
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, 'pending', '', ?11, ?11, ?12, ?13, ?14, 0)";
 const PLACE: &str = "
     UPDATE jobs SET seq = ?2, line = ?3, extra = ?4, reason = ?5, last_load = ?6, row_content = nullif(?7, content),
         row_given = nullif(?8, given)

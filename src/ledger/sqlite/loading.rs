@@ -58,7 +58,7 @@ impl Loading for SqliteLedger {
     }
 
     fn mark_changed(&mut self, batch: Option<BatchKey>, now: UnixMs) -> Result<(), LedgerError> {
-        self.write(|tx, bodies| mark_changed(&mut Tx { conn: tx, bodies, unused: Vec::new() }, batch, now))
+        self.write(|tx, bodies| mark_changed(&mut Tx::new(tx, bodies), batch, now))
     }
 
     fn open_and_changed(&self, batch: BatchKey) -> Result<u64, LedgerError> {

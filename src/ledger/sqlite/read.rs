@@ -58,7 +58,8 @@ impl Records for SqliteLedger {
             // One with a live payment is damaged: see `damaged_jobs`.
             let mut statement = ledger.conn.prepare_cached(
                 "SELECT id, seq, job, take, endpoint, params, content, price_msat, fee_ceiling_msat, max_cost_msat
-                 FROM jobs WHERE batch = ?1 AND state = 'pending' AND seq > ?2 AND superseded = 0
+                 FROM jobs INDEXED BY jobs_unsettled
+                 WHERE batch = ?1 AND state = 'pending' AND seq > ?2 AND superseded = 0
                      AND NOT EXISTS (SELECT 1 FROM payments p WHERE p.job = jobs.id AND p.state <> 'dead')
                  ORDER BY seq, id",
             )?;

@@ -17,11 +17,12 @@ pub(super) const SCHEMA_VERSION: i64 = 2;
 
 /// The condition of `payments_open`; a query that repeats it word for word is answered from that index.
 pub(super) const OPEN_PAYMENT: &str =
-    "(p.state IN ('intended', 'paid') OR (p.state = 'posted' AND p.delivered_at IS NULL))";
+    "(p.state = 'intended' OR p.state = 'paid' OR (p.state = 'posted' AND p.delivered_at IS NULL))";
 
-/// The condition of `jobs_bought`, for a job `o`: what is delivered, paid, open or lost. What was refunded is none.
+/// That a job `o` is bought: delivered, paid, open or lost. What was refunded is none. The first condition is that of `jobs_bought`, and
+/// true of whatever is bought: the table's own check says so.
 pub(super) const BOUGHT: &str =
-    "(o.state = 'running' OR o.state = 'in_doubt' OR o.state = 'paid' OR o.state = 'delivered' OR o.state = 'downloaded'
+    "o.begun = 1 AND (o.state = 'running' OR o.state = 'in_doubt' OR o.state = 'paid' OR o.state = 'delivered' OR o.state = 'downloaded'
     OR o.state = 'refund_offered' OR o.state = 'lost')";
 
 /// The condition of `jobs_unsettled`.

@@ -135,6 +135,7 @@ pub(super) const JOBS: Table = Table {
         ours!("row_given"),
         ours!("meant"),
         either!("kept"),
+        most!("begun"),
     ],
 };
 

@@ -56,6 +56,8 @@ CREATE TABLE endpoints (
 --   given        what the manifest gave of the job: the hash of its content without the parameters that have their
 --                endpoint's default; none where it is not known
 --   row_given    the same of its row, where that is another
+--   begun        0: nothing of it was ever bought, which its state has to allow; 1: something may have been. What is found by this changes
+--                once in a job's life, and not with each of its states
 CREATE TABLE jobs (
     id INTEGER PRIMARY KEY,
     batch INTEGER NOT NULL REFERENCES batches (id),
@@ -93,25 +95,23 @@ CREATE TABLE jobs (
     kept BLOB CHECK (length(kept) = 32),
     given BLOB CHECK (length(given) = 32),
     row_given BLOB CHECK (length(row_given) = 32),
+    begun INTEGER NOT NULL DEFAULT 1
+        CHECK (begun = 1 OR (begun = 0 AND (state = 'pending' OR state = 'refused' OR state = 'failed'))),
     UNIQUE (batch, job, take),
     CHECK (state NOT IN ('delivered', 'downloaded') OR url IS NOT NULL),
     CHECK (state <> 'downloaded' OR (file IS NOT NULL AND sha256 IS NOT NULL)),
     CHECK ((file IS NULL) = (file_key IS NULL))
 ) STRICT;
 CREATE INDEX jobs_by_seq ON jobs (batch, seq);
-CREATE INDEX jobs_by_state ON jobs (batch, state, seq);
 CREATE INDEX jobs_by_file ON jobs (file_key) WHERE file_key IS NOT NULL;
--- These conditions are no IN: SQLite makes a table of such a list whenever it writes a row, which doubles what that costs.
-CREATE INDEX jobs_bought ON jobs (content)
-    WHERE (state = 'running' OR state = 'in_doubt' OR state = 'paid' OR state = 'delivered' OR state = 'downloaded'
-        OR state = 'refund_offered' OR state = 'lost');
-CREATE INDEX jobs_bought_as_given ON jobs (given)
-    WHERE (state = 'running' OR state = 'in_doubt' OR state = 'paid' OR state = 'delivered' OR state = 'downloaded'
-        OR state = 'refund_offered' OR state = 'lost');
+CREATE INDEX jobs_bought ON jobs (content) WHERE begun = 1;
+CREATE INDEX jobs_bought_as_given ON jobs (given) WHERE begun = 1;
 CREATE INDEX jobs_further ON jobs (batch) WHERE take > 1;
--- How a batch stands is counted from this index alone. By its order it is none for anything else.
-CREATE INDEX jobs_counted ON jobs (batch, reason, state, superseded, price_msat, fee_ceiling_msat);
--- What loading the same plan once more does not leave as it stands.
+-- How a batch stands is counted from this index alone, and jobs of a state are found by it.
+CREATE INDEX jobs_counted ON jobs (batch, state, reason, superseded, price_msat, fee_ceiling_msat);
+CREATE INDEX jobs_to_fetch ON jobs (batch, seq) WHERE state = 'delivered';
+-- What loading the same plan once more does not leave as it stands, and what is to be bought. The condition is no IN: SQLite makes a table
+-- of such a list whenever it writes a row, which doubles what that costs.
 CREATE INDEX jobs_unsettled ON jobs (batch, seq) WHERE superseded = 0
     AND (state = 'pending' OR state = 'refused' OR state = 'failed' OR row_content IS NOT NULL
         OR ((state = 'delivered' OR state = 'downloaded') AND reason <> ''));
@@ -179,10 +179,11 @@ CREATE TABLE payments (
     CHECK ((poll_url IS NULL) = (poll_interval_ms IS NULL)),
     CHECK (node_said IS NULL OR node_said_at IS NOT NULL)
 ) STRICT;
-CREATE UNIQUE INDEX payments_one_live ON payments (job) WHERE state <> 'dead';
 CREATE INDEX payments_by_batch ON payments (batch);
+-- By the proof, which with the state is there or not: it changes once, where the state changes with each step.
+CREATE UNIQUE INDEX payments_one_live ON payments (job) WHERE dead_proof IS NULL;
 CREATE INDEX payments_open ON payments (batch, job)
-    WHERE (state IN ('intended', 'paid') OR (state = 'posted' AND delivered_at IS NULL));
+    WHERE (state = 'intended' OR state = 'paid' OR (state = 'posted' AND delivered_at IS NULL));
 CREATE INDEX payments_settled ON payments (node, paid_at) WHERE preimage IS NOT NULL;
 CREATE INDEX payments_decided ON payments (batch, job) WHERE dead_proof = 'decided';
 CREATE INDEX payments_by_job ON payments (job);

@@ -44,17 +44,20 @@ ALTER TABLE jobs ADD COLUMN meant INTEGER NOT NULL DEFAULT 0 CHECK (meant IN (0,
 ALTER TABLE jobs ADD COLUMN kept BLOB CHECK (length(kept) = 32);
 ALTER TABLE jobs ADD COLUMN given BLOB CHECK (length(given) = 32);
 ALTER TABLE jobs ADD COLUMN row_given BLOB CHECK (length(row_given) = 32);
--- These conditions are no IN: SQLite makes a table of such a list whenever it writes a row, which doubles what that costs.
-CREATE INDEX jobs_bought ON jobs (content)
-    WHERE (state = 'running' OR state = 'in_doubt' OR state = 'paid' OR state = 'delivered' OR state = 'downloaded'
-        OR state = 'refund_offered' OR state = 'lost');
-CREATE INDEX jobs_bought_as_given ON jobs (given)
-    WHERE (state = 'running' OR state = 'in_doubt' OR state = 'paid' OR state = 'delivered' OR state = 'downloaded'
-        OR state = 'refund_offered' OR state = 'lost');
+-- 0: nothing of it was ever bought, which its state has to allow; 1: something may have been. What is found by this changes once in a
+-- job's life, and not with each of its states.
+ALTER TABLE jobs ADD COLUMN begun INTEGER NOT NULL DEFAULT 1
+    CHECK (begun = 1 OR (begun = 0 AND (state = 'pending' OR state = 'refused' OR state = 'failed')));
+UPDATE jobs SET begun = 0 WHERE state IN ('pending', 'refused', 'failed');
+DROP INDEX jobs_by_state;
+CREATE INDEX jobs_bought ON jobs (content) WHERE begun = 1;
+CREATE INDEX jobs_bought_as_given ON jobs (given) WHERE begun = 1;
 CREATE INDEX jobs_further ON jobs (batch) WHERE take > 1;
--- How a batch stands is counted from this index alone. By its order it is none for anything else.
-CREATE INDEX jobs_counted ON jobs (batch, reason, state, superseded, price_msat, fee_ceiling_msat);
--- What loading the same plan once more does not leave as it stands.
+-- How a batch stands is counted from this index alone, and jobs of a state are found by it.
+CREATE INDEX jobs_counted ON jobs (batch, state, reason, superseded, price_msat, fee_ceiling_msat);
+CREATE INDEX jobs_to_fetch ON jobs (batch, seq) WHERE state = 'delivered';
+-- What loading the same plan once more does not leave as it stands, and what is to be bought. The condition is no IN: SQLite makes a table
+-- of such a list whenever it writes a row, which doubles what that costs.
 CREATE INDEX jobs_unsettled ON jobs (batch, seq) WHERE superseded = 0
     AND (state = 'pending' OR state = 'refused' OR state = 'failed' OR row_content IS NOT NULL
         OR ((state = 'delivered' OR state = 'downloaded') AND reason <> ''));
@@ -92,7 +95,13 @@ UPDATE payments SET heard_at = (SELECT min(at) FROM answers
 
 -- Payments: for how many blocks one may lock its money (none: lnd's default, 2016), and what its node must still know.
 ALTER TABLE payments ADD COLUMN cltv_limit INTEGER CHECK (cltv_limit > 0);
+DROP INDEX payments_one_live;
+DROP INDEX payments_open;
 DROP INDEX payments_settled;
+-- By the proof, which with the state is there or not: it changes once, where the state changes with each step.
+CREATE UNIQUE INDEX payments_one_live ON payments (job) WHERE dead_proof IS NULL;
+CREATE INDEX payments_open ON payments (batch, job)
+    WHERE (state = 'intended' OR state = 'paid' OR (state = 'posted' AND delivered_at IS NULL));
 CREATE INDEX payments_settled ON payments (node, paid_at) WHERE preimage IS NOT NULL;
 CREATE INDEX payments_decided ON payments (batch, job) WHERE dead_proof = 'decided';
 CREATE INDEX payments_by_job ON payments (job);

@@ -1,22 +1,22 @@
 //! What is known where a purchase would begin: of its node, its endpoint, and its budget.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashSet};
 
 use rusqlite::{Connection, OptionalExtension};
 use url::Url;
 
-use crate::l402::PaymentHash;
 use crate::ledger::decide::{
     Admission, Against, BegunAt, DeliveryFacts, Endpoint, EndpointFacts, EndpointKey, Facts, Held, IntentFacts, Keys,
     PeriodKind, Rejected, Used, Word,
 };
+use crate::ledger::sqlite::convert::Json;
 use crate::ledger::sqlite::error::Fault;
 use crate::ledger::{BatchKey, JobKey, NewIntent, PaymentKey, PeriodCap, endpoint_and_origin};
 use crate::money::Msat;
 use crate::purchase::WalletId;
 
 use super::alike::{Rows, all_alike, buyers};
-use super::{once, rows};
+use super::once;
 
 /// What the node ?1 holds.
 pub(super) const HELD: &str = "SELECT p.id, p.job, p.batch, j.state, i.invoice_expires_at, p.cltv_limit
@@ -40,13 +40,11 @@ pub(super) const AGAINST: &str = "SELECT p.id, e.id, p.undelivered, p.rejected
     FROM endpoint_urls e JOIN payments p ON p.endpoint_url = e.id
     WHERE e.origin = ?1 AND (p.undelivered > 0 AND p.undelivered = 2 OR p.rejected = 1)";
 
-/// Which of the hashes ?1 are known.
-pub(super) const HASHES: &str =
-    "SELECT payment_hash FROM payments WHERE payment_hash IN (SELECT unhex(value) FROM json_each(?1))";
-
-/// What the batches ?1 have used of their limits.
-pub(super) const USED: &str = "SELECT id, held_msat + spent_msat + fees_msat - refunded_msat FROM batches
-    WHERE id IN (SELECT value FROM json_each(?1))";
+/// The keys of the next payment and of the next endpoint, and which of the hashes ?1 are known.
+pub(super) const NEXT: &str =
+    "SELECT (SELECT coalesce(max(id), 0) + 1 FROM payments), (SELECT coalesce(max(id), 0) + 1 FROM endpoint_urls),
+         (SELECT json_group_array(lower(hex(p.payment_hash)))
+          FROM json_each(?1) e CROSS JOIN payments p ON p.payment_hash = unhex(e.value))";
 
 /// What new intents depend on, and the key of the next payment. Batches, nodes and endpoints are looked up once.
 pub(super) fn add_intending(conn: &Connection, keys: &[Keys<'_>], facts: &mut [Facts]) -> Result<(), Fault> {
@@ -59,26 +57,20 @@ pub(super) fn add_intending(conn: &Connection, keys: &[Keys<'_>], facts: &mut [F
     if asked.is_empty() {
         return Ok(());
     }
-    let (next, next_endpoint) = conn
-        .prepare_cached(
-            "SELECT (SELECT coalesce(max(id), 0) + 1 FROM payments), (SELECT coalesce(max(id), 0) + 1 FROM endpoint_urls)",
-        )?
-        .query_row([], |row| Ok((row.get(0)?, row.get(1)?)))?;
     let hashes: Vec<String> = asked.iter().map(|(_, intent, ..)| intent.hash.hex()).collect();
-    let hashes: HashSet<PaymentHash> = rows(conn, HASHES, &hashes, |row| row.get(0))?;
-    let batches: Vec<i64> = asked.iter().map(|(.., batch)| batch.0).collect();
-    let used: HashMap<BatchKey, Msat> = rows(conn, USED, &batches, |row| Ok((row.get(0)?, row.get(1)?)))?;
+    let (next, next_endpoint, Json(known)): (_, _, Json<HashSet<String>>) =
+        conn.prepare_cached(NEXT)?.query_row([Json(&hashes)], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
     let mut buyers = buyers(conn, &asked.iter().map(|(_, _, job, _)| *job).collect::<Vec<_>>())?;
     let alike: Vec<_> =
         asked.iter().map(|(_, intent, job, batch)| (Some(*job), intent.request.digest(), Some(*batch))).collect();
     let mut alike = all_alike(conn, &alike, Rows::Loaded)?;
     let mut places = Places::default();
-    for (place, (facts, intent, job, batch)) in (0..).zip(asked) {
-        let Some((buyer, used)) = buyers.remove(&job).zip(used.get(&batch).copied()) else { continue };
+    for ((place, hash), (facts, intent, job, _)) in (0..).zip(hashes).zip(asked) {
+        let Some((buyer, used)) = buyers.remove(&job) else { continue };
         facts.next.payment = next;
         facts.intending = Some(Box::new(IntentFacts {
             buyer,
-            knows_hash: hashes.contains(&intent.hash),
+            knows_hash: known.contains(&hash),
             alike: alike.remove(&place).unwrap_or_default(),
             admission: places.admission(conn, &intent.request.url, &intent.node)?,
             used: Used {
@@ -156,18 +148,32 @@ fn held(conn: &Connection, node: &WalletId) -> Result<Vec<Held>, Fault> {
     Ok(rows.collect::<Result<_, _>>()?)
 }
 
+/// The endpoint of the address ?1; whether it has begun anything since its last delivery; whether a payment at the origin ?2 is rejected,
+/// and whether a person has said a word for it.
+pub(super) const ENDPOINT: &str = "SELECT k.id, k.origin, k.delivered_at,
+         EXISTS (SELECT 1 FROM payments p WHERE p.endpoint_url = k.id AND p.undelivered > 0),
+         EXISTS (SELECT 1 FROM endpoint_urls e JOIN payments p ON p.endpoint_url = e.id AND p.rejected = 1 WHERE e.origin = ?2),
+         EXISTS (SELECT 1 FROM trusts WHERE origin = ?2)
+     FROM (SELECT 1) LEFT JOIN endpoint_urls k ON k.url = ?1";
+
 /// What is known of an endpoint and its origin.
 pub(in crate::ledger::sqlite) fn endpoint(
     conn: &Connection,
     url: String,
     origin: String,
 ) -> Result<EndpointFacts, Fault> {
-    let known = conn
-        .prepare_cached("SELECT id, origin, delivered_at FROM endpoint_urls WHERE url = ?1")?
-        .query_row([&url], |row| Ok(Endpoint { key: row.get(0)?, origin: row.get(1)?, delivered_at: row.get(2)? }))
-        .optional()?;
-    let begun = known.as_ref().map_or_else(|| Ok(Vec::new()), |endpoint| begun(conn, endpoint.key))?;
-    let (rejected, words) = (rejected(conn, &origin)?, words(conn, &origin)?);
+    let (known, [has_begun, is_rejected, has_words]) =
+        conn.prepare_cached(ENDPOINT)?.query_row([&url, &origin], |row| {
+            let known = match row.get(0)? {
+                Some(key) => Some(Endpoint { key, origin: row.get(1)?, delivered_at: row.get(2)? }),
+                None => None,
+            };
+            Ok((known, [row.get(3)?, row.get(4)?, row.get(5)?]))
+        })?;
+    let known_begun = known.as_ref().filter(|_| has_begun);
+    let begun = known_begun.map_or_else(|| Ok(Vec::new()), |endpoint| begun(conn, endpoint.key))?;
+    let rejected = if is_rejected { rejected(conn, &origin)? } else { None };
+    let words = if has_words { words(conn, &origin)? } else { Vec::new() };
     Ok(EndpointFacts { url, origin, known, begun, rejected, words })
 }
 
@@ -222,11 +228,18 @@ fn words(conn: &Connection, origin: &str) -> Result<Vec<Word>, Fault> {
 
 /// What a delivery of that endpoint changes of its origin.
 pub(super) fn delivery(conn: &Connection, key: EndpointKey) -> Result<DeliveryFacts, Fault> {
-    let endpoint = conn
-        .prepare_cached("SELECT id, origin, delivered_at FROM endpoint_urls WHERE id = ?1")?
-        .query_row([key], |row| Ok(Endpoint { key: row.get(0)?, origin: row.get(1)?, delivered_at: row.get(2)? }))?;
-    let words = words(conn, &endpoint.origin)?;
-    let against = if words.is_empty() { Vec::new() } else { against(conn, &endpoint.origin)? };
+    let (endpoint, has_words): (_, bool) = conn
+        .prepare_cached(
+            "SELECT id, origin, delivered_at, EXISTS (SELECT 1 FROM trusts t WHERE t.origin = e.origin)
+             FROM endpoint_urls e WHERE id = ?1",
+        )?
+        .query_row([key], |row| {
+            Ok((Endpoint { key: row.get(0)?, origin: row.get(1)?, delivered_at: row.get(2)? }, row.get(3)?))
+        })?;
+    if !has_words {
+        return Ok(DeliveryFacts { endpoint: Some(endpoint), ..DeliveryFacts::default() });
+    }
+    let (words, against) = (words(conn, &endpoint.origin)?, against(conn, &endpoint.origin)?);
     Ok(DeliveryFacts { endpoint: Some(endpoint), words, against })
 }
 

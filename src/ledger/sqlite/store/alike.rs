@@ -8,6 +8,7 @@ use crate::ledger::decide::{Alike, Buyer};
 use crate::ledger::sqlite::convert::{edition, hex};
 use crate::ledger::sqlite::error::Fault;
 use crate::ledger::{BatchKey, JobKey};
+use crate::money::Msat;
 
 use super::rows;
 
@@ -54,22 +55,26 @@ pub(super) fn finding(manifest: Rows) -> String {
     )
 }
 
-/// The jobs ?1, as they are to be bought.
-pub(super) const BUYERS: &str = "SELECT j.id, j.batch, j.job, b.sandbox FROM jobs j JOIN batches b ON b.id = j.batch
+/// The jobs ?1, as they are to be bought, and what their batches have used of their limits.
+pub(super) const BUYERS: &str = "SELECT j.id, j.batch, j.job, b.sandbox,
+         b.held_msat + b.spent_msat + b.fees_msat - b.refunded_msat FROM jobs j JOIN batches b ON b.id = j.batch
      WHERE j.id IN (SELECT value FROM json_each(?1))";
 
-/// Jobs that are to be bought.
-pub(super) fn buyers(conn: &Connection, jobs: &[JobKey]) -> Result<HashMap<JobKey, Buyer>, Fault> {
+/// Jobs that are to be bought, and what their batches have used of their limits.
+pub(super) fn buyers(conn: &Connection, jobs: &[JobKey]) -> Result<HashMap<JobKey, (Buyer, Msat)>, Fault> {
     let jobs: Vec<i64> = jobs.iter().map(|key| key.0).collect();
     rows(conn, BUYERS, &jobs, |row| {
         let job = row.get(0)?;
-        Ok((job, Buyer { job, batch: row.get(1)?, id: row.get(2)?, is_play: row.get(3)? }))
+        Ok((job, (Buyer { job, batch: row.get(1)?, id: row.get(2)?, is_play: row.get(3)? }, row.get(4)?)))
     })
 }
 
 /// A job that is to be bought.
 pub(in crate::ledger::sqlite) fn buyer(conn: &Connection, job: JobKey) -> Result<Buyer, Fault> {
-    buyers(conn, &[job])?.remove(&job).map_or_else(|| Err(rusqlite::Error::QueryReturnedNoRows.into()), Ok)
+    match buyers(conn, &[job])?.remove(&job) {
+        Some((buyer, _)) => Ok(buyer),
+        None => Err(rusqlite::Error::QueryReturnedNoRows.into()),
+    }
 }
 
 /// A job that is not bought yet, where it has a row; the digest of its request; its batch, where that matters.

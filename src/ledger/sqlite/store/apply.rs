@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use rusqlite::{Connection, params};
+use rusqlite::{Connection, ToSql, params};
 
 use crate::ledger::decide::{
     AnswerWrite, Charged, EndpointKey, Fate, Job, Moved, Payment, PeriodKind, Redeeming, RefundWrite, Sends, Write,
@@ -10,12 +10,10 @@ use crate::ledger::decide::{
 use crate::ledger::sqlite::bodies::{Bodies, Kept};
 use crate::ledger::sqlite::convert::{Json, hex, int, kind_word};
 use crate::ledger::sqlite::error::{Fault, contradiction};
-use crate::ledger::sqlite::gap;
 use crate::ledger::{
     BatchKey, DownloadedFile, FetchMark, JobKey, NewIntent, PaymentKey, RefundInvoice, RefundStanding,
 };
-use crate::money::Msat;
-use crate::purchase::WalletId;
+use crate::purchase::JobState;
 use crate::time::UnixMs;
 
 use super::jobs::append_transition;
@@ -26,7 +24,6 @@ use super::{Tx, rows, takes};
 struct Gathered<'w> {
     transitions: Vec<(i64, i64, &'static str, &'static str, &'static str)>,
     money: BTreeMap<(BatchKey, &'w Charged), Moved>,
-    intents: u64,
     unneeded: Vec<i64>,
 }
 
@@ -38,7 +35,7 @@ pub(super) fn all(tx: &mut Tx<'_>, writes: &[Write<'_>]) -> Result<(), Fault> {
             Write::Intend(payment, intent) => {
                 insert_payment(tx.conn, payment)?;
                 insert_intent(tx.conn, tx.bodies, payment.key, intent)?;
-                gathered.intents = gathered.intents.saturating_add(1);
+                tx.intents = tx.intents.saturating_add(1);
             }
             Write::BodyUnneeded(payment) => gathered.unneeded.push(payment.0),
             Write::Transition { job, at, from, to, reason } => {
@@ -78,10 +75,9 @@ impl<'w> Gathered<'w> {
         for ((batch, charged), moved) in self.money {
             move_money(tx.conn, batch, charged, moved)?;
         }
-        if self.intents > 0 {
-            gap::count_intents(tx.conn, self.intents)?;
+        if tx.bodies.exist() {
+            tx.unused.extend(rows::<_, _, Vec<[u8; 32]>>(tx.conn, BODY_FILES, &self.unneeded, |row| row.get(0))?);
         }
-        tx.unused.extend(rows::<_, _, Vec<[u8; 32]>>(tx.conn, BODY_FILES, &self.unneeded, |row| row.get(0))?);
         Ok(())
     }
 }
@@ -171,7 +167,7 @@ pub(in crate::ledger::sqlite) fn row(tx: &Connection, write: &Write<'_>) -> Resu
     }
 }
 
-fn execute(tx: &Connection, sql: &str, params: &[&dyn rusqlite::ToSql]) -> Result<(), Fault> {
+fn execute(tx: &Connection, sql: &str, params: &[&dyn ToSql]) -> Result<(), Fault> {
     tx.prepare_cached(sql)?.execute(params)?;
     Ok(())
 }
@@ -181,13 +177,15 @@ pub(super) fn expect_one(rows: usize, what: impl FnOnce() -> String) -> Result<(
     if rows == 1 { Ok(()) } else { contradiction(what()) }
 }
 
+/// Where something of it may have been bought before, the row says so already, and what is found by that is not touched again.
 fn update_job(tx: &Connection, job: &Job) -> Result<(), Fault> {
-    execute(
-        tx,
-        "UPDATE jobs SET state = ?2, reason = ?3, error = ?4, wait_until = ?5, url = ?6, attempts = ?7, started_at = ?8,
-             finished_at = ?9
-         WHERE id = ?1",
-        params![
+    let update = |begins: &str, begun: &str| -> Result<usize, Fault> {
+        let sql = format!(
+            "UPDATE jobs SET state = ?2, reason = ?3, error = ?4, wait_until = ?5, url = ?6, attempts = ?7, started_at = ?8,
+                 finished_at = ?9{begins}
+             WHERE id = ?1{begun}"
+        );
+        Ok(tx.prepare_cached(&sql)?.execute(params![
             job.key,
             job.state,
             job.reason,
@@ -197,8 +195,14 @@ fn update_job(tx: &Connection, job: &Job) -> Result<(), Fault> {
             job.attempts,
             job.started_at,
             job.finished_at
-        ],
-    )
+        ])?)
+    };
+    if job.state.has_spent_nothing() {
+        update("", "")?;
+    } else if job.state == JobState::Running || update("", " AND begun = 1")? == 0 {
+        update(", begun = 1", "")?;
+    }
+    Ok(())
 }
 
 /// Under which a path is compared with others: two that differ only by case are one on many systems.
@@ -223,83 +227,104 @@ fn update_file(tx: &Connection, job: JobKey, whole: &DownloadedFile) -> Result<(
     )
 }
 
-/// What of a payment stands from its intent on, but for a merge.
-fn terms(of: &Payment) -> (Msat, Option<u32>, &WalletId, &Charged, UnixMs, Option<EndpointKey>) {
-    let Payment { fee_limit, cltv_limit, node, charged, intended_at, endpoint, .. } = of;
-    (*fee_limit, *cltv_limit, node, charged, *intended_at, *endpoint)
+/// The columns of a row that have changed.
+#[derive(Default)]
+struct Changed<'v> {
+    set: String,
+    values: Vec<&'v dyn ToSql>,
 }
 
-fn update_terms(tx: &Connection, of: &Payment) -> Result<(), Fault> {
-    let (fee_limit, cltv_limit, node, charged, intended_at, endpoint) = terms(of);
-    execute(
-        tx,
-        "UPDATE payments SET fee_limit_msat = ?2, cltv_limit = ?3, node = ?4, day = ?5, month = ?6, intended_at = ?7,
-             endpoint_url = ?8
-         WHERE id = ?1",
-        params![of.key, fee_limit, cltv_limit, node.0, charged.day, charged.month, intended_at, endpoint],
-    )
+impl<'v> Changed<'v> {
+    fn put<T: ToSql + PartialEq>(&mut self, column: &str, was: &T, is: &'v T) {
+        if was != is {
+            self.values.push(is);
+            let comma = if self.set.is_empty() { "" } else { ", " };
+            self.set.push_str(&format!("{comma}{column} = ?{}", self.values.len().saturating_add(1)));
+        }
+    }
 }
 
-/// Writes of a payment what has changed, so that no index is touched for what has not.
+/// Writes of a payment what has changed, in one go, so that no index is touched for what has not.
 fn update_payment(tx: &Connection, was: &Payment, is: &Payment) -> Result<(), Fault> {
-    if terms(was) != terms(is) {
-        update_terms(tx, is)?;
+    let index = |of: &Payment| of.fate.index.map(int).transpose();
+    let poll = |of: &Payment| {
+        let (url, interval_ms) = of.redeeming.poll.clone().unzip();
+        Ok::<_, Fault>((url, interval_ms.map(int).transpose()?))
+    };
+    let (index_was, index_is, poll_was, poll_is) = (index(was)?, index(is)?, poll(was)?, poll(is)?);
+    let mut changed = Changed::default();
+    changed.put("job", &was.job, &is.job);
+    terms(&mut changed, was, is);
+    sends(&mut changed, &was.sends, &is.sends);
+    fate(&mut changed, &was.fate, &is.fate);
+    changed.put("payment_index", &index_was, &index_is);
+    redeeming(&mut changed, &was.redeeming, &is.redeeming);
+    changed.put("poll_url", &poll_was.0, &poll_is.0);
+    changed.put("poll_interval_ms", &poll_was.1, &poll_is.1);
+    if changed.values.is_empty() {
+        return Ok(());
     }
-    if was.sends != is.sends {
-        update_sends(tx, is.key, &is.sends)?;
-    }
-    if was.job != is.job || was.fate != is.fate {
-        update_fate(tx, is, &is.fate)?;
-    }
-    if was.redeeming != is.redeeming {
-        update_redeeming(tx, is.key, &was.redeeming, &is.redeeming)?;
-    }
-    Ok(())
+    changed.values.insert(0, &is.key);
+    let sql = format!("UPDATE payments SET {} WHERE id = ?1", changed.set);
+    execute(tx, &sql, changed.values.as_slice())
 }
 
-fn update_sends(tx: &Connection, key: PaymentKey, sends: &Sends) -> Result<(), Fault> {
-    let Sends { begun, begun_at, answered, answered_at, accepted, said, said_at } = sends;
-    execute(
-        tx,
-        "UPDATE payments SET sends_begun = ?2, sent_at = ?3, sends_answered = ?4, send_answered_at = ?5, accepted = ?6,
-             node_said = ?7, node_said_at = ?8
-         WHERE id = ?1",
-        params![key, begun, begun_at, answered, answered_at, accepted, said, said_at],
-    )
+/// What of a payment stands from its intent on, but for a merge.
+fn terms<'v>(changed: &mut Changed<'v>, was: &Payment, is: &'v Payment) {
+    changed.put("fee_limit_msat", &was.fee_limit, &is.fee_limit);
+    changed.put("cltv_limit", &was.cltv_limit, &is.cltv_limit);
+    changed.put("node", &was.node.0, &is.node.0);
+    changed.put("day", &was.charged.day, &is.charged.day);
+    changed.put("month", &was.charged.month, &is.charged.month);
+    changed.put("intended_at", &was.intended_at, &is.intended_at);
+    changed.put("endpoint_url", &was.endpoint, &is.endpoint);
 }
 
-fn update_fate(tx: &Connection, payment: &Payment, fate: &Fate) -> Result<(), Fault> {
-    let Fate { state, preimage, paid_at, fee, index, posted_at, death, dead_at } = fate;
-    let index = index.map(int).transpose()?;
-    execute(
-        tx,
-        "UPDATE payments SET job = ?2, state = ?3, preimage = ?4, paid_at = ?5, fee_msat = ?6, payment_index = ?7,
-             posted_at = ?8, dead_proof = ?9, dead_at = ?10
-         WHERE id = ?1",
-        params![payment.key, payment.job, state, preimage, paid_at, fee, index, posted_at, death, dead_at],
-    )
+fn sends<'v>(changed: &mut Changed<'v>, was: &Sends, is: &'v Sends) {
+    let Sends { begun, begun_at, answered, answered_at, accepted, said, said_at } = is;
+    changed.put("sends_begun", &was.begun, begun);
+    changed.put("sent_at", &was.begun_at, begun_at);
+    changed.put("sends_answered", &was.answered, answered);
+    changed.put("send_answered_at", &was.answered_at, answered_at);
+    changed.put("accepted", &was.accepted, accepted);
+    changed.put("node_said", &was.said, said);
+    changed.put("node_said_at", &was.said_at, said_at);
 }
 
-fn update_redeeming(tx: &Connection, key: PaymentKey, was: &Redeeming, is: &Redeeming) -> Result<(), Fault> {
-    let in_index = |of: &Redeeming| (of.delivered_at, of.undelivered, of.rejected);
-    if in_index(was) != in_index(is) {
-        let sql = "UPDATE payments SET delivered_at = ?2, undelivered = ?3, rejected = ?4 WHERE id = ?1";
-        execute(tx, sql, params![key, is.delivered_at, is.undelivered, is.rejected])?;
-    }
-    if was.retried_at != is.retried_at {
-        execute(tx, "UPDATE payments SET retried_at = ?2 WHERE id = ?1", params![key, is.retried_at])?;
-    }
-    let besides = |of: &Redeeming| (of.redeems, of.answered_at, of.heard_at, of.replayed_at, of.poll.clone());
-    if besides(was) != besides(is) {
-        let (url, interval_ms) = is.poll.as_ref().map(|(url, ms)| (url, *ms)).unzip();
-        let interval_ms = interval_ms.map(int).transpose()?;
-        let sql = "UPDATE payments SET redeems = ?2, answered_at = ?3, heard_at = ?4, replayed_at = ?5, poll_url = ?6,
-                 poll_interval_ms = ?7
-             WHERE id = ?1";
-        let (redeems, answered_at, heard_at) = (is.redeems, is.answered_at, is.heard_at);
-        execute(tx, sql, params![key, redeems, answered_at, heard_at, is.replayed_at, url, interval_ms])?;
-    }
-    Ok(())
+/// The node's own number for it stands apart.
+fn fate<'v>(changed: &mut Changed<'v>, was: &Fate, is: &'v Fate) {
+    let Fate { state, preimage, paid_at, fee, index: _, posted_at, death, dead_at } = is;
+    changed.put("state", &was.state, state);
+    changed.put("preimage", &was.preimage, preimage);
+    changed.put("paid_at", &was.paid_at, paid_at);
+    changed.put("fee_msat", &was.fee, fee);
+    changed.put("posted_at", &was.posted_at, posted_at);
+    changed.put("dead_proof", &was.death, death);
+    changed.put("dead_at", &was.dead_at, dead_at);
+}
+
+/// Where to poll stands apart. Which answer was heard is known by its time.
+fn redeeming<'v>(changed: &mut Changed<'v>, was: &Redeeming, is: &'v Redeeming) {
+    let Redeeming {
+        redeems,
+        answered_at,
+        heard_at,
+        heard: _,
+        retried_at,
+        replayed_at,
+        poll: _,
+        delivered_at,
+        undelivered,
+        rejected,
+    } = is;
+    changed.put("redeems", &was.redeems, redeems);
+    changed.put("answered_at", &was.answered_at, answered_at);
+    changed.put("heard_at", &was.heard_at, heard_at);
+    changed.put("retried_at", &was.retried_at, retried_at);
+    changed.put("replayed_at", &was.replayed_at, replayed_at);
+    changed.put("delivered_at", &was.delivered_at, delivered_at);
+    changed.put("undelivered", &was.undelivered, undelivered);
+    changed.put("rejected", &was.rejected, rejected);
 }
 
 fn move_money(tx: &Connection, batch: BatchKey, charged: &Charged, moved: Moved) -> Result<(), Fault> {

@@ -17,9 +17,10 @@ pub(super) const ANSWERS: &str = "SELECT id, payment, kind, at, coalesce((SELECT
          WHERE f.payment = a.payment AND f.kind = 'redeem' AND f.at = a.at AND f.status BETWEEN 200 AND 299), 0)
      FROM answers a WHERE id IN (SELECT value FROM json_each(?1))";
 
-/// The answers to the payments ?1 that are no success.
+/// The answers to the payments ?1 that are no success; then the key of the next answer.
 pub(super) const REFUSALS: &str = "SELECT payment, id, length(body) FROM answers
-     WHERE payment IN (SELECT value FROM json_each(?1)) AND status NOT BETWEEN 200 AND 299 ORDER BY id";
+         WHERE payment IN (SELECT value FROM json_each(?1)) AND status NOT BETWEEN 200 AND 299
+     UNION ALL SELECT NULL, (SELECT coalesce(max(id), 0) + 1 FROM answers), 0";
 
 /// The refunds of the payments ?1.
 pub(super) const REFUNDS: &str =
@@ -97,15 +98,13 @@ fn add_answers(conn: &Connection, keys: &[Keys<'_>], facts: &mut [Facts]) -> Res
     })?;
     let of = |wanted: bool, keys: &Keys<'_>| keys.payment.filter(|_| wanted);
     let asked: Vec<i64> = keys.iter().filter_map(|keys| of(keys.refusals, keys)).map(|key| key.0).collect();
-    let refusals: Vec<(PaymentKey, Refusal)> =
+    let mut refusals: Vec<(Option<PaymentKey>, Refusal)> =
         rows(conn, REFUSALS, &asked, |row| Ok((row.get(0)?, Refusal { key: row.get(1)?, bytes: uint(row, 2)? })))?;
-    let next = match keys.iter().any(|keys| keys.next_answer) {
-        true => conn.prepare_cached("SELECT coalesce(max(id), 0) + 1 FROM answers")?.query_row([], |row| row.get(0))?,
-        false => AnswerKey(1),
-    };
+    refusals.sort_unstable_by_key(|(_, refusal)| refusal.key);
+    let next = refusals.iter().find(|(payment, _)| payment.is_none()).map_or(AnswerKey(1), |(_, next)| next.key);
     for (keys, facts) in keys.iter().zip(facts) {
         facts.answer = keys.answer.and_then(|key| answers.get(&key)).cloned();
-        let own = refusals.iter().filter(|(payment, _)| keys.refusals && keys.payment == Some(*payment));
+        let own = refusals.iter().filter(|(payment, _)| keys.refusals && payment.is_some() && keys.payment == *payment);
         facts.refusals = own.map(|(_, refusal)| *refusal).collect();
         facts.next.answer = next;
     }

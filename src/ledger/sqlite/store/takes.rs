@@ -13,21 +13,15 @@ use crate::ledger::{JobKey, PaymentKey};
 use super::jobs::{self, JOB, JOB_COLUMNS};
 use super::{apply, payments, rows};
 
-/// The payments of every take of the jobs of ?1 that are dead by a person's word alone.
-pub(super) const DECIDED: &str = "SELECT own.id, p.job, p.id, p.state, p.dead_proof, i.invoice_expires_at, p.cltv_limit
-    FROM jobs own JOIN jobs j ON j.batch = own.batch AND j.job = own.job
-    JOIN payments p ON p.batch = j.batch AND p.job = j.id AND p.dead_proof = 'decided'
-    LEFT JOIN intents i ON i.payment = p.id
-    WHERE own.id IN (SELECT value FROM json_each(?1))";
-
-/// Every take of the jobs of ?1, with what lives of its payments.
-pub(super) static LIVE: LazyLock<String> = LazyLock::new(|| {
+/// Every take of the jobs of ?1, with each of its payments that is not dead by proof: what lives first.
+pub(super) static TAKES: LazyLock<String> = LazyLock::new(|| {
     format!(
         "SELECT {JOB}, j.take, j.merged, j.content, j.endpoint, j.edition, j.meant,
              own.id, (SELECT max(id) + 1 FROM jobs), p.id, p.state, p.dead_proof, i.invoice_expires_at, p.cltv_limit
          FROM jobs own JOIN jobs j ON j.batch = own.batch AND j.job = own.job JOIN batches b ON b.id = j.batch
-             LEFT JOIN payments p ON p.job = j.id AND p.state <> 'dead' LEFT JOIN intents i ON i.payment = p.id
-         WHERE own.id IN (SELECT value FROM json_each(?1)) ORDER BY j.take"
+             LEFT JOIN payments p ON p.job = j.id AND (p.dead_proof IS NULL OR p.dead_proof = 'decided')
+             LEFT JOIN intents i ON i.payment = p.id
+         WHERE own.id IN (SELECT value FROM json_each(?1)) ORDER BY j.take, p.dead_proof IS NOT NULL, p.id"
     )
 });
 
@@ -38,7 +32,7 @@ pub(in crate::ledger::sqlite) fn find(
     read: ReadText,
 ) -> Result<(HashMap<JobKey, Vec<Take>>, JobKey), Fault> {
     let asked: Vec<i64> = jobs.iter().map(|key| key.0).collect();
-    let live: Vec<(JobKey, JobKey, Take)> = rows(conn, &LIVE, &asked, |row| {
+    let takes: Vec<(JobKey, JobKey, Take)> = rows(conn, &TAKES, &asked, |row| {
         const AT: usize = JOB_COLUMNS;
         let has_payment = row.get::<_, Option<PaymentKey>>(AT + 8)?.is_some();
         let take = Take {
@@ -53,16 +47,14 @@ pub(in crate::ledger::sqlite) fn find(
         };
         Ok((row.get(AT + 6)?, row.get(AT + 7)?, take))
     })?;
-    let decided: Vec<(JobKey, JobKey, TakePayment)> =
-        rows(conn, DECIDED, &asked, |row| Ok((row.get(0)?, row.get(1)?, payment_of_row(row, 2)?)))?;
-    let next = live.first().map_or(JobKey(1), |(_, next, _)| *next);
+    let next = takes.first().map_or(JobKey(1), |(_, next, _)| *next);
     let mut found = HashMap::<JobKey, Vec<Take>>::new();
-    for (own, _, take) in live {
-        found.entry(own).or_default().push(take);
-    }
-    for (own, job, payment) in decided {
-        let mut takes = found.get_mut(&own).into_iter().flatten();
-        takes.find(|take| take.job.key == job).into_iter().for_each(|take| take.payments.push(payment.clone()));
+    for (own, _, take) in takes {
+        let of_job = found.entry(own).or_default();
+        match of_job.last_mut().filter(|last| last.job.key == take.job.key) {
+            Some(last) => last.payments.extend(take.payments),
+            None => of_job.push(take),
+        }
     }
     Ok((found, next))
 }
@@ -111,9 +103,9 @@ pub(super) fn insert_further(tx: &Connection, of: JobKey, key: JobKey, take: u32
         .prepare_cached(
             "INSERT INTO jobs (id, batch, job, take, seq, line, endpoint, content, price_msat, fee_ceiling_msat,
                  max_cost_msat, state, reason, first_load, last_load, params, extra, edition, row_content, meant,
-                 given, row_given)
+                 given, row_given, begun)
              SELECT ?2, batch, job, ?3, seq, line, endpoint, content, price_msat, fee_ceiling_msat, max_cost_msat, 'pending',
-                 '', 0, last_load, params, extra, edition, row_content, meant, given, row_given
+                 '', 0, last_load, params, extra, edition, row_content, meant, given, row_given, 0
              FROM jobs o WHERE o.id = ?1",
         )?
         .execute(params![of, key, take])?;

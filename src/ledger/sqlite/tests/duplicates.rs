@@ -198,7 +198,7 @@ fn identical_rows_are_not_held_one_by_one_against_all_purchases_of_their_content
         load(&mut ledger, batch, &Retake::default(), rows);
     }
     let buys = |ledger: &SqliteLedger, which: &str| {
-        let sql = format!("UPDATE jobs SET state = 'delivered', url = 'u' WHERE batch = 1 AND {which}");
+        let sql = format!("UPDATE jobs SET state = 'delivered', url = 'u', begun = 1 WHERE batch = 1 AND {which}");
         ledger.conn.execute(&sql, []).unwrap();
     };
     let found = |ledger: &mut SqliteLedger, batch: BatchKey| {
@@ -230,7 +230,7 @@ fn rows_of_another_name_repeat_what_was_bought_however_often_it_was() {
     let rows = |ids: &[&str]| ids.iter().map(|id| planned(&endpoint, id, "x")).collect::<Vec<_>>();
     let ids: Vec<String> = (10..50).map(|n| format!("a{n}")).collect();
     load(&mut ledger, june, &Retake::default(), rows(&ids.iter().map(String::as_str).collect::<Vec<_>>()));
-    ledger.conn.execute("UPDATE jobs SET state = 'delivered', url = 'u'", []).unwrap();
+    ledger.conn.execute("UPDATE jobs SET state = 'delivered', url = 'u', begun = 1", []).unwrap();
     load(&mut ledger, june, &Retake::default(), rows(&["new", "two", "a12"]));
     let found = aside(&mut ledger, june);
     let of: Vec<_> = found.first.iter().map(|(id, original)| (id.as_str(), original.id.as_str())).collect();

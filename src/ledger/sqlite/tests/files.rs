@@ -29,7 +29,7 @@ fn what_is_to_come_is_told_whatever_a_row_holds() {
     load_ids(&mut ledger, batch, &["a", "b", "c", "d"]);
     let conn = Connection::open(&path).unwrap();
     let known = |id: &str, resume: &str| {
-        let sql = "UPDATE jobs SET state = 'delivered', url = 'x', file = '/v/' || job, file_key = '/v/' || job, resume = ?2 WHERE job = ?1";
+        let sql = "UPDATE jobs SET state = 'delivered', begun = 1, url = 'x', file = '/v/' || job, file_key = '/v/' || job, resume = ?2 WHERE job = ?1";
         conn.execute(sql, [id, resume]).unwrap();
     };
     for (id, resume) in [("a", r#"{"total":7}"#), ("b", "{"), ("c", "null"), ("d", r#"{"total":"x"}"#)] {
