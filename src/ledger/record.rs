@@ -119,6 +119,20 @@ pub enum Record {
         /// It must be no other purchase's of the identical request: the origin may have answered from its cache.
         own: bool,
     },
+    /// An answer that is the result: [`Record::Answer`] and [`Record::Delivered`] in one. Where the result may not be its own, or does not
+    /// fit, the answer alone is kept, not interpreted.
+    DeliveredAtOnce {
+        /// The payment that it is about.
+        payment: PaymentKey,
+        /// To what it is an answer.
+        kind: AnswerKind,
+        /// What the origin answered.
+        answer: HttpAnswer,
+        /// The result's absolute URL.
+        url: String,
+        /// As of [`Record::Delivered`].
+        own: bool,
+    },
     /// Paid and not delivered: the job's state and reason (`paid` or `lost`) say how it stands. A poll address stays.
     Undelivered {
         /// The payment that it is about.
@@ -590,7 +604,7 @@ pub enum Committed {
     IntentRefused(IntentRefusal),
     /// To `Paid`, `Accepted` and `Replaying`: the purchase as it now stands.
     Paid(PaidPurchase),
-    /// To `Answer`: the stored answer.
+    /// To `Answer`, and to `DeliveredAtOnce` where nothing else of it is written: the stored answer.
     Answer(AnswerKey),
     /// To `Delivered`: the result is that of an identical request that was bought before; nothing was written.
     /// To `Dead`: only a merge had put the take beside another one that is paid for, or may be; that one stands for both now;

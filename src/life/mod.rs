@@ -80,6 +80,8 @@ pub enum Then {
     Redeem(Tries),
     /// An answer: only now is it interpreted (rule 6).
     Read(PaidPurchase, Tries, AnswerKind, HttpAnswer),
+    /// An answer that is the result, and nothing more where that is durable; else it is interpreted, like any other.
+    Result(PaidPurchase, Tries, AnswerKind, HttpAnswer),
     /// The poll address: it is polled from then on.
     Poll(Tries, Poll, UnixMs),
     /// The result, which may turn out to be another purchase's.
@@ -433,12 +435,14 @@ fn follow(then: Then, committed: Committed, moment: &Moment<'_>) -> Step {
         (Then::Pay(tries), Committed::IntentRefused(refusal)) => ask::intent_refused(tries, &refusal, moment),
         (Then::Heed(tries, told), Committed::Intent(intent)) => pay::heed(intent, tries, told, moment),
         (Then::Redeem(tries), Committed::Paid(purchase)) => redeem::redeem(purchase, tries),
-        (Then::Read(purchase, tries, AnswerKind::Redeem, answer), Committed::Answer(key)) => {
-            redeem::read(purchase, tries, key, &answer, moment)
-        }
-        (Then::Read(purchase, tries, AnswerKind::Poll, answer), Committed::Answer(key)) => {
-            poll::read(purchase, tries, key, &answer, moment)
-        }
+        (
+            Then::Read(purchase, tries, kind, answer) | Then::Result(purchase, tries, kind, answer),
+            Committed::Answer(key),
+        ) => match kind {
+            AnswerKind::Redeem => redeem::read(purchase, tries, key, &answer, moment),
+            AnswerKind::Poll => poll::read(purchase, tries, key, &answer, moment),
+        },
+        (Then::Result(purchase, ..), Committed::Done) => outcome::ended(purchase),
         (Then::Poll(tries, poll, until), Committed::Paid(purchase)) => {
             wait(State::Polling(purchase, tries, poll), until)
         }
@@ -454,6 +458,7 @@ fn follow(then: Then, committed: Committed, moment: &Moment<'_>) -> Step {
             | Then::Heed(..)
             | Then::Redeem(_)
             | Then::Read(..)
+            | Then::Result(..)
             | Then::Poll(..)
             | Then::Deliver(..)),
             Committed::Intent(_)
@@ -505,6 +510,7 @@ fn defect(state: &State) -> Step {
         State::Committing(Then::Heed(..)) => "answered",
         State::Committing(Then::Redeem(_)) => "settling",
         State::Committing(Then::Read(..)) => "keeping",
+        State::Committing(Then::Result(..)) => "keeping the result",
         State::Committing(Then::Poll(..)) => "accepting",
         State::Committing(Then::Deliver(..)) => "delivering",
         State::Done => "done",

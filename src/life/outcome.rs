@@ -6,15 +6,33 @@ use crate::ledger::{AnswerKey, AnswerKind, JobEnd, PaidPurchase, PaymentKey, Rec
 use crate::life::{Effect, Moment, PaymentFate, State, Step, Then, Tries, Waiting, commit, go, posted, stop};
 use crate::purchase::HttpAnswer;
 
-/// The answer is made durable (rule 6): only then is it interpreted.
+/// The answer is made durable (rule 6): only then does anything follow from it.
 pub(super) fn keep(purchase: PaidPurchase, tries: Tries, kind: AnswerKind, answer: HttpAnswer) -> Step {
     let record = Record::Answer { payment: purchase.payment(), kind, answer: answer.clone() };
     commit(record, Then::Read(purchase, tries, kind, answer))
 }
 
+/// The answer that is the result is made durable together with that.
+pub(super) fn keep_result(
+    purchase: PaidPurchase,
+    tries: Tries,
+    (kind, answer): (AnswerKind, HttpAnswer),
+    url: String,
+    moment: &Moment<'_>,
+) -> Step {
+    let (payment, own) = (purchase.payment(), may_be_of_another(moment));
+    let record = Record::DeliveredAtOnce { payment, kind, answer: answer.clone(), url, own };
+    commit(record, Then::Result(purchase, tries, kind, answer))
+}
+
+/// Whether the origin may have answered from its cache.
+fn may_be_of_another(moment: &Moment<'_>) -> bool {
+    moment.facts.endpoint.dedup_policy() != DedupPolicy::Never
+}
+
 /// The result is durable before it is anybody's.
 pub(super) fn deliver(purchase: PaidPurchase, tries: Tries, key: AnswerKey, url: String, moment: &Moment<'_>) -> Step {
-    let own = moment.facts.endpoint.dedup_policy() != DedupPolicy::Never;
+    let own = may_be_of_another(moment);
     let record = Record::Delivered { payment: purchase.payment(), answer: key, url, own };
     commit(record, Then::Deliver(purchase, tries, key))
 }

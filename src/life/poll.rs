@@ -2,7 +2,7 @@
 //! the endpoint's patience, which is counted by the wall clock and keeps no run alive.
 
 use crate::ledger::{AnswerKey, AnswerKind, JobEnd, PaidPurchase};
-use crate::life::outcome::{deliver, finish, keep, refund_offered, undelivered};
+use crate::life::outcome::{deliver, finish, keep, keep_result, refund_offered, undelivered};
 use crate::life::{Moment, State, Step, Then, Tries, stop, wait};
 use crate::origin::{HttpFailure, PollResponse, read_poll};
 use crate::purchase::{HttpAnswer, JobState, Poll, Reason};
@@ -35,9 +35,10 @@ pub(super) fn answered(
         };
     };
     let (reason, after_ms) = match read_poll(&answer, &moment.facts.endpoint) {
-        PollResponse::Delivered { .. } | PollResponse::RefundOffered { .. } => {
-            return keep(purchase, tries, AnswerKind::Poll, answer);
+        PollResponse::Delivered { url } => {
+            return keep_result(purchase, tries, (AnswerKind::Poll, answer), url.into(), moment);
         }
+        PollResponse::RefundOffered { .. } => return keep(purchase, tries, AnswerKind::Poll, answer),
         PollResponse::Pending { after_ms } => {
             (tries.polls, tries.polls_failed) = (0, 0);
             if moment.now.since_ms(since) > moment.bounds.polling_ms {

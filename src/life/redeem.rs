@@ -2,8 +2,10 @@
 //! success, nothing is sent again: it is polled (`poll.rs`), or a person's, but for one redeem more where the endpoint or a
 //! person says so.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
 use crate::ledger::{AnswerKey, AnswerKind, JobEnd, PaidPurchase, Record};
-use crate::life::outcome::{deliver, finish, keep, refund_offered, undelivered};
+use crate::life::outcome::{deliver, finish, keep, keep_result, refund_offered, undelivered};
 use crate::life::{Effect, Moment, Sending, State, Step, Tries, commit, poll, stop, wait};
 use crate::origin::{HttpFailure, RedeemResponse, read_redeem};
 use crate::purchase::{HttpAnswer, JobState, Reason};
@@ -24,7 +26,10 @@ pub(super) fn answered(
 ) -> Step {
     tries.redeem_sent |= !matches!(answer, Err(HttpFailure::NotSent(_)));
     match answer {
-        Ok(answer) => keep(purchase, tries, AnswerKind::Redeem, answer),
+        Ok(answer) => match result_at_once(|| read_redeem(&answer, &moment.facts.endpoint)) {
+            Some(url) => keep_result(purchase, tries, (AnswerKind::Redeem, answer), url, moment),
+            None => keep(purchase, tries, AnswerKind::Redeem, answer),
+        },
         // What came of a success is kept like a whole one.
         Err(HttpFailure::Cut(answer, why)) => keep(purchase, tries, AnswerKind::Redeem, answer.cut(&why)),
         Err(failure) if purchase.heard().is_some() => {
@@ -35,6 +40,23 @@ pub(super) fn answered(
             unheeded(purchase, tries, None, moment)
         }
         Err(failure) => not_yet(purchase, tries, None, None, Reason::NotDelivered, failure.to_string(), moment),
+    }
+}
+
+/// The result, where the answer is that and nothing else has to be decided. Whatever becomes of reading it, the answer is kept: one that
+/// reading breaks on is read where it is durable.
+fn result_at_once(read: impl FnOnce() -> RedeemResponse) -> Option<String> {
+    match catch_unwind(AssertUnwindSafe(read)) {
+        Ok(RedeemResponse::Delivered { url }) => Some(url.into()),
+        Ok(
+            RedeemResponse::Accepted { .. }
+            | RedeemResponse::RefundOffered { .. }
+            | RedeemResponse::Retry { .. }
+            | RedeemResponse::CredentialRejected { .. }
+            | RedeemResponse::Failed { .. }
+            | RedeemResponse::UnknownShape { .. },
+        )
+        | Err(_) => None,
     }
 }
 
@@ -180,4 +202,18 @@ fn is_over(purchase: &PaidPurchase, reason: Reason, moment: &Moment<'_>) -> bool
 fn within_credential(purchase: &PaidPurchase, until: UnixMs, moment: &Moment<'_>) -> UnixMs {
     let last = purchase.intent().credential_expires_at().plus_ms(-moment.bounds.lifetime_ms_min);
     if last > moment.now { until.min(last) } else { until }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_answer_on_which_reading_breaks_is_kept_like_any_other() {
+        let url: url::Url = "https://seller.example/v/1".parse().unwrap();
+        let delivered = || RedeemResponse::Delivered { url: url.clone() };
+        assert_eq!(result_at_once(delivered).as_deref(), Some(url.as_str()));
+        assert_eq!(result_at_once(|| RedeemResponse::UnknownShape { message: String::new() }), None);
+        assert_eq!(result_at_once(|| panic!("a defect")), None);
+    }
 }

@@ -137,6 +137,10 @@ fn states() -> Vec<(String, State)> {
     let after = |then| State::Committing(then);
     let go = |next| after(Then::Go(Box::new(next)));
     let told = Tries { polls_told: Some(Reason::OriginFailed), ..tries };
+    let of_result = |purchase, kind| {
+        let result = answer(200, r#"{"videoUrl":"https://cdn.example/a.mp4"}"#);
+        after(Then::Result(purchase, tries, kind, result))
+    };
     let mut states: Vec<(String, State)> = vec![
         ("Planned".into(), State::Planned(tries)),
         ("Planned, tried out".into(), State::Planned(Tries { asks: 99, ..tries })),
@@ -170,6 +174,9 @@ fn states() -> Vec<(String, State)> {
         ("Delivering, posted".into(), after(Then::Deliver(purchase(true, 1), tries, AnswerKey(1)))),
         ("Delivering, not posted".into(), after(Then::Deliver(purchase(false, 1), tries, AnswerKey(1)))),
         ("Delivering, polled".into(), after(Then::Deliver(polled(false), tries, AnswerKey(1)))),
+        ("Keeping result of redeem".into(), of_result(purchase(true, 1), AnswerKind::Redeem)),
+        ("Keeping result of redeem, not posted".into(), of_result(purchase(false, 1), AnswerKind::Redeem)),
+        ("Keeping result of poll".into(), of_result(polled(false), AnswerKind::Poll)),
         ("Posting".into(), State::Posting(purchase(false, 1), tries)),
         ("Going on".into(), go((State::Looking(intent(1, 0), tries), Effect::Track(intent(1, 0))))),
         ("Closing".into(), go((State::Done, Effect::Stop))),
@@ -324,6 +331,7 @@ pub(super) fn effect_words(effect: &Effect) -> String {
             | Record::Accepted { .. }
             | Record::Replaying(_)
             | Record::Delivered { .. }
+            | Record::DeliveredAtOnce { .. }
             | Record::LeftUndelivered(_)
             | Record::Fetching(..)
             | Record::Downloaded(..)
@@ -407,7 +415,7 @@ fn money_moves_only_behind_its_records() {
 
 /// An answer that is on record.
 fn is_read(state: &State) -> bool {
-    matches!(state, State::Committing(Then::Read(..)))
+    matches!(state, State::Committing(Then::Read(..) | Then::Result(..)))
 }
 
 fn holds_for_record(cell: &str, state: &State, input: &Input, record: &Record) {
@@ -420,6 +428,10 @@ fn holds_for_record(cell: &str, state: &State, input: &Input, record: &Record) {
         }
         Record::KeptSettlement { .. } => panic!("{cell}: it is the run that keeps a settlement"),
         Record::Delivered { .. } => assert!(is_read(state), "{cell}: delivers what is not kept"),
+        Record::DeliveredAtOnce { answer, .. } => {
+            assert!(matches!(state, State::Redeeming(..) | State::Polling(..)), "{cell}: keeps what is kept");
+            assert!(matches!(input, Input::Answer(Ok(came)) if came == answer), "{cell}: keeps another answer");
+        }
         Record::Ended(..) => {
             assert!(
                 matches!(state, State::Planned(_) | State::Committing(Then::Pay(_))),
@@ -454,9 +466,9 @@ fn holds_for_record(cell: &str, state: &State, input: &Input, record: &Record) {
 /// A paid job is given up late alone, or where its success brought nothing and nothing more may be sent.
 fn holds_for_undelivered(cell: &str, state: &State, input: &Input, end: &JobEnd) {
     let answered_with_nothing = match state {
-        State::Committing(Then::Read(purchase, _, AnswerKind::Redeem, answer)) => {
-            answer.status < 300 || purchase.heard().is_some()
-        }
+        State::Committing(
+            Then::Read(purchase, _, AnswerKind::Redeem, answer) | Then::Result(purchase, _, AnswerKind::Redeem, answer),
+        ) => answer.status < 300 || purchase.heard().is_some(),
         State::Redeeming(purchase, _) => purchase.heard().is_some(),
         _ => false,
     };
@@ -502,7 +514,7 @@ fn is_paid(state: &State) -> bool {
     match state {
         State::Redeeming(..) | State::Polling(..) | State::Replaying(..) | State::Posting(..) => true,
         State::Committing(then) => match then {
-            Then::Redeem(_) | Then::Read(..) | Then::Poll(..) | Then::Deliver(..) => true,
+            Then::Redeem(_) | Then::Read(..) | Then::Result(..) | Then::Poll(..) | Then::Deliver(..) => true,
             Then::Go(step) | Then::Bury(step) => is_paid(&step.0),
             Then::Pay(_) | Then::Resend(_) | Then::Heed(..) => false,
         },
@@ -517,7 +529,7 @@ fn leads_back(next: &State) -> bool {
         State::Committing(then) => match then {
             Then::Bury(_) | Then::Pay(_) | Then::Resend(_) | Then::Heed(..) => true,
             Then::Go(step) => leads_back(&step.0),
-            Then::Redeem(_) | Then::Read(..) | Then::Poll(..) | Then::Deliver(..) => false,
+            Then::Redeem(_) | Then::Read(..) | Then::Result(..) | Then::Poll(..) | Then::Deliver(..) => false,
         },
         State::Redeeming(..) | State::Polling(..) | State::Replaying(..) | State::Posting(..) | State::Done => false,
     }

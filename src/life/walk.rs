@@ -288,6 +288,7 @@ impl Model {
             | Record::Accepted { .. }
             | Record::Replaying(_)
             | Record::Delivered { .. }
+            | Record::DeliveredAtOnce { .. }
             | Record::Undelivered { .. }
             | Record::Refund(..)
             | Record::LeftUndelivered(_)
@@ -308,6 +309,11 @@ impl Model {
                 let key = self.answer_key(kind);
                 self.stage = Stage::Answered(kind, answer);
                 Committed::Answer(key)
+            }
+            Record::DeliveredAtOnce { kind, .. } => {
+                self.redeems += u32::from(kind == AnswerKind::Redeem);
+                self.stage = Stage::Ended;
+                Committed::Done
             }
             Record::Accepted { .. } => {
                 (self.heard, self.polled) = (true, true);

@@ -61,7 +61,7 @@ impl Disk {
                     auditor.ledger_uses(known.hash, known.used - known.refunded);
                 }
             }
-            (Record::Answer { payment, answer, kind }, _) => {
+            (Record::Answer { payment, answer, kind } | Record::DeliveredAtOnce { payment, answer, kind, .. }, _) => {
                 let own = |known: &&Payment| !self.world.shop.borrow().is_of_another(&known.hash, answer);
                 if let Some(known) = payments.get(payment).filter(own)
                     && *kind == AnswerKind::Redeem
@@ -98,7 +98,9 @@ impl Disk {
         match record {
             Record::Doubt { payment, .. } => drop(in_doubt.insert(*payment)),
             Record::Paid { payment, .. } => drop(in_doubt.remove(payment)),
-            Record::Delivered { payment, .. } if matches!(done, Committed::Done) => {
+            Record::Delivered { payment, .. } | Record::DeliveredAtOnce { payment, .. }
+                if matches!(done, Committed::Done) =>
+            {
                 self.no_longer_rejected(*payment, payments);
             }
             // The word that a dead payment was bought by is in force again, whoever had given the payment up before.
@@ -212,6 +214,7 @@ pub fn name(record: &Record) -> String {
         | Record::Downloaded(..)
         | Record::NotDownloaded { .. }
         | Record::Stuck { .. }
-        | Record::Delivered { .. } => word,
+        | Record::Delivered { .. }
+        | Record::DeliveredAtOnce { .. } => word,
     }
 }

@@ -101,6 +101,8 @@ fn table(payment: PaymentKey) -> Vec<(&'static str, Record, [bool; 8])> {
     let answer = Record::Answer { payment, kind: AnswerKind::Redeem, answer: http(200) };
     let undelivered =
         Record::Undelivered { payment, answer: None, heard: false, end: end(JobState::Lost, Reason::OriginFailed) };
+    let url = "https://s.example/v".to_owned();
+    let at_once = Record::DeliveredAtOnce { payment, kind: AnswerKind::Redeem, answer: http(200), url, own: true };
     //                                                          int doubt paid post acc deliv lost dead
     vec![
         ("send begun", Record::SendBegun(payment), [y, y, n, n, n, n, n, n]),
@@ -114,6 +116,7 @@ fn table(payment: PaymentKey) -> Vec<(&'static str, Record, [bool; 8])> {
         ("expired", dead(DeadProof::NotFoundAndExpired), [y, y, n, n, n, n, n, n]),
         ("doubt", doubt, [y, y, n, n, n, n, n, n]),
         ("answer", answer, [n, n, y, y, y, n, y, n]),
+        ("answer with the result", at_once, [n, n, y, y, y, n, y, n]),
         ("undelivered", undelivered, [n, n, y, y, y, n, y, n]),
     ]
 }

@@ -204,6 +204,8 @@ suite! {
         an_intent_comes_back_as_it_was_made;
     redeeming:
         redeems_are_counted_and_polls_are_not,
+        an_answer_with_the_result_is_as_the_answer_and_then_the_result,
+        an_answer_with_a_result_that_may_not_be_its_own_is_kept_alone,
         an_answer_that_nobody_has_read_is_found_whole,
         the_first_success_counts_and_later_ones_change_nothing_of_it,
         a_redeem_after_a_success_is_durable_before_it_is_sent,

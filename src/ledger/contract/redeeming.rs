@@ -4,7 +4,7 @@ use super::cases::{answer, deliver, intend};
 use super::{AT, Subject};
 use crate::catalog::RedeemRule;
 use crate::ledger::contract::support::{end, http, is_contradiction, new_intent, paid, posted, secret};
-use crate::ledger::{AnswerKind, BatchKey, Committed, JobKey, OpenStage, PaidPurchase, PaymentKey, Record};
+use crate::ledger::{AnswerKind, BatchKey, Committed, JobKey, NewIntent, OpenStage, PaidPurchase, PaymentKey, Record};
 use crate::purchase::{HttpAnswer, JobState, Poll, Reason, WalletId};
 
 const JUNE: BatchKey = BatchKey(1);
@@ -53,6 +53,46 @@ pub(super) fn an_answer_that_nobody_has_read_is_found_whole<S: Subject>() {
     let end = end(JobState::Paid, Reason::NotDelivered);
     store.hand_back(AT, Record::Undelivered { payment, answer: Some(key), heard: false, end }).unwrap();
     assert!(matches!(store.open_jobs(None).unwrap()[0].stage, OpenStage::Paid(_)), "it has been read");
+}
+
+pub(super) fn an_answer_with_the_result_is_as_the_answer_and_then_the_result<S: Subject>() {
+    let url = "https://seller.example/v/1".to_owned();
+    for (kind, own) in [(AnswerKind::Redeem, true), (AnswerKind::Redeem, false), (AnswerKind::Poll, true)] {
+        let (mut apart, _, payment) = bought::<S>();
+        let record = Record::Answer { payment, kind, answer: http(200) };
+        let Committed::Answer(answer) = apart.hand_back(AT, record).unwrap() else { panic!() };
+        let record = Record::Delivered { payment, answer, url: url.clone(), own };
+        assert!(matches!(apart.hand_back(AT, record).unwrap(), Committed::Done));
+        let (mut at_once, job, payment) = bought::<S>();
+        let record = Record::DeliveredAtOnce { payment, kind, answer: http(200), url: url.clone(), own };
+        assert!(matches!(at_once.hand_back(AT, record).unwrap(), Committed::Done));
+        assert_eq!(at_once.seen(), apart.seen(), "{kind:?}");
+        assert_eq!(at_once.delivery(job).unwrap(), Some(http(200)));
+    }
+}
+
+pub(super) fn an_answer_with_a_result_that_may_not_be_its_own_is_kept_alone<S: Subject>() {
+    let (mut store, jobs) = S::with(&[("june", &["a", "b"])]);
+    let same = new_intent(&jobs[0], 1).request;
+    let first = deliver(&mut store, &jobs[0], 1);
+    let payment = intend(&mut store, NewIntent { request: same, ..new_intent(&jobs[1], 2) });
+    store.hand_back(AT, paid(payment, 2, None)).unwrap();
+    let url = store.job(store.payment(first).job).url.unwrap();
+    let record = |status, own| Record::DeliveredAtOnce {
+        payment,
+        kind: AnswerKind::Redeem,
+        answer: http(status),
+        url: url.clone(),
+        own,
+    };
+    for (status, own) in [(200, true), (503, false)] {
+        let Committed::Answer(key) = store.hand_back(AT, record(status, own)).unwrap() else { panic!("{status}") };
+        let OpenStage::Answered(_, _, found, kept) = store.open_jobs(None).unwrap().remove(0).stage else { panic!() };
+        assert_eq!((found, kept), (key, http(status)), "it is to be read");
+        assert_eq!(store.job(jobs[1].key).state, JobState::Paid);
+    }
+    assert!(matches!(store.hand_back(AT, record(200, false)).unwrap(), Committed::Done));
+    assert_eq!(store.job(jobs[1].key).state, JobState::Delivered);
 }
 
 pub(super) fn the_first_success_counts_and_later_ones_change_nothing_of_it<S: Subject>() {

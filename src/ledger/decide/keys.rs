@@ -60,6 +60,13 @@ pub fn keys(record: &Record) -> Keys<'_> {
             result: own.then_some(url.as_str()),
             ..of_payment(payment)
         },
+        Record::DeliveredAtOnce { payment, url, own, .. } => Keys {
+            refusals: true,
+            next_answer: true,
+            delivers: Some(url),
+            result: own.then_some(url.as_str()),
+            ..of_payment(payment)
+        },
         Record::Undelivered { payment, answer, .. } => Keys { answer: *answer, refusals: true, ..of_payment(payment) },
         Record::Refund(payment, RefundRecord::Offered { answer, .. }) => {
             Keys { answer: Some(*answer), refusals: true, refund: true, ..of_payment(payment) }

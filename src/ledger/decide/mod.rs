@@ -156,6 +156,9 @@ pub fn decide<'a>(facts: &Facts, now: UnixMs, record: &'a Record) -> Result<Ruli
         Record::Delivered { payment, answer, url, own } => {
             redeem::delivered(facts, now, *payment, *answer, (url, *own))
         }
+        Record::DeliveredAtOnce { payment, kind, answer, url, own } => {
+            redeem::delivered_at_once(facts, now, *payment, (*kind, answer), (url, *own))
+        }
         Record::Undelivered { payment, answer, heard, end } => {
             redeem::undelivered(facts, now, *payment, (*answer, *heard), end)
         }

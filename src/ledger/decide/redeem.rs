@@ -67,12 +67,46 @@ pub fn answer<'a>(
 ) -> Result<Ruling<'a>, Unfit> {
     let (payment, job) = facts.payment(key)?;
     payment.expect_undelivered(job, "an answer")?;
+    let mut ruling = Ruling::new(Committed::Answer(facts.next.answer));
+    let is = keep(&mut ruling, facts, now, payment, (kind, answer, false))?;
+    ruling.payment(payment, is);
+    Ok(ruling)
+}
+
+/// An answer that is the result: kept and interpreted in one commit. Where that does not come to a delivery, the answer is kept as
+/// any other is, and what it means is decided from there.
+pub fn delivered_at_once<'a>(
+    facts: &Facts,
+    now: UnixMs,
+    key: PaymentKey,
+    (kind, answer): (AnswerKind, &'a HttpAnswer),
+    (url, own): (&str, bool),
+) -> Result<Ruling<'a>, Unfit> {
+    if !is_success(answer) || (own && facts.is_result_of_another) {
+        return self::answer(facts, now, key, kind, answer);
+    }
+    let (payment, job) = facts.payment(key)?;
+    payment.expect_undelivered(job, "an answer with the result")?;
+    let mut ruling = Ruling::done();
+    let mut is = keep(&mut ruling, facts, now, payment, (kind, answer, true))?;
     let stored = facts.next.answer;
-    let mut ruling = Ruling::new(Committed::Answer(stored));
-    trim_refusals(&mut ruling, &facts.refusals);
-    ruling.write(Write::Answer(AnswerWrite::New { key: stored, payment: key, kind, at: now, answer }));
-    let is_success = (200..300).contains(&answer.status);
-    if !is_success && facts.refusals.len() >= REFUSALS_MAX {
+    is.hear(&Answer { key: stored, payment: key, kind, at: now, first_success: stored });
+    has_result(&mut ruling, facts, now, is, url)?;
+    Ok(ruling)
+}
+
+/// The answer is stored, `is_read` or not; gives the payment as it is then.
+fn keep<'a>(
+    ruling: &mut Ruling<'a>,
+    facts: &Facts,
+    now: UnixMs,
+    payment: &Payment,
+    (kind, answer, is_read): (AnswerKind, &'a HttpAnswer, bool),
+) -> Result<Payment, Unfit> {
+    let stored = facts.next.answer;
+    trim_refusals(ruling, &facts.refusals);
+    ruling.write(Write::Answer(AnswerWrite::New { key: stored, payment: payment.key, kind, at: now, answer, is_read }));
+    if !is_success(answer) && facts.refusals.len() >= REFUSALS_MAX {
         // The first after the first ones goes.
         let first = facts.refusals.get(REFUSALS_FIRST);
         ruling.writes.extend(first.map(|refusal| Write::Answer(AnswerWrite::Drop(refusal.key))));
@@ -81,10 +115,13 @@ pub fn answer<'a>(
     is.redeeming.answered_at = Some(now);
     if kind == AnswerKind::Redeem {
         is.redeeming.redeems = is.redeeming.redeems.saturating_add(1);
-        is.note_rejection(facts.intent(key)?, now, answer.status);
+        is.note_rejection(facts.intent(payment.key)?, now, answer.status);
     }
-    ruling.payment(payment, is);
-    Ok(ruling)
+    Ok(is)
+}
+
+fn is_success(answer: &HttpAnswer) -> bool {
+    (200..300).contains(&answer.status)
 }
 
 /// Cuts the refusals of one payment, which nobody reads any more but a person.
@@ -163,16 +200,21 @@ pub fn delivered<'a>(
     let mut ruling = Ruling::done();
     let mut is = payment.clone();
     is.hear(interpreted(&mut ruling, facts, payment, answer)?);
+    has_result(&mut ruling, facts, now, is, url)?;
+    Ok(ruling)
+}
+
+/// The payment has brought its result.
+fn has_result(ruling: &mut Ruling<'_>, facts: &Facts, now: UnixMs, mut is: Payment, url: &str) -> Result<(), Unfit> {
+    let key = is.key;
+    let (payment, job) = facts.payment(key)?;
     let of_origin = delivers(&facts.origin, now, &mut is);
     ruling.payment(payment, is);
     ruling.writes.extend(of_origin);
-    ruling.change(
-        now,
-        job,
-        &JobUpdate { url: Some(url), finished: true, ..JobUpdate::to(JobState::Delivered, Reason::None) },
-    );
+    let change = JobUpdate { url: Some(url), finished: true, ..JobUpdate::to(JobState::Delivered, Reason::None) };
+    ruling.change(now, job, &change);
     ruling.write(Write::BodyUnneeded(key));
-    Ok(ruling)
+    Ok(())
 }
 
 /// What is written of a payment whose result is there.

@@ -67,8 +67,8 @@ pub enum Write<'a> {
 /// What is written of answers.
 #[derive(Clone)]
 pub enum AnswerWrite<'a> {
-    /// A new one.
-    New { key: AnswerKey, payment: PaymentKey, kind: AnswerKind, at: UnixMs, answer: &'a HttpAnswer },
+    /// A new one; `is_read`, where it is interpreted already.
+    New { key: AnswerKey, payment: PaymentKey, kind: AnswerKind, at: UnixMs, answer: &'a HttpAnswer, is_read: bool },
     /// Of its body that much is kept, in bytes.
     Cut(AnswerKey, u64),
     /// The answer is removed.

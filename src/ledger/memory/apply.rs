@@ -154,9 +154,9 @@ impl MemoryLedger {
 
     fn write_answer(&mut self, write: &AnswerWrite<'_>) {
         match write {
-            AnswerWrite::New { key, payment, kind, at, answer } => {
+            AnswerWrite::New { key, payment, kind, at, answer, is_read } => {
                 let (payment, kind, at, answer) = (*payment, *kind, *at, (*answer).clone());
-                self.answers.insert(*key, AnswerRow { payment, kind, at, is_interpreted: false, answer });
+                self.answers.insert(*key, AnswerRow { payment, kind, at, is_interpreted: *is_read, answer });
             }
             AnswerWrite::Cut(key, bytes) => {
                 if let Some(row) = self.answers.get_mut(key) {

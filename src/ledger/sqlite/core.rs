@@ -368,15 +368,35 @@ fn together(store: &mut Tx<'_>, records: &[(UnixMs, Record)]) -> Result<Vec<Resu
 fn one_by_one(store: &mut Tx<'_>, records: &[(UnixMs, Record)]) -> Result<Vec<Result<Recorded, LedgerError>>, Fault> {
     let mut outcomes = Vec::with_capacity(records.len());
     for record in records {
-        let (needed, intents) = (store.unused.len(), store.intents);
-        let outcome = in_savepoint(store.conn, || decide::commit_one(store, record))?;
-        if outcome.is_err() {
-            store.unused.truncate(needed);
-            store.intents = intents;
-        }
-        outcomes.push(outcome);
+        let outcome = alone(store, record)?;
+        outcomes.push(match (outcome, answer_of(record)) {
+            // What cannot be delivered was answered all the same.
+            (Err(_), Some(answer)) => alone(store, &(record.0, answer))?,
+            (outcome, _) => outcome,
+        });
     }
     Ok(outcomes)
+}
+
+/// One record, of which nothing is left where it does not fit.
+fn alone(store: &mut Tx<'_>, record: &(UnixMs, Record)) -> Result<Result<Recorded, LedgerError>, Fault> {
+    let (needed, intents) = (store.unused.len(), store.intents);
+    let outcome = in_savepoint(store.conn, || decide::commit_one(store, record))?;
+    if outcome.is_err() {
+        store.unused.truncate(needed);
+        store.intents = intents;
+    }
+    Ok(outcome)
+}
+
+/// The answer alone, where more is to be recorded with it.
+fn answer_of((_, record): &(UnixMs, Record)) -> Option<Record> {
+    match record {
+        Record::DeliveredAtOnce { payment, kind, answer, .. } => {
+            Some(Record::Answer { payment: *payment, kind: *kind, answer: answer.clone() })
+        }
+        _ => None,
+    }
 }
 
 /// Runs one record's writes so that a contradiction undoes them alone.

@@ -70,6 +70,7 @@ fn word(record: &Record) -> &'static str {
         Record::Answer { .. } => "answer",
         Record::Accepted { .. } => "accepted",
         Record::Delivered { .. } => "delivered",
+        Record::DeliveredAtOnce { .. } => "delivered at once",
         Record::Undelivered { .. } => "undelivered",
         Record::LeftUndelivered(..) => "left undelivered",
         Record::Replaying(_) => "replaying",

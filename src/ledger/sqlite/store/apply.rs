@@ -410,10 +410,11 @@ fn insert_intent(tx: &Connection, bodies: &Bodies, payment: PaymentKey, intent: 
 
 fn answer(tx: &Connection, write: &AnswerWrite<'_>) -> Result<(), Fault> {
     match write {
-        AnswerWrite::New { key, payment, kind, at, answer } => execute(
+        AnswerWrite::New { key, payment, kind, at, answer, is_read } => execute(
             tx,
-            "INSERT INTO answers (id, payment, kind, at, status, headers, body) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
-            params![key, payment, kind_word(*kind), at, answer.status, Json(&answer.headers), answer.body],
+            "INSERT INTO answers (id, payment, kind, at, status, headers, body, interpreted)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+            params![key, payment, kind_word(*kind), at, answer.status, Json(&answer.headers), answer.body, is_read],
         ),
         AnswerWrite::Cut(key, bytes) => {
             execute(tx, "UPDATE answers SET body = substr(body, 1, ?2) WHERE id = ?1", params![key, int(*bytes)?])

@@ -1,7 +1,7 @@
 //! What records leave in the tables: what every store does with them stands in the contract suite.
 
 use super::support::*;
-use crate::ledger::{LedgerError, PaymentKey, Record};
+use crate::ledger::{AnswerKind, Committed, LedgerError, OpenStage, PaymentKey, Record};
 use crate::purchase::JobState;
 
 #[test]
@@ -100,4 +100,32 @@ fn a_damaged_row_is_told_of_its_own_record_alone() {
     let outcomes = ledger.apply_all(records).unwrap();
     assert_eq!(outcomes.iter().map(Result::is_ok).collect::<Vec<_>>(), [true, false, true]);
     assert!(matches!(outcomes[1], Err(LedgerError::OfJob { .. })), "{:?}", outcomes[1]);
+}
+
+/// What the tables refuse of a delivery, they do not refuse of its answer.
+#[test]
+fn an_answer_is_kept_where_its_result_cannot_be_written() {
+    let (mut ledger, batch) = in_memory(&["a", "b"]);
+    let jobs = pending(&ledger, batch);
+    let payments = [0, 1].map(|n: u8| {
+        let payment = intend(&mut ledger, new_intent(&jobs[usize::from(n)], n)).payment();
+        ledger.apply(NOW, paid(payment, n, Some(posted()))).unwrap();
+        payment
+    });
+    let refuse = format!(
+        "CREATE TEMP TRIGGER refuse BEFORE UPDATE ON jobs WHEN NEW.id = {} AND NEW.state = 'delivered'
+             BEGIN SELECT RAISE (ABORT, 'no'); END",
+        jobs[0].key.0
+    );
+    ledger.conn.execute_batch(&refuse).unwrap();
+    let records = payments.map(|payment| {
+        let (kind, url) = (AnswerKind::Redeem, format!("https://seller.example/v/{}", payment.0));
+        (NOW, Record::DeliveredAtOnce { payment, kind, answer: http(200), url, own: true })
+    });
+    let outcomes = ledger.apply_all(records.into()).unwrap();
+    let committed: Vec<Committed> = outcomes.into_iter().map(|outcome| outcome.unwrap().committed).collect();
+    assert!(matches!(committed[..], [Committed::Answer(_), Committed::Done]), "{committed:?}");
+    let open = ledger.open_jobs(Some(batch)).unwrap();
+    assert!(matches!(&open[..], [job] if job.key == jobs[0].key && matches!(job.stage, OpenStage::Answered(..))));
+    ledger.check_money(None).unwrap();
 }

@@ -40,29 +40,14 @@ fn buy_all_from(ledger: &mut SqliteLedger, jobs: &[PendingJob], first: u8) {
         })
         .collect();
     commit(ledger, (first..).zip(&payments).map(|(n, payment)| paid(*payment, n, Some(posted()))));
-    let answers = payments.iter().map(|payment| Record::Answer {
+    let at_once = (0..).zip(&payments).map(|(n, payment)| Record::DeliveredAtOnce {
         payment: *payment,
         kind: AnswerKind::Redeem,
         answer: http(200),
+        url: format!("https://seller.example/v/{}", u32::from(first) + n),
+        own: true,
     });
-    let answers: Vec<_> = commit(ledger, answers)
-        .into_iter()
-        .map(|committed| match committed {
-            Committed::Answer(key) => key,
-            other => panic!("{other:?}"),
-        })
-        .collect();
-    let url = |n: usize| format!("https://seller.example/v/{n}");
-    let delivered = (0..).zip(payments.iter().zip(&answers));
-    commit(
-        ledger,
-        delivered.map(|(n, (payment, answer))| Record::Delivered {
-            payment: *payment,
-            answer: *answer,
-            url: url(n),
-            own: true,
-        }),
-    );
+    commit(ledger, at_once);
     let file = |id: &str| format!("/videos/{id}.mp4");
     let fetching = |id: &str| FetchMark { file: file(id), ..FetchMark::default() };
     commit(ledger, jobs.iter().map(|job| Record::Fetching(job.key, fetching(&job.id))));
@@ -76,7 +61,7 @@ fn a_purchase_costs_few_statements_where_many_are_recorded_together() {
     let jobs = pending(&ledger, batch);
     let (statements, ()) = count(&mut ledger, TraceEventCodes::SQLITE_TRACE_STMT, |ledger| buy_all(ledger, &jobs));
     let hundredths = statements * 100 / u64::from(TOGETHER);
-    assert!(hundredths <= 1_600, "{hundredths} hundredths of a statement for each purchase");
+    assert!(hundredths <= 1_300, "{hundredths} hundredths of a statement for each purchase");
     ledger.check_money(None).unwrap();
 }
 
@@ -88,7 +73,7 @@ fn a_purchase_that_is_recorded_by_itself_looks_little_up() {
     buy_all(&mut ledger, &jobs[..1]);
     let (statements, ()) =
         count(&mut ledger, TraceEventCodes::SQLITE_TRACE_STMT, |ledger| buy_all_from(ledger, &jobs[1..2], 1));
-    assert!(statements <= 60, "{statements} statements");
+    assert!(statements <= 48, "{statements} statements");
     ledger.check_money(None).unwrap();
 }
 
@@ -106,7 +91,7 @@ fn a_purchase_touches_few_pages_of_the_ledger() {
     let before = log();
     buy_all(&mut ledger, &jobs);
     let bytes = (log() - before) / u64::from(TOGETHER);
-    assert!(bytes <= 8_000, "{bytes} bytes of the log for each purchase");
+    assert!(bytes <= 6_000, "{bytes} bytes of the log for each purchase");
 }
 
 /// What loading the batch's jobs with these words costs, foreseen and done.
