@@ -396,7 +396,7 @@ fn insert_intent(tx: &Connection, bodies: &Bodies, payment: PaymentKey, intent: 
             request.url.as_str(),
             intent.scheme,
             intent.token.reveal(),
-            Json(&intent.challenge),
+            Json(besides(intent)),
             intent.invoice,
             intent.payee,
             intent.network,
@@ -406,6 +406,13 @@ fn insert_intent(tx: &Connection, bodies: &Bodies, payment: PaymentKey, intent: 
             body
         ],
     )
+}
+
+/// The challenge, without the words that stand in columns of their own.
+fn besides(intent: &NewIntent) -> Vec<(&str, Option<&str>)> {
+    let own = [intent.token.reveal(), &intent.invoice];
+    let parts = intent.challenge.iter();
+    parts.map(|(name, value)| (name.as_str(), Some(value.as_str()).filter(|value| !own.contains(value)))).collect()
 }
 
 fn answer(tx: &Connection, write: &AnswerWrite<'_>) -> Result<(), Fault> {

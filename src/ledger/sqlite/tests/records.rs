@@ -129,3 +129,16 @@ fn an_answer_is_kept_where_its_result_cannot_be_written() {
     assert!(matches!(&open[..], [job] if job.key == jobs[0].key && matches!(job.stage, OpenStage::Answered(..))));
     ledger.check_money(None).unwrap();
 }
+
+/// They are long, and each purchase has them.
+#[test]
+fn token_and_invoice_stand_once() {
+    let (mut ledger, batch) = in_memory(&["a"]);
+    let mut intent = new_intent(&pending(&ledger, batch)[0], 1);
+    let part = |name: &str, value: &str| (name.to_owned(), value.to_owned());
+    intent.challenge =
+        vec![part("macaroon", intent.token.reveal()), part("invoice", &intent.invoice), part("version", "0")];
+    ledger.apply(NOW, Record::Intend(Box::new(intent))).unwrap();
+    let kept: String = ledger.conn.query_row("SELECT challenge FROM intents", [], |row| row.get(0)).unwrap();
+    assert_eq!(kept, r#"[["macaroon",null],["invoice",null],["version","0"]]"#);
+}
