@@ -39,6 +39,7 @@ pub struct Expected {
 pub struct CheckedChallenge {
     challenge: Challenge,
     invoice: Invoice,
+    expires_at: UnixMs,
 }
 
 /// Why a challenge is not paid. Nothing was spent.
@@ -111,7 +112,7 @@ pub fn check(challenge: Challenge, expected: &Expected) -> Result<CheckedChallen
     if invoice.expires_at > expected.now.plus_ms(expected.max_lifetime_ms) {
         return Err(Refusal::InvoiceLife { expires_at: invoice.expires_at });
     }
-    Ok(CheckedChallenge { challenge, invoice })
+    Ok(CheckedChallenge { challenge, invoice, expires_at })
 }
 
 impl CheckedChallenge {
@@ -125,6 +126,12 @@ impl CheckedChallenge {
     #[must_use]
     pub const fn invoice(&self) -> &Invoice {
         &self.invoice
+    }
+
+    /// When invoice or charge expires, by the node's clock: whichever is first.
+    #[must_use]
+    pub const fn expires_at(&self) -> UnixMs {
+        self.expires_at
     }
 
     /// Both, to be moved into an intent.

@@ -3,7 +3,7 @@
 
 use url::Url;
 
-use super::BatchKey;
+use super::{BatchKey, JobKey};
 use crate::money::{counted, counted_are};
 use crate::purchase::{Reason, WalletId};
 use crate::time::UnixMs;
@@ -36,14 +36,17 @@ impl Default for IntentBounds {
 
 /// Purchases of this process that are about to begin and have no intent yet. None are counted in the intent's own
 /// transaction.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Asking {
     /// Those at the same endpoint.
     pub endpoint: u64,
     /// Those at the same origin.
     pub origin: u64,
-    /// Those at the node that have a payment slot.
-    pub node: u64,
+    /// Jobs of this process that have a payment slot or wait for one, in the order of their keys: what the ledger holds of them
+    /// is counted by their slots, whether it has their intents yet or not.
+    pub in_slots: Vec<JobKey>,
+    /// How many slots are taken, or will be, once this one has its own; that one left out.
+    pub slots: u64,
 }
 
 /// A purchase that is about to begin.
@@ -137,11 +140,10 @@ impl IntentBounds {
         self.max_doubt.max(self.payments_in_flight).max(1)
     }
 
-    /// Whether a node that holds so much may get one more.
+    /// Whether a node that holds so much may get one more, where that and the slots of whoever asks come to `taken`.
     #[must_use]
-    pub fn has_room_at_node(&self, count: &NodeCount, asking: u64) -> bool {
-        count.in_doubt < u64::from(self.max_doubt.max(1))
-            && count.held.saturating_add(asking) < u64::from(self.most_held())
+    pub fn has_room_at_node(&self, count: &NodeCount, taken: u64) -> bool {
+        count.in_doubt < u64::from(self.max_doubt.max(1)) && taken < u64::from(self.most_held())
     }
 
     /// Whether an endpoint of which so much stands may get one more: it has not taken too many in a row, and until it has

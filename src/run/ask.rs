@@ -1,4 +1,5 @@
-//! Asks for a challenge and checks it: apart from its identical requests, in a payment slot, at the host's pace.
+//! Asks for a challenge and checks it: apart from its identical requests, at the host's pace, and no earlier than a payment slot
+//! is free or soon will be.
 
 use std::rc::Rc;
 
@@ -19,14 +20,16 @@ use crate::life::Asked;
 
 /// An invoice must live at least this long for its payment to finish.
 const INVOICE_LIFE_MS_MIN: i64 = 30_000;
+/// A challenge that has waited for a payment slot for longer than this is asked for anew: a credential lives ten minutes from it.
+const CHALLENGE_AGE_MS_MAX: i64 = 30_000;
 /// Another process's identical purchase is asked about again after this long.
 const IDENTICAL_POLL_MS: u64 = 5_000;
 /// Before each question for a node's newest settled payment that is answered in a way nobody understands: so many milliseconds.
 const SETTLEMENT_PAUSES_MS: [u64; 3] = [0, 1_000, 2_000];
 
 impl<L: Ledger, P: Payer, O: Origin, C: Clock> Driver<'_, L, P, O, C> {
-    /// Asks for a challenge and checks it. It holds a payment slot from before the request on, so that the payment can
-    /// start at once: credentials live ten minutes.
+    /// Asks for a challenge, checks it, and takes a payment slot for it. No more are asked for than can soon be paid:
+    /// credentials live ten minutes.
     pub(super) async fn ask(&mut self) -> Result<Asked, LedgerError> {
         let Some(pending) = self.job.pending.take() else { return Ok(Asked::NotAdmitted) };
         let mut asked = self.ask_for(&pending).await;
@@ -36,7 +39,7 @@ impl<L: Ledger, P: Payer, O: Origin, C: Clock> Driver<'_, L, P, O, C> {
             asked = Ok(Asked::NotAdmitted);
         }
         if !matches!(asked, Ok(Asked::Ready(_))) {
-            self.slot = None;
+            self.leave_slot();
         }
         asked
     }
@@ -57,37 +60,62 @@ impl<L: Ledger, P: Payer, O: Origin, C: Clock> Driver<'_, L, P, O, C> {
         {
             return Ok(waits);
         }
-        let answer = loop {
-            if !self.slot_and_turn(&request).await? {
+        let Some(buying) = &self.shared.buying else { return Ok(Asked::NotAdmitted) };
+        loop {
+            if !self.permit_and_turn(&request).await? {
                 return Ok(if self.later { Asked::Later } else { Asked::NotAdmitted });
             }
             self.asked = true;
             let answer = self.run.origin.ask(&request, challenged_in(&pending.endpoint)).await;
-            if self.shared.node_health.is_open() {
-                break answer;
+            if !self.shared.node_health.is_open() {
+                // The node fell into trouble meanwhile, or nothing more is bought: this challenge cannot be paid soon, and is dropped.
+                self.leave_slot();
+                continue;
             }
-            // The node fell into trouble meanwhile, or nothing more is bought: this challenge cannot be paid at once, and is dropped.
-            self.slot = None;
-        };
+            let now = self.run.clock.now();
+            let answer = match answer {
+                Ok(answer) => answer,
+                Err(failure) => return Ok(unanswered(&failure)),
+            };
+            self.heed(&request, &answer, now);
+            let checked = match self.challenge(pending, &answer, buying, now) {
+                Ok(checked) => checked,
+                Err(asked) => return Ok(asked),
+            };
+            match self.slot_for(&checked, now).await {
+                Slot::Taken => {
+                    let intent = self.intent(pending, &request, checked, buying, now);
+                    self.request = Some(request);
+                    return Ok(Asked::Ready(Box::new(intent)));
+                }
+                Slot::TakenLate => {}
+                Slot::Unusable => self.leave_slot(),
+                Slot::Over => return Ok(Asked::NotAdmitted),
+            }
+        }
+    }
+
+    /// A payment slot for a challenge of that time. Until one is free, others pay.
+    async fn slot_for(&mut self, checked: &CheckedChallenge, asked_at: UnixMs) -> Slot {
+        if self.slot.is_some() {
+            return Slot::Taken;
+        }
+        let mut slot = None;
+        if !self.unless_over(async { slot = self.shared.slots.acquire().await.ok() }).await {
+            return Slot::Over;
+        }
+        self.slot = slot;
         let now = self.run.clock.now();
-        let answer = match answer {
-            Ok(answer) => answer,
-            Err(failure) => {
-                let hint = match &failure {
-                    HttpFailure::Redirect(_) => "; where that address is right, the endpoint's url has to name it",
-                    HttpFailure::NotSent(_)
-                    | HttpFailure::NoAnswer(_)
-                    | HttpFailure::TooLarge(_)
-                    | HttpFailure::Cut(..) => "",
-                };
-                let (reason, message) = (Reason::OriginUnreachable, format!("{failure}{hint}"));
-                return Ok(Asked::Retry { after_ms: None, reason, message });
-            }
-        };
-        self.heed(&request, &answer, now);
-        let asked = self.challenge(pending, &request, &answer, now);
-        self.request = Some(request);
-        Ok(asked)
+        let ends_at = checked.expires_at().plus_ms(-INVOICE_LIFE_MS_MIN).plus_ms(-self.shared.node_ahead_ms.get());
+        if self.slot.is_none() {
+            Slot::Over
+        } else if !self.shared.node_health.is_open() {
+            Slot::Unusable
+        } else if now <= asked_at.plus_ms(CHALLENGE_AGE_MS_MAX).min(ends_at) {
+            Slot::Taken
+        } else {
+            Slot::TakenLate
+        }
     }
 
     /// Looks, before anything is asked, whether the purchase is made already under another name; the intent looks again.
@@ -97,13 +125,19 @@ impl<L: Ledger, P: Payer, O: Origin, C: Clock> Driver<'_, L, P, O, C> {
         Ok(found.map(|original| Asked::Refused(Reason::Duplicate, original.words())))
     }
 
-    fn challenge(&self, pending: &PendingJob, request: &Request, answer: &HttpAnswer, now: UnixMs) -> Asked {
-        let Some(buying) = &self.shared.buying else { return Asked::NotAdmitted };
+    /// The checked challenge in an answer; or else what comes of it.
+    fn challenge(
+        &self,
+        pending: &PendingJob,
+        answer: &HttpAnswer,
+        buying: &Buying,
+        now: UnixMs,
+    ) -> Result<CheckedChallenge, Asked> {
         let challenge = match read_ask(answer, &pending.endpoint) {
             origin::ChallengeResponse::Challenge(challenge) => challenge,
-            origin::ChallengeResponse::Refused { reason, message } => return Asked::Refused(reason, message),
+            origin::ChallengeResponse::Refused { reason, message } => return Err(Asked::Refused(reason, message)),
             origin::ChallengeResponse::Retry { after_ms, reason, message } => {
-                return Asked::Retry { after_ms, reason, message };
+                return Err(Asked::Retry { after_ms, reason, message });
             }
         };
         let expected = Expected {
@@ -113,10 +147,7 @@ impl<L: Ledger, P: Payer, O: Origin, C: Clock> Driver<'_, L, P, O, C> {
             min_lifetime_ms: INVOICE_LIFE_MS_MIN,
             max_lifetime_ms: self.run.settings.invoice_life_ms_max,
         };
-        match check(challenge, &expected) {
-            Ok(checked) => Asked::Ready(Box::new(self.intent(pending, request, checked, buying, now))),
-            Err(refusal) => Asked::Refused(Reason::from(&refusal), refusal.told()),
-        }
+        check(challenge, &expected).map_err(|refusal| Asked::Refused(Reason::from(&refusal), refusal.told()))
     }
 
     fn intent(
@@ -125,7 +156,7 @@ impl<L: Ledger, P: Payer, O: Origin, C: Clock> Driver<'_, L, P, O, C> {
         request: &Request,
         checked: CheckedChallenge,
         buying: &Buying,
-        now: UnixMs,
+        asked_at: UnixMs,
     ) -> NewIntent {
         let (challenge, invoice) = checked.into_parts();
         NewIntent {
@@ -143,8 +174,8 @@ impl<L: Ledger, P: Payer, O: Origin, C: Clock> Driver<'_, L, P, O, C> {
             network: invoice.network,
             node: buying.node.id.clone(),
             invoice_expires_at: invoice.expires_at,
-            credential_expires_at: now.plus_ms(self.run.settings.credential_life_ms),
-            caps: self.run.settings.budget.caps(now),
+            credential_expires_at: asked_at.plus_ms(self.run.settings.credential_life_ms),
+            caps: self.run.settings.budget.caps(self.run.clock.now()),
             bounds: buying.bounds,
         }
     }
@@ -174,12 +205,13 @@ impl<L: Ledger, P: Payer, O: Origin, C: Clock> Driver<'_, L, P, O, C> {
         }
     }
 
-    /// A payment slot and the host's turn, both at once. Nobody sits on a slot while a host wants to be left alone: the
-    /// slots belong to all hosts.
-    async fn slot_and_turn(&mut self, request: &Request) -> Result<bool, LedgerError> {
+    /// The permit to ask and the host's turn, both at once. Nobody sits on a permit while a host wants to be left alone:
+    /// they belong to all hosts.
+    async fn permit_and_turn(&mut self, request: &Request) -> Result<bool, LedgerError> {
         let (clock, pace) = (self.run.clock, &self.shared.pace);
         loop {
             if pace.blocked_until(&request.url, clock.now()).is_some() {
+                self.leave_slot();
                 if !self.asked {
                     self.later = true;
                     return Ok(false);
@@ -188,11 +220,11 @@ impl<L: Ledger, P: Payer, O: Origin, C: Clock> Driver<'_, L, P, O, C> {
                     return Ok(false);
                 }
             }
-            if !self.take_slot().await? {
+            if !self.take_permit().await? {
                 return Ok(false);
             }
             if !self.keep_settlement().await? {
-                self.slot = None;
+                self.leave_slot();
                 continue;
             }
             let mut its_turn = false;
@@ -202,25 +234,24 @@ impl<L: Ledger, P: Payer, O: Origin, C: Clock> Driver<'_, L, P, O, C> {
             if its_turn {
                 return Ok(true);
             }
-            self.slot = None;
+            self.leave_slot();
         }
     }
 
-    /// A payment slot, with the node ready to pay, and nothing that holds the purchase back.
-    async fn take_slot(&mut self) -> Result<bool, LedgerError> {
-        if self.slot.is_none() {
-            let mut slot = None;
-            if !self.unless_over(async { slot = self.shared.slot().await }).await {
+    /// The permit to ask, with the node ready to pay, and nothing that holds the purchase back.
+    async fn take_permit(&mut self) -> Result<bool, LedgerError> {
+        let (key, endpoint) = (self.job.facts.key, &self.job.facts.endpoint);
+        if self.permit.is_none() {
+            let mut permit = None;
+            if !self.unless_over(async { permit = self.shared.may_ask(key).await }).await {
                 return Ok(false);
             }
-            self.slot = slot;
+            self.permit = permit;
         }
-        if self.slot.is_none() || self.shared.limit_hit.borrow().is_some() {
+        if self.permit.is_none() || self.shared.limit_hit.borrow().is_some() {
             return Ok(false);
         }
-        let (key, endpoint) = (self.job.facts.key, &self.job.facts.endpoint);
-        // Whatever else takes a slot now counts this one.
-        self.shared.bounds.enter_slot(key, endpoint);
+        self.shared.bounds.begin(key, endpoint);
         self.later = self.run.held_back(self.shared, key, endpoint).await?.is_some();
         Ok(!self.later)
     }
@@ -256,6 +287,27 @@ impl<L: Ledger, P: Payer, O: Origin, C: Clock> Driver<'_, L, P, O, C> {
         self.shared.has_asked_for_settlement.set(true);
         Ok(true)
     }
+}
+
+/// What came of waiting for a payment slot with a challenge.
+enum Slot {
+    /// It has one, and can be paid for at once.
+    Taken,
+    /// It has one, and is asked for anew: the challenge is too old.
+    TakenLate,
+    /// The node cannot pay now: the challenge is dropped.
+    Unusable,
+    /// Nothing begins any more.
+    Over,
+}
+
+/// The origin gave no answer.
+fn unanswered(failure: &HttpFailure) -> Asked {
+    let hint = match failure {
+        HttpFailure::Redirect(_) => "; where that address is right, the endpoint's url has to name it",
+        HttpFailure::NotSent(_) | HttpFailure::NoAnswer(_) | HttpFailure::TooLarge(_) | HttpFailure::Cut(..) => "",
+    };
+    Asked::Retry { after_ms: None, reason: Reason::OriginUnreachable, message: format!("{failure}{hint}") }
 }
 
 /// The job waits for the identical request of another one.

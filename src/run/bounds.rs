@@ -3,10 +3,13 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
+
+use url::Position;
 
 use crate::catalog::Endpoint;
 use crate::event::Event;
-use crate::ledger::{Asking, BatchKey, HeldBack, IntentBounds, JobKey, endpoint_and_origin};
+use crate::ledger::{Asking, BatchKey, HeldBack, IntentBounds, JobKey};
 use crate::payer::NodeInfo;
 use crate::purchase::Reason;
 use crate::time::UnixMs;
@@ -36,17 +39,15 @@ impl Buying {
     }
 }
 
-/// A purchase between its admission and its intent.
-struct About {
-    endpoint: String,
-    origin: String,
-    in_slot: bool,
-}
-
 /// The bounds as this run meets them.
 #[derive(Default)]
 pub(super) struct Bounds {
-    about: RefCell<HashMap<JobKey, About>>,
+    /// Purchases between their admission and their intent.
+    about: RefCell<HashMap<JobKey, Arc<Endpoint>>>,
+    /// Those that may be asked for, until their payment is answered: they have a slot or wait for one.
+    in_slots: RefCell<BTreeSet<JobKey>>,
+    /// Endpoints, by name, that have delivered in this run: they are on trial no more.
+    proven: RefCell<BTreeSet<String>>,
     /// Endpoints, by name, at which nothing may begin, as of the last look.
     endpoints: RefCell<BTreeMap<String, HeldBack>>,
     /// The same of the node.
@@ -57,17 +58,18 @@ pub(super) struct Bounds {
 
 impl Bounds {
     /// A purchase is about to begin.
-    pub(super) fn begin(&self, job: JobKey, endpoint: &Endpoint) {
-        let (endpoint, origin) = endpoint_and_origin(&endpoint.url);
-        self.about.borrow_mut().insert(job, About { endpoint, origin, in_slot: false });
+    pub(super) fn begin(&self, job: JobKey, endpoint: &Arc<Endpoint>) {
+        self.about.borrow_mut().insert(job, Arc::clone(endpoint));
     }
 
-    /// It has a payment slot.
-    pub(super) fn enter_slot(&self, job: JobKey, endpoint: &Endpoint) {
-        self.begin(job, endpoint);
-        if let Some(about) = self.about.borrow_mut().get_mut(&job) {
-            about.in_slot = true;
-        }
+    /// It may be asked for: whatever else begins at the node now counts it.
+    pub(super) fn enter_slots(&self, job: JobKey) {
+        self.in_slots.borrow_mut().insert(job);
+    }
+
+    /// It has no slot any more, and waits for none.
+    pub(super) fn leave_slots(&self, job: JobKey) {
+        self.in_slots.borrow_mut().remove(&job);
     }
 
     /// The ledger counts it from now on, or it does not begin.
@@ -75,17 +77,35 @@ impl Bounds {
         self.about.borrow_mut().remove(&job);
     }
 
-    /// What else is about to begin there.
-    pub(super) fn asking(&self, job: JobKey, endpoint: &Endpoint) -> Asking {
-        let (endpoint, origin) = endpoint_and_origin(&endpoint.url);
+    /// What else is about to begin there, with so many payment slots in all.
+    pub(super) fn asking(&self, job: JobKey, endpoint: &Endpoint, slots: u32) -> Asking {
+        let url = &endpoint.url;
         let about = self.about.borrow();
-        let mut asking = Asking::default();
+        let in_slots: Vec<JobKey> = self.in_slots.borrow().iter().copied().collect();
+        let others = in_slots.iter().filter(|key| **key != job).count();
+        let others = u64::try_from(others).unwrap_or(u64::MAX);
+        let mut asking =
+            Asking { slots: others.min(u64::from(slots).saturating_sub(1)), in_slots, ..Asking::default() };
         for (_, other) in about.iter().filter(|(key, _)| **key != job) {
-            asking.endpoint += u64::from(other.endpoint == endpoint);
-            asking.origin += u64::from(other.origin == origin);
-            asking.node += u64::from(other.in_slot);
+            asking.endpoint += u64::from(other.url[..Position::AfterPath] == url[..Position::AfterPath]);
+            asking.origin += u64::from((other.url.host_str(), other.url.port()) == (url.host_str(), url.port()));
         }
         asking
+    }
+
+    /// The endpoint has delivered.
+    pub(super) fn delivers(&self, endpoint: &str) {
+        if !self.proven.borrow().contains(endpoint) {
+            self.proven.borrow_mut().insert(endpoint.to_owned());
+        }
+    }
+
+    /// Whether nothing is known to speak against the endpoint's next purchase: its trial is over, and the last look found room.
+    /// Each job is looked at once more before it is asked for.
+    pub(super) fn has_room(&self, endpoint: &str) -> bool {
+        self.proven.borrow().contains(endpoint)
+            && self.node.borrow().is_none()
+            && !self.endpoints.borrow().contains_key(endpoint)
     }
 
     /// Keeps what was learnt, and gives what is to be told of it.

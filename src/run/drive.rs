@@ -18,7 +18,7 @@ use crate::purchase::{JobState, Reason, Request};
 use crate::time::UnixMs;
 
 use super::admission::Aside;
-use super::shared::{InFlight, LooksBack, Shared};
+use super::shared::{InFlight, LooksBack, MayAsk, Shared};
 use super::{Clock, Run, RunError};
 
 /// One job under way.
@@ -56,6 +56,9 @@ pub(super) struct Driver<'r, L, P, O, C> {
     pub(super) job: Job,
     pub(super) place: Option<InFlight<'r>>,
     looks_back: Option<LooksBack<'r>>,
+    /// It may be asked for, and may wait for a slot.
+    pub(super) permit: Option<MayAsk<'r>>,
+    /// Its payment slot.
     pub(super) slot: Option<SemaphorePermit<'r>>,
     pub(super) request: Option<Rc<Request>>,
     /// It was asked for in this run.
@@ -77,6 +80,7 @@ impl<'r, L: Ledger, P: Payer, O: Origin, C: Clock> Driver<'r, L, P, O, C> {
             job,
             place,
             looks_back: None,
+            permit: None,
             slot: None,
             request: None,
             asked: false,
@@ -146,9 +150,10 @@ impl<'r, L: Ledger, P: Payer, O: Origin, C: Clock> Driver<'r, L, P, O, C> {
     }
 
     /// Frees the job's identical requests, unless its purchase is still open, and counts what was waited for in vain.
-    async fn leave(&self) -> Result<(), LedgerError> {
+    async fn leave(&mut self) -> Result<(), LedgerError> {
         let key = self.job.facts.key;
         self.shared.bounds.end(key);
+        self.leave_slot();
         if !self.asked && self.job.state == JobState::Pending {
             self.shared.identical.withdraw(self.job.content, key);
             return Ok(());
@@ -177,17 +182,22 @@ impl<'r, L: Ledger, P: Payer, O: Origin, C: Clock> Driver<'r, L, P, O, C> {
         let now = self.run.clock.now();
         let offered = offered(&record);
         let begins = matches!(record, Record::Intend(_));
+        if !begins {
+            // The node has answered, or is not waited for. The ledger counts the payment as held until this record is durable; but
+            // whoever takes the slot hands its intent over after it, and is decided after it.
+            self.slot = None;
+            self.permit.iter_mut().for_each(MayAsk::give_on);
+        }
         let Recorded { committed, transition } = self.run.ledger.commit(now, record).await?;
         self.looks_back = None;
         if begins {
             self.shared.bounds.end(self.job.facts.key);
         } else {
-            // The ledger counts a payment as held until its answer is durable: only then may another begin.
-            self.slot = None;
+            self.leave_slot();
         }
         if let Committed::IntentRefused(_) = committed {
             // The slot goes to a job that can use it.
-            self.slot = None;
+            self.leave_slot();
             return Ok(committed);
         }
         if let Committed::NotItsOwn = committed {
@@ -218,10 +228,16 @@ impl<'r, L: Ledger, P: Payer, O: Origin, C: Clock> Driver<'r, L, P, O, C> {
         Changing { id, take: *take, endpoint, from, price, fee }.announce(to, now, self.run.listener);
     }
 
+    /// Gives its slot back, or its place in the line for one.
+    pub(super) fn leave_slot(&mut self) {
+        (self.slot, self.permit) = (None, None);
+    }
+
     /// What a change of this job means for the others.
     fn note(&self, change: &Transition, now: UnixMs) {
         match (change.state, change.reason) {
             (JobState::Paid, Reason::None) => self.shared.node_health.settled(),
+            (JobState::Delivered, _) => self.shared.bounds.delivers(&self.job.facts.endpoint.name),
             (JobState::Paid, Reason::Processing) => {
                 if self.job.facts.endpoint.dedup_policy() == DedupPolicy::Answer {
                     self.end_identicals_wait(now);
@@ -246,7 +262,6 @@ impl<'r, L: Ledger, P: Payer, O: Origin, C: Clock> Driver<'r, L, P, O, C> {
                 | JobState::Paid
                 | JobState::Lost
                 | JobState::RefundOffered
-                | JobState::Delivered
                 | JobState::Downloaded
                 | JobState::Refused
                 | JobState::Failed
@@ -301,7 +316,7 @@ impl<'r, L: Ledger, P: Payer, O: Origin, C: Clock> Driver<'r, L, P, O, C> {
 
     /// Waits, and says whether the job goes on after it.
     async fn wait(&mut self, until: UnixMs, waiting: Waiting) -> bool {
-        self.slot = None;
+        self.leave_slot();
         let now = self.run.clock.now();
         let sleep = self.run.clock.sleep_ms(u64::try_from(until.since_ms(now)).unwrap_or(0));
         match waiting {

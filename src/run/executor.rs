@@ -32,6 +32,9 @@ use super::shared::Shared;
 use super::{Clock, Control, DrainCause, Settings};
 use crate::life::{Facts, Input, State, resume};
 
+/// So many payment slots are there for one challenge that may stand ready while all of them are taken.
+const ASKED_AHEAD_SHARE: usize = 8;
+
 /// All that a run works with. Nothing of a manifest or a catalogue is among it: the ledger holds the jobs.
 pub struct Run<'a, L, P, O, C> {
     /// The ledger in which everything is recorded.
@@ -162,9 +165,11 @@ impl<L: Ledger, P: Payer, O: Origin, C: Clock> Run<'_, L, P, O, C> {
     fn shared(&self, buying: Option<Buying>) -> Shared {
         let node_time = buying.as_ref().and_then(|buying| buying.node.node_time);
         let ahead_ms = node_time.map_or(0, |node_time| node_time.since_ms(self.clock.now()));
+        let slots = self.settings.payments_in_flight.clamp(1, Semaphore::MAX_PERMITS / 2);
         Shared {
             pace: Pace::new(self.settings.requests_per_second),
-            slots: Semaphore::new(self.settings.payments_in_flight.clamp(1, Semaphore::MAX_PERMITS)),
+            slots: Semaphore::new(slots),
+            asks: Semaphore::new(slots + slots / ASKED_AHEAD_SHARE),
             node_health: NodeHealth::default(),
             bounds: Bounds::default(),
             silent: std::cell::RefCell::default(),
@@ -193,18 +198,17 @@ impl<L: Ledger, P: Payer, O: Origin, C: Clock> Run<'_, L, P, O, C> {
             let abandoned = |job: &&OpenJob| matches!(job.stage, OpenStage::Abandoned(_));
             queue.leave_out(open.iter().filter(|job| !abandoned(job)).map(|job| job.key));
         }
-        let work: Work<'_> = FuturesUnordered::new();
-        let mut work = work;
+        let mut work: Work<'_> = FuturesUnordered::new();
         let mut give_up_at: Option<UnixMs> = None;
         let mut said_draining = false;
         loop {
             self.admit_claims(shared, &work);
-            let admission = self.admit(shared, &mut queue, &mut open, &work).await?;
+            let admission = self.admit(shared, &mut queue, &mut open, &mut work).await?;
             self.look_at_balance(shared, &work);
             let nothing_left = match admission {
                 Admission::Over => true,
                 Admission::Later { free: None, .. } => !shared.node_health.is_paused(),
-                Admission::Later { .. } | Admission::Full => false,
+                Admission::Later { .. } | Admission::Full | Admission::Again => false,
             };
             if nothing_left && work.is_empty() && admission.look().is_none() {
                 if shared.claims.look_again() {
@@ -260,8 +264,8 @@ impl<L: Ledger, P: Payer, O: Origin, C: Clock> Run<'_, L, P, O, C> {
         shared: &'r Shared,
         queue: &mut Option<Queue>,
         open: &mut VecDeque<OpenJob>,
-        work: &Work<'r>,
-    ) -> Result<Admission, LedgerError> {
+        work: &mut Work<'r>,
+    ) -> Result<Admission, RunError> {
         if matches!(self.control.drain_cause(), Some(cause) if cause != DrainCause::OneRound) {
             open.clear();
         }
@@ -277,21 +281,36 @@ impl<L: Ledger, P: Payer, O: Origin, C: Clock> Run<'_, L, P, O, C> {
                 || shared.doubt_timed_out.get()
                 || shared.node_health.is_shut()
                 || shared.limit_hit.borrow().is_some();
-            let Some(queue) = queue.as_mut().filter(|_| !over) else { return Ok(Admission::Over) };
+            let Some(waiting) = queue.as_mut().filter(|_| !over) else { return Ok(Admission::Over) };
             if shared.abandoned_lookups.get() > 0 {
                 return Ok(Admission::Later { free: None, look: None });
             }
-            if shared.node_health.is_paused() {
-                let exhausted = queue.is_exhausted(self.ledger, self.settings, shared, self.clock.now()).await?;
-                let later = Admission::Later { free: None, look: None };
-                return Ok(if exhausted { Admission::Over } else { later });
+            let mut ended = Vec::new();
+            let turn = beside(work, &mut ended, self.turn(shared, waiting)).await?;
+            let is_old = !ended.is_empty();
+            for finished in ended {
+                self.finished(shared, queue, finished)?;
             }
-            match queue.next(self, shared).await? {
+            match turn {
                 Turn::Job(job) => work.push(self.bought(shared, job)),
+                // What has ended may be put back, or have made room.
+                Turn::NotBefore { .. } | Turn::Exhausted if is_old => {
+                    shared.wake.notify_one();
+                    return Ok(Admission::Again);
+                }
                 Turn::NotBefore { free, look } => return Ok(Admission::Later { free, look }),
                 Turn::Exhausted => return Ok(Admission::Over),
             }
         }
+    }
+
+    /// What there is to admit; nothing while the node is in trouble.
+    async fn turn(&self, shared: &Shared, queue: &mut Queue) -> Result<Turn, LedgerError> {
+        if !shared.node_health.is_paused() {
+            return queue.next(self, shared).await;
+        }
+        let is_exhausted = queue.is_exhausted(self.ledger, self.settings, shared, self.clock.now()).await?;
+        Ok(if is_exhausted { Turn::Exhausted } else { Turn::NotBefore { free: None, look: None } })
     }
 
     fn resumed<'r>(&'r self, shared: &'r Shared, job: &OpenJob) -> LocalBoxFuture<'r, Finished> {
@@ -497,6 +516,8 @@ enum Admission {
         /// When to look again.
         look: Option<UnixMs>,
     },
+    /// Jobs have ended while it was looked: look again at once.
+    Again,
     /// Nothing more in this run.
     Over,
 }
@@ -505,14 +526,27 @@ impl Admission {
     const fn not_before(&self) -> Option<UnixMs> {
         match self {
             Self::Later { free, .. } => *free,
-            Self::Full | Self::Over => None,
+            Self::Full | Self::Again | Self::Over => None,
         }
     }
 
     const fn look(&self) -> Option<UnixMs> {
         match self {
             Self::Later { look, .. } => *look,
-            Self::Full | Self::Over => None,
+            Self::Full | Self::Again | Self::Over => None,
+        }
+    }
+}
+
+/// What that comes to, while the jobs go on: whoever waits for the ledger must not keep them waiting. Those that end meanwhile
+/// are kept.
+async fn beside<T>(work: &mut Work<'_>, ended: &mut Vec<Finished>, asked: impl Future<Output = T>) -> T {
+    let mut asked = std::pin::pin!(asked);
+    loop {
+        tokio::select! {
+            biased;
+            answer = &mut asked => return answer,
+            Some(finished) = work.next() => ended.push(finished),
         }
     }
 }

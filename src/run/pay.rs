@@ -31,7 +31,7 @@ impl<L: Ledger, P: Payer, O: Origin, C: Clock> Driver<'_, L, P, O, C> {
             let unpaid = matches!(seen, PaymentFate::NotFound | PaymentFate::Failed(_));
             let in_time = outlives_a_payment(intent, node_time, self.run.clock.now(), &self.run.settings.bounds);
             if !(unpaid && in_time) {
-                self.slot = None;
+                self.leave_slot();
                 let why = if unpaid { "it came too late for that" } else { "the node says otherwise now" };
                 let outcome = SendOutcome::InDoubt(format!("not sent again: {why}"));
                 return Ok(Some(SendReport { answered: false, outcome, node_time }));
@@ -81,7 +81,7 @@ impl<L: Ledger, P: Payer, O: Origin, C: Clock> Driver<'_, L, P, O, C> {
         intent: &DurableIntent,
         track_ms: Option<u64>,
     ) -> Result<PaymentLookup, LedgerError> {
-        self.slot = None;
+        self.leave_slot();
         let Some(payer) = self.run.payer else {
             let problem = ProblemKind::Unreachable("no node is configured".to_owned());
             return Ok(PaymentLookup { fate: PaymentFate::Unknown(problem.into()), node_time: None });
@@ -99,7 +99,8 @@ impl<L: Ledger, P: Payer, O: Origin, C: Clock> Driver<'_, L, P, O, C> {
 
     /// Follows a payment without a slot and without a place. None: the run does not wait for it any more.
     pub(super) async fn track(&mut self, intent: &DurableIntent) -> Result<Option<PaymentLookup>, LedgerError> {
-        (self.slot, self.place) = (None, None);
+        self.leave_slot();
+        self.place = None;
         if self.run.control.draining() || self.shared.doubt_timed_out.get() {
             return Ok(None);
         }

@@ -31,7 +31,7 @@ impl<L: Ledger, P: Payer, O: Origin, C: Clock> Driver<'_, L, P, O, C> {
         purchase: &PaidPurchase,
         sending: Sending,
     ) -> Result<Option<HttpResult>, LedgerError> {
-        self.slot = None;
+        self.leave_slot();
         let mut request = self.request(purchase.payment()).await?;
         // Once the credential has ended there is nothing left to be in time for.
         let ends_at = purchase.intent().credential_expires_at();
@@ -133,8 +133,7 @@ impl<L: Ledger, P: Payer, O: Origin, C: Clock> Driver<'_, L, P, O, C> {
         match &answer {
             Ok(answer) => {
                 self.shared.silent.borrow_mut().remove(url.authority());
-                let after_ms = origin::retry_after_ms(answer).map(|ms| ms.min(POLL_RETRY_AFTER_MS_MAX));
-                self.heed_url(url, answer, after_ms, self.run.clock.now());
+                self.heed_url(url, answer, POLL_RETRY_AFTER_MS_MAX, self.run.clock.now());
             }
             Err(failure) => self.say_silent(url, failure),
         }
@@ -151,13 +150,16 @@ impl<L: Ledger, P: Payer, O: Origin, C: Clock> Driver<'_, L, P, O, C> {
     }
 
     pub(super) fn heed(&self, request: &Request, answer: &HttpAnswer, now: UnixMs) {
-        self.heed_url(&request.url, answer, origin::retry_after_ms(answer), now);
+        self.heed_url(&request.url, answer, u64::MAX, now);
     }
 
-    /// 429 and 503 slow that host, and that host only.
-    fn heed_url(&self, url: &url::Url, answer: &HttpAnswer, after_ms: Option<u64>, now: UnixMs) {
+    /// 429 and 503 slow that host, and that host only, for no longer than so many milliseconds of what it asks for.
+    fn heed_url(&self, url: &url::Url, answer: &HttpAnswer, after_ms_max: u64, now: UnixMs) {
         match answer.status {
-            429 | 503 => self.shared.pace.slow_down(url, now, after_ms),
+            429 | 503 => {
+                let after_ms = origin::retry_after_ms(answer).map(|ms| ms.min(after_ms_max));
+                self.shared.pace.slow_down(url, now, after_ms);
+            }
             _ => self.shared.pace.well(url, now),
         }
     }

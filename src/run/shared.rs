@@ -11,12 +11,17 @@ use super::identical::IdenticalRequests;
 use super::node_health::NodeHealth;
 use super::pace::Pace;
 use super::refund::Claims;
+use crate::ledger::JobKey;
 use crate::purchase::Reason;
 
 /// What all jobs of a run share.
 pub(super) struct Shared {
     pub(super) pace: Pace,
+    /// Payments at the node: from the intent on, until the node's answer is handed over to the ledger.
     pub(super) slots: Semaphore,
+    /// Purchases from before they are asked for until their slot is given back. Some more than slots: while payments go on, others
+    /// are asked for, so that a checked challenge stands ready when a slot is free.
+    pub(super) asks: Semaphore,
     pub(super) node_health: NodeHealth,
     pub(super) bounds: Bounds,
     /// Hosts whose poll addresses do not answer: each is told of once, until it answers again.
@@ -47,8 +52,8 @@ pub(super) struct Shared {
 }
 
 impl Shared {
-    /// A payment slot of a node that is ready to pay; none once the gate is closed.
-    pub(super) async fn slot(&self) -> Option<SemaphorePermit<'_>> {
+    /// The permit to ask for a challenge that a node is ready to pay; none once the gate is closed.
+    pub(super) async fn may_ask(&self, job: JobKey) -> Option<MayAsk<'_>> {
         loop {
             let waits = self.balance.wait();
             self.wake.notify_one();
@@ -56,12 +61,37 @@ impl Shared {
                 return None;
             }
             drop(waits);
-            let slot = self.slots.acquire().await.ok()?;
+            let permit = self.asks.acquire().await.ok()?;
             // It may have fallen into trouble while this one stood in line.
             if self.node_health.is_open() {
-                return Some(slot);
+                return Some(MayAsk::with(permit, self, job));
             }
         }
+    }
+}
+
+/// That a job may be asked for, and may wait for a slot with its challenge, until it is dropped.
+pub(super) struct MayAsk<'a> {
+    shared: &'a Shared,
+    job: JobKey,
+    permit: Option<SemaphorePermit<'a>>,
+}
+
+impl<'a> MayAsk<'a> {
+    fn with(permit: SemaphorePermit<'a>, shared: &'a Shared, job: JobKey) -> Self {
+        shared.bounds.enter_slots(job);
+        Self { shared, job, permit: Some(permit) }
+    }
+
+    /// Another job may be asked for. What the ledger holds of this one is still counted as its own.
+    pub(super) fn give_on(&mut self) {
+        self.permit = None;
+    }
+}
+
+impl Drop for MayAsk<'_> {
+    fn drop(&mut self) {
+        self.shared.bounds.leave_slots(self.job);
     }
 }
 

@@ -45,8 +45,8 @@ pub struct DeliveryFacts {
 /// The word by which a purchase may begin; none where nothing speaks against it. Or else why it may not.
 pub fn admit(now: UnixMs, prospect: &Prospect, known: &Admission) -> Result<Option<u32>, HeldBack> {
     let Prospect { batch, url: _, node, bounds, asking } = prospect;
-    node_is_full(now, *batch, node, *bounds, asking.node, &known.held).map_or(Ok(()), Err)?;
-    let Some(held) = endpoint_is_held(now, *batch, *bounds, *asking, &known.endpoint) else { return Ok(None) };
+    node_is_full(now, *batch, node, *bounds, asking, &known.held).map_or(Ok(()), Err)?;
+    let Some(held) = endpoint_is_held(now, *batch, *bounds, asking, &known.endpoint) else { return Ok(None) };
     match open_word(&known.endpoint.words) {
         Some(number) if asking.origin == 0 => Ok(Some(number)),
         Some(_) | None => Err(held),
@@ -58,10 +58,11 @@ fn node_is_full(
     batch: BatchKey,
     node: &WalletId,
     bounds: IntentBounds,
-    asking: u64,
+    asking: &Asking,
     held: &[Held],
 ) -> Option<HeldBack> {
     let mut count = NodeCount::default();
+    let mut taken = asking.slots;
     for payment in held {
         let is_followed = matches!(payment.job_state, JobState::Running | JobState::InDoubt);
         // What a person gave up so long ago that no node can make it any more counts no more.
@@ -69,10 +70,11 @@ fn node_is_full(
             continue;
         }
         add(&mut count.held, true);
+        add(&mut taken, asking.in_slots.binary_search(&payment.job).is_err());
         add(&mut count.in_doubt, payment.job_state == JobState::InDoubt);
         add(&mut count.held_elsewhere, is_followed && payment.batch != batch);
     }
-    let full = !bounds.has_room_at_node(&count, asking);
+    let full = !bounds.has_room_at_node(&count, taken);
     full.then(|| HeldBack::Doubt { node: node.clone(), count, bounds })
 }
 
@@ -81,7 +83,7 @@ pub fn endpoint_is_held(
     now: UnixMs,
     batch: BatchKey,
     bounds: IntentBounds,
-    asking: Asking,
+    asking: &Asking,
     known: &EndpointFacts,
 ) -> Option<HeldBack> {
     let (url, origin) = (&known.url, &known.origin);

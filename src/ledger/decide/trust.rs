@@ -62,7 +62,7 @@ pub fn trusted(known: &OriginFacts, now: UnixMs, batch: BatchKey, number: u32, b
             Some(_) | None => {}
         }
     }
-    let is_held = |endpoint| endpoint_is_held(now, batch, bounds, Asking::default(), endpoint).is_some();
+    let is_held = |endpoint| endpoint_is_held(now, batch, bounds, &Asking::default(), endpoint).is_some();
     if known.endpoints.iter().any(is_held) { Trusted::Recorded } else { Trusted::NotNeeded }
 }
 

@@ -228,7 +228,7 @@ impl Batches for SqliteLedger {
                 let (url, origin) = endpoint_and_origin(&known.url);
                 let known = store::endpoint_facts(&ledger.conn, url, origin)?;
                 let bounds = IntentBounds { max_undelivered, run_began: now, is_play, ..IntentBounds::default() };
-                held.push((batch, endpoint, endpoint_is_held(now, batch, bounds, Asking::default(), &known)));
+                held.push((batch, endpoint, endpoint_is_held(now, batch, bounds, &Asking::default(), &known)));
             }
             Ok(held)
         })?;

@@ -31,13 +31,18 @@ pub(super) struct Stoppable {
     pub(super) cap: Cell<Option<(BatchKey, Msat)>>,
     /// What the run has claimed that is under way.
     pub(super) claimed: RefCell<Claimed>,
+    /// How long a commit takes, in milliseconds.
+    pub(super) commit_ms: Cell<u64>,
+    /// How long it takes to look whether a purchase may begin, in milliseconds.
+    pub(super) look_ms: Cell<u64>,
     tried: Cell<usize>,
 }
 
 impl Stoppable {
     pub(super) fn new(inner: InlineLedger<Store>) -> Self {
         let (made, claimed) = (RefCell::default(), RefCell::default());
-        Self { inner, stop: Cell::new(None), made, cap: Cell::new(None), claimed, tried: Cell::new(0) }
+        let (commit_ms, look_ms, tried) = (Cell::new(1), Cell::new(0), Cell::new(0));
+        Self { inner, stop: Cell::new(None), made, cap: Cell::new(None), claimed, commit_ms, look_ms, tried }
     }
 
     pub(super) fn commits(&self) -> usize {
@@ -94,7 +99,7 @@ fn failure() -> LedgerError {
 
 impl Ledger for Stoppable {
     async fn commit(&self, now: UnixMs, record: Record) -> Result<Recorded, LedgerError> {
-        tokio::time::sleep(Duration::from_millis(1)).await;
+        tokio::time::sleep(Duration::from_millis(self.commit_ms.get())).await;
         let number = self.tried.get() + 1;
         self.tried.set(number);
         if self.stop.get() == Some(Stop::Before(number)) {
@@ -143,6 +148,9 @@ impl Ledger for Stoppable {
     }
 
     async fn held_back(&self, now: UnixMs, prospect: &Prospect) -> Result<Option<HeldBack>, LedgerError> {
+        if self.look_ms.get() > 0 {
+            tokio::time::sleep(Duration::from_millis(self.look_ms.get())).await;
+        }
         self.inner.held_back(now, prospect).await
     }
 

@@ -18,6 +18,7 @@ mod payments;
 mod refunds;
 mod seeds;
 mod shop;
+mod slots;
 mod stop;
 mod store;
 mod till;
@@ -174,6 +175,12 @@ on_both! {
         a_refund_on_its_way_is_no_payment_in_doubt,
         an_expired_invoice_that_the_node_still_holds_open_is_not_at_its_end,
         an_invoice_of_a_node_that_answered_in_between_is_not_handed_over;
+    slots:
+        a_challenge_stands_ready_when_a_slot_is_free,
+        a_slot_is_free_once_its_answer_is_handed_over,
+        a_challenge_that_stood_in_line_for_too_long_is_asked_for_anew,
+        what_the_node_would_not_take_is_not_asked_for,
+        jobs_go_on_while_the_next_one_is_admitted;
     stop:
         once_nothing_more_is_bought_whoever_waits_for_its_turn_begins_nothing,
         draining_at_any_moment_buys_nothing_new_and_loses_nothing,

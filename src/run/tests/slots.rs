@@ -1,0 +1,113 @@
+//! Payment slots: none stands idle while there is something to pay for, and nothing is asked for long before it can be paid.
+
+use super::node::Fate;
+use super::shop::{Act, Kind};
+use super::world::{HOUR, START, World, wishes};
+use crate::time::UnixMs;
+
+const SLOTS: usize = 16;
+/// So long an ask takes.
+const ASK_MS: u64 = 200;
+
+/// A world in which one payment after the other ends once the slots are full, each a while after the one before.
+fn staggered(jobs: usize) -> World {
+    let mut world = World::new(&wishes(jobs));
+    world.settings.payments_in_flight = SLOTS;
+    world.settings.max_undelivered = 100;
+    world.shop.always(Kind::Ask, "shop.example", Act::Slow(ASK_MS));
+    world.node.script((0..jobs).map(|n| Fate::SettleLate(2_000 + 250 * i64::try_from(n).unwrap())));
+    world
+}
+
+fn handed_over(world: &World, wanted: &str) -> Vec<UnixMs> {
+    let made = world.ledger.made.borrow();
+    let mut times: Vec<_> = made.iter().filter(|(_, word)| word == wanted).map(|(at, _)| *at).collect();
+    times.sort();
+    times
+}
+
+/// How long after each end of a payment the next POST began.
+fn idle_ms(world: &World) -> Vec<i64> {
+    let (sent, paid) = (world.node.sent.borrow(), handed_over(world, "paid"));
+    sent.iter().skip(SLOTS).zip(paid).map(|((_, sent), paid)| sent.since_ms(paid)).collect()
+}
+
+pub(super) async fn a_challenge_stands_ready_when_a_slot_is_free() {
+    let world = staggered(40);
+    world.buy(HOUR).await;
+    world.audit_all_delivered();
+    let (idle, most) = (idle_ms(&world), i64::try_from(ASK_MS).unwrap());
+    assert_eq!(idle.len(), 40 - SLOTS);
+    assert!(idle.iter().all(|ms| (0..most / 4).contains(ms)), "no slot waits for an ask: {idle:?}");
+    assert_eq!(world.node.sending_max.get(), SLOTS, "no more are at the node than are allowed");
+    assert_eq!(world.shop.seen.borrow().len(), 2 * 40, "each is asked for once");
+}
+
+/// The next intent is handed over behind the answer: it does not wait until that is durable, and is never decided before it.
+pub(super) async fn a_slot_is_free_once_its_answer_is_handed_over() {
+    const COMMIT_MS: u64 = 300;
+    let world = staggered(40);
+    world.ledger.commit_ms.set(COMMIT_MS);
+    world.buy(HOUR).await;
+    world.audit_all_delivered();
+    let (idle, commit_ms) = (idle_ms(&world), i64::try_from(COMMIT_MS).unwrap());
+    assert!(
+        idle.iter().all(|ms| (commit_ms..commit_ms + 50).contains(ms)),
+        "its own intent and nothing else: {idle:?}"
+    );
+    let mut open = 0;
+    for (at, word) in world.ledger.made.borrow().iter() {
+        match word.as_str() {
+            "intend" => open += 1,
+            "paid" => open -= 1,
+            _ => {}
+        }
+        assert!(open <= SLOTS, "{open} payments at {at}");
+    }
+}
+
+/// Too old, or too near to the end of its invoice: what stood in line is asked for anew, with its slot in hand.
+pub(super) async fn a_challenge_that_stood_in_line_for_too_long_is_asked_for_anew() {
+    for (pay_ms, expiry_s, fresh_ms) in [(60_000, 3_600, 30_000), (15_000, 40, 10_000)] {
+        let jobs = 2 * SLOTS + 2;
+        let mut world = World::new(&wishes(jobs));
+        world.settings.max_undelivered = 100;
+        world.shop.expiry_s.set(expiry_s);
+        world.node.script((0..jobs).map(|_| Fate::SettleLate(pay_ms)));
+        world.buy(HOUR).await;
+        world.audit_all_delivered();
+        let mut renewed = 0;
+        for (prompt, at) in world.node.sent.borrow().iter() {
+            let asks = world.shop.times(Kind::Ask, prompt);
+            let age_ms = at.since_ms(*asks.last().unwrap());
+            assert!(age_ms < fresh_ms, "{prompt} was asked for {age_ms} ms before its payment");
+            renewed += asks.len() - 1;
+        }
+        assert_eq!(renewed, 2 * (SLOTS / 8), "those that stood in line");
+    }
+}
+
+/// Ten payments are in doubt, and hold none of the sixteen slots: six more may begin at the node, and no more are asked for.
+pub(super) async fn what_the_node_would_not_take_is_not_asked_for() {
+    let mut world = World::new(&wishes(40));
+    world.settings.max_undelivered = 100;
+    let fates = std::iter::repeat_n(Fate::Stuck, 10).chain((0..30).map(|n| Fate::SettleLate(3_000 + 400 * n)));
+    world.node.script(fates);
+    world.buy(HOUR).await;
+    world.audit();
+    let asks = world.shop.seen.borrow().iter().filter(|(kind, ..)| *kind == Kind::Ask).count();
+    assert_eq!((asks, world.node.posts.get()), (40, 40), "nothing is asked for in vain");
+}
+
+/// Whoever waits for the ledger to admit the next job keeps none waiting that is under way.
+pub(super) async fn jobs_go_on_while_the_next_one_is_admitted() {
+    const LOOK_MS: i64 = 500;
+    let mut world = World::new(&wishes(12));
+    world.settings.max_undelivered = 100;
+    world.ledger.look_ms.set(LOOK_MS.unsigned_abs());
+    world.buy(HOUR).await;
+    world.audit_all_delivered();
+    let first = world.node.sent.borrow()[0].1;
+    // One look admits it, and one lets it be asked for.
+    assert!(first.since_ms(START) < 3 * LOOK_MS, "{} ms", first.since_ms(START));
+}
