@@ -10,20 +10,20 @@ use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 
 use super::bodies::Bodies;
+use super::commit::{Done, commit, one_by_one, together};
 use super::error::{Fault, of_sqlite};
 use super::file_guard::FileGuard;
-use super::store::Tx;
 use super::{file, gap, lock, schema};
 use crate::catalog::Endpoint;
 use crate::ledger::port::{Fate, RECORD_IN_PART, Whole};
-use crate::ledger::{Committed, LedgerError, Obstacle, OpenMode, Record, Recorded, decide};
+use crate::ledger::{LedgerError, Obstacle, OpenMode, Record, Recorded};
 use crate::safe_open;
 use crate::time::UnixMs;
 
 /// How long another process may hold the write lock (loading a large plan) before this one gives up.
 const BUSY_WAIT: Duration = Duration::from_secs(60);
 /// Statements kept prepared; above the number that the code has.
-const STATEMENTS_MAX: usize = 96;
+const STATEMENTS_MAX: usize = 128;
 /// Of a ledger that is made anew. A commit appends every page that it touches to the log, whole: most of it stands there already, and the
 /// less of it the better.
 const PAGE_BYTES: i64 = 1_024;
@@ -330,90 +330,4 @@ fn log_ahead(conn: &Connection) -> Result<(), Fault> {
     conn.pragma_update_and_check(None, "wal_autocheckpoint", pages, |_| Ok(()))?;
     conn.pragma_update_and_check(None, "journal_size_limit", JOURNAL_BYTES_MAX, |_| Ok(()))?;
     Ok(())
-}
-
-/// What a transaction came to.
-struct Done {
-    outcomes: Vec<Result<Recorded, LedgerError>>,
-    /// Bodies that are needed no more.
-    unused: Vec<[u8; 32]>,
-    begun: Option<gap::Begun>,
-}
-
-/// How the records of a transaction are carried out.
-type Way = fn(&mut Tx<'_>, &[(UnixMs, Record)]) -> Result<Vec<Result<Recorded, LedgerError>>, Fault>;
-
-fn commit(tx: &Connection, bodies: &Bodies, records: &[(UnixMs, Record)], way: Way) -> Result<Done, Fault> {
-    let mut store = Tx::new(tx, bodies);
-    let before = tx.total_changes();
-    let outcomes = way(&mut store, records)?;
-    let intents = records.iter().zip(&outcomes).filter(|((_, record), _)| matches!(record, Record::Intend(_)));
-    let mut newest = intents.filter_map(|(_, outcome)| match outcome {
-        Ok(Recorded { committed: Committed::Intent(intent), .. }) => Some(intent.hash),
-        Ok(_) | Err(_) => None,
-    });
-    let newest = newest.next_back();
-    let has_written = tx.total_changes() != before;
-    let intents = if has_written { gap::count(tx, store.intents)? } else { 0 };
-    let begun = newest.map(|hash| gap::Begun { intents, hash });
-    Ok(Done { outcomes, unused: store.unused, begun })
-}
-
-/// A contradiction is known before anything is written.
-fn together(store: &mut Tx<'_>, records: &[(UnixMs, Record)]) -> Result<Vec<Result<Recorded, LedgerError>>, Fault> {
-    let outcomes = decide::commit_all(store, records)?;
-    Ok(outcomes.into_iter().map(|outcome| outcome.map_err(|unfit| Fault::from(unfit).into_error())).collect())
-}
-
-fn one_by_one(store: &mut Tx<'_>, records: &[(UnixMs, Record)]) -> Result<Vec<Result<Recorded, LedgerError>>, Fault> {
-    let mut outcomes = Vec::with_capacity(records.len());
-    for record in records {
-        let outcome = alone(store, record)?;
-        outcomes.push(match (outcome, answer_of(record)) {
-            // What cannot be delivered was answered all the same.
-            (Err(_), Some(answer)) => alone(store, &(record.0, answer))?,
-            (outcome, _) => outcome,
-        });
-    }
-    Ok(outcomes)
-}
-
-/// One record, of which nothing is left where it does not fit.
-fn alone(store: &mut Tx<'_>, record: &(UnixMs, Record)) -> Result<Result<Recorded, LedgerError>, Fault> {
-    let (needed, intents) = (store.unused.len(), store.intents);
-    let outcome = in_savepoint(store.conn, || decide::commit_one(store, record))?;
-    if outcome.is_err() {
-        store.unused.truncate(needed);
-        store.intents = intents;
-    }
-    Ok(outcome)
-}
-
-/// The answer alone, where more is to be recorded with it.
-fn answer_of((_, record): &(UnixMs, Record)) -> Option<Record> {
-    match record {
-        Record::DeliveredAtOnce { payment, kind, answer, .. } => {
-            Some(Record::Answer { payment: *payment, kind: *kind, answer: answer.clone() })
-        }
-        _ => None,
-    }
-}
-
-/// Runs one record's writes so that a contradiction undoes them alone.
-fn in_savepoint<T>(tx: &Connection, work: impl FnOnce() -> Result<T, Fault>) -> Result<Result<T, LedgerError>, Fault> {
-    tx.prepare_cached("SAVEPOINT record")?.execute([])?;
-    let outcome = match work() {
-        Ok(done) => Ok(done),
-        Err(Fault::Contradiction(what)) => {
-            tx.prepare_cached("ROLLBACK TO record")?.execute([])?;
-            Err(LedgerError::Contradiction(what))
-        }
-        Err(Fault::Fatal(of_job @ LedgerError::OfJob { .. })) => {
-            tx.prepare_cached("ROLLBACK TO record")?.execute([])?;
-            Err(of_job)
-        }
-        Err(fatal @ Fault::Fatal(_)) => return Err(fatal),
-    };
-    tx.prepare_cached("RELEASE record")?.execute([])?;
-    Ok(outcome)
 }

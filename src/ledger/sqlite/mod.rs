@@ -12,6 +12,7 @@ mod bounds;
 mod budget;
 mod by_receipt;
 mod chosen;
+mod commit;
 mod convert;
 mod core;
 mod decide;

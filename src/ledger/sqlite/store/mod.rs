@@ -9,6 +9,7 @@ mod load;
 mod payments;
 mod person;
 mod takes;
+mod write_payment;
 
 use std::collections::BTreeMap;
 
