@@ -51,9 +51,16 @@ pub const fn challenged_in(endpoint: &Endpoint) -> Scheme {
 /// its status.
 #[must_use]
 pub fn read_ask(answer: &HttpAnswer, endpoint: &Endpoint) -> ChallengeResponse {
+    let challenge = || Challenge::read_of(taken(endpoint), answer.headers_named("www-authenticate"));
+    // What such an answer says besides is not looked at.
+    if answer.status == 402
+        && let Ok(challenge) = challenge()
+    {
+        return ChallengeResponse::Challenge(challenge);
+    }
     let said = Envelope::of(answer);
     if answer.status == 402 || said.status == 402 {
-        return match Challenge::read_of(taken(endpoint), answer.headers_named("www-authenticate")) {
+        return match challenge() {
             Ok(challenge) => ChallengeResponse::Challenge(challenge),
             Err(error) => refused(Reason::ChallengeInvalid, &told_by_body(error, &said).told()),
         };

@@ -12,7 +12,7 @@ use governor::nanos::Nanos;
 use governor::state::{InMemoryState, NotKeyed};
 use governor::{Quota, RateLimiter};
 use tokio::sync::Mutex;
-use url::Url;
+use url::{Position, Url};
 
 use super::Clock;
 use crate::time::UnixMs;
@@ -105,7 +105,7 @@ impl Pace {
     /// Until when the host wants to be left alone, where it does now.
     pub(crate) fn blocked_until(&self, url: &Url, now: UnixMs) -> Option<UnixMs> {
         let hosts = self.hosts.borrow();
-        hosts.get(&key(url)).map(|host| host.blocked_until.get()).filter(|until| *until > now)
+        hosts.get(key(url)).map(|host| host.blocked_until.get()).filter(|until| *until > now)
     }
 
     /// The host said 429 or 503: nothing goes there for as long as it asks, or a growing while.
@@ -126,12 +126,16 @@ impl Pace {
 
     fn host(&self, url: &Url, now: UnixMs) -> Rc<Host> {
         let mut hosts = self.hosts.borrow_mut();
-        Rc::clone(hosts.entry(key(url)).or_insert_with(|| Rc::new(Host::new(self.quota, now))))
+        if let Some(host) = hosts.get(key(url)) {
+            return Rc::clone(host);
+        }
+        Rc::clone(hosts.entry(key(url).to_owned()).or_insert_with(|| Rc::new(Host::new(self.quota, now))))
     }
 }
 
-fn key(url: &Url) -> String {
-    format!("{}:{}", url.host_str().unwrap_or_default(), url.port_or_known_default().unwrap_or_default())
+/// Host, and port where it is not the usual one.
+fn key(url: &Url) -> &str {
+    &url[Position::BeforeHost..Position::AfterPort]
 }
 
 impl Host {

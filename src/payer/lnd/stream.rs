@@ -100,11 +100,11 @@ pub(super) struct Payment<'a> {
 #[derive(Deserialize)]
 #[serde(untagged)]
 pub(super) enum Field<'a> {
-    /// A JSON integer.
-    Whole(i64),
-    /// A JSON string. LND writes 64-bit integers so.
+    /// A JSON string. LND writes 64-bit integers so. It stands first: each shape that does not fit costs the words that say so.
     #[serde(borrow)]
     Text(Cow<'a, str>),
+    /// A JSON integer.
+    Whole(i64),
     /// Anything else, or nothing.
     Other(IgnoredAny),
 }
