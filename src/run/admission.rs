@@ -158,7 +158,7 @@ impl Queue {
         let mut looks = Looks::default();
         for Aside { job, .. } in &self.aside {
             // What was learnt while the run went on may be old.
-            looks.may_begin(run, shared, job).await?;
+            looks.look(run, shared, job).await?;
         }
         let mut held = Vec::new();
         let mut left: Vec<&PendingJob> = self.aside.iter().map(|aside| &*aside.job).collect();
@@ -264,6 +264,15 @@ impl Looks {
         if shared.bounds.has_room(&job.endpoint.name) {
             return Ok(true);
         }
+        self.look(run, shared, job).await
+    }
+
+    async fn look<L: Ledger, P: Payer, O: Origin, C: Clock>(
+        &mut self,
+        run: &Run<'_, L, P, O, C>,
+        shared: &Shared,
+        job: &PendingJob,
+    ) -> Result<bool, LedgerError> {
         let known = self.endpoints.get(&Arc::as_ptr(&job.endpoint)).copied();
         if let Some(may_begin) = known.or(self.node_is_full.then_some(false)) {
             return Ok(may_begin);

@@ -6,8 +6,8 @@ use super::cases::{answer, intend};
 use super::{AT, Subject};
 use crate::ledger::contract::support::{end, new_intent, paid, posted};
 use crate::ledger::{
-    AnswerKind, Asking, BatchKey, Committed, Decision, HeldBack, IntentBounds, IntentRefusal, NewIntent, PaymentKey,
-    PendingJob, Prospect, Record,
+    AnswerKind, Asking, BatchKey, Committed, Decision, HeldBack, IntentBounds, IntentRefusal, JobKey, NewIntent,
+    PaymentKey, PendingJob, Prospect, Record,
 };
 use crate::purchase::{HttpAnswer, JobState, Reason, WalletId};
 use crate::time::UnixMs;
@@ -216,6 +216,27 @@ pub(super) fn a_node_holds_no_more_than_the_bounds_say_over_all_batches<S: Subje
     assert!(try_at(&mut ledger, AT, june, 10, bounds).is_err(), "four given up and two on their way");
     let in_weeks = AT.plus_ms(29 * 24 * HOUR);
     try_at(&mut ledger, in_weeks, june, 10, bounds).unwrap();
+}
+
+/// Whoever asks has counted its slots already, whether their payments have got as far as the ledger or not.
+pub(super) fn what_a_node_holds_for_whoever_asks_is_counted_by_its_slots<S: Subject>() {
+    let (mut ledger, june, july) = two::<S>();
+    let bounds = IntentBounds { max_undelivered: 100, ..BOUNDS };
+    let jobs: Vec<JobKey> = pending(&ledger, june).iter().map(|job| job.key).collect();
+    for n in 1..=2 {
+        try_at(&mut ledger, AT, june, n, bounds).unwrap();
+    }
+    try_at(&mut ledger, AT, july, 3, bounds).unwrap();
+    let new = new_intent(&pending(&ledger, june)[0], 9);
+    let asked = |in_slots: &[JobKey], slots| {
+        let asking = Asking { in_slots: in_slots.to_vec(), slots, ..Asking::default() };
+        let prospect = Prospect { batch: june, url: new.request.url.clone(), node: new.node.clone(), bounds, asking };
+        ledger.held_back(AT, &prospect).unwrap().map(|held| held.reason())
+    };
+    // Six may be held: three are, and two of them are known by their slots, as is one that has no intent yet.
+    assert_eq!((asked(&[], 2), asked(&[], 3)), (None, Some(Reason::DoubtLimit)));
+    assert_eq!((asked(&jobs[..2], 4), asked(&jobs[..2], 5)), (None, Some(Reason::DoubtLimit)));
+    assert_eq!((asked(&jobs[..3], 4), asked(&jobs[..3], 5)), (None, Some(Reason::DoubtLimit)));
 }
 
 pub(super) fn an_origin_that_does_not_take_what_was_paid_for_gets_no_more_at_any_endpoint<S: Subject>() {

@@ -183,6 +183,7 @@ suite! {
         what_earlier_runs_have_left_brings_an_endpoint_back_on_trial_within_the_hour,
         what_a_person_gave_up_counts_until_the_endpoint_delivers,
         a_node_holds_no_more_than_the_bounds_say_over_all_batches,
+        what_a_node_holds_for_whoever_asks_is_counted_by_its_slots,
         an_origin_that_does_not_take_what_was_paid_for_gets_no_more_at_any_endpoint,
         a_credential_that_has_ended_may_be_rejected,
         what_is_left_after_a_long_wait_counts;
