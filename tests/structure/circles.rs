@@ -22,8 +22,14 @@ const MEANT: [(&[&str], &str); 16] = [
         "records carry each other's keys",
     ),
     (
-        &["ledger/sqlite/bodies.rs", "ledger/sqlite/core.rs", "ledger/sqlite/file_guard.rs", "ledger/sqlite/gap.rs"],
-        "a ledger in its file: bodies beside it, who else holds it, and what it lacks",
+        &[
+            "ledger/sqlite/bodies.rs",
+            "ledger/sqlite/commit.rs",
+            "ledger/sqlite/core.rs",
+            "ledger/sqlite/file_guard.rs",
+            "ledger/sqlite/gap.rs",
+        ],
+        "a ledger in its file: bodies beside it, who else holds it, what is committed to it, and what it lacks",
     ),
     (
         &[
