@@ -5,9 +5,9 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 use super::tables::{ANSWERS, INTENTS, JOBS, PAYMENTS, REFUNDS};
 use crate::l402::PaymentHash;
 use crate::ledger::decide::merge::{JobName, MergeLookup, MergeWrite, Side};
-use crate::ledger::decide::{Refund, Take, Write};
+use crate::ledger::decide::{Payment, Refund, Take, Write};
 use crate::ledger::merge::MergeDesk;
-use crate::ledger::sqlite::convert::text_or_what_is_left;
+use crate::ledger::sqlite::convert::{int, text_or_what_is_left};
 use crate::ledger::sqlite::error::Fault;
 use crate::ledger::sqlite::store::{self, JOB, JOB_COLUMNS, PAYMENT, PAYMENT_COLUMNS, job_of_row, payment_of_row};
 use crate::ledger::{BatchKey, JobKey, PaymentKey};
@@ -108,6 +108,9 @@ impl Payments<'_> {
                 if let Write::JoinTakes(join) = write {
                     self.execute("UPDATE of_job SET ours = ?2 WHERE ours = ?1", params![join.gone, join.stays])?;
                 }
+                if let Write::Payment(_, is) = write {
+                    self.mend_words(is)?;
+                }
                 Ok(())
             }
             MergeWrite::Job { theirs, key, batch, id, take, is_beside } => {
@@ -151,6 +154,16 @@ impl Payments<'_> {
                 params![theirs, job],
             ),
         }
+    }
+
+    /// Texts that were damaged were read as what is left of them, so that nothing of them may have changed: what is left stands in their
+    /// place all the same, and the payment can be read again by whoever closes its books.
+    fn mend_words(&self, is: &Payment) -> Result<(), Fault> {
+        let (url, interval_ms) = is.redeeming.poll.clone().unzip();
+        self.execute(
+            "UPDATE main.payments SET node_said = ?2, poll_url = ?3, poll_interval_ms = ?4 WHERE id = ?1",
+            params![is.key, is.sends.said, url, interval_ms.map(int).transpose()?],
+        )
     }
 
     fn execute(&self, sql: &str, params: &[&dyn rusqlite::ToSql]) -> Result<(), Fault> {

@@ -3,7 +3,7 @@
 use super::merging::Two;
 use super::support::*;
 use crate::ledger::sqlite::SqliteLedger;
-use crate::ledger::{BatchKey, Compared, OpenJob, OpenStage, ResultRow};
+use crate::ledger::{BatchKey, Compared, OpenJob, OpenStage, Record, ResultRow};
 use crate::purchase::Reason;
 
 fn results_of(ledger: &SqliteLedger, batch: BatchKey) -> Vec<ResultRow> {
@@ -94,5 +94,35 @@ fn of_two_addresses_to_poll_the_one_that_is_whole_is_kept() {
         let open = two.one.open_jobs(None).unwrap();
         let [OpenJob { stage: OpenStage::Accepted(_, poll), .. }] = open.as_slice() else { panic!("{open:?}") };
         assert_eq!((poll.url.as_str(), poll.interval_ms), ("https://seller.example/poll", 7), "here: {here}");
+    }
+}
+
+/// What both copies say alike is damaged here, and is not to be seen in what differs between them.
+#[test]
+fn what_is_damaged_of_a_payment_keeps_its_books_open_no_longer_than_until_it_is_merged() {
+    let poll = "poll_url = CAST(x'ff' AS TEXT), poll_interval_ms = 1";
+    let said = "node_said = CAST(x'ff' AS TEXT), node_said_at = 1";
+    for (here, there, is_delivered) in [(poll, "job = job", true), (said, "node_said = 'so', node_said_at = 1", false)]
+    {
+        let mut two = Two::of(&["a"], |ledger, jobs| {
+            let payment = intend(ledger, new_intent(&jobs[0], 1)).payment();
+            ledger.apply(NOW, paid(payment, 1, None)).unwrap();
+        });
+        let set = |columns| format!("UPDATE payments SET {columns}");
+        let payment = two.one.conn.query_row("SELECT id FROM payments", [], |row| row.get(0)).unwrap();
+        two.one.conn.execute(&set(here), []).unwrap();
+        two.elsewhere(|ledger| {
+            ledger.conn.execute(&set(there), []).unwrap();
+            if is_delivered {
+                let (answer, url) = (answer(ledger, payment, 200), "https://seller.example/v/1".to_owned());
+                ledger.apply(NOW, Record::Delivered { payment, answer, url, own: false }).unwrap();
+            } else {
+                ledger.conn.execute("UPDATE payments SET sends_begun = sends_begun + 1", []).unwrap();
+            }
+        });
+        two.merge();
+        two.one.apply(NOW, Record::Posted(payment, posted())).unwrap();
+        let june = two.one.batch("june").unwrap().unwrap().key;
+        assert_eq!(two.one.counts(june).unwrap().held.get(), 0, "{here}");
     }
 }
