@@ -31,11 +31,23 @@ use super::memory::MemoryLedger;
 use super::port::{Audit, Batches, Decisions, Downloads, Inspection, Loading, Records, Views};
 use super::sqlite::SqliteLedger;
 use super::{
-    BatchKey, Committed, DeadProof, Decided, Decision, JobKey, LedgerError, LoadError, PaymentKey, PendingJob,
-    PlanLoad, Record, Retake,
+    AnswerKey, AnswerKind, BatchKey, Committed, DeadProof, Decided, Decision, JobKey, LedgerError, LoadError,
+    PaymentKey, PendingJob, PlanLoad, Record, Retake,
 };
 use crate::plan::PlannedJob;
+use crate::purchase::HttpAnswer;
 use crate::time::UnixMs;
+
+/// An answer as it is kept: of which payment, to what, when; and whether it has been read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(in crate::ledger) struct KeptAnswer {
+    pub(in crate::ledger) key: AnswerKey,
+    pub(in crate::ledger) payment: PaymentKey,
+    pub(in crate::ledger) kind: AnswerKind,
+    pub(in crate::ledger) at: UnixMs,
+    pub(in crate::ledger) answer: HttpAnswer,
+    pub(in crate::ledger) is_read: bool,
+}
 
 /// A store, as the suite sees it.
 pub(in crate::ledger) trait Subject: Records + Downloads + Desks + Loading + Sized {
@@ -90,6 +102,9 @@ pub(in crate::ledger) trait Subject: Records + Downloads + Desks + Loading + Siz
     /// How often the history of jobs was appended to.
     fn transitions(&self) -> usize;
 
+    /// Every answer, in the order of keys.
+    fn answers(&self) -> Vec<KeptAnswer>;
+
     /// A job.
     fn job(&self, key: JobKey) -> Job {
         self.jobs().into_iter().find(|job| job.key == key).unwrap()
@@ -101,9 +116,9 @@ pub(in crate::ledger) trait Subject: Records + Downloads + Desks + Loading + Siz
     }
 
     /// All that can be seen of it.
-    fn seen(&self) -> (Vec<Job>, Vec<Payment>, Vec<Sums>, usize) {
+    fn seen(&self) -> (Vec<Job>, Vec<Payment>, Vec<Sums>, usize, Vec<KeptAnswer>) {
         let sums = (1..=2).map(|batch| self.sums(BatchKey(batch))).collect();
-        (self.jobs(), self.payments(), sums, self.transitions())
+        (self.jobs(), self.payments(), sums, self.transitions(), self.answers())
     }
 }
 

@@ -59,11 +59,13 @@ pub(super) fn an_answer_with_the_result_is_as_the_answer_and_then_the_result<S: 
     let url = "https://seller.example/v/1".to_owned();
     for (kind, own) in [(AnswerKind::Redeem, true), (AnswerKind::Redeem, false), (AnswerKind::Poll, true)] {
         let (mut apart, _, payment) = bought::<S>();
+        answer(&mut apart, payment, 503);
         let record = Record::Answer { payment, kind, answer: http(200) };
-        let Committed::Answer(answer) = apart.hand_back(AT, record).unwrap() else { panic!() };
-        let record = Record::Delivered { payment, answer, url: url.clone(), own };
+        let Committed::Answer(stored) = apart.hand_back(AT, record).unwrap() else { panic!() };
+        let record = Record::Delivered { payment, answer: stored, url: url.clone(), own };
         assert!(matches!(apart.hand_back(AT, record).unwrap(), Committed::Done));
         let (mut at_once, job, payment) = bought::<S>();
+        answer(&mut at_once, payment, 503);
         let record = Record::DeliveredAtOnce { payment, kind, answer: http(200), url: url.clone(), own };
         assert!(matches!(at_once.hand_back(AT, record).unwrap(), Committed::Done));
         assert_eq!(at_once.seen(), apart.seen(), "{kind:?}");

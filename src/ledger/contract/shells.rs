@@ -6,7 +6,7 @@ use futures::executor::block_on;
 use futures::future::join_all;
 use tempfile::TempDir;
 
-use super::{Commanded, Subject};
+use super::{Commanded, KeptAnswer, Subject};
 use crate::l402::Network;
 use crate::ledger::decide::{Job, Payment, Sums};
 use crate::ledger::desk::{Desk, Desks};
@@ -90,6 +90,10 @@ macro_rules! inside {
 
         fn transitions(&$self) -> usize {
             $store.transitions()
+        }
+
+        fn answers(&$self) -> Vec<KeptAnswer> {
+            $store.answers()
         }
     };
 }

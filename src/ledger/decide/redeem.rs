@@ -90,6 +90,10 @@ pub fn delivered_at_once<'a>(
     let mut ruling = Ruling::done();
     let mut is = keep(&mut ruling, facts, now, payment, (kind, answer, true))?;
     let stored = facts.next.answer;
+    if payment.redeeming.answered_at.is_some() {
+        // What came before it is no news any more.
+        ruling.write(Write::Answer(AnswerWrite::Interpreted(key, stored)));
+    }
     is.hear(&Answer { key: stored, payment: key, kind, at: now, first_success: stored });
     has_result(&mut ruling, facts, now, is, url)?;
     Ok(ruling)

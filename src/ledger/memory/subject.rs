@@ -1,10 +1,10 @@
 //! The maps, as the contract suite sees them.
 
 use crate::ledger::BatchKey;
-use crate::ledger::contract::Subject;
+use crate::ledger::contract::{KeptAnswer, Subject};
 use crate::ledger::decide::{Job, Payment, Sums};
 
-use super::MemoryLedger;
+use super::{AnswerRow, MemoryLedger};
 
 impl Subject for MemoryLedger {
     fn empty() -> Self {
@@ -30,5 +30,13 @@ impl Subject for MemoryLedger {
 
     fn transitions(&self) -> usize {
         self.transitions.len()
+    }
+
+    fn answers(&self) -> Vec<KeptAnswer> {
+        let kept = self.answers.iter().map(|(key, row)| {
+            let AnswerRow { payment, kind, at, is_interpreted: is_read, answer } = row.clone();
+            KeptAnswer { key: *key, payment, kind, at, answer, is_read }
+        });
+        kept.collect()
     }
 }

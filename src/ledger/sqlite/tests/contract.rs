@@ -6,10 +6,11 @@ use proptest::prelude::*;
 use super::support::*;
 use crate::catalog::DedupPolicy;
 use crate::every::one_in;
-use crate::ledger::contract::{Commanded, Subject};
+use crate::ledger::contract::{Commanded, KeptAnswer, Subject};
 use crate::ledger::decide::group::carried;
 use crate::ledger::decide::{Job, Payment, PaymentState, Said, Store, Sums, keys};
 use crate::ledger::memory::MemoryLedger;
+use crate::ledger::sqlite::convert::Json;
 use crate::ledger::sqlite::{SqliteLedger, store};
 use crate::ledger::{
     AnswerKey, AnswerKind, BatchKey, Caps, DeadProof, Decision, DownloadedFile, FetchMark, IntentBounds, JobEnd,
@@ -17,7 +18,7 @@ use crate::ledger::{
     RefundRecord, Reopening, Trusted,
 };
 use crate::money::Msat;
-use crate::purchase::{JobState, Poll, Reason, WalletId};
+use crate::purchase::{HttpAnswer, JobState, Poll, Reason, WalletId};
 use crate::time::UnixMs;
 
 impl SqliteLedger {
@@ -65,6 +66,18 @@ impl Subject for SqliteLedger {
 
     fn transitions(&self) -> usize {
         self.keys("transitions").len()
+    }
+
+    fn answers(&self) -> Vec<KeptAnswer> {
+        let sql = "SELECT id, payment, kind, at, status, headers, body, interpreted FROM answers ORDER BY id";
+        let mut statement = self.conn.prepare(sql).unwrap();
+        let kept = statement.query_map([], |row| {
+            let Json(headers) = row.get(5)?;
+            let answer = HttpAnswer { status: row.get(4)?, headers, body: row.get(6)? };
+            let (key, payment, kind, at) = (row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?);
+            Ok(KeptAnswer { key, payment, kind, at, answer, is_read: row.get(7)? })
+        });
+        kept.unwrap().map(Result::unwrap).collect()
     }
 }
 
