@@ -195,7 +195,7 @@ CREATE INDEX payments_undelivered ON payments (endpoint_url, undelivered) WHERE 
 CREATE INDEX payments_rejected ON payments (endpoint_url) WHERE rejected = 1;
 CREATE INDEX payments_held ON payments (node) WHERE state = 'intended';
 
---   challenge    its parts, each a name and its value; null where that is the token or the invoice, which stand in columns of their own
+--   challenge    its parts, each a name and its value; {"is":"token"} or {"is":"invoice"} where that is what stands in the column of this name
 CREATE TABLE intents (
     payment INTEGER PRIMARY KEY REFERENCES payments (id),
     request_digest BLOB NOT NULL CHECK (length(request_digest) = 32),

@@ -279,11 +279,22 @@ fn insert_intent(tx: &Connection, bodies: &Bodies, payment: PaymentKey, intent: 
     )
 }
 
+/// What stands in a challenge's part: its word, or which column of its own holds that.
+#[derive(serde::Serialize)]
+#[serde(untagged)]
+enum PartValue<'a> {
+    Word(&'a str),
+    Column { is: &'static str },
+}
+
 /// The challenge, without the words that stand in columns of their own.
-fn besides(intent: &NewIntent) -> Vec<(&str, Option<&str>)> {
-    let own = [intent.token.reveal(), &intent.invoice];
-    let parts = intent.challenge.iter();
-    parts.map(|(name, value)| (name.as_str(), Some(value.as_str()).filter(|value| !own.contains(value)))).collect()
+fn besides(intent: &NewIntent) -> Vec<(&str, PartValue<'_>)> {
+    let own = [("token", intent.token.reveal()), ("invoice", intent.invoice.as_str())];
+    let value = |value| match own.iter().find(|(_, word)| *word == value) {
+        Some((is, _)) => PartValue::Column { is },
+        None => PartValue::Word(value),
+    };
+    intent.challenge.iter().map(|(name, word)| (name.as_str(), value(word.as_str()))).collect()
 }
 
 fn answer(tx: &Connection, write: &AnswerWrite<'_>) -> Result<(), Fault> {

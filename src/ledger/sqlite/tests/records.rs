@@ -136,9 +136,9 @@ fn token_and_invoice_stand_once() {
     let (mut ledger, batch) = in_memory(&["a"]);
     let mut intent = new_intent(&pending(&ledger, batch)[0], 1);
     let part = |name: &str, value: &str| (name.to_owned(), value.to_owned());
-    intent.challenge =
-        vec![part("macaroon", intent.token.reveal()), part("invoice", &intent.invoice), part("version", "0")];
+    // Another scheme's words have other names.
+    intent.challenge = vec![part("x", intent.token.reveal()), part("y", &intent.invoice), part("version", "0")];
     ledger.apply(NOW, Record::Intend(Box::new(intent))).unwrap();
     let kept: String = ledger.conn.query_row("SELECT challenge FROM intents", [], |row| row.get(0)).unwrap();
-    assert_eq!(kept, r#"[["macaroon",null],["invoice",null],["version","0"]]"#);
+    assert_eq!(kept, r#"[["x",{"is":"token"}],["y",{"is":"invoice"}],["version","0"]]"#);
 }
