@@ -78,7 +78,7 @@ fn alone(store: &mut Tx<'_>, record: &(UnixMs, Record)) -> Result<Result<Recorde
 }
 
 /// The answer alone, where more is to be recorded with it.
-fn answer_of(record: &Record) -> Option<Record> {
+pub(super) fn answer_of(record: &Record) -> Option<Record> {
     let Record::DeliveredAtOnce { payment, kind, answer, .. } = record else { return None };
     Some(Record::Answer { payment: *payment, kind: *kind, answer: answer.clone() })
 }

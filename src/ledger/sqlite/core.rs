@@ -10,7 +10,7 @@ use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 
 use super::bodies::Bodies;
-use super::commit::{Done, commit, one_by_one, together};
+use super::commit::{Done, Way, answer_of, commit, one_by_one, together};
 use super::error::{Fault, of_sqlite};
 use super::file_guard::FileGuard;
 use super::{file, gap, lock, schema};
@@ -39,7 +39,7 @@ const JOURNAL_BYTES_MAX: i64 = 64 * 1024 * 1024;
 /// A ledger: every batch, payment and answer, and the only way to change them.
 ///
 /// After an error other than a contradiction the outcome of the last transaction is unknown, and nothing more is
-/// written through this value.
+/// written through this value; but for answers, where it was rolled back on its way to the commit.
 #[derive(Debug)]
 pub struct SqliteLedger {
     pub(super) conn: Connection,
@@ -152,12 +152,9 @@ impl SqliteLedger {
         if self.is_part() {
             return Err(LedgerError::Contradiction(RECORD_IN_PART.to_owned()));
         }
-        let together = self.note(|tx, bodies| commit(tx, bodies, &records, together));
-        let done = match together {
+        let done = match self.carry_out(&records, together) {
             // What the rules let pass does not fit the rows: which record that is of is found out one by one.
-            Err(LedgerError::Contradiction(_) | LedgerError::OfJob { .. }) => {
-                self.note(|tx, bodies| commit(tx, bodies, &records, one_by_one))
-            }
+            Err(LedgerError::Contradiction(_) | LedgerError::OfJob { .. }) => self.carry_out(&records, one_by_one),
             done => done,
         };
         let Done { outcomes, unused, begun } = done?;
@@ -166,6 +163,26 @@ impl SqliteLedger {
             Some(begun) => self.note_newest(&begun).map(|()| outcomes),
             None => Ok(outcomes),
         }
+    }
+
+    /// Carries records out in one transaction. Where that breaks on the way to its commit, answers that were to stand together with their
+    /// results are kept alone, as nobody may answer so again: that is tried once, and changes nothing of what went wrong.
+    fn carry_out(&mut self, records: &[(UnixMs, Record)], way: Way) -> Result<Done, LedgerError> {
+        let mut is_on_its_way = false;
+        let done = self.note(|tx, bodies| {
+            let done = commit(tx, bodies, records, way);
+            is_on_its_way = done.is_err();
+            done
+        });
+        if is_on_its_way && let Some(broken) = self.broken.take() {
+            for (now, record) in records {
+                let Some(answer) = answer_of(record) else { continue };
+                let _read_by_the_next_run = self.note(|tx, bodies| commit(tx, bodies, &[(*now, answer)], one_by_one));
+                self.broken = None;
+            }
+            self.broken = Some(broken);
+        }
+        done
     }
 
     /// Notes the newest intent beside the ledger, before its payment is begun.

@@ -1,7 +1,7 @@
 //! What records leave in the tables: what every store does with them stands in the contract suite.
 
 use super::support::*;
-use crate::ledger::{AnswerKind, Committed, LedgerError, OpenStage, PaymentKey, Record};
+use crate::ledger::{AnswerKind, Committed, LedgerError, OpenJob, OpenStage, PaymentKey, Record};
 use crate::purchase::JobState;
 
 #[test]
@@ -127,6 +127,36 @@ fn an_answer_is_kept_where_its_result_cannot_be_written() {
     assert!(matches!(committed[..], [Committed::Answer(_), Committed::Done]), "{committed:?}");
     let open = ledger.open_jobs(Some(batch)).unwrap();
     assert!(matches!(&open[..], [job] if job.key == jobs[0].key && matches!(job.stage, OpenStage::Answered(..))));
+    ledger.check_money(None).unwrap();
+}
+
+/// What breaks the ledger at a delivery need not break it at the answers: they are nowhere else.
+#[test]
+fn answers_are_kept_where_the_ledger_breaks_at_a_result() {
+    let (mut ledger, batch) = in_memory(&["a", "b"]);
+    let payments: Vec<PaymentKey> = (1..)
+        .zip(pending(&ledger, batch))
+        .map(|(n, job)| {
+            let payment = intend(&mut ledger, new_intent(&job, n)).payment();
+            ledger.apply(NOW, paid(payment, n, Some(posted()))).unwrap();
+            payment
+        })
+        .collect();
+    let breaks = "CREATE TEMP TRIGGER breaks BEFORE UPDATE ON jobs WHEN NEW.state = 'delivered'
+                      BEGIN SELECT json('no json'); END";
+    ledger.conn.execute_batch(breaks).unwrap();
+    let records = payments.iter().map(|&payment| {
+        let (kind, url) = (AnswerKind::Redeem, format!("https://seller.example/v/{}", payment.0));
+        (NOW, Record::DeliveredAtOnce { payment, kind, answer: http(200), url, own: true })
+    });
+    let first = ledger.apply_all(records.collect()).unwrap_err();
+    assert!(matches!(&first, LedgerError::Io(_)), "{first:?}");
+    ledger.conn.execute_batch("DROP TRIGGER breaks").unwrap();
+    let further = ledger.apply(NOW, Record::Replaying(payments[0])).unwrap_err();
+    assert_eq!(format!("{further:?}"), format!("{first:?}"), "nothing more is written");
+    let open = ledger.open_jobs(Some(batch)).unwrap();
+    let is_kept = |job: &OpenJob| matches!(&job.stage, OpenStage::Answered(_, _, _, answer) if *answer == http(200));
+    assert!(open.len() == 2 && open.iter().all(is_kept), "{open:?}");
     ledger.check_money(None).unwrap();
 }
 
