@@ -99,6 +99,8 @@ sights! {
     DiskFailedBefore,
     DiskFailedAfter,
     DiskWasFull,
+    /// A result did not fit the tables: its answer was kept, and is the result's once it is read.
+    DeliveryRefused,
     /// Somebody read the ledger's file, and copied it, beside a run.
     ViewedMeanwhile,
     BackedUpMeanwhile,

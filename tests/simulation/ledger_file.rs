@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use l402_batch::ledger::port::Views;
 use l402_batch::ledger::sqlite::SqliteLedger;
 use l402_batch::ledger::{BatchKey, OpenMode};
+use rusqlite::{Connection, OpenFlags};
 
 use super::coverage::Sight;
 use super::restored::Beside;
@@ -63,6 +64,22 @@ impl LedgerFile {
         SqliteLedger::open(&self.path, OpenMode::Write).expect("the ledger opens")
     }
 
+    /// Does something while the tables refuse whatever delivers, but where there is no file any more.
+    pub fn refusing_deliveries<T>(&self, act: impl FnOnce() -> T) -> T {
+        let beside = |sql| {
+            let conn = Connection::open_with_flags(&self.path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
+            conn.execute_batch(sql)
+        };
+        let refuses = beside(
+            "CREATE TRIGGER refuse BEFORE UPDATE ON jobs WHEN NEW.state = 'delivered' BEGIN SELECT RAISE (ABORT, 'no'); END",
+        );
+        let done = act();
+        if refuses.is_ok() {
+            beside("DROP TRIGGER refuse").expect("what refuses them can go");
+        }
+        done
+    }
+
     /// Somebody may read it while it is written: a view, a backup. Nothing may come of that but what stands in it.
     pub fn perhaps_read(&self, world: &World, live: &SqliteLedger, batch: Option<BatchKey>) {
         let what = self.rng.borrow_mut().below(40);
@@ -82,7 +99,7 @@ impl LedgerFile {
         } else {
             let backup = self.folder.join("backup.db");
             let _none = std::fs::remove_file(&backup);
-            let copied = rusqlite::Connection::open(&self.path)
+            let copied = Connection::open(&self.path)
                 .and_then(|conn| conn.execute("VACUUM INTO ?1", [backup.display().to_string()]));
             if let Err(error) = copied {
                 world.violated(format!("no backup can be made beside a run: {error}"));

@@ -188,6 +188,18 @@ impl<'a> Port<'a> {
         }
     }
 
+    /// The ledger carries a record out; now and then its tables refuse what delivers.
+    fn apply(&self, now: UnixMs, record: &Record) -> Result<Recorded, LedgerError> {
+        let disk = self.disk;
+        let apply = || disk.apply(&self.name, now, record.clone());
+        let is_delivery = matches!(record, Record::DeliveredAtOnce { .. });
+        let Some(file) = disk.file.as_ref().filter(|file| is_delivery && file.strikes(3)) else { return apply() };
+        let recorded = file.refusing_deliveries(apply);
+        let is_kept = matches!(&recorded, Ok(Recorded { committed: Committed::Answer(_), .. }));
+        disk.world.saw_if(is_kept, Sight::DeliveryRefused);
+        recorded
+    }
+
     /// A read. It fails where the disk failed.
     async fn read<T>(&self, read: impl FnOnce(&SqliteLedger) -> Result<T, LedgerError>) -> Result<T, LedgerError> {
         self.expect_whole()?;
@@ -216,7 +228,7 @@ impl Ledger for Port<'_> {
             file.perhaps_delete(world);
         }
         let record = self.as_written(record);
-        let Recorded { mut committed, transition } = disk.apply(&self.name, now, record.clone())?;
+        let Recorded { mut committed, transition } = self.apply(now, &record)?;
         if let (Record::Intend(new), Committed::Intent(intent)) = (&record, &committed) {
             self.check_bounds(new, intent);
             self.check_choice(new);
