@@ -31,7 +31,7 @@ const NOW: UnixMs = UnixMs(1_790_000_000_000);
 
 /// What every job of the batch `june` came to: paid for on one network, and delivered.
 const BOUGHT: &str = "
-    UPDATE jobs SET state = 'delivered', url = 'https://seller.example/' || id, attempts = 1;
+    UPDATE jobs SET state = 'delivered', url = 'https://seller.example/' || id, attempts = 1, begun = 1;
     INSERT INTO payments (job, batch, payment_hash, state, amount_msat, fee_limit_msat, fee_msat, node, sends_begun,
         sends_answered, sent_at, preimage, intended_at, paid_at, posted_at, delivered_at)
     SELECT id, batch, randomblob(32), 'posted', price_msat, fee_ceiling_msat, 0, '02node', 1, 1, 1, randomblob(32), 1, 1, 1, 1
