@@ -129,7 +129,7 @@ fn pragma(conn: &Connection, name: &str) -> Result<i64, Fault> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
     use crate::ledger::sqlite::tests::support::in_memory;
 
@@ -141,21 +141,29 @@ mod tests {
         conn
     }
 
-    /// All that the schema says, table by table, in the order in which SQLite tries it, whatever its blanks; and how many rows there are.
-    fn told(conn: &Connection) -> Vec<String> {
+    /// All that the schema says, table by table, in the order in which SQLite tries it, whatever its blanks.
+    pub(in crate::ledger::sqlite) fn objects(conn: &Connection) -> Vec<String> {
         let mut statement =
             conn.prepare("SELECT tbl_name, type, name, sql FROM sqlite_schema ORDER BY 1, rowid").unwrap();
         let objects = statement.query_map([], |row| {
             let (table, kind, name): (String, String, String) = (row.get(0)?, row.get(1)?, row.get(2)?);
             let sql = row.get::<_, Option<String>>(3)?.unwrap_or_default();
             let sql = ["(", ")", ","].iter().fold(sql, |sql, sign| sql.replace(sign, &format!(" {sign} ")));
-            let sql = sql.split_whitespace().collect::<Vec<_>>().join(" ");
-            let count = || conn.query_row(&format!("SELECT count(*) FROM {name}"), [], |row| row.get::<_, i64>(0));
-            let rows = if kind == "table" { count()? } else { 0 };
-            Ok(format!("{table}: {kind} {name}, {rows} rows: {sql}"))
+            Ok(format!("{table}: {kind} {name}: {}", sql.split_whitespace().collect::<Vec<_>>().join(" ")))
+        });
+        objects.unwrap().map(Result::unwrap).collect()
+    }
+
+    /// The same, and how many rows there are.
+    fn told(conn: &Connection) -> Vec<String> {
+        let mut statement = conn.prepare("SELECT name FROM sqlite_schema WHERE type = 'table' ORDER BY 1").unwrap();
+        let tables = statement.query_map([], |row| row.get::<_, String>(0)).unwrap().map(Result::unwrap);
+        let rows = tables.map(|name| {
+            let rows = conn.query_row(&format!("SELECT count(*) FROM {name}"), [], |row| row.get::<_, i64>(0));
+            format!("{name}: {} rows", rows.unwrap())
         });
         let marks = ["application_id", "user_version"].map(|name| format!("{name} {}", pragma(conn, name).unwrap()));
-        objects.unwrap().map(Result::unwrap).chain(marks).collect()
+        objects(conn).into_iter().chain(rows).chain(marks).collect()
     }
 
     #[test]

@@ -6,6 +6,7 @@ use rusqlite::Connection;
 
 use crate::error::Hinted;
 use crate::ledger::port::{Batches, Inspection, Records, Views};
+use crate::ledger::sqlite::schema::tests::objects;
 use crate::ledger::sqlite::{BatchLock, SqliteLedger};
 use crate::ledger::{LedgerError, OpenMode, OpenStage};
 use crate::purchase::{JobState, Reason};
@@ -95,6 +96,25 @@ fn a_ledger_of_version_1_is_taken_along_row_by_row() {
         let plain = ledger.batch("plain").unwrap().unwrap();
         assert_eq!(ledger.takes(plain.key, "1").unwrap().len(), 2);
     }
+}
+
+/// What that version wrote stands in its ledgers as it wrote it, blank by blank.
+#[test]
+fn a_ledger_of_version_1_is_checked_by_what_a_new_one_is() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("ledger.db");
+    write_old(&path);
+    let stepped = SqliteLedger::open(&path, OpenMode::Write).unwrap();
+    let checks = |ledger: &SqliteLedger| {
+        let mut objects = objects(&ledger.conn);
+        objects.sort();
+        objects
+    };
+    let (stepped, new) = (checks(&stepped), checks(&SqliteLedger::in_memory().unwrap()));
+    for (stepped, new) in stepped.iter().zip(&new) {
+        assert_eq!(stepped, new);
+    }
+    assert_eq!(stepped.len(), new.len());
 }
 
 #[test]
