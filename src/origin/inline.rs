@@ -1,5 +1,5 @@
 //! Results that come in the answer itself: a data URI, or base64 alone, where the result's address would stand. The answer
-//! is in the ledger before it is interpreted, so the address that is recorded only says so, and the content stays there. It
+//! is in the ledger as it came, so the address that is recorded only says so, and the content stays there. It
 //! names the content by its digest, so that two results are told apart by their addresses, wherever they stand.
 
 use std::borrow::Cow;

@@ -22,8 +22,9 @@ use crate::time::UnixMs;
 
 /// How long another process may hold the write lock (loading a large plan) before this one gives up.
 const BUSY_WAIT: Duration = Duration::from_secs(60);
-/// Statements kept prepared; above the number that the code has.
-const STATEMENTS_MAX: usize = 128;
+/// Statements kept prepared: more than a command comes to. A payment is written by another one for each set of columns that change
+/// together, of which there are some dozens.
+const STATEMENTS_MAX: usize = 256;
 /// Of a ledger that is made anew. A commit appends every page that it touches to the log, whole: most of it stands there already, and the
 /// less of it the better.
 const PAGE_BYTES: i64 = 1_024;
@@ -87,7 +88,7 @@ impl SqliteLedger {
                 if schema::is_older(&conn)? {
                     lock::refuse_running(path)?;
                 }
-                // Of one that is there it changes nothing.
+                // One that is there keeps the size that it has.
                 conn.pragma_update(None, "page_size", PAGE_BYTES)?;
                 schema::create_or_migrate(&mut conn, &name)?;
                 file::close_to_others(path)?;
