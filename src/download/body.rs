@@ -1,5 +1,7 @@
 //! A body on its way: it may take its time, but it has to come.
 
+use bytes::Bytes;
+
 use crate::origin::{FetchBody, FetchFailure};
 use crate::run::Clock;
 
@@ -9,7 +11,7 @@ const FLOW_BYTES_MIN: usize = 16 * 1024;
 /// What came of waiting for more of the body.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Next {
-    Piece(Vec<u8>),
+    Piece(Bytes),
     End,
     Broken(String),
     /// It is not what the address says of it.
@@ -48,6 +50,52 @@ impl Flow {
     }
 }
 
+/// Smaller pieces are copied together: each that is kept by itself costs as much again.
+const SMALL_BYTES: usize = 4 * 1024;
+
+/// Pieces that came and are not written yet. All but small ones go to the disk as they came.
+#[derive(Debug, Default)]
+pub(super) struct Gathered {
+    pieces: Vec<Bytes>,
+    /// Small pieces behind them.
+    small: Vec<u8>,
+    bytes: usize,
+}
+
+impl Gathered {
+    pub(super) fn add(&mut self, piece: Bytes) {
+        self.bytes = self.bytes.saturating_add(piece.len());
+        if piece.len() < SMALL_BYTES {
+            self.small.extend_from_slice(&piece);
+        } else {
+            self.end_small();
+            self.pieces.push(piece);
+        }
+    }
+
+    fn end_small(&mut self) {
+        if !self.small.is_empty() {
+            self.pieces.push(std::mem::take(&mut self.small).into());
+        }
+    }
+
+    /// How many bytes they are together.
+    pub(super) const fn len(&self) -> usize {
+        self.bytes
+    }
+
+    /// The pieces, in order; then there are none.
+    pub(super) fn take(&mut self) -> Vec<Bytes> {
+        self.end_small();
+        std::mem::take(self).pieces
+    }
+
+    /// All of them as one.
+    pub(super) fn joined(&self) -> Vec<u8> {
+        [self.pieces.concat(), self.small.clone()].concat()
+    }
+}
+
 /// That nothing came.
 pub(super) fn idle_words(idle_ms: u64) -> String {
     format!("nothing to speak of came for {} s", idle_ms / 1_000)
@@ -64,9 +112,9 @@ mod tests {
     struct Drip(u64, usize);
 
     impl FetchBody for Drip {
-        async fn piece(&mut self) -> Result<Option<Vec<u8>>, FetchFailure> {
+        async fn piece(&mut self) -> Result<Option<Bytes>, FetchFailure> {
             tokio::time::sleep(Duration::from_millis(self.0)).await;
-            Ok(Some(vec![0; self.1]))
+            Ok(Some(vec![0; self.1].into()))
         }
     }
 
@@ -80,6 +128,20 @@ mod tests {
         async fn sleep_ms(&self, ms: u64) {
             SystemClock.sleep_ms(ms).await;
         }
+    }
+
+    #[test]
+    fn what_is_gathered_is_what_came() {
+        let (mut gathered, mut came) = (Gathered::default(), Vec::new());
+        for size in [1, 3, 0, SMALL_BYTES, 2, SMALL_BYTES - 1, 5 * SMALL_BYTES, 0, 7] {
+            let piece = vec![u8::try_from(size % 251).unwrap(); size];
+            came.extend_from_slice(&piece);
+            gathered.add(piece.into());
+            assert_eq!((gathered.len(), gathered.joined()), (came.len(), came.clone()));
+        }
+        let pieces = gathered.take();
+        assert_eq!((pieces.len(), pieces.concat()), (5, came));
+        assert_eq!((gathered.len(), gathered.take().len()), (0, 0));
     }
 
     async fn pieces_of(mut body: Drip) -> usize {

@@ -4,6 +4,8 @@ use std::future::Future;
 use std::io;
 use std::path::Path;
 
+use bytes::Bytes;
+
 use super::file::{self, Part};
 
 /// Where files are written. Paths are absolute.
@@ -50,11 +52,11 @@ pub trait PartFile {
     /// The SHA-256 of what it has.
     fn sha256(&self) -> [u8; 32];
 
-    /// Adds a piece.
+    /// Adds these pieces, in their order.
     ///
     /// # Errors
-    /// Where it cannot be written.
-    fn add(&mut self, piece: Vec<u8>) -> impl Future<Output = io::Result<()>>;
+    /// Where they cannot be written.
+    fn add(&mut self, pieces: Vec<Bytes>) -> impl Future<Output = io::Result<()>>;
 
     /// Forgets all that it has, for good.
     ///
@@ -148,8 +150,8 @@ impl PartFile for LocalPart {
         self.0.as_ref().map_or([0; 32], Part::sha256)
     }
 
-    async fn add(&mut self, piece: Vec<u8>) -> io::Result<()> {
-        self.with(move |part| part.add(&piece)).await
+    async fn add(&mut self, pieces: Vec<Bytes>) -> io::Result<()> {
+        self.with(move |part| part.add_all(&pieces)).await
     }
 
     async fn begin_anew(&mut self) -> io::Result<()> {

@@ -2,7 +2,7 @@
 
 use url::Url;
 
-use super::body::{self, Flow, idle_words};
+use super::body::{self, Flow, Gathered, idle_words};
 use super::disk::{Disk, PartFile};
 use super::name::ending;
 use super::response::{Verdict, read_response, too_large};
@@ -14,7 +14,7 @@ use crate::ledger::{Deliveries, Resume};
 use crate::media;
 use crate::origin::{Fetch, FetchBody, FetchFailure, FetchHead, inline_result, is_own_origin};
 use crate::purchase::Credential;
-use crate::run::{Class, Clock};
+use crate::run::{Class, Clock, Pace};
 use crate::time::UnixMs;
 
 /// A try that brings less brings nothing: a drip would go on for days.
@@ -27,7 +27,7 @@ impl<L: Deliveries, F: Fetch, D: Disk, C: Clock> Transfer<'_, L, F, D, C> {
             if let Some(words) = self.left_alone(url) {
                 return Ok(Tried::Never(words));
             }
-            let Some(()) = self.unless_stopped(self.shared.pace.turn(self.run.clock, url, Class::Poll, None)).await
+            let Some(()) = self.unless_stopped(self.pace(url).turn(self.run.clock, url, Class::Poll, None)).await
             else {
                 return Ok(Tried::Stopped);
             };
@@ -38,7 +38,7 @@ impl<L: Deliveries, F: Fetch, D: Disk, C: Clock> Transfer<'_, L, F, D, C> {
                 && is_own_origin(url, &self.job.endpoint.url)
                 && let Some(credential) = self.run.ledger.credential(self.key()).await?
             {
-                let turn = self.shared.pace.turn(self.run.clock, url, Class::Poll, None);
+                let turn = self.pace(url).turn(self.run.clock, url, Class::Poll, None);
                 let Some(()) = self.unless_stopped(turn).await else { return Ok(Tried::Stopped) };
                 asked = self.ask(url, resume.as_ref(), Some(&credential)).await;
             }
@@ -65,7 +65,7 @@ impl<L: Deliveries, F: Fetch, D: Disk, C: Clock> Transfer<'_, L, F, D, C> {
                 Verdict::Gone(words) => return Ok(Tried::Gone(words)),
                 Verdict::Never(words) => return Ok(Tried::Never(words)),
             };
-            self.shared.pace.well(url, self.run.clock.now());
+            self.pace(url).well(url, self.run.clock.now());
             let is_rest = head.status == 206;
             let total = match if is_rest { Ok(total) } else { self.agreed(head.version.is_some(), total) } {
                 Ok(total) => total,
@@ -103,10 +103,15 @@ impl<L: Deliveries, F: Fetch, D: Disk, C: Clock> Transfer<'_, L, F, D, C> {
         if total > before { Err(again(words, true)) } else { Ok(Some(total)) }
     }
 
+    /// A seller's own host is a stranger's service; another one is there to serve files.
+    fn pace(&self, url: &Url) -> &Pace {
+        if is_own_origin(url, &self.job.endpoint.url) { &self.shared.sellers } else { &self.shared.pace }
+    }
+
     /// That the host wants to be left alone for longer than a run waits for it.
     fn left_alone(&self, url: &Url) -> Option<String> {
         let now = self.run.clock.now();
-        let until = self.shared.pace.blocked_until(url, now)?;
+        let until = self.pace(url).blocked_until(url, now)?;
         let ms = u64::try_from(until.since_ms(now)).unwrap_or(0);
         (ms > RETRY_AFTER_MS_MAX).then(|| format!("its host wants to be left alone until {until}"))
     }
@@ -137,7 +142,7 @@ impl<L: Deliveries, F: Fetch, D: Disk, C: Clock> Transfer<'_, L, F, D, C> {
 
     fn later(&self, url: &Url, head: &FetchHead, words: String, slower: bool) -> Tried {
         if slower {
-            self.shared.pace.slow_down(url, self.run.clock.now(), head.retry_after_ms);
+            self.pace(url).slow_down(url, self.run.clock.now(), head.retry_after_ms);
         }
         Tried::Again(Again { words, after_ms: head.retry_after_ms, silent: true, advanced: false })
     }
@@ -195,11 +200,11 @@ impl<L: Deliveries, F: Fetch, D: Disk, C: Clock> Transfer<'_, L, F, D, C> {
         let (mut synced, mut flow, began) = (part.bytes(), Flow::default(), self.run.clock.now());
         self.furthest = self.furthest.max(part.bytes());
         let settings = self.run.settings;
-        let mut gathered = Vec::with_capacity(settings.gathered_bytes);
+        let mut gathered = Gathered::default();
         loop {
-            let next = self.unless_stopped(flow.next(body, self.run.clock, settings.idle_ms)).await;
-            if let Some(body::Next::Piece(piece)) = &next {
-                gathered.extend_from_slice(piece);
+            let mut next = self.unless_stopped(flow.next(body, self.run.clock, settings.idle_ms)).await;
+            if let Some(body::Next::Piece(piece)) = &mut next {
+                gathered.add(std::mem::take(piece));
                 let has = part.bytes().saturating_add(gathered.len() as u64);
                 if has > settings.bytes_max {
                     return self.unwanted(part, Tried::Never(too_large(settings.bytes_max))).await;
@@ -242,9 +247,9 @@ impl<L: Deliveries, F: Fetch, D: Disk, C: Clock> Transfer<'_, L, F, D, C> {
     }
 
     /// Writes what has been gathered, and takes account of what is still to come.
-    async fn keep(&self, part: &mut D::Part, gathered: &mut Vec<u8>, total: Option<u64>) -> Result<(), Trouble> {
-        if !gathered.is_empty() {
-            part.add(std::mem::replace(gathered, Vec::with_capacity(self.run.settings.gathered_bytes))).await?;
+    async fn keep(&self, part: &mut D::Part, gathered: &mut Gathered, total: Option<u64>) -> Result<(), Trouble> {
+        if gathered.len() > 0 {
+            part.add(gathered.take()).await?;
             let more = total.map(|total| (self.key(), total.saturating_sub(part.bytes())));
             self.shared.coming.borrow_mut().extend(more);
         }
@@ -263,23 +268,25 @@ impl<L: Deliveries, F: Fetch, D: Disk, C: Clock> Transfer<'_, L, F, D, C> {
     async fn begin(
         &mut self,
         part: &mut D::Part,
-        gathered: &mut Vec<u8>,
+        gathered: &mut Gathered,
         is_cut: bool,
         (kind, url): (&str, &Url),
     ) -> Result<Option<Tried>, Trouble> {
         if part.bytes() > 0 {
             return Ok(None);
         }
-        if self.is_message(gathered, kind, url) {
-            if !(is_cut && gathered.len() < MESSAGE_BYTES_MAX) {
+        let mut first = gathered.joined();
+        if self.is_message(&first, kind, url) {
+            if !(is_cut && first.len() < MESSAGE_BYTES_MAX) {
                 let words = "the address answers with a page or a message and not with the result".to_owned();
                 self.forget_message().await?;
                 return self.unwanted(part, Tried::Gone(words)).await.map(Some);
             }
             // It may be more than that, and so little is no loss.
-            gathered.clear();
+            gathered.take();
+            first.clear();
         }
-        self.named_as_it_is(part, ending(Some(kind), url, media::recognise(gathered))).await
+        self.named_as_it_is(part, ending(Some(kind), url, media::recognise(&first))).await
     }
 
     /// Whether what begins so is no result. A person who has taken it for one knows better.
@@ -338,7 +345,7 @@ impl<L: Deliveries, F: Fetch, D: Disk, C: Clock> Transfer<'_, L, F, D, C> {
             Ok(part) => part,
             Err(tried) => return Ok(tried),
         };
-        part.add(found.bytes).await?;
+        part.add(vec![found.bytes.into()]).await?;
         self.finish(&mut part).await
     }
 }

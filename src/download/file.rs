@@ -2,7 +2,7 @@
 //! only where nothing stands there.
 
 use std::fs::{File, OpenOptions};
-use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::io::{self, IoSlice, Read, Seek, SeekFrom, Write};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Component, Path, PathBuf};
 
@@ -132,9 +132,30 @@ impl Part {
     /// # Errors
     /// Where it cannot be written: the disk is full, or gone.
     pub fn add(&mut self, piece: &[u8]) -> io::Result<()> {
-        self.file.write_all(piece)?;
-        self.hash.update(piece);
-        self.bytes = self.bytes.saturating_add(u64::try_from(piece.len()).unwrap_or(u64::MAX));
+        self.add_all(&[piece])
+    }
+
+    /// Adds pieces, in their order, by as few writes as can be.
+    ///
+    /// # Errors
+    /// As for [`Self::add`].
+    pub fn add_all(&mut self, pieces: &[impl AsRef<[u8]>]) -> io::Result<()> {
+        let mut slices: Vec<IoSlice<'_>> = pieces.iter().map(|piece| IoSlice::new(piece.as_ref())).collect();
+        let mut left = slices.as_mut_slice();
+        // What is empty would seem to be a disk that takes nothing.
+        IoSlice::advance_slices(&mut left, 0);
+        while !left.is_empty() {
+            match self.file.write_vectored(left) {
+                Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+                Ok(written) => IoSlice::advance_slices(&mut left, written),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+        for piece in pieces.iter().map(AsRef::as_ref) {
+            self.hash.update(piece);
+            self.bytes = self.bytes.saturating_add(u64::try_from(piece.len()).unwrap_or(u64::MAX));
+        }
         Ok(())
     }
 

@@ -41,6 +41,8 @@ use transfer::Transfer;
 
 /// Jobs that wait for their next try, beside those that are fetched.
 const WAITING_MAX: usize = 64;
+/// At a host that sells as well, so many fetches a second begin: others buy there.
+const SELLER_PER_SECOND: Option<NonZeroU32> = NonZeroU32::new(10);
 /// After so many jobs in a row that it gave nothing for, a host is left alone until the next run.
 const HOST_FAILURES_MAX: u32 = 8;
 
@@ -53,7 +55,7 @@ pub struct Settings {
     pub name: Template,
     /// Files that are fetched at once.
     pub in_flight: usize,
-    /// Fetches a second that begin at one host; none is unlimited.
+    /// Fetches a second that begin at one host, at most; none goes as fast as a host bears it that only serves files.
     pub per_second: Option<NonZeroU32>,
     /// The longest file, in bytes.
     pub bytes_max: u64,
@@ -135,7 +137,10 @@ pub struct Downloads<'a, L, F, D, C> {
 
 /// What all transfers share.
 struct Shared {
+    /// Of hosts that serve files.
     pace: Pace,
+    /// Of those that sell as well.
+    sellers: Pace,
     places: Semaphore,
     /// Held while a name is chosen: two that differ only by case are not told apart by every file system.
     naming: tokio::sync::Mutex<()>,
@@ -382,7 +387,8 @@ impl<L: Deliveries, F: Fetch, D: Disk, C: Clock> Downloads<'_, L, F, D, C> {
 
     fn shared(&self) -> Shared {
         Shared {
-            pace: Pace::new(self.settings.per_second),
+            pace: Pace::learnt(self.settings.per_second),
+            sellers: Pace::learnt(self.settings.per_second.or(SELLER_PER_SECOND)),
             places: Semaphore::new(self.settings.in_flight.clamp(1, Semaphore::MAX_PERMITS)),
             naming: tokio::sync::Mutex::default(),
             numbers: RefCell::default(),

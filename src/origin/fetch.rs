@@ -10,6 +10,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use reqwest::header::{
     ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, DATE, ETAG,
@@ -66,7 +67,7 @@ pub trait FetchBody {
     ///
     /// # Errors
     /// Where the connection breaks.
-    fn piece(&mut self) -> impl Future<Output = Result<Option<Vec<u8>>, FetchFailure>>;
+    fn piece(&mut self) -> impl Future<Output = Result<Option<Bytes>, FetchFailure>>;
 
     /// Says whether a person has taken what comes for the result: where it is not packed as it is called, it is handed on as it comes
     /// then.
@@ -207,25 +208,25 @@ pub struct HttpBody {
 }
 
 impl FetchBody for HttpBody {
-    async fn piece(&mut self) -> Result<Option<Vec<u8>>, FetchFailure> {
-        let mut piece = self.response.chunk().await.map_err(|error| broken(words(&error)))?.map(Vec::from);
+    async fn piece(&mut self) -> Result<Option<Bytes>, FetchFailure> {
+        let mut piece = self.response.chunk().await.map_err(|error| broken(words(&error)))?;
         if let Some((packing, mut first)) = self.first.take() {
             let is_end = piece.is_none();
             first.extend(piece.unwrap_or_default());
             if !is_end && first.len() < FIRST_BYTES {
                 self.first = Some((packing, first));
-                return Ok(Some(Vec::new()));
+                return Ok(Some(Bytes::new()));
             }
             self.judge(packing, &first)?;
-            piece = Some(first);
+            piece = Some(first.into());
         }
         let Some(unpacker) = &mut self.unpacker else { return Ok(piece) };
         if let Some(piece) = piece {
-            return unpacker.add(&piece).map(Some).map_err(broken);
+            return unpacker.add(&piece).map(|unpacked| Some(unpacked.into())).map_err(broken);
         }
         let rest = unpacker.end().map_err(broken)?;
         self.unpacker = None;
-        Ok(Some(rest))
+        Ok(Some(rest.into()))
     }
 
     fn accept(&mut self, is_taken: bool) {

@@ -40,9 +40,17 @@ const NS_PER_MS: i64 = 1_000_000;
 /// would else keep a paid job waiting, and all that stand behind it.
 const LOOK_MS: u64 = 10_000;
 
+/// Between two requests to a host that has refused one for the first time, where its pace is learnt.
+const GAP_MS_FIRST: u64 = 100;
+const GAP_MS_MAX: u64 = 10_000;
+/// Each good answer takes this part of the time between two requests away.
+const GAP_PART: u64 = 16;
+
 /// The pace of every host.
 pub(crate) struct Pace {
     quota: Option<Quota>,
+    /// Whether hosts are also gone to as fast as they bear it: slower once one refuses, and slowly faster again.
+    learns: bool,
     hosts: RefCell<HashMap<String, Rc<Host>>>,
 }
 
@@ -56,6 +64,9 @@ struct Host {
     waiting: [Cell<u32>; CLASSES],
     blocked_until: Cell<UnixMs>,
     refusals: Cell<u32>,
+    /// What was learnt of it: so many milliseconds pass between two requests, the last of which went out then.
+    gap_ms: Cell<u64>,
+    last: Cell<UnixMs>,
 }
 
 impl Pace {
@@ -65,8 +76,14 @@ impl Pace {
         let burst = |rate: NonZeroU32| NonZeroU32::new(rate.get() / HANDFULS_PER_S).unwrap_or(NonZeroU32::MIN);
         Self {
             quota: requests_per_second.map(|rate| Quota::per_second(rate).allow_burst(burst(rate))),
+            learns: false,
             hosts: RefCell::default(),
         }
+    }
+
+    /// As fast as a host bears it, and never faster than that.
+    pub(crate) fn learnt(requests_per_second: Option<NonZeroU32>) -> Self {
+        Self { learns: true, ..Self::new(requests_per_second) }
     }
 
     /// Returns when the request may go out. `latest` bounds how long a host's own wish can hold it back.
@@ -111,6 +128,10 @@ impl Pace {
     /// The host said 429 or 503: nothing goes there for as long as it asks, or a growing while.
     pub(crate) fn slow_down(&self, url: &Url, now: UnixMs, retry_after_ms: Option<u64>) {
         let host = self.host(url, now);
+        // What was under way when a host refused says the same once more.
+        if self.learns && host.blocked_ms(now, None) == 0 {
+            host.gap_ms.set(host.gap_ms.get().saturating_mul(2).clamp(GAP_MS_FIRST, GAP_MS_MAX));
+        }
         let refusals = host.refusals.get();
         host.refusals.set(refusals.saturating_add(1));
         let unasked = BLOCK_MS_FIRST.saturating_mul(1 << refusals.min(6)).min(BLOCK_MS_UNASKED_MAX);
@@ -121,7 +142,10 @@ impl Pace {
 
     /// The host answers as it should.
     pub(crate) fn well(&self, url: &Url, now: UnixMs) {
-        self.host(url, now).refusals.set(0);
+        let host = self.host(url, now);
+        host.refusals.set(0);
+        let gap_ms = host.gap_ms.get();
+        host.gap_ms.set(gap_ms.saturating_sub(gap_ms.div_ceil(GAP_PART)));
     }
 
     fn host(&self, url: &Url, now: UnixMs) -> Rc<Host> {
@@ -149,6 +173,8 @@ impl Host {
             waiting: Default::default(),
             blocked_until: Cell::new(UnixMs(i64::MIN)),
             refusals: Cell::new(0),
+            gap_ms: Cell::new(0),
+            last: Cell::new(UnixMs(i64::MIN)),
         }
     }
 
@@ -190,6 +216,19 @@ impl Host {
         }
         // Time that stands still or goes back (a clock that was set) must not undo the limiter's own arithmetic.
         self.now.set(self.now.get().max(now));
+        let now = self.now.get();
+        let next = self.last.get().plus_ms(i64::try_from(self.gap_ms.get()).unwrap_or(i64::MAX));
+        if let Ok(left_ms @ 1..) = u64::try_from(next.since_ms(now)) {
+            return left_ms;
+        }
+        let wait_ms = self.limiter_wait_ms();
+        if wait_ms == 0 {
+            self.last.set(now);
+        }
+        wait_ms
+    }
+
+    fn limiter_wait_ms(&self) -> u64 {
         match &self.limiter {
             None => 0,
             Some(limiter) => match limiter.check() {
@@ -297,6 +336,40 @@ mod tests {
         pace.slow_down(&url, clock.now(), Some(1_800_000));
         pace.turn(&clock, &url, Class::Redeem, None).await;
         assert_eq!(clock.now(), UnixMs(3_600_000));
+    }
+
+    /// As many as want to, until one is refused; then some, and more and more as it goes well.
+    #[test]
+    fn a_pace_that_is_learnt_is_as_fast_as_the_host_bears_it() {
+        let (pace, url) = (Pace::learnt(None), Url::parse("http://127.0.0.1:1/").unwrap());
+        let at = |ms: i64| UnixMs(1_790_000_000_000 + ms);
+        let host = pace.host(&url, at(0));
+        let in_a_second =
+            |from_ms: i64| (from_ms..from_ms + 1_000).filter(|ms| host.wait_ms(at(*ms), Class::Poll) == 0).count();
+        assert_eq!(in_a_second(0), 1_000, "one in each look");
+        for _ in 0..8 {
+            pace.slow_down(&url, at(1_000), None);
+        }
+        assert_eq!(in_a_second(200_000), 10, "one burst is one refusal");
+        for _ in 0..5 {
+            pace.well(&url, at(201_000));
+        }
+        assert!((11..20).contains(&in_a_second(202_000)));
+        pace.slow_down(&url, at(203_000), None);
+        assert!((5..10).contains(&in_a_second(300_000)));
+        for _ in 0..1_000 {
+            pace.well(&url, at(301_000));
+        }
+        assert_eq!(in_a_second(302_000), 1_000);
+        for hour in 1..100 {
+            pace.slow_down(&url, at(hour * 3_600_000), None);
+        }
+        let wait_ms = host.wait_ms(at(400_000_000), Class::Poll);
+        assert_eq!((wait_ms, host.wait_ms(at(400_000_000), Class::Poll)), (0, GAP_MS_MAX), "it is never given up");
+
+        let (bought, now) = (Pace::new(None), at(0));
+        bought.slow_down(&url, now, Some(1));
+        assert_eq!(bought.host(&url, now).gap_ms.get(), 0, "who buys is held back by its own limit");
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use std::rc::Rc;
 
+use bytes::Bytes;
 use l402_batch::error::SharedError;
 use l402_batch::origin::{Fetch, FetchBody, FetchFailure, FetchHead};
 use l402_batch::purchase::Credential;
@@ -131,7 +132,7 @@ impl SimFetch {
 }
 
 impl FetchBody for SimBody {
-    async fn piece(&mut self) -> Result<Option<Vec<u8>>, FetchFailure> {
+    async fn piece(&mut self) -> Result<Option<Bytes>, FetchFailure> {
         let world = Rc::clone(&self.world);
         let drips = self.manner == Manner::Drips && !world.is_calm();
         sleep(&world, if drips { 20_000 } else { world.files.between(1, 50) }).await;
@@ -148,7 +149,7 @@ impl FetchBody for SimBody {
             return Ok(None);
         }
         let length = if drips { 1 } else { left.min(left / 2 + 1) };
-        let piece = self.rest[self.sent..self.sent + length].to_vec();
+        let piece = Bytes::copy_from_slice(&self.rest[self.sent..self.sent + length]);
         self.sent += length;
         Ok(Some(piece))
     }

@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::rc::Rc;
 
+use bytes::Bytes;
 use l402_batch::download::{Disk, PartFile};
 use l402_batch::ledger::JobKey;
 use sha2::{Digest, Sha256};
@@ -366,10 +367,10 @@ impl PartFile for SimPart {
         Sha256::digest(&self.world.files.inodes.borrow()[self.inode].content).into()
     }
 
-    async fn add(&mut self, piece: Vec<u8>) -> io::Result<()> {
+    async fn add(&mut self, pieces: Vec<Bytes>) -> io::Result<()> {
         let files = &self.world.files;
         files.trouble(&self.world)?;
-        files.inodes.borrow_mut()[self.inode].content.extend_from_slice(&piece);
+        files.inodes.borrow_mut()[self.inode].content.extend_from_slice(&pieces.concat());
         self.world.point("a piece is written").await;
         Ok(())
     }

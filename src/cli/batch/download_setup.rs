@@ -21,7 +21,7 @@ use crate::cli::batch::room::{ROOM_BYTES_MIN, lacking, unusable, while_there_is_
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// Few writes, and little that a killed process has to fetch once more.
-const GATHERED_BYTES: usize = 256 << 10;
+const GATHERED_BYTES: usize = 1 << 20;
 const CHECKPOINT_BYTES: u64 = 8 << 20;
 /// A run ends, however slowly a host sends: in that time 1 GiB comes at 50 kB a second.
 const FILE_MS_MAX: u64 = 6 * 3_600_000;
@@ -158,7 +158,7 @@ impl DownloadSetup {
             folder: to.folder.clone(),
             name: template(to)?,
             in_flight: options.fetching.downloads_in_flight as usize,
-            per_second: std::num::NonZeroU32::new(options.fetching.downloads_per_second),
+            per_second: options.per_second.and_then(std::num::NonZeroU32::new),
             bytes_max: u64::from(options.fetching.max_file_mib) << 20,
             idle_ms: u64::try_from(options.fetching.download_idle.as_millis()).unwrap_or(u64::MAX),
             file_ms_max: FILE_MS_MAX,

@@ -83,7 +83,9 @@ pub struct DownloadOptions {
     pub folder: Option<PathBuf>,
     /// How files are called; none where nobody says.
     pub name: Option<Template>,
-    /// How many at once, how fast, and how large a file may be.
+    /// Fetches a second at one host, at most; none where nobody says.
+    pub per_second: Option<u32>,
+    /// How many at once, and how large a file may be.
     pub fetching: Fetching,
 }
 

@@ -141,12 +141,17 @@ options! {
         lasting download_name: Option<Template>, [long, value_name = "TEMPLATE"], text str::parse, default DEFAULT_TEMPLATE;
     }
 
+    /// How fast results are fetched.
+    FetchPaceArgs, "Downloads" {
+        /// Fetches that begin at one host, a second, at most [default: 10 where the seller serves them itself, elsewhere as
+        /// many as the host bears]
+        lasting downloads_per_second: Option<u32>, [long, value_name = "N"], by values::from_one;
+    }
+
     /// How results are fetched.
     FetchArgs, "Downloads" => Fetching {
         /// Files that are fetched at once
         lasting downloads_in_flight: Option<u32>, [long, value_name = "N"], by values::downloads_in_flight, default 8u32;
-        /// Fetches that begin at one host, a second
-        lasting downloads_per_second: Option<u32>, [long, value_name = "N"], by values::from_one, default 10u32;
         /// A result that is larger is not fetched, in MiB
         lasting max_file_mib: Option<u32>, [long, value_name = "MIB"], by values::file_mib, default 1_024u32;
         /// Break a fetch off, and try again, where nothing to speak of comes for this long
@@ -249,7 +254,9 @@ groups! {
     DownloadArgs {
         /// The folder of the files, and what they are called.
         to: DownloadToArgs,
-        /// How many files at once, how fast, and how large one may be.
+        /// How fast.
+        fetch_pace: FetchPaceArgs,
+        /// How many files at once, and how large one may be.
         fetch: FetchArgs,
     }
 

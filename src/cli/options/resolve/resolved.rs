@@ -109,6 +109,7 @@ impl Resolved {
         DownloadOptions {
             folder: layer.download.clone(),
             name: layer.download_name.clone(),
+            per_second: layer.downloads_per_second,
             fetching: Fetching::from(layer),
         }
     }
