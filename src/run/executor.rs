@@ -89,13 +89,15 @@ impl Hinted for RunError {
 }
 
 enum Finished {
-    Job(Result<Option<Aside>, RunError>),
+    /// A job; what is given back may be asked for later.
+    Job(Option<Aside>),
     Probe(Result<NodeInfo, NodeProblem>),
     Balance(Result<Msat, NodeProblem>),
-    Claim(Result<(), LedgerError>),
+    Claim,
 }
 
-type Work<'r> = FuturesUnordered<LocalBoxFuture<'r, Finished>>;
+/// What is under way. An error ends the run.
+type Work<'r> = FuturesUnordered<LocalBoxFuture<'r, Result<Finished, RunError>>>;
 
 impl<L: Ledger, P: Payer, O: Origin, C: Clock> Run<'_, L, P, O, C> {
     /// Brings every open job of the batch (of all batches, with none) on, and buys nothing.
@@ -227,7 +229,7 @@ impl<L: Ledger, P: Payer, O: Origin, C: Clock> Run<'_, L, P, O, C> {
                     self.say_draining();
                 }
                 () = self.control.until_not_buying(), if !shared.node_health.is_shut() => shared.node_health.shut(),
-                Some(finished) = work.next() => self.finished(shared, &mut queue, finished)?,
+                Some(finished) = work.next() => self.finished(shared, &mut queue, finished?),
                 () = shared.wake.notified() => {}
                 () = self.sleep_until(wake_at) => self.wake(shared, &work, give_up_at),
             }
@@ -254,8 +256,19 @@ impl<L: Ledger, P: Payer, O: Origin, C: Clock> Run<'_, L, P, O, C> {
             shared.claims.only_new();
         }
         while let Some(claim) = self.next_claim(shared) {
-            work.push(async move { Finished::Claim(claim.await) }.boxed_local());
+            work.push(self.claimed(claim).boxed_local());
         }
+    }
+
+    /// Claims one. What it alone lacks is said of it, and the others go on.
+    async fn claimed(&self, claim: impl Future<Output = Result<(), LedgerError>>) -> Result<Finished, RunError> {
+        match claim.await {
+            Err(LedgerError::OfJob(lack)) => {
+                self.listener.hear(&Event::Warning { message: format!("a refund: {}", lack.told()) });
+            }
+            result => result?,
+        }
+        Ok(Finished::Claim)
     }
 
     /// Admits as many jobs as there is room for: what is open first, then what is pending.
@@ -289,7 +302,7 @@ impl<L: Ledger, P: Payer, O: Origin, C: Clock> Run<'_, L, P, O, C> {
             let turn = beside(work, &mut ended, self.turn(shared, waiting)).await?;
             let is_old = !ended.is_empty();
             for finished in ended {
-                self.finished(shared, queue, finished)?;
+                self.finished(shared, queue, finished);
             }
             match turn {
                 Turn::Job(job) => work.push(self.bought(shared, job)),
@@ -313,7 +326,7 @@ impl<L: Ledger, P: Payer, O: Origin, C: Clock> Run<'_, L, P, O, C> {
         Ok(if is_exhausted { Turn::Exhausted } else { Turn::NotBefore { free: None, look: None } })
     }
 
-    fn resumed<'r>(&'r self, shared: &'r Shared, job: &OpenJob) -> LocalBoxFuture<'r, Finished> {
+    fn resumed<'r>(&'r self, shared: &'r Shared, job: &OpenJob) -> LocalBoxFuture<'r, Result<Finished, RunError>> {
         let (state, input) = resume(job);
         let work = Job {
             facts: Facts { key: job.key, id: job.id.clone(), take: job.take, endpoint: job.endpoint.clone() },
@@ -330,7 +343,11 @@ impl<L: Ledger, P: Payer, O: Origin, C: Clock> Run<'_, L, P, O, C> {
         self.driven(driver, state, input)
     }
 
-    fn bought<'r>(&'r self, shared: &'r Shared, Aside { job, tries }: Aside) -> LocalBoxFuture<'r, Finished> {
+    fn bought<'r>(
+        &'r self,
+        shared: &'r Shared,
+        Aside { job, tries }: Aside,
+    ) -> LocalBoxFuture<'r, Result<Finished, RunError>> {
         let work = Job {
             facts: Facts { key: job.key, id: job.id.clone(), take: job.take, endpoint: job.endpoint.clone() },
             content: job.content,
@@ -349,18 +366,18 @@ impl<L: Ledger, P: Payer, O: Origin, C: Clock> Run<'_, L, P, O, C> {
         driver: Driver<'r, L, P, O, C>,
         state: State,
         input: Input,
-    ) -> LocalBoxFuture<'r, Finished> {
+    ) -> LocalBoxFuture<'r, Result<Finished, RunError>> {
         let (key, id) = (driver.job.facts.key, driver.job.facts.id.clone());
         let drive = async move {
             match driver.drive(state, input).await {
                 Err(RunError::Ledger(LedgerError::OfJob(lack))) => {
                     self.stuck(key, &id, &lack).await?;
-                    Ok(None)
+                    Ok(Finished::Job(None))
                 }
-                result => result,
+                result => result.map(Finished::Job),
             }
         };
-        async move { Finished::Job(drive.await) }.boxed_local()
+        drive.boxed_local()
     }
 
     async fn stuck(&self, job: JobKey, id: &str, lack: &Lack) -> Result<(), LedgerError> {
@@ -398,21 +415,17 @@ impl<L: Ledger, P: Payer, O: Origin, C: Clock> Run<'_, L, P, O, C> {
         Some(so_far.unwrap_or_else(|| self.clock.now().plus_ms(wait_ms)))
     }
 
-    fn finished(&self, shared: &Shared, queue: &mut Option<Queue>, finished: Finished) -> Result<(), RunError> {
+    fn finished(&self, shared: &Shared, queue: &mut Option<Queue>, finished: Finished) {
         match finished {
-            Finished::Job(result) => {
-                if let (Some(job), Some(queue)) = (result?, queue) {
+            Finished::Job(job) => {
+                if let (Some(job), Some(queue)) = (job, queue) {
                     queue.put_back(job);
                 }
             }
             Finished::Probe(result) => self.probed(shared, result),
             Finished::Balance(held) => self.looked_at_balance(shared, held),
-            Finished::Claim(Err(LedgerError::OfJob(lack))) => {
-                self.listener.hear(&Event::Warning { message: format!("a refund: {}", lack.told()) });
-            }
-            Finished::Claim(result) => result?,
+            Finished::Claim => {}
         }
-        Ok(())
     }
 
     fn probed(&self, shared: &Shared, result: Result<NodeInfo, NodeProblem>) {
@@ -446,7 +459,7 @@ impl<L: Ledger, P: Payer, O: Origin, C: Clock> Run<'_, L, P, O, C> {
     fn look_at_balance<'r>(&'r self, shared: &'r Shared, work: &Work<'r>) {
         let is_alone = shared.node_health.is_paused() && work.len() == shared.balance.waiting();
         if let Some(payer) = self.payer.filter(|_| is_alone && shared.balance.takes_look()) {
-            work.push(async move { Finished::Balance(payer.balance().await) }.boxed_local());
+            work.push(async move { Ok(Finished::Balance(payer.balance().await)) }.boxed_local());
         }
     }
 
@@ -469,7 +482,7 @@ impl<L: Ledger, P: Payer, O: Origin, C: Clock> Run<'_, L, P, O, C> {
             && let Some(payer) = self.payer
         {
             shared.node_health.begin_probe();
-            work.push(async move { Finished::Probe(payer.node().await) }.boxed_local());
+            work.push(async move { Ok(Finished::Probe(payer.node().await)) }.boxed_local());
         }
     }
 
@@ -539,14 +552,18 @@ impl Admission {
 }
 
 /// What that comes to, while the jobs go on: whoever waits for the ledger must not keep them waiting. Those that end meanwhile
-/// are kept.
-async fn beside<T>(work: &mut Work<'_>, ended: &mut Vec<Finished>, asked: impl Future<Output = T>) -> T {
+/// are kept; at the first error no other goes on.
+async fn beside<T>(
+    work: &mut Work<'_>,
+    ended: &mut Vec<Finished>,
+    asked: impl Future<Output = Result<T, LedgerError>>,
+) -> Result<T, RunError> {
     let mut asked = std::pin::pin!(asked);
     loop {
         tokio::select! {
             biased;
-            answer = &mut asked => return answer,
-            Some(finished) = work.next() => ended.push(finished),
+            answer = &mut asked => return Ok(answer?),
+            Some(finished) = work.next() => ended.push(finished?),
         }
     }
 }

@@ -1,8 +1,10 @@
 //! Payment slots: none stands idle while there is something to pay for, and nothing is asked for long before it can be paid.
 
+use super::ledger::Stop;
 use super::node::Fate;
 use super::shop::{Act, Kind};
 use super::world::{HOUR, START, World, wishes};
+use crate::run::Controller;
 use crate::time::UnixMs;
 
 const SLOTS: usize = 16;
@@ -97,6 +99,28 @@ pub(super) async fn what_the_node_would_not_take_is_not_asked_for() {
     world.audit();
     let asks = world.shop.seen.borrow().iter().filter(|(kind, ..)| *kind == Kind::Ask).count();
     assert_eq!((asks, world.node.posts.get()), (40, 40), "nothing is asked for in vain");
+}
+
+/// The outcome of that commit is unknown: not even what is under way spends anything after it.
+pub(super) async fn after_an_error_nothing_goes_on_while_the_next_one_is_admitted() {
+    const LOOK_MS: u64 = 500;
+    for number in 1.. {
+        let mut world = World::new(&wishes(12));
+        world.settings.max_undelivered = 100;
+        world.ledger.look_ms.set(LOOK_MS);
+        // None is delivered while others are admitted, so that each is looked at; and payments end in the middle of that.
+        world.shop.always(Kind::Redeem, "shop.example", Act::Slow(20_000));
+        world.node.script((0..12).map(|n| Fate::SettleLate(300 + 130 * n)));
+        world.ledger.stop.set(Some(Stop::Before(number)));
+        let (_controller, control) = Controller::new();
+        if world.try_buy(HOUR, control).await.is_ok() {
+            assert!(number > 3 * 12, "{number}");
+            break;
+        }
+        let posts = world.node.sent.borrow().len();
+        assert_eq!(world.ledger.commits(), number, "it was the last one; {posts} payments were sent");
+        world.audit();
+    }
 }
 
 /// Whoever waits for the ledger to admit the next job keeps none waiting that is under way.
