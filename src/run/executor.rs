@@ -207,18 +207,20 @@ impl<L: Ledger, P: Payer, O: Origin, C: Clock> Run<'_, L, P, O, C> {
             self.admit_claims(shared, &work);
             let admission = self.admit(shared, &mut queue, &mut open, &mut work).await?;
             self.look_at_balance(shared, &work);
-            let nothing_left = match admission {
-                Admission::Over => true,
-                Admission::Later { free: None, .. } => !shared.node_health.is_paused(),
-                Admission::Later { .. } | Admission::Full | Admission::Again => false,
-            };
+            let nothing_left = admission.leaves_nothing(shared);
             if nothing_left && work.is_empty() && admission.look().is_none() {
                 if shared.claims.look_again() {
                     continue;
                 }
                 break;
             }
-            give_up_at = self.doubt_deadline(shared, &work, nothing_left, give_up_at);
+            give_up_at = match admission {
+                // It is not known yet whether anything is left.
+                Admission::Again => give_up_at,
+                Admission::Full | Admission::Later { .. } | Admission::Over => {
+                    self.doubt_deadline(shared, &work, nothing_left, give_up_at)
+                }
+            };
             let probe_at = shared.node_health.next_probe();
             let wake_at = [admission.not_before(), admission.look(), give_up_at, probe_at].into_iter().flatten().min();
             tokio::select! {
@@ -536,6 +538,15 @@ enum Admission {
 }
 
 impl Admission {
+    /// Whether nothing begins any more unless something that is under way makes room.
+    fn leaves_nothing(&self, shared: &Shared) -> bool {
+        match self {
+            Self::Over => true,
+            Self::Later { free: None, .. } => !shared.node_health.is_paused(),
+            Self::Later { .. } | Self::Full | Self::Again => false,
+        }
+    }
+
     const fn not_before(&self) -> Option<UnixMs> {
         match self {
             Self::Later { free, .. } => *free,

@@ -129,7 +129,8 @@ on_both! {
         after_a_success_of_unknown_shape_nothing_is_sent_again,
         after_a_success_that_brings_nothing_one_redeem_more_goes_out_where_it_replays,
         polls_that_fail_send_for_it_once_more_where_it_replays,
-        polls_behind_the_gate_are_asked_with_the_credential;
+        polls_behind_the_gate_are_asked_with_the_credential,
+        the_wait_for_doubt_does_not_begin_anew;
     payments:
         whatever_becomes_of_a_post_it_is_paid_once,
         a_stalled_post_that_arrives_after_a_failure_is_not_paid_again,

@@ -1,5 +1,6 @@
 //! Nothing that is paid for is given up early, and nothing that was answered with success is sent again by itself.
 
+use super::node::Fate;
 use super::shop::{Act, Kind, say};
 use super::world::{HOUR, MINUTE, World, wishes};
 use crate::catalog::{RedeemRule, Terms};
@@ -192,4 +193,23 @@ pub(super) async fn polls_behind_the_gate_are_asked_with_the_credential() {
     world.buy(HOUR).await;
     world.audit_all_delivered();
     assert_eq!((world.node.posts.get(), world.shop.times(Kind::Redeem, "j001").len()), (1, 1));
+}
+
+/// A payment that ends in doubt while it is looked whether more may begin is no reason to wait longer for the others.
+pub(super) async fn the_wait_for_doubt_does_not_begin_anew() {
+    let mut world = World::new(&wishes(20));
+    world.settings.max_undelivered = 100;
+    world.ledger.look_ms.set(500);
+    world.node.script(std::iter::repeat_n(Fate::Deaf(Box::new(Fate::Stuck)), 20));
+    let forget = async {
+        for (known, after_ms) in [(1, 100_000), (2, 300)] {
+            sleep(after_ms).await;
+            world.node.forgot_to.set(known);
+        }
+    };
+    let within_ms = world.settings.wait_doubt_ms + MINUTE;
+    tokio::join!(world.buy(within_ms), forget);
+    world.audit();
+    let forgotten = world.standing().iter().filter(|(.., reason)| *reason == Reason::NodeForgot).count();
+    assert_eq!((forgotten, world.in_state(JobState::InDoubt)), (2, 16));
 }
