@@ -39,8 +39,15 @@ impl<S> InlineLedger<S> {
 }
 
 impl<S: Records> Ledger for InlineLedger<S> {
-    async fn commit(&self, now: UnixMs, record: Record) -> Result<Recorded, LedgerError> {
-        self.ledger().commit(now, record)
+    async fn commit_in_line(
+        &self,
+        now: UnixMs,
+        record: Record,
+        in_line: impl FnOnce(),
+    ) -> Result<Recorded, LedgerError> {
+        let recorded = self.ledger().commit(now, record);
+        in_line();
+        recorded
     }
 
     async fn open_jobs(&self, batch: Option<BatchKey>) -> Result<Vec<OpenJob>, LedgerError> {

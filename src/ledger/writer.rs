@@ -1,4 +1,7 @@
 //! The thin shell around any store: a thread owns it, gathers the requests that wait, and commits them in one transaction.
+//!
+//! Records are carried out in the order in which they came into its channel. A future that hands one over may have to wait before it
+//! is in there: for room, or for its task's next turn.
 
 use std::time::Duration;
 
@@ -79,8 +82,17 @@ impl LedgerHandle {
     }
 
     async fn ask<T>(&self, ask: impl FnOnce(Reply<T>) -> Ask) -> Result<T, LedgerError> {
+        self.ask_in_line(ask, || ()).await
+    }
+
+    async fn ask_in_line<T>(
+        &self,
+        ask: impl FnOnce(Reply<T>) -> Ask,
+        in_line: impl FnOnce(),
+    ) -> Result<T, LedgerError> {
         let (reply, answer) = oneshot::channel();
         self.asks.send(ask(reply)).await.map_err(|_| gone())?;
+        in_line();
         answer.await.map_err(|_| gone())?
     }
 }
@@ -96,9 +108,14 @@ impl<S> LedgerThread<S> {
 }
 
 impl Ledger for LedgerHandle {
-    async fn commit(&self, now: UnixMs, record: Record) -> Result<Recorded, LedgerError> {
+    async fn commit_in_line(
+        &self,
+        now: UnixMs,
+        record: Record,
+        in_line: impl FnOnce(),
+    ) -> Result<Recorded, LedgerError> {
         let record = Box::new(record);
-        self.ask(|reply| Ask::Commit(now, record, reply)).await
+        self.ask_in_line(|reply| Ask::Commit(now, record, reply), in_line).await
     }
 
     async fn open_jobs(&self, batch: Option<BatchKey>) -> Result<Vec<OpenJob>, LedgerError> {

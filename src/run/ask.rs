@@ -82,7 +82,7 @@ impl<L: Ledger, P: Payer, O: Origin, C: Clock> Driver<'_, L, P, O, C> {
                 Ok(checked) => checked,
                 Err(asked) => return Ok(asked),
             };
-            match self.slot_for(&checked, now).await {
+            match self.slot_for(pending, &checked, now).await? {
                 Slot::Taken => {
                     let intent = self.intent(pending, &request, checked, buying, now);
                     self.request = Some(request);
@@ -90,32 +90,42 @@ impl<L: Ledger, P: Payer, O: Origin, C: Clock> Driver<'_, L, P, O, C> {
                 }
                 Slot::TakenLate => {}
                 Slot::Unusable => self.leave_slot(),
+                Slot::HeldBack => return Ok(Asked::Later),
                 Slot::Over => return Ok(Asked::NotAdmitted),
             }
         }
     }
 
     /// A payment slot for a challenge of that time. Until one is free, others pay.
-    async fn slot_for(&mut self, checked: &CheckedChallenge, asked_at: UnixMs) -> Slot {
+    async fn slot_for(
+        &mut self,
+        pending: &PendingJob,
+        checked: &CheckedChallenge,
+        asked_at: UnixMs,
+    ) -> Result<Slot, LedgerError> {
         if self.slot.is_some() {
-            return Slot::Taken;
+            return Ok(Slot::Taken);
         }
         let mut slot = None;
         if !self.unless_over(async { slot = self.shared.slots.acquire().await.ok() }).await {
-            return Slot::Over;
+            return Ok(Slot::Over);
         }
         self.slot = slot;
         let now = self.run.clock.now();
         let ends_at = checked.expires_at().plus_ms(-INVOICE_LIFE_MS_MIN).plus_ms(-self.shared.node_ahead_ms.get());
-        if self.slot.is_none() {
+        Ok(if self.slot.is_none() {
             Slot::Over
         } else if !self.shared.node_health.is_open() {
             Slot::Unusable
-        } else if now <= asked_at.plus_ms(CHALLENGE_AGE_MS_MAX).min(ends_at) {
-            Slot::Taken
-        } else {
+        } else if now > asked_at.plus_ms(CHALLENGE_AGE_MS_MAX).min(ends_at) {
             Slot::TakenLate
-        }
+        } else if self.left_open != self.shared.bounds.left_open()
+            && self.run.held_back(self.shared, pending.key, &pending.endpoint).await?.is_some()
+        {
+            Slot::HeldBack
+        } else {
+            Slot::Taken
+        })
     }
 
     /// Looks, before anything is asked, whether the purchase is made already under another name; the intent looks again.
@@ -252,6 +262,7 @@ impl<L: Ledger, P: Payer, O: Origin, C: Clock> Driver<'_, L, P, O, C> {
             return Ok(false);
         }
         self.shared.bounds.begin(key, endpoint);
+        self.left_open = self.shared.bounds.left_open();
         self.later = self.run.held_back(self.shared, key, endpoint).await?.is_some();
         Ok(!self.later)
     }
@@ -297,6 +308,8 @@ enum Slot {
     TakenLate,
     /// The node cannot pay now: the challenge is dropped.
     Unusable,
+    /// A payment was left open meanwhile, and for this one there is no room.
+    HeldBack,
     /// Nothing begins any more.
     Over,
 }

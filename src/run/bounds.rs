@@ -46,6 +46,8 @@ pub(super) struct Bounds {
     about: RefCell<HashMap<JobKey, Arc<Endpoint>>>,
     /// Those that may be asked for, until their payment is answered: they have a slot or wait for one.
     in_slots: RefCell<BTreeSet<JobKey>>,
+    /// How many payments this run has left open and without a slot so far.
+    left_open: Cell<u64>,
     /// Endpoints, by name, that have delivered in this run: they are on trial no more.
     proven: RefCell<BTreeSet<String>>,
     /// Endpoints, by name, at which nothing may begin, as of the last look.
@@ -70,6 +72,16 @@ impl Bounds {
     /// It has no slot any more, and waits for none.
     pub(super) fn leave_slots(&self, job: JobKey) {
         self.in_slots.borrow_mut().remove(&job);
+    }
+
+    /// A payment is left open, and its slot is free: what was known of the node's room before is old.
+    pub(super) fn leave_open(&self) {
+        self.left_open.set(self.left_open.get().saturating_add(1));
+    }
+
+    /// How many payments were left open so far.
+    pub(super) fn left_open(&self) -> u64 {
+        self.left_open.get()
     }
 
     /// The ledger counts it from now on, or it does not begin.

@@ -19,6 +19,7 @@ use crate::time::UnixMs;
 
 use super::admission::Aside;
 use super::shared::{InFlight, LooksBack, MayAsk, Shared};
+use super::slot::SlotAfter;
 use super::{Clock, Run, RunError};
 
 /// One job under way.
@@ -63,6 +64,8 @@ pub(super) struct Driver<'r, L, P, O, C> {
     pub(super) request: Option<Rc<Request>>,
     /// It was asked for in this run.
     pub(super) asked: bool,
+    /// How many payments the run had left open when it was last looked whether this one may begin.
+    pub(super) left_open: u64,
     /// It cannot be asked for now, and goes back to the queue, with what was tried of it.
     put_back: Option<Tries>,
     /// It may not begin now, and maybe later in this run.
@@ -84,6 +87,7 @@ impl<'r, L: Ledger, P: Payer, O: Origin, C: Clock> Driver<'r, L, P, O, C> {
             slot: None,
             request: None,
             asked: false,
+            left_open: 0,
             put_back: None,
             later: false,
             gated: false,
@@ -181,19 +185,28 @@ impl<'r, L: Ledger, P: Payer, O: Origin, C: Clock> Driver<'r, L, P, O, C> {
     async fn commit(&mut self, record: Record) -> Result<Committed, LedgerError> {
         let now = self.run.clock.now();
         let offered = offered(&record);
-        let begins = matches!(record, Record::Intend(_));
-        if !begins {
-            // The node has answered, or is not waited for. The ledger counts the payment as held until this record is durable; but
-            // whoever takes the slot hands its intent over after it, and is decided after it.
-            self.slot = None;
-            self.permit.iter_mut().for_each(MayAsk::give_on);
-        }
-        let Recorded { committed, transition } = self.run.ledger.commit(now, record).await?;
+        let (begins, after) = (matches!(record, Record::Intend(_)), SlotAfter::of(&record));
+        let (slot, permit) = (&mut self.slot, &mut self.permit);
+        let in_line = || {
+            if after == SlotAfter::FreeInLine {
+                *slot = None;
+                permit.iter_mut().for_each(MayAsk::give_on);
+            }
+        };
+        let Recorded { committed, transition } = self.run.ledger.commit_in_line(now, record, in_line).await?;
         self.looks_back = None;
         if begins {
             self.shared.bounds.end(self.job.facts.key);
-        } else {
-            self.leave_slot();
+        }
+        match after {
+            SlotAfter::Kept => {}
+            SlotAfter::LeftOpen => {
+                if self.slot.is_some() {
+                    self.shared.bounds.leave_open();
+                }
+                self.leave_slot();
+            }
+            SlotAfter::FreeInLine | SlotAfter::Free => self.leave_slot(),
         }
         if let Committed::IntentRefused(_) = committed {
             // The slot goes to a job that can use it.

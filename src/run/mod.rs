@@ -22,6 +22,7 @@ mod redeem;
 mod refund;
 mod shared;
 pub mod signals;
+mod slot;
 /// Its shop mints macaroons as the sandbox does.
 #[cfg(test)]
 #[cfg(feature = "sandbox")]

@@ -76,12 +76,12 @@ impl<L: Ledger, P: Payer, O: Origin, C: Clock> Driver<'_, L, P, O, C> {
         }
     }
 
+    /// Asks the node. What was sent keeps its slot until it is known how it stands.
     pub(super) async fn look(
         &mut self,
         intent: &DurableIntent,
         track_ms: Option<u64>,
     ) -> Result<PaymentLookup, LedgerError> {
-        self.leave_slot();
         let Some(payer) = self.run.payer else {
             let problem = ProblemKind::Unreachable("no node is configured".to_owned());
             return Ok(PaymentLookup { fate: PaymentFate::Unknown(problem.into()), node_time: None });

@@ -17,7 +17,7 @@ use crate::purchase::Reason;
 /// What all jobs of a run share.
 pub(super) struct Shared {
     pub(super) pace: Pace,
-    /// Payments at the node: from the intent on, until the node's answer is handed over to the ledger.
+    /// Payments at the node: from the intent on, until the ledger is told that it is paid, dead or in doubt.
     pub(super) slots: Semaphore,
     /// Purchases from before they are asked for until their slot is given back. Some more than slots: while payments go on, others
     /// are asked for, so that a checked challenge stands ready when a slot is free.

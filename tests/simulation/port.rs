@@ -208,7 +208,12 @@ impl<'a> Port<'a> {
 }
 
 impl Ledger for Port<'_> {
-    async fn commit(&self, now: UnixMs, record: Record) -> Result<Recorded, LedgerError> {
+    async fn commit_in_line(
+        &self,
+        now: UnixMs,
+        record: Record,
+        in_line: impl FnOnce(),
+    ) -> Result<Recorded, LedgerError> {
         let (disk, world) = (self.disk, &self.disk.world);
         world.point("before a commit").await;
         // The gathering delay of a group commit.
@@ -229,6 +234,7 @@ impl Ledger for Port<'_> {
         }
         let record = self.as_written(record);
         let Recorded { mut committed, transition } = self.apply(now, &record)?;
+        in_line();
         if let (Record::Intend(new), Committed::Intent(intent)) = (&record, &committed) {
             self.check_bounds(new, intent);
             self.check_choice(new);

@@ -40,7 +40,7 @@ struct OneJob {
 }
 
 impl Ledger for OneJob {
-    async fn commit(&self, _: UnixMs, record: Record) -> Result<Recorded, LedgerError> {
+    async fn commit_in_line(&self, _: UnixMs, record: Record, _: impl FnOnce()) -> Result<Recorded, LedgerError> {
         match record {
             Record::Fetching(_, mark) => self.job.borrow_mut().mark = Some(mark),
             Record::Downloaded(_, file) => {

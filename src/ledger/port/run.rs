@@ -16,7 +16,21 @@ pub trait Ledger {
     ///
     /// # Errors
     /// After any error the outcome of the commit is unknown: nothing more may be spent, and the run ends.
-    fn commit(&self, now: UnixMs, record: Record) -> impl Future<Output = Result<Recorded, LedgerError>>;
+    fn commit(&self, now: UnixMs, record: Record) -> impl Future<Output = Result<Recorded, LedgerError>> {
+        self.commit_in_line(now, record, || ())
+    }
+
+    /// The same, and calls `in_line` as soon as the record has its place: what is handed over from then on is carried out after it,
+    /// in the same transaction or a later one. It is not durable by then.
+    ///
+    /// # Errors
+    /// As of [`Self::commit`].
+    fn commit_in_line(
+        &self,
+        now: UnixMs,
+        record: Record,
+        in_line: impl FnOnce(),
+    ) -> impl Future<Output = Result<Recorded, LedgerError>>;
 
     /// Every job of the batch (of all batches, with none) whose purchase is open: intended or paid, and not at its end.
     ///

@@ -49,6 +49,11 @@ impl Stoppable {
         self.tried.get()
     }
 
+    /// Intents that were refused, and the commit that failed.
+    pub(super) fn not_made(&self) -> usize {
+        self.tried.get() - self.made.borrow().len()
+    }
+
     /// After each commit: the sums are those of the payments, and no limit is passed.
     fn audit(&self) {
         let ledger = self.inner.ledger();
@@ -98,7 +103,13 @@ fn failure() -> LedgerError {
 }
 
 impl Ledger for Stoppable {
-    async fn commit(&self, now: UnixMs, record: Record) -> Result<Recorded, LedgerError> {
+    async fn commit_in_line(
+        &self,
+        now: UnixMs,
+        record: Record,
+        in_line: impl FnOnce(),
+    ) -> Result<Recorded, LedgerError> {
+        in_line();
         tokio::time::sleep(Duration::from_millis(self.commit_ms.get())).await;
         let number = self.tried.get() + 1;
         self.tried.set(number);

@@ -181,6 +181,7 @@ on_both! {
         a_slot_is_free_once_its_answer_is_handed_over,
         a_challenge_that_stood_in_line_for_too_long_is_asked_for_anew,
         what_the_node_would_not_take_is_not_asked_for,
+        a_payment_that_failed_keeps_its_slot_until_it_is_dead,
         after_an_error_nothing_goes_on_while_the_next_one_is_admitted,
         jobs_go_on_while_the_next_one_is_admitted;
     stop:

@@ -4,6 +4,7 @@ use super::ledger::Stop;
 use super::node::Fate;
 use super::shop::{Act, Kind};
 use super::world::{HOUR, START, World, wishes};
+use crate::payer::PayFailure;
 use crate::run::Controller;
 use crate::time::UnixMs;
 
@@ -89,16 +90,33 @@ pub(super) async fn a_challenge_that_stood_in_line_for_too_long_is_asked_for_ane
     }
 }
 
-/// Ten payments are in doubt, and hold none of the sixteen slots: six more may begin at the node, and no more are asked for.
+fn asks(world: &World) -> usize {
+    world.shop.seen.borrow().iter().filter(|(kind, ..)| *kind == Kind::Ask).count()
+}
+
+/// Ten payments are in doubt, and hold none of the sixteen slots: six more may begin at the node, and no more are asked for. What
+/// stood in line when they fell into doubt looks before its intent.
 pub(super) async fn what_the_node_would_not_take_is_not_asked_for() {
     let mut world = World::new(&wishes(40));
     world.settings.max_undelivered = 100;
-    let fates = std::iter::repeat_n(Fate::Stuck, 10).chain((0..30).map(|n| Fate::SettleLate(3_000 + 400 * n)));
+    let doubt = Fate::Deaf(Box::new(Fate::Stuck));
+    let fates = std::iter::repeat_n(doubt, 10).chain((0..30).map(|n| Fate::SettleLate(3_000 + 400 * n)));
     world.node.script(fates);
     world.buy(HOUR).await;
     world.audit();
-    let asks = world.shop.seen.borrow().iter().filter(|(kind, ..)| *kind == Kind::Ask).count();
-    assert_eq!((asks, world.node.posts.get()), (40, 40), "nothing is asked for in vain");
+    assert_eq!((world.ledger.not_made(), world.node.posts.get()), (0, 40), "no intent is refused");
+    assert!(asks(&world) <= 40 + SLOTS / 8, "{} were asked for", asks(&world));
+}
+
+/// Until it is dead the ledger holds it, and whoever took its slot would find the node full.
+pub(super) async fn a_payment_that_failed_keeps_its_slot_until_it_is_dead() {
+    let mut world = World::new(&wishes(40));
+    world.settings.max_undelivered = 100;
+    world.ledger.commit_ms.set(20);
+    world.node.script((0..30).map(|n| Fate::FailLate(PayFailure::NoRoute, 300 + 30 * n)));
+    world.buy(HOUR).await;
+    world.audit_all_delivered();
+    assert_eq!(world.ledger.not_made(), 0, "no intent is refused");
 }
 
 /// The outcome of that commit is unknown: not even what is under way spends anything after it.

@@ -1,11 +1,18 @@
 //! The port's implementations: the thread, and the one called inline.
 
+use std::cell::Cell;
+use std::future::{Future, poll_fn};
+use std::pin::pin;
 use std::sync::Arc;
+use std::task::Poll;
+
+use futures::FutureExt;
+use tokio::task::coop;
 
 use super::support::*;
 use crate::ledger::sqlite::SqliteLedger;
 use crate::ledger::{
-    BatchKey, Committed, HistoryCheck, InlineLedger, Ledger, LedgerHandle, OpenStage, PaymentKey, Record,
+    BatchKey, Committed, HistoryCheck, InlineLedger, Ledger, LedgerHandle, OpenStage, PaymentKey, Record, Recorded,
 };
 use crate::purchase::{JobState, WalletId};
 
@@ -104,4 +111,29 @@ async fn what_a_caller_stopped_waiting_for_is_committed_all_the_same() {
     assert!(futures::FutureExt::now_or_never(commit).is_none_or(|outcome| outcome.is_ok()));
     drop(ledger);
     assert_eq!(thread.join().unwrap().open_jobs(None).unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn what_is_handed_over_once_a_record_is_in_line_is_carried_out_after_it() {
+    let (ledger, batch) = in_memory(&["a"]);
+    let (ledger, thread) = LedgerHandle::spawn(ledger).unwrap();
+    let job = ledger.claim(batch, 1).await.unwrap().remove(0);
+    {
+        let is_in_line = Cell::new(false);
+        let intend = Record::Intend(Box::new(new_intent(&job, 1)));
+        let mut first = pin!(ledger.commit_in_line(NOW, intend, || is_in_line.set(true)).fuse());
+        // Its task has done so much in this turn that it must wait for the next one.
+        while coop::has_budget_remaining() {
+            coop::consume_budget().await;
+        }
+        poll_fn(|context| {
+            let _answer = first.as_mut().poll(context);
+            if is_in_line.get() { Poll::Ready(()) } else { Poll::Pending }
+        })
+        .await;
+        let next = coop::unconstrained(ledger.commit(NOW, Record::SendBegun(PaymentKey(1)))).await;
+        assert!(matches!(next, Ok(Recorded { committed: Committed::Intent(_), .. })), "{next:?}");
+    }
+    drop(ledger);
+    thread.join().unwrap();
 }
