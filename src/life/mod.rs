@@ -163,10 +163,10 @@ pub enum Asked {
         /// What the origin said, or what went wrong, in words for a person.
         message: String,
     },
-    /// Nothing new is admitted any more; nothing was asked.
+    /// Nothing new is admitted any more. It was not asked for, or its challenge is dropped.
     NotAdmitted,
     /// Not now, and maybe later in this run: its host wants to be left alone, or by what endpoint, origin or node hold it may
-    /// not begin. Nothing was asked.
+    /// not begin. It was not asked for, or its challenge is dropped.
     Later,
     /// It stays pending in this run, for this reason.
     Pending(Reason, String),
@@ -208,7 +208,7 @@ pub enum PaymentFate {
 /// What the executor carries out next.
 #[derive(Clone, Debug)]
 pub enum Effect {
-    /// Take a payment slot, ask for a challenge, check it.
+    /// Ask for a challenge, check it, and take a payment slot for it.
     Ask,
     /// Make it durable.
     Commit(Box<Record>),

@@ -20,8 +20,9 @@ use crate::life::Asked;
 
 /// An invoice must live at least this long for its payment to finish.
 const INVOICE_LIFE_MS_MIN: i64 = 30_000;
-/// A challenge that has waited for a payment slot for longer than this is asked for anew: a credential lives ten minutes from it.
-const CHALLENGE_AGE_MS_MAX: i64 = 30_000;
+/// A challenge that has waited for a payment slot for longer than this is asked for anew: from it on its credential lives, and not every
+/// service lets it live for minutes.
+const CHALLENGE_AGE_MS_MAX: i64 = 1_000;
 /// Another process's identical purchase is asked about again after this long.
 const IDENTICAL_POLL_MS: u64 = 5_000;
 /// Before each question for a node's newest settled payment that is answered in a way nobody understands: so many milliseconds.
