@@ -8,7 +8,7 @@ use crate::ledger::{
     BatchKey, Claimed, DamagedJob, DeliveredJob, Deliveries, HeldBack, HistoryCheck, IdenticalRequest, JobKey, Ledger,
     LedgerError, OpenJob, OpenRefund, Original, PaymentKey, PendingJob, Prospect, Record, Recorded, Undownloaded,
 };
-use crate::purchase::{Credential, HttpAnswer, Request, WalletId};
+use crate::purchase::{BodyFolder, Credential, HttpAnswer, Request, WalletId};
 use crate::time::UnixMs;
 
 /// A ledger without a thread, as one run has it. Clones share the same store, and are other runs: each claims for itself.
@@ -61,6 +61,10 @@ impl<S: Records> Ledger for InlineLedger<S> {
     async fn claim(&self, batch: BatchKey, most: usize) -> Result<Vec<PendingJob>, LedgerError> {
         let mut claimed = self.claimed.lock().unwrap_or_else(PoisonError::into_inner);
         claimed.claim(&*self.ledger(), batch, most)
+    }
+
+    fn body_folder(&self) -> Option<BodyFolder> {
+        self.ledger().body_folder()
     }
 
     async fn request(&self, payment: PaymentKey) -> Result<Request, LedgerError> {

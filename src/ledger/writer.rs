@@ -14,7 +14,7 @@ use crate::ledger::{
     JobKey, Ledger, LedgerError, Obstacle, OpenJob, OpenRefund, Original, PaymentKey, PendingJob, Prospect, Record,
     Recorded, Undownloaded,
 };
-use crate::purchase::{Credential, HttpAnswer, Request, WalletId};
+use crate::purchase::{BodyFolder, Credential, HttpAnswer, Request, WalletId};
 use crate::time::UnixMs;
 
 /// Requests that may wait at most; a caller beyond waits for room.
@@ -51,6 +51,7 @@ enum Ask {
 #[derive(Clone, Debug)]
 pub struct LedgerHandle {
     asks: mpsc::Sender<Ask>,
+    bodies: Option<BodyFolder>,
 }
 
 /// The thread behind a [`LedgerHandle`].
@@ -66,11 +67,12 @@ impl LedgerHandle {
     /// Where no thread can be had.
     pub fn spawn<S: Records + Downloads + Send + 'static>(ledger: S) -> Result<(Self, LedgerThread<S>), LedgerError> {
         let (asks, inbox) = mpsc::channel(WAITING_MAX);
+        let bodies = ledger.body_folder();
         let thread = std::thread::Builder::new()
             .name("ledger".to_owned())
             .spawn(move || serve(ledger, inbox))
             .map_err(|error| LedgerError::failed("no thread for it", error))?;
-        Ok((Self { asks }, LedgerThread { thread }))
+        Ok((Self { asks, bodies }, LedgerThread { thread }))
     }
 
     /// See [`Downloads::coming_files`].
@@ -128,6 +130,10 @@ impl Ledger for LedgerHandle {
 
     async fn claim(&self, batch: BatchKey, most: usize) -> Result<Vec<PendingJob>, LedgerError> {
         self.ask(|reply| Ask::Claim(batch, most, reply)).await
+    }
+
+    fn body_folder(&self) -> Option<BodyFolder> {
+        self.bodies.clone()
     }
 
     async fn request(&self, payment: PaymentKey) -> Result<Request, LedgerError> {

@@ -62,7 +62,7 @@ pub(super) fn facts() -> Facts {
 
 pub(super) fn new_intent() -> Box<NewIntent> {
     let url = Url::parse("https://api.example/film").unwrap();
-    let request = Request { method: Method::Post, url, body: b"{}".to_vec(), bypass: None };
+    let request = Request::new(Method::Post, url, b"{}".to_vec());
     Box::new(NewIntent {
         job: JobKey(1),
         request,

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 use std::fs::{self, File};
 use std::io::{self, Cursor, Read};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
@@ -25,9 +26,9 @@ pub const IMAGE_BYTES_MAX: u64 = 32 * 1024 * 1024;
 
 /// Longer values are never tried as paths.
 const PATH_BYTES_MAX: usize = 4_096;
-/// How many digests one reading of a manifest remembers.
-const CACHE_ENTRIES_MAX: usize = 4_096;
 const HASH_CHUNK_BYTES: usize = 64 * 1024;
+/// So much of an image is in memory at once: a multiple of three bytes, as base64 takes them.
+const PIECE_BYTES: usize = 3 * 64 * 1024;
 /// What to do about an image that is cut.
 const CUT_HELP: &str = "copy or download it anew, or open it and save it anew where it looks whole";
 /// As many bytes as the longest signature that is looked for.
@@ -53,25 +54,41 @@ impl Hinted for ImageProblem {
     }
 }
 
-/// Reads a planned image again and compares it with its digest.
+/// Reads a planned image again, in pieces, of which each but the last is a multiple of three bytes long, and compares it with
+/// its digest: what it gave is the image only where it then says so.
 ///
 /// # Errors
 /// Where it cannot be read, is larger than [`IMAGE_BYTES_MAX`], or has changed since it was planned.
-pub fn load(image: &ImageRef) -> Result<Vec<u8>, ImageProblem> {
+pub fn read(image: &ImageRef, each: &mut dyn FnMut(&[u8])) -> Result<(), ImageProblem> {
     let unreadable = |problem: &dyn std::fmt::Display| ImageProblem::Unreadable(problem.to_string());
-    let bytes = match &image.source {
-        ImageSource::Inline(text) => BASE64.decode(text.as_bytes()).map_err(|e| unreadable(&e))?,
-        ImageSource::File(path) => {
-            let file = regular(path).map_err(|e| unreadable(&format!("{}: {e}", path.display())))?;
-            let mut bytes = Vec::new();
-            file.take(IMAGE_BYTES_MAX + 1)
-                .read_to_end(&mut bytes)
-                .map_err(|e| unreadable(&format!("{}: {e}", path.display())))?;
-            bytes
-        }
+    let (mut hash, mut read) = (Sha256::new(), 0);
+    let mut piece = |bytes: &[u8]| {
+        hash.update(bytes);
+        read += bytes.len() as u64;
+        each(bytes);
     };
-    let is_planned = bytes.len() as u64 <= IMAGE_BYTES_MAX && hex(&Sha256::digest(&bytes)) == image.sha256;
-    if is_planned { Ok(bytes) } else { Err(ImageProblem::Changed) }
+    match &image.source {
+        ImageSource::Inline(text) => piece(&BASE64.decode(text.as_bytes()).map_err(|e| unreadable(&e))?),
+        ImageSource::File(path) => {
+            let of_file = |e: io::Error| unreadable(&format!("{}: {e}", path.display()));
+            let mut file = regular(path).map_err(of_file)?.take(IMAGE_BYTES_MAX + 1);
+            let mut bytes = Vec::with_capacity(PIECE_BYTES);
+            while file.by_ref().take(PIECE_BYTES as u64).read_to_end(&mut bytes).map_err(of_file)? > 0 {
+                piece(&bytes);
+                bytes.clear();
+            }
+        }
+    }
+    let is_planned = read <= IMAGE_BYTES_MAX && hex(&hash.finalize()) == image.sha256;
+    if is_planned { Ok(()) } else { Err(ImageProblem::Changed) }
+}
+
+/// The whole image.
+#[cfg(test)]
+pub(crate) fn load(image: &ImageRef) -> Result<Vec<u8>, ImageProblem> {
+    let mut bytes = Vec::new();
+    read(image, &mut |piece| bytes.extend_from_slice(piece))?;
+    Ok(bytes)
 }
 
 /// The format of an image, by its first bytes.
@@ -88,19 +105,29 @@ pub(super) fn hex(bytes: &[u8]) -> String {
 /// Turns the image values of one manifest into references, hashing each file once a pass.
 pub(super) struct Images {
     folder: PathBuf,
-    cache: Mutex<HashMap<PathBuf, CachedImage>>,
+    known: Mutex<HashMap<Version, Known>>,
 }
 
-struct CachedImage {
-    len: u64,
+/// A file as it was when it was read.
+#[derive(PartialEq, Eq, Hash)]
+struct Version {
+    device: u64,
+    inode: u64,
+    bytes: u64,
     modified: Option<SystemTime>,
-    image: ImageRef,
+}
+
+/// What was read of it: about a hundred bytes together, less than a job's own row. So all of them are remembered.
+#[derive(Clone, Copy)]
+struct Known {
+    sha256: [u8; 32],
+    kind: ImageKind,
 }
 
 impl Images {
     /// For paths relative to `folder`, which is absolute.
     pub(super) fn new(folder: PathBuf) -> Self {
-        Self { folder, cache: Mutex::default() }
+        Self { folder, known: Mutex::default() }
     }
 
     /// The image that `value` means.
@@ -145,8 +172,8 @@ impl Images {
         Wrong { kind: Some(format!("{words} in {of}")), help, ..wrong }
     }
 
-    fn cache(&self) -> MutexGuard<'_, HashMap<PathBuf, CachedImage>> {
-        self.cache.lock().unwrap_or_else(PoisonError::into_inner)
+    fn known(&self) -> MutexGuard<'_, HashMap<Version, Known>> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn existing(&self, value: &str) -> Option<PathBuf> {
@@ -173,14 +200,12 @@ impl Images {
         if metadata.len() > IMAGE_BYTES_MAX {
             return Err(Wrong::new(too_large()));
         }
-        let (len, modified) = (metadata.len(), metadata.modified().ok());
-        if let Some(known) = self.cache().get(&path)
-            && known.len == len
-            && known.modified == modified
-        {
-            return Ok(known.image.clone());
+        let (device, inode, bytes) = (metadata.dev(), metadata.ino(), metadata.len());
+        let version = Version { device, inode, bytes, modified: metadata.modified().ok() };
+        if let Some(known) = self.known().get(&version).copied() {
+            return Ok(known.at(path));
         }
-        if len == 0 {
+        if bytes == 0 {
             return Err(wrong("is empty"));
         }
         let (start, sha256) = hash_file(&path).map_err(unreadable)?;
@@ -194,13 +219,15 @@ impl Images {
         if !regular(&path).and_then(|mut file| has_end(kind, &mut file)).map_err(unreadable)? {
             return Err(wrong("is cut: its end is missing").help(CUT_HELP));
         }
-        let image = ImageRef { source: ImageSource::File(path.clone()), sha256, kind };
-        let mut cache = self.cache();
-        if cache.len() >= CACHE_ENTRIES_MAX {
-            cache.clear();
-        }
-        cache.insert(path, CachedImage { len, modified, image: image.clone() });
-        Ok(image)
+        let read = Known { sha256, kind };
+        self.known().insert(version, read);
+        Ok(read.at(path))
+    }
+}
+
+impl Known {
+    fn at(self, path: PathBuf) -> ImageRef {
+        ImageRef { source: ImageSource::File(path), sha256: hex(&self.sha256), kind: self.kind }
     }
 }
 
@@ -213,7 +240,7 @@ fn regular(path: &Path) -> io::Result<File> {
 }
 
 /// The first bytes, and the digest.
-fn hash_file(path: &Path) -> io::Result<(Vec<u8>, String)> {
+fn hash_file(path: &Path) -> io::Result<(Vec<u8>, [u8; 32])> {
     // A file that grows while it is read is cut here; `load` then finds it changed.
     let mut file = regular(path)?.take(IMAGE_BYTES_MAX);
     let mut start = Vec::with_capacity(SIGNATURE_BYTES);
@@ -221,7 +248,7 @@ fn hash_file(path: &Path) -> io::Result<(Vec<u8>, String)> {
     let mut hash = Sha256::new();
     hash.update(&start);
     hash_rest(&mut file, &mut hash)?;
-    Ok((start, hex(&hash.finalize())))
+    Ok((start, hash.finalize().into()))
 }
 
 /// Hashes a reader to its end.
@@ -266,4 +293,32 @@ fn decode_base64(text: &str) -> Option<Vec<u8>> {
     let packed: Vec<u8> = text.bytes().filter(|b| !b.is_ascii_whitespace()).collect();
     let unpadded = packed.iter().rposition(|b| *b != b'=').map_or(0, |at| at + 1);
     BASE64.decode(&packed).ok().or_else(|| BASE64_NOPAD.decode(&packed[..unpadded]).ok())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A second pass over many pictures reads none of them again.
+    #[test]
+    fn a_picture_is_read_once_however_many_there_are() {
+        const MANY: usize = 5_000;
+        const PNG: &[u8] = b"\x89PNG\r\n\x1a\n\0\0\0\0IEND\xae\x42\x60\x82";
+        let folder = tempfile::tempdir().unwrap();
+        let name = |number: usize| format!("{number}.png");
+        let with = |number: usize| [PNG, &number.to_be_bytes()].concat();
+        let images = Images::new(folder.path().to_owned());
+        for number in 0..MANY {
+            fs::write(folder.path().join(name(number)), with(number)).unwrap();
+            images.resolve(&name(number)).ok().unwrap();
+        }
+        let first = File::options().write(true).open(folder.path().join(name(0))).unwrap();
+        let modified = first.metadata().unwrap().modified().unwrap();
+        io::Write::write_all(&mut &first, &with(MANY)).unwrap();
+        first.set_modified(modified).unwrap();
+        let known = |number: usize| images.resolve(&name(number)).ok().unwrap().sha256;
+        assert_eq!(known(0), hex(&Sha256::digest(with(0))), "nothing tells that it has changed");
+        first.set_modified(modified + std::time::Duration::from_secs(1)).unwrap();
+        assert_eq!(known(0), hex(&Sha256::digest(with(MANY))));
+    }
 }

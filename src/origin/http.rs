@@ -4,11 +4,14 @@
 //! connection would take every one that waits on it.
 
 use std::error::Error;
+use std::io;
+use std::sync::Arc;
 use std::time::Duration;
 
+use futures::stream;
 use reqwest::header::{
-    ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue,
-    LOCATION,
+    ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderName,
+    HeaderValue, LOCATION,
 };
 use reqwest::{Client, ClientBuilder, RequestBuilder, Response};
 use url::Url;
@@ -23,7 +26,7 @@ use crate::error::Hinted;
 use crate::first_bytes;
 use crate::l402::Scheme;
 use crate::loopback::is_loopback;
-use crate::purchase::{Credential, HttpAnswer, Request};
+use crate::purchase::{Body, Credential, HttpAnswer, Request};
 use crate::terminal_text::printable;
 use crate::tls;
 
@@ -140,7 +143,8 @@ impl HttpOrigin {
                 .client(at)
                 .post(at.clone())
                 .header(CONTENT_TYPE, HeaderValue::from_static("application/json"))
-                .body(request.body.clone()),
+                .header(CONTENT_LENGTH, request.body().len())
+                .body(sendable(request.body())),
             Method::Get => self.client(at).get(at.clone()),
         };
         match &request.bypass {
@@ -172,6 +176,26 @@ impl HttpOrigin {
         }
         Err(HttpFailure::Redirect(format!("more than {REDIRECTS_MAX} addresses in a row")))
     }
+}
+
+/// A large body is read from its file as it leaves, on threads that may wait for a disk.
+fn sendable(body: &Body) -> reqwest::Body {
+    let file = match body {
+        Body::Held(bytes) => return bytes.clone().into(),
+        Body::Filed(file) => Arc::clone(file),
+    };
+    reqwest::Body::wrap_stream(stream::try_unfold(0_usize, move |at| {
+        let file = Arc::clone(&file);
+        async move {
+            if at >= file.len() {
+                return Ok(None);
+            }
+            let read = tokio::task::spawn_blocking(move || file.chunk(at)).await;
+            let chunk = read.unwrap_or_else(|error| Err(io::Error::other(error)))?;
+            let next = at.saturating_add(chunk.len());
+            Ok::<_, io::Error>(Some((chunk, next)))
+        }
+    }))
 }
 
 /// By these a request stays what it is (RFC 9110 15.4.8, 15.4.9).

@@ -1,65 +1,124 @@
 //! Builds the exact request of a job. The same job gives the same bytes, always: they are sent twice, and the origin
 //! compares them.
 
+use std::io;
+
 use data_encoding::BASE64;
-use serde_json::{Map, Value as Json};
+use serde_json::Value as Json;
+use url::Url;
 
 use crate::catalog::{Endpoint, ImageRef, Method, Value};
-use crate::purchase::Request;
+use crate::purchase::{BodyFolder, BodyWriter, Request};
+
+/// Gives an image's bytes in pieces, of which each but the last is a multiple of three bytes long.
+type Pieces<'a> = &'a mut dyn FnMut(&[u8]);
 
 impl Request {
     /// The request of a job with these parameters, which are sent in the order given (a job's are in its endpoint's):
-    /// as one compact JSON object, or as the URL's query. An image travels as a data URI.
+    /// as one compact JSON object, or as the URL's query. An image travels as a data URI. The body is in memory.
     ///
     /// # Errors
-    /// What `load_image` says where an image's bytes are not to be had.
+    /// What `read_image` says where an image's bytes are not to be had.
     pub fn build<E>(
         endpoint: &Endpoint,
         params: &[(String, Value)],
-        load_image: impl Fn(&ImageRef) -> Result<Vec<u8>, E>,
+        read_image: impl Fn(&ImageRef, Pieces<'_>) -> Result<(), E>,
     ) -> Result<Self, E> {
-        let mut url = endpoint.url.clone();
-        // A fragment is never sent; without it, equal requests have equal digests.
-        url.set_fragment(None);
-        let (method, bypass) = (endpoint.method, endpoint.bypass_header.clone());
-        match method {
-            Method::Post => {
-                let mut object = Map::new();
-                for (name, value) in params {
-                    object.insert(name.clone(), json(value, &load_image)?);
-                }
-                Ok(Self { method, url, body: Json::Object(object).to_string().into_bytes(), bypass })
+        let mut body = Vec::new();
+        let url = write(endpoint, params, read_image, &mut |bytes| body.extend_from_slice(bytes))?;
+        Ok(Self::new(endpoint.method, url, body).bypassing(endpoint.bypass_header.clone()))
+    }
+
+    /// The same. A large body goes into that folder as it is made, and is never whole in memory.
+    ///
+    /// # Errors
+    /// What `read_image` says; within, what the disk says.
+    pub fn build_in<E>(
+        folder: &BodyFolder,
+        endpoint: &Endpoint,
+        params: &[(String, Value)],
+        read_image: impl Fn(&ImageRef, Pieces<'_>) -> Result<(), E>,
+    ) -> Result<io::Result<Self>, E> {
+        let mut body = BodyWriter::new(folder);
+        let url = write(endpoint, params, read_image, &mut |bytes| body.add(bytes))?;
+        let built = body.finish().and_then(|body| Self::of(endpoint.method, url, body));
+        Ok(built.map(|request| request.bypassing(endpoint.bypass_header.clone())))
+    }
+}
+
+/// Writes the body, and gives the address.
+fn write<E>(
+    endpoint: &Endpoint,
+    params: &[(String, Value)],
+    read_image: impl Fn(&ImageRef, Pieces<'_>) -> Result<(), E>,
+    body: Pieces<'_>,
+) -> Result<Url, E> {
+    let mut url = endpoint.url.clone();
+    // A fragment is never sent; without it, equal requests have equal digests.
+    url.set_fragment(None);
+    match endpoint.method {
+        Method::Post => {
+            body(b"{");
+            for (place, (name, value)) in params.iter().enumerate() {
+                let comma = if place == 0 { "" } else { "," };
+                body(format!("{comma}{}:", Json::from(name.as_str())).as_bytes());
+                json(value, &read_image, body)?;
             }
-            Method::Get => {
-                for (name, value) in params {
-                    url.query_pairs_mut().append_pair(name, &text(value, &load_image)?);
-                }
-                Ok(Self { method, url, body: Vec::new(), bypass })
+            body(b"}");
+        }
+        Method::Get => {
+            for (name, value) in params {
+                url.query_pairs_mut().append_pair(name, &text(value, &read_image)?);
             }
+        }
+    }
+    Ok(url)
+}
+
+fn json<E>(
+    value: &Value,
+    read_image: &impl Fn(&ImageRef, Pieces<'_>) -> Result<(), E>,
+    body: Pieces<'_>,
+) -> Result<(), E> {
+    let plain = match value {
+        Value::Text(text) => Json::from(text.as_str()),
+        Value::Integer(number) => Json::from(*number),
+        Value::Boolean(truth) => Json::from(*truth),
+        Value::Image(image) => {
+            // Nothing in a data URI is escaped.
+            body(b"\"");
+            data_uri(image, read_image, &mut |text| body(text.as_bytes()))?;
+            body(b"\"");
+            return Ok(());
+        }
+    };
+    body(plain.to_string().as_bytes());
+    Ok(())
+}
+
+fn text<E>(value: &Value, read_image: &impl Fn(&ImageRef, Pieces<'_>) -> Result<(), E>) -> Result<String, E> {
+    match value {
+        Value::Text(_) | Value::Integer(_) | Value::Boolean(_) => Ok(value.to_string()),
+        Value::Image(image) => {
+            let mut uri = String::new();
+            data_uri(image, read_image, &mut |text| uri.push_str(text))?;
+            Ok(uri)
         }
     }
 }
 
-fn json<E>(value: &Value, load_image: &impl Fn(&ImageRef) -> Result<Vec<u8>, E>) -> Result<Json, E> {
-    Ok(match value {
-        Value::Text(text) => Json::from(text.as_str()),
-        Value::Integer(number) => Json::from(*number),
-        Value::Boolean(truth) => Json::from(*truth),
-        Value::Image(image) => Json::from(data_uri(image, load_image)?),
+fn data_uri<E>(
+    image: &ImageRef,
+    read_image: &impl Fn(&ImageRef, Pieces<'_>) -> Result<(), E>,
+    uri: &mut dyn FnMut(&str),
+) -> Result<(), E> {
+    uri(&format!("data:{};base64,", image.kind.media_type()));
+    let mut encoded = String::new();
+    read_image(image, &mut |piece| {
+        encoded.clear();
+        BASE64.encode_append(piece, &mut encoded);
+        uri(&encoded);
     })
-}
-
-fn text<E>(value: &Value, load_image: &impl Fn(&ImageRef) -> Result<Vec<u8>, E>) -> Result<String, E> {
-    match value {
-        Value::Text(_) | Value::Integer(_) | Value::Boolean(_) => Ok(value.to_string()),
-        Value::Image(image) => data_uri(image, load_image),
-    }
-}
-
-fn data_uri<E>(image: &ImageRef, load_image: &impl Fn(&ImageRef) -> Result<Vec<u8>, E>) -> Result<String, E> {
-    let mut uri = format!("data:{};base64,", image.kind.media_type());
-    BASE64.encode_append(&load_image(image)?, &mut uri);
-    Ok(uri)
 }
 
 #[cfg(test)]
@@ -81,50 +140,79 @@ mod tests {
         ]
     }
 
-    fn load(_: &ImageRef) -> Result<Vec<u8>, Infallible> {
-        Ok(vec![0xfb, 0xff, 1, 2])
+    fn read(_: &ImageRef, each: Pieces<'_>) -> Result<(), Infallible> {
+        each(&[0xfb, 0xff, 1]);
+        each(&[2]);
+        Ok(())
     }
 
     #[test]
     fn a_post_carries_compact_json_in_the_given_order() {
         let endpoint = endpoint("https://api.example/x?key=1#top");
-        let request = Request::build(&endpoint, &params(), load).unwrap();
+        let request = Request::build(&endpoint, &params(), read).unwrap();
         assert_eq!(request.url.as_str(), "https://api.example/x?key=1");
         assert_eq!(
-            String::from_utf8(request.body.clone()).unwrap(),
+            String::from_utf8(request.body().bytes().unwrap().into_owned()).unwrap(),
             r#"{"prompt":"Zoé says \"hi\"\n& waves","image":"data:image/png;base64,+/8BAg==","duration":5,"audio":false}"#
         );
-        assert_eq!(Request::build(&endpoint, &params(), load).unwrap().digest(), request.digest());
+        assert_eq!(Request::build(&endpoint, &params(), read).unwrap().digest(), request.digest());
     }
 
     #[test]
     fn a_get_carries_a_query_and_no_body() {
         let endpoint = Endpoint { method: Method::Get, ..endpoint("https://api.example/x?key=1") };
-        let request = Request::build(&endpoint, &params(), load).unwrap();
+        let request = Request::build(&endpoint, &params(), read).unwrap();
         assert_eq!(
             request.url.as_str(),
             "https://api.example/x?key=1&prompt=Zo%C3%A9+says+%22hi%22%0A%26+waves&image=data%3Aimage%2Fpng%3Bbase64%2C%2B%2F8BAg%3D%3D&duration=5&audio=false"
         );
-        assert!(request.body.is_empty());
-        let bare = Request::build(&endpoint, &[], load).unwrap();
+        assert!(request.body().is_empty());
+        let bare = Request::build(&endpoint, &[], read).unwrap();
         assert_eq!(bare.url.as_str(), "https://api.example/x?key=1");
     }
 
     #[test]
     fn an_image_that_cannot_be_had_stops_it() {
         let endpoint = endpoint("https://api.example/x");
-        assert_eq!(Request::build(&endpoint, &params(), |_| Err("changed")), Err("changed"));
+        assert_eq!(Request::build(&endpoint, &params(), |_, _| Err("changed")), Err("changed"));
+    }
+
+    /// However large it is, and whatever is told first: what a ledger of before holds must be sent again to the byte.
+    #[test]
+    fn a_body_is_the_json_of_its_parameters_wherever_it_is() {
+        let (above, endpoint) = (tempfile::tempdir().unwrap(), endpoint("https://api.example/x"));
+        let folder = BodyFolder::new(above.path().join("bodies"));
+        for bytes in [0, 1, 3_000, 500_000] {
+            let image: Vec<u8> = (0..bytes).map(|at| u8::try_from(at % 251).unwrap()).collect();
+            let read = |_: &ImageRef, each: Pieces<'_>| {
+                image.chunks(300).for_each(each);
+                Ok::<_, Infallible>(())
+            };
+            let request = Request::build(&endpoint, &params(), read).unwrap();
+            let filed = Request::build_in(&folder, &endpoint, &params(), read).unwrap().unwrap();
+            let json = serde_json::json!({
+                "prompt": "Zoé says \"hi\"\n& waves",
+                "image": format!("data:image/png;base64,{}", BASE64.encode(&image)),
+                "duration": 5,
+                "audio": false,
+            });
+            assert_eq!(*request.body().bytes().unwrap(), *json.to_string().as_bytes());
+            assert_eq!(*filed.body().bytes().unwrap(), *json.to_string().as_bytes());
+            assert_eq!(filed, request);
+        }
+        assert_eq!(Request::build_in(&folder, &endpoint, &params(), |_, _| Err("changed")).unwrap_err(), "changed");
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
     }
 
     proptest! {
         #[test]
         fn any_text_arrives_as_it_is(text in any::<String>()) {
             let params = [("prompt".to_owned(), Value::Text(text.clone()))];
-            let post = Request::build(&endpoint("http://127.0.0.1/"), &params, load).unwrap();
-            let body: Json = serde_json::from_slice(&post.body).unwrap();
+            let post = Request::build(&endpoint("http://127.0.0.1/"), &params, read).unwrap();
+            let body: Json = serde_json::from_slice(&post.body().bytes().unwrap()).unwrap();
             prop_assert_eq!(body["prompt"].as_str(), Some(text.as_str()));
             let get = Endpoint { method: Method::Get, ..endpoint("http://127.0.0.1/") };
-            let get = Request::build(&get, &params, load).unwrap();
+            let get = Request::build(&get, &params, read).unwrap();
             prop_assert_eq!(get.url.query_pairs().next().map(|(_, value)| value.into_owned()), Some(text));
         }
     }

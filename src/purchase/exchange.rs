@@ -1,46 +1,9 @@
-//! What is sent and what comes back: the request, what proves its payment, and the answer, uninterpreted.
+//! What goes with a request and what comes back: what proves its payment, and the answer, uninterpreted.
 
-use sha2::{Digest, Sha256};
-use url::Url;
-
-use crate::catalog::Method;
 use crate::l402::{Preimage, Scheme, Token, payment_credential};
 
 /// The header under which it is kept why only a part of an answer came.
 pub(crate) const INCOMPLETE: &str = "x-l402-batch-incomplete";
-
-/// A request that can be sent again to the very byte.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Request {
-    /// The HTTP method.
-    pub method: Method,
-    /// The resolved URL, query included.
-    pub url: Url,
-    /// The exact body; empty for GET.
-    pub body: Vec<u8>,
-    /// The header that asks the service's cache of identical requests to stand aside. It is no part of what is sold: it
-    /// goes with the first sending of an ask and of a redeem, never with a repeated one, and is not kept.
-    pub bypass: Option<String>,
-}
-
-impl Request {
-    /// The same request without the header that bypasses the cache: what is repeated must not be made a second time.
-    #[must_use]
-    pub fn repeated(&self) -> Self {
-        Self { bypass: None, ..self.clone() }
-    }
-
-    /// SHA-256 over method, URL and body: two requests of one digest are the same to a service's cache.
-    #[must_use]
-    pub fn digest(&self) -> [u8; 32] {
-        let mut hash = Sha256::new();
-        for part in [self.method.as_str().as_bytes(), self.url.as_str().as_bytes(), &self.body] {
-            hash.update(u64::try_from(part.len()).unwrap_or(u64::MAX).to_be_bytes());
-            hash.update(part);
-        }
-        hash.finalize().into()
-    }
-}
 
 /// What proves a payment to the origin: `Authorization: L402 token:preimage`, or its `Payment` form.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -116,6 +79,8 @@ pub struct Poll {
 
 #[cfg(test)]
 mod tests {
+    use sha2::{Digest, Sha256};
+
     use super::*;
     use crate::l402::PaymentHash;
 

@@ -2,8 +2,9 @@
 //! is free or soon will be.
 
 use std::rc::Rc;
+use std::sync::Arc;
 
-use crate::catalog::{DedupPolicy, ImageRef};
+use crate::catalog::{DedupPolicy, Value};
 use crate::error::Hinted;
 use crate::l402::{CheckedChallenge, Expected, check};
 use crate::ledger::{IdenticalRequest, Ledger, LedgerError, NewIntent, PendingJob, Record};
@@ -49,7 +50,12 @@ impl<L: Ledger, P: Payer, O: Origin, C: Clock> Driver<'_, L, P, O, C> {
         if let Some(words) = pending.above_its_limit() {
             return Ok(Asked::Refused(Reason::JobLimit, words));
         }
-        let request = match Request::build(&pending.endpoint, &pending.params, load_image) {
+        let has_pictures = pending.params.iter().any(|(_, value)| matches!(value, Value::Image(_)));
+        // Pictures take time and room: none are read for a job before it may be asked for.
+        if has_pictures && !self.take_permit().await? {
+            return Ok(self.not_now());
+        }
+        let request = match self.build(pending, has_pictures).await? {
             Ok(request) => Rc::new(request),
             Err(problem) => return Ok(image_refusal(&problem)),
         };
@@ -64,7 +70,7 @@ impl<L: Ledger, P: Payer, O: Origin, C: Clock> Driver<'_, L, P, O, C> {
         let Some(buying) = &self.shared.buying else { return Ok(Asked::NotAdmitted) };
         loop {
             if !self.permit_and_turn(&request).await? {
-                return Ok(if self.later { Asked::Later } else { Asked::NotAdmitted });
+                return Ok(self.not_now());
             }
             self.asked = true;
             let answer = self.run.origin.ask(&request, challenged_in(&pending.endpoint)).await;
@@ -97,6 +103,11 @@ impl<L: Ledger, P: Payer, O: Origin, C: Clock> Driver<'_, L, P, O, C> {
         }
     }
 
+    /// What comes of a job that may not begin now.
+    const fn not_now(&self) -> Asked {
+        if self.later { Asked::Later } else { Asked::NotAdmitted }
+    }
+
     /// A payment slot for a challenge of that time. Until one is free, others pay.
     async fn slot_for(
         &mut self,
@@ -127,6 +138,30 @@ impl<L: Ledger, P: Payer, O: Origin, C: Clock> Driver<'_, L, P, O, C> {
         } else {
             Slot::Taken
         })
+    }
+
+    /// The exact request. One with pictures is built off the run's own thread, a few at a time, and no large body stays in
+    /// memory: jobs may wait for long.
+    async fn build(
+        &self,
+        pending: &PendingJob,
+        has_pictures: bool,
+    ) -> Result<Result<Request, ImageProblem>, LedgerError> {
+        if !has_pictures {
+            return Ok(Request::build(&pending.endpoint, &pending.params, image::read));
+        }
+        let _one_of_few = self.shared.builders.acquire().await;
+        let (endpoint, params) = (Arc::clone(&pending.endpoint), pending.params.clone());
+        let folder = self.run.ledger.body_folder();
+        let build = move || match folder {
+            Some(folder) => match Request::build_in(&folder, &endpoint, &params, image::read) {
+                Ok(written) => written.map(Ok).map_err(|error| LedgerError::system(error).at(folder.path().display())),
+                Err(problem) => Ok(Err(problem)),
+            },
+            None => Ok(Request::build(&endpoint, &params, image::read)),
+        };
+        let built = tokio::task::spawn_blocking(build).await;
+        built.unwrap_or_else(|error| Err(LedgerError::failed("a request was not built", error)))
     }
 
     /// Looks, before anything is asked, whether the purchase is made already under another name; the intent looks again.
@@ -193,7 +228,11 @@ impl<L: Ledger, P: Payer, O: Origin, C: Clock> Driver<'_, L, P, O, C> {
 
     /// Identical requests of other batches and processes: none of them open, and the window since the last one over: then
     /// nothing. An open one is waited for only so long: nobody may ever carry its batch on.
-    async fn waits_for_identical(&self, pending: &PendingJob, request: &Request) -> Result<Option<Asked>, LedgerError> {
+    async fn waits_for_identical(
+        &mut self,
+        pending: &PendingJob,
+        request: &Request,
+    ) -> Result<Option<Asked>, LedgerError> {
         let (apart, window_ms) = (pending.endpoint.dedup_policy(), pending.endpoint.window_ms());
         let wait_ms = i64::try_from(self.run.settings.wait_doubt_ms).unwrap_or(i64::MAX);
         let patience_ends = self.run.clock.now().plus_ms(wait_ms.max(window_ms));
@@ -209,6 +248,9 @@ impl<L: Ledger, P: Payer, O: Origin, C: Clock> Driver<'_, L, P, O, C> {
             if in_the_way && self.run.clock.now() >= patience_ends {
                 return Ok(Some(waits_for(&identical)));
             }
+            // Another job may be asked for meanwhile, and may begin.
+            self.leave_slot();
+            self.shared.bounds.end(pending.key);
             let wait_ms = if in_the_way { IDENTICAL_POLL_MS.max(left_ms) } else { left_ms };
             if !self.unless_over(self.run.clock.sleep_ms(wait_ms)).await {
                 return Ok(Some(if in_the_way { waits_for(&identical) } else { Asked::NotAdmitted }));
@@ -332,10 +374,6 @@ fn waits_for(identical: &IdenticalRequest) -> Asked {
         identical.id, identical.batch
     );
     Asked::Pending(Reason::IdenticalRequest, message)
-}
-
-fn load_image(image: &ImageRef) -> Result<Vec<u8>, ImageProblem> {
-    image::load(image)
 }
 
 fn image_refusal(problem: &ImageProblem) -> Asked {

@@ -14,7 +14,7 @@ use crate::money::Msat;
 use crate::origin::Origin;
 use crate::payer::{Payer, Promises};
 use crate::plan::ContentHash;
-use crate::purchase::{JobState, Reason, Request};
+use crate::purchase::{Body, JobState, Reason, Request};
 use crate::time::UnixMs;
 
 use super::admission::Aside;
@@ -62,6 +62,8 @@ pub(super) struct Driver<'r, L, P, O, C> {
     /// Its payment slot.
     pub(super) slot: Option<SemaphorePermit<'r>>,
     pub(super) request: Option<Rc<Request>>,
+    /// The header that was to go with a request that is read back.
+    pub(super) bypass: Option<String>,
     /// It was asked for in this run.
     pub(super) asked: bool,
     /// How many payments the run had left open when it was last looked whether this one may begin.
@@ -86,6 +88,7 @@ impl<'r, L: Ledger, P: Payer, O: Origin, C: Clock> Driver<'r, L, P, O, C> {
             permit: None,
             slot: None,
             request: None,
+            bypass: None,
             asked: false,
             left_open: 0,
             put_back: None,
@@ -327,6 +330,15 @@ impl<'r, L: Ledger, P: Payer, O: Origin, C: Clock> Driver<'r, L, P, O, C> {
         }
     }
 
+    /// Makes room among the jobs in flight. Any number may be in doubt: none of them keeps a file open, and its body is read
+    /// back from the ledger once it is sent.
+    pub(super) fn leave_place(&mut self) {
+        self.place = None;
+        if let Some(filed) = self.request.take_if(|request| matches!(request.body(), Body::Filed(_))) {
+            self.bypass.clone_from(&filed.bypass);
+        }
+    }
+
     /// Waits, and says whether the job goes on after it.
     async fn wait(&mut self, until: UnixMs, waiting: Waiting) -> bool {
         self.leave_slot();
@@ -340,7 +352,7 @@ impl<'r, L: Ledger, P: Payer, O: Origin, C: Clock> Driver<'r, L, P, O, C> {
                 if self.shared.doubt_timed_out.get() {
                     return false;
                 }
-                self.place = None;
+                self.leave_place();
                 tokio::select! {
                     biased;
                     () = self.shared.doubt_timeout.notified() => false,

@@ -88,6 +88,9 @@ impl Hinted for RunError {
     }
 }
 
+/// So many requests with pictures are built at once.
+const BUILDERS: usize = 2;
+
 enum Finished {
     /// A job; what is given back may be asked for later.
     Job(Option<Aside>),
@@ -172,6 +175,7 @@ impl<L: Ledger, P: Payer, O: Origin, C: Clock> Run<'_, L, P, O, C> {
             pace: Pace::new(self.settings.requests_per_second),
             slots: Semaphore::new(slots),
             asks: Semaphore::new(slots + slots / ASKED_AHEAD_SHARE),
+            builders: Semaphore::new(BUILDERS),
             node_health: NodeHealth::default(),
             bounds: Bounds::default(),
             silent: std::cell::RefCell::default(),

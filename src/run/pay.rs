@@ -100,7 +100,7 @@ impl<L: Ledger, P: Payer, O: Origin, C: Clock> Driver<'_, L, P, O, C> {
     /// Follows a payment without a slot and without a place. None: the run does not wait for it any more.
     pub(super) async fn track(&mut self, intent: &DurableIntent) -> Result<Option<PaymentLookup>, LedgerError> {
         self.leave_slot();
-        self.place = None;
+        self.leave_place();
         if self.run.control.draining() || self.shared.doubt_timed_out.get() {
             return Ok(None);
         }

@@ -19,8 +19,6 @@ use super::pace::Class;
 const DRAIN_LOOK_MS: u64 = 1_000;
 /// A repeated redeem looks this often whether its identical request is made.
 const IDENTICAL_LOOK_MS: i64 = 2_000;
-/// Bodies up to this size are kept in memory between ask and redeem; larger ones are read back from the ledger.
-const BODY_KEPT_MAX: usize = 64 * 1024;
 
 type HttpResult = Result<HttpAnswer, HttpFailure>;
 
@@ -51,9 +49,7 @@ impl<L: Ledger, P: Payer, O: Origin, C: Clock> Driver<'_, L, P, O, C> {
         if let Ok(answer) = &answer {
             self.heed(&request, answer, self.run.clock.now());
         }
-        if request.body.len() <= BODY_KEPT_MAX {
-            self.request = Some(request);
-        }
+        self.request = Some(request);
         Ok(Some(answer))
     }
 
@@ -110,7 +106,10 @@ impl<L: Ledger, P: Payer, O: Origin, C: Clock> Driver<'_, L, P, O, C> {
     async fn request(&mut self, payment: PaymentKey) -> Result<Rc<Request>, LedgerError> {
         match self.request.take() {
             Some(request) => Ok(request),
-            None => Ok(Rc::new(self.run.ledger.request(payment).await?)),
+            None => {
+                let request = self.run.ledger.request(payment).await?;
+                Ok(Rc::new(request.bypassing(self.bypass.take())))
+            }
         }
     }
 

@@ -22,6 +22,8 @@ pub(super) struct Shared {
     /// Purchases from before they are asked for until their slot is given back. Some more than slots: while payments go on, others
     /// are asked for, so that a checked challenge stands ready when a slot is free.
     pub(super) asks: Semaphore,
+    /// Requests with pictures that are built at once.
+    pub(super) builders: Semaphore,
     pub(super) node_health: NodeHealth,
     pub(super) bounds: Bounds,
     /// Hosts whose poll addresses do not answer: each is told of once, until it answers again.

@@ -63,7 +63,7 @@ impl Simulated {
     /// What asking for that job brings, as it is intended.
     async fn intended(&self, at: usize) -> NewIntent {
         let job = &self.jobs[at];
-        let Ok(request) = Request::build(&job.endpoint, &job.params, |_| Ok::<_, Infallible>(Vec::new()));
+        let Ok(request) = Request::build(&job.endpoint, &job.params, |_, _| Ok::<_, Infallible>(()));
         let challenge = shop::ask(&self.world, &request);
         let challenge = challenge.header("www-authenticate").expect("a challenge");
         let text = challenge.split('"').nth(3).expect("an invoice").to_owned();

@@ -128,7 +128,7 @@ const MORE: (&str, &str) = ("quality", "high");
 
 /// The digest of the job's request.
 pub fn digest(job: &PlannedJob) -> [u8; 32] {
-    let request = Request::build(&job.endpoint, &job.params, |_| Ok::<_, Infallible>(Vec::new()));
+    let request = Request::build(&job.endpoint, &job.params, |_, _| Ok::<_, Infallible>(()));
     request.expect("a request").digest()
 }
 
@@ -288,7 +288,7 @@ impl Plan {
     pub fn digest_of(&self, endpoint: &str, params: &[(String, Value)]) -> [u8; 32] {
         let endpoint =
             self.endpoints.iter().find(|known| known.name == endpoint).expect("an endpoint of the catalogue");
-        let request = Request::build(endpoint, params, |_| Ok::<_, Infallible>(Vec::new()));
+        let request = Request::build(endpoint, params, |_, _| Ok::<_, Infallible>(()));
         request.expect("a request").digest()
     }
 

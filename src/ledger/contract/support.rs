@@ -84,16 +84,16 @@ pub(in crate::ledger) fn preimage(n: u8) -> Preimage {
     Preimage::verify(bytes, &hash).unwrap()
 }
 
+/// What the job sends, with that body.
+pub(in crate::ledger) fn request(job: &PendingJob, body: Vec<u8>) -> Request {
+    Request::new(Method::Post, job.endpoint.url.clone(), body)
+}
+
 /// An intent for the job, paid by the invoice whose secret is `n`.
 pub(in crate::ledger) fn new_intent(job: &PendingJob, n: u8) -> NewIntent {
     NewIntent {
         job: job.key,
-        request: Request {
-            method: Method::Post,
-            url: job.endpoint.url.clone(),
-            body: format!("{{\"prompt\":{:?}}}", job.id).into_bytes(),
-            bypass: None,
-        },
+        request: request(job, format!("{{\"prompt\":{:?}}}", job.id).into_bytes()),
         // Most tests buy at one instant.
         dedup: DedupPolicy::Never,
         scheme: Scheme::L402,

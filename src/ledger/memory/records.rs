@@ -67,7 +67,7 @@ impl Records for MemoryLedger {
     }
 
     fn request(&self, payment: PaymentKey) -> Result<Request, LedgerError> {
-        Ok(Request { bypass: None, ..self.kept(payment)?.request.clone() })
+        Ok(self.kept(payment)?.request.repeated())
     }
 
     fn history_check(&self, node: &WalletId, payment: PaymentKey) -> Result<HistoryCheck, LedgerError> {

@@ -6,7 +6,7 @@ use crate::ledger::{
     LedgerError, Obstacle, OpenJob, OpenRefund, Original, PaymentKey, PendingJob, Prospect, Record, Recorded,
     Undownloaded,
 };
-use crate::purchase::{Credential, HttpAnswer, Request, WalletId};
+use crate::purchase::{BodyFolder, Credential, HttpAnswer, Request, WalletId};
 use crate::time::UnixMs;
 
 /// What a run reads and makes durable. The synchronous half of [`Ledger`](super::Ledger): a handle asks it, each record in its turn.
@@ -56,6 +56,11 @@ pub trait Records {
     /// # Errors
     /// Where the ledger cannot be read.
     fn pending(&self, batch: BatchKey, after: Option<u64>, limit: usize) -> Result<Vec<PendingJob>, LedgerError>;
+
+    /// See [`Ledger::body_folder`](super::Ledger::body_folder).
+    fn body_folder(&self) -> Option<BodyFolder> {
+        None
+    }
 
     /// The exact request that an intent holds, its digest compared, and without a header that leads past a cache. One whose body is gone is made anew from what the job
     /// asks for, image and all, where that gives the very same bytes.

@@ -7,7 +7,7 @@ use crate::ledger::{
     BatchKey, DamagedJob, DeliveredJob, HeldBack, HistoryCheck, IdenticalRequest, JobKey, LedgerError, OpenJob,
     OpenRefund, Original, PaymentKey, PendingJob, Prospect, Record, Recorded, Undownloaded,
 };
-use crate::purchase::{Credential, HttpAnswer, Request, WalletId};
+use crate::purchase::{BodyFolder, Credential, HttpAnswer, Request, WalletId};
 use crate::time::UnixMs;
 
 /// The durable record, as the run sees it.
@@ -52,6 +52,11 @@ pub trait Ledger {
     /// # Errors
     /// Where the ledger cannot be read: nothing is claimed then.
     fn claim(&self, batch: BatchKey, most: usize) -> impl Future<Output = Result<Vec<PendingJob>, LedgerError>>;
+
+    /// Where large bodies wait on disk for their intent; none where a store keeps all of them in itself.
+    fn body_folder(&self) -> Option<BodyFolder> {
+        None
+    }
 
     /// The exact request that an intent holds.
     ///

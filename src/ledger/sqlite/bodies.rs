@@ -1,41 +1,40 @@
 //! Large request bodies, as files beside the ledger. A body is on disk before the transaction of its intent commits, and
 //! goes only when no open payment needs it.
 //!
-//! Files are written and removed inside write transactions alone: SQLite's lock keeps another process's intent and this
-//! one's removal apart.
+//! Files get their lasting names, and are removed, inside write transactions alone: SQLite's lock keeps another process's intent and
+//! this one's removal apart. What has no lasting name yet, another process may sweep away; its bytes are written once more then.
 
-use std::fs::File;
-use std::io::{ErrorKind, Write};
+use std::borrow::Cow;
+use std::cell::Cell;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use rusqlite::{Connection, OptionalExtension};
-use sha2::{Digest, Sha256};
+use url::Url;
 
 use super::convert::hex;
 use super::error::Fault;
-use super::file::{beside, create_folder};
+use super::file::beside;
 use super::gap::rescued;
+use crate::catalog::Method;
 use crate::ledger::{Damage, Lack, LedgerError};
-
-/// The largest body that stands in the ledger itself, in bytes.
-pub(super) const INLINE_BODY_BYTES_MAX: usize = 64 * 1024;
-
-/// How a body's name begins until it is whole.
-const UNFINISHED: &str = ".tmp";
+use crate::purchase::{Body, BodyFile, BodyFolder, HELD_BYTES_MAX, Request, UNFINISHED};
 
 /// Where large bodies are kept.
 #[derive(Debug)]
 pub(super) struct Bodies {
     /// None for a ledger in memory, which keeps every body in itself.
-    folder: Option<PathBuf>,
+    folder: Option<BodyFolder>,
     ledger: PathBuf,
+    /// Nobody has to make the folder's own name durable any more.
+    stands: Cell<bool>,
 }
 
 /// How a body is kept.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) enum Kept {
+#[derive(Debug)]
+pub(super) enum Kept<'b> {
     /// In the ledger.
-    Inline,
+    Inline(Cow<'b, [u8]>),
     /// In a file of this SHA-256.
     File([u8; 32]),
 }
@@ -43,45 +42,55 @@ pub(super) enum Kept {
 impl Bodies {
     /// Of a ledger in memory.
     pub(super) fn inline() -> Self {
-        Self { folder: None, ledger: PathBuf::new() }
+        Self { folder: None, ledger: PathBuf::new(), stands: Cell::default() }
     }
 
     /// Of the ledger at that path.
     pub(super) fn of_ledger(path: &Path) -> Self {
-        Self { folder: Some(beside(path, ".bodies")), ledger: path.to_owned() }
+        let folder = Some(BodyFolder::new(beside(path, ".bodies")));
+        Self { folder, ledger: path.to_owned(), stands: Cell::default() }
     }
 
-    /// Makes the body durable where it is too large for the ledger itself.
-    pub(super) fn keep(&self, body: &[u8]) -> Result<Kept, Fault> {
-        let Some(folder) = self.folder.as_deref().filter(|_| body.len() > INLINE_BODY_BYTES_MAX) else {
-            return Ok(Kept::Inline);
+    /// Where they are written before they are needed.
+    pub(super) fn folder(&self) -> Option<BodyFolder> {
+        self.folder.clone()
+    }
+
+    /// Makes the body durable, under its lasting name, where it is too large for the ledger itself. Call it inside a write
+    /// transaction.
+    pub(super) fn keep<'b>(&self, body: &'b Body) -> Result<Kept<'b>, Fault> {
+        let Some(folder) = self.folder.as_ref().filter(|_| body.len() > HELD_BYTES_MAX) else {
+            return Ok(Kept::Inline(body.bytes()?));
         };
-        let digest: [u8; 32] = Sha256::digest(body).into();
-        let path = folder.join(hex(&digest));
-        if !folder.is_dir() {
-            create_folder(folder)?;
-            sync_folder(folder.parent())?;
+        let at = |sha256: &[u8; 32]| folder.path().join(hex(sha256));
+        // The same body may belong to another open payment: this file, which is whole, stands in for it.
+        let filed = match body {
+            Body::Filed(file) if file.name(&at(&file.sha256()))? => file.sha256(),
+            Body::Filed(_) | Body::Held(_) => {
+                let anew = folder.write(&body.bytes()?)?;
+                if !anew.name(&at(&anew.sha256()))? {
+                    return Err(std::io::Error::from(ErrorKind::NotFound).into());
+                }
+                anew.sha256()
+            }
+        };
+        folder.sync()?;
+        if !self.stands.get() {
+            // Whoever made it may not have come so far.
+            folder.sync_own()?;
+            self.stands.set(true);
         }
-        // The same body may belong to another open payment; a file that is not whole is replaced.
-        if std::fs::read(&path).is_ok_and(|known| known == body) {
-            File::open(&path)?.sync_all()?;
-        } else {
-            let mut file = tempfile::Builder::new().prefix(UNFINISHED).tempfile_in(folder)?;
-            file.write_all(body)?;
-            file.as_file().sync_all()?;
-            file.persist(&path).map_err(|error| Fault::from(error.error))?;
-        }
-        sync_folder(Some(folder))?;
-        Ok(Kept::File(digest))
+        Ok(Kept::File(filed))
     }
 
-    /// Reads a body back. Its caller checks the digest of the whole request.
-    pub(super) fn read(&self, digest: &[u8; 32]) -> Result<Vec<u8>, LedgerError> {
+    /// The request with that body, whose digest its caller checks.
+    pub(super) fn request(&self, method: Method, url: Url, digest: &[u8; 32]) -> Result<Request, LedgerError> {
         let Some(folder) = &self.folder else {
             return Err(Damage::BodyOfMemory.into());
         };
-        let path = folder.join(hex(digest));
-        std::fs::read(&path).map_err(|error| match error.kind() {
+        let path = folder.path().join(hex(digest));
+        let opened = BodyFile::open(&path, *digest).and_then(|body| Request::of(method, url, Body::Filed(body.into())));
+        opened.map_err(|error| match error.kind() {
             ErrorKind::NotFound => Lack::Body(path.display().to_string()).into(),
             _ => Lack::BodyUnread { file: path.display().to_string(), source: error.into() }.into(),
         })
@@ -89,7 +98,7 @@ impl Bodies {
 
     /// The length of a body's file in bytes, while it is there.
     pub(super) fn length(&self, digest: &[u8; 32]) -> Option<u64> {
-        let path = self.folder.as_ref()?.join(hex(digest));
+        let path = self.folder.as_ref()?.path().join(hex(digest));
         std::fs::metadata(path).ok().map(|file| file.len())
     }
 
@@ -97,7 +106,7 @@ impl Bodies {
     pub(super) fn remove_unused(&self, tx: &Connection, digest: &[u8; 32]) -> Result<(), Fault> {
         let Some(folder) = &self.folder else { return Ok(()) };
         if !is_used(tx, digest)? && self.may_remove()? {
-            remove(&folder.join(hex(digest)))?;
+            remove(&folder.path().join(hex(digest)))?;
         }
         Ok(())
     }
@@ -106,11 +115,11 @@ impl Bodies {
     /// files that were never whole. What it does not know may be another ledger's, which stood here before. Call it inside
     /// a write transaction.
     pub(super) fn sweep(&self, tx: &Connection) -> Result<(), Fault> {
-        let Some(folder) = self.folder.as_deref().filter(|folder| folder.is_dir()) else { return Ok(()) };
+        let Some(folder) = self.folder.as_ref().filter(|_| self.exist()) else { return Ok(()) };
         if !self.may_remove()? {
             return Ok(());
         }
-        for entry in std::fs::read_dir(folder)? {
+        for entry in std::fs::read_dir(folder.path())? {
             let entry = entry?;
             let name = entry.file_name();
             let unneeded = match name.to_str().and_then(digest_of_name) {
@@ -130,12 +139,12 @@ impl Bodies {
         let mut needed = tx.prepare("SELECT DISTINCT body_sha256 FROM intents WHERE body_sha256 IS NOT NULL")?;
         for digest in needed.query_map([], |row| row.get::<_, [u8; 32]>(0))? {
             let digest = digest?;
-            if !is_used(tx, &digest)? || folder.join(hex(&digest)).exists() {
+            if !is_used(tx, &digest)? || folder.path().join(hex(&digest)).exists() {
                 continue;
             }
             // One that is missing there as well is its own job's trouble.
             if let Ok(body) = std::fs::read(beside(from, ".bodies").join(hex(&digest))) {
-                self.keep(&body)?;
+                self.keep(&Body::Held(body))?;
             }
         }
         Ok(())
@@ -148,7 +157,7 @@ impl Bodies {
 
     /// Whether there is a folder to sweep.
     pub(super) fn exist(&self) -> bool {
-        self.folder.as_deref().is_some_and(Path::is_dir)
+        self.folder.as_ref().is_some_and(|folder| folder.path().is_dir())
     }
 }
 
@@ -178,12 +187,4 @@ fn remove(path: &Path) -> Result<(), Fault> {
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
         Err(error) => Err(error.into()),
     }
-}
-
-fn sync_folder(folder: Option<&Path>) -> Result<(), Fault> {
-    match folder.filter(|folder| !folder.as_os_str().is_empty()) {
-        Some(folder) => File::open(folder)?.sync_all()?,
-        None => File::open(".")?.sync_all()?,
-    }
-    Ok(())
 }

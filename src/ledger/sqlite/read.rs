@@ -20,7 +20,7 @@ use crate::ledger::{
 };
 use crate::manifest::image;
 use crate::plan::ContentHash;
-use crate::purchase::{HttpAnswer, JobState, Reason, Request, WalletId};
+use crate::purchase::{BodyFolder, HttpAnswer, JobState, Reason, Request, WalletId};
 use crate::time::UnixMs;
 
 /// Endpoints kept in memory; a ledger of many catalogues reads some of them again.
@@ -79,6 +79,10 @@ impl Records for SqliteLedger {
         })
     }
 
+    fn body_folder(&self) -> Option<BodyFolder> {
+        self.bodies.folder()
+    }
+
     fn request(&self, payment: PaymentKey) -> Result<Request, LedgerError> {
         self.read(|ledger| {
             let (method, url, body, body_sha256, digest) = ledger
@@ -91,14 +95,13 @@ impl Records for SqliteLedger {
                     let file: Option<[u8; 32]> = row.get(3)?;
                     Ok((row.get(0)?, url, body, file, row.get::<_, [u8; 32]>(4)?))
                 })?;
-            let kept = match (body, body_sha256) {
-                (Some(body), _) => Ok(body),
-                (None, Some(file)) => ledger.bodies.read(&file),
-                (None, None) => Ok(Vec::new()),
+            let url = stored_url(&url)?;
+            let kept = match body_sha256.filter(|_| body.is_none()) {
+                Some(file) => ledger.bodies.request(method, url, &file),
+                None => Ok(Request::new(method, url, body.unwrap_or_default())),
             };
             let why = match kept {
-                Ok(body) => {
-                    let request = Request { method, url: stored_url(&url)?, body, bypass: None };
+                Ok(request) => {
                     if request.digest() == digest {
                         return Ok(request);
                     }
@@ -248,7 +251,7 @@ impl SqliteLedger {
             .conn
             .prepare_cached("SELECT j.endpoint, j.params FROM payments p JOIN jobs j ON j.id = p.job WHERE p.id = ?1")?
             .query_row([payment], |row| Ok((row.get(0)?, row.get(1)?)))?;
-        Ok(Request::build(&*self.endpoint(endpoint)?, &params, image::load).ok())
+        Ok(Request::build(&*self.endpoint(endpoint)?, &params, image::read).ok())
     }
 
     /// An endpoint as it stood when its job was planned.

@@ -62,7 +62,7 @@ impl Named {
         let Some(endpoint) = endpoint else { return Ok(None) };
         let Some(Json(params)): Option<Json<Vec<(String, Value)>>> = row.get(column + 1)? else { return Ok(None) };
         // An image that cannot be read now is asked for by nobody.
-        Ok(Request::build(&endpoint, &params, image::load).ok())
+        Ok(Request::build(&endpoint, &params, image::read).ok())
     }
 }
 

@@ -11,6 +11,7 @@ use tokio::task::JoinHandle;
 
 use super::*;
 use crate::l402::{PaymentHash, Preimage, Scheme, Token};
+use crate::purchase::BodyFolder;
 
 /// What a server does with one connection, once it has read one request.
 enum Script {
@@ -83,12 +84,17 @@ fn origin(options: HttpOptions) -> HttpOrigin {
 
 fn post(address: SocketAddr) -> Request {
     let url = format!("http://{address}/buy?secret=query").parse().unwrap();
-    Request { method: Method::Post, url, body: br#"{"prompt":"a"}"#.to_vec(), bypass: None }
+    Request::new(Method::Post, url, br#"{"prompt":"a"}"#.to_vec())
 }
 
 fn credential() -> Credential {
     let preimage = Preimage::verify([7; 32], &PaymentHash(Sha256::digest([7; 32]).into())).unwrap();
     Credential { scheme: Scheme::L402, token: Token::new("tok+en/==".to_owned()), preimage }
+}
+
+fn filed(request: &Request, folder: &BodyFolder) -> Request {
+    let body = folder.write(&request.body().bytes().unwrap()).unwrap();
+    Request::of(request.method, request.url.clone(), Body::Filed(body.into())).unwrap()
 }
 
 async fn asked(script: Script) -> Result<HttpAnswer, HttpFailure> {
@@ -139,6 +145,45 @@ async fn the_redeem_differs_from_the_ask_by_the_credential_alone() {
     assert!(requests[3].contains(&authorization), "{}", requests[3]);
 }
 
+/// A large body leaves from its file, as it would from memory, and again at each address that the origin refers to.
+#[tokio::test]
+async fn a_body_in_a_file_is_sent_as_one_in_memory() {
+    let above = tempfile::tempdir().unwrap();
+    let folder = BodyFolder::new(above.path().join("bodies"));
+    let text = r#"{"prompt":"a"}"#.repeat(50_000).into_bytes();
+    let scripts =
+        || (0..2).flat_map(|_| [redirect(307, "Location: /b\r\n"), bytes("HTTP/1.1 200 OK\r\n\r\n{}")]).collect();
+    let mut heard = Vec::new();
+    for is_filed in [false, true] {
+        let (address, server) = serve(scripts()).await;
+        let mut request = Request::new(Method::Post, format!("http://{address}/buy").parse().unwrap(), text.clone());
+        if is_filed {
+            request = filed(&request, &folder);
+        }
+        let origin = origin(HttpOptions::default());
+        origin.ask(&request, Scheme::L402).await.unwrap();
+        origin.redeem(&request, &credential()).await.unwrap();
+        let as_one = |request: &String| request.replace(&address.to_string(), "there");
+        heard.push(server.await.unwrap().iter().map(as_one).collect::<Vec<_>>());
+    }
+    assert_eq!(heard[0], heard[1]);
+    assert!(heard[1].iter().all(|request| request.ends_with(str::from_utf8(&text).unwrap())));
+}
+
+#[tokio::test]
+async fn a_body_whose_file_has_become_shorter_is_no_whole_request() {
+    let above = tempfile::tempdir().unwrap();
+    let folder = BodyFolder::new(above.path().join("bodies"));
+    let (address, server) = serve(vec![bytes("HTTP/1.1 200 OK\r\n\r\n{}")]).await;
+    let request = Request::new(Method::Post, post(address).url, vec![b' '; 600_000]);
+    let request = filed(&request, &folder);
+    let name = std::fs::read_dir(folder.path()).unwrap().next().unwrap().unwrap().path();
+    std::fs::OpenOptions::new().write(true).open(name).unwrap().set_len(500_000).unwrap();
+    let failure = origin(HttpOptions::default()).ask(&request, Scheme::L402).await.unwrap_err();
+    assert!(matches!(failure, HttpFailure::NoAnswer(_)), "{failure:?}");
+    assert!(server.await.is_err(), "the server never had a whole request");
+}
+
 #[tokio::test]
 async fn nothing_left_where_nobody_listens() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -159,7 +204,8 @@ async fn an_address_that_does_not_speak_tls_is_not_sent_to() {
         let mut rest = Vec::new();
         let _ = stream.read_to_end(&mut rest).await;
     });
-    let request = Request { url: format!("https://{address}/").parse().unwrap(), ..post(address) };
+    let url = format!("https://{address}/").parse().unwrap();
+    let request = Request::new(Method::Post, url, Vec::new());
     let failure = origin(HttpOptions::default()).redeem(&request, &credential()).await.unwrap_err();
     assert!(matches!(failure, HttpFailure::NotSent(_)), "{failure:?}");
 }

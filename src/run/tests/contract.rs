@@ -18,7 +18,7 @@ use crate::run::Clock;
 /// An invoice that the shop hands out.
 pub(super) async fn invoice(shop: &Shop) -> String {
     let (endpoint, params) = (endpoint("shop.example"), [("prompt".to_owned(), Value::Text("a kite".to_owned()))]);
-    let Ok(request) = Request::build(&endpoint, &params, |_| Ok::<_, Infallible>(Vec::new()));
+    let Ok(request) = Request::build(&endpoint, &params, |_, _| Ok::<_, Infallible>(()));
     let answer = shop.ask(&request, Scheme::L402).await.unwrap();
     let ChallengeResponse::Challenge(challenge) = read_ask(&answer, &endpoint) else { panic!("{answer:?}") };
     challenge.invoice

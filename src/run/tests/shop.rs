@@ -269,7 +269,7 @@ fn refund(request: &Request, hash: &PaymentHash) -> HttpAnswer {
 }
 
 fn prompt_in(request: &Request) -> String {
-    let body: serde_json::Value = serde_json::from_slice(&request.body).unwrap();
+    let body: serde_json::Value = serde_json::from_slice(&request.body().bytes().unwrap()).unwrap();
     body["prompt"].as_str().unwrap().to_owned()
 }
 

@@ -78,7 +78,7 @@ impl Service {
     }
 
     async fn quote(&mut self, endpoint: &Endpoint, trial: Trial) -> QuoteFacts {
-        let asked = match Request::build(endpoint, &trial.params, image::load) {
+        let asked = match Request::build(endpoint, &trial.params, image::read) {
             Ok(request) => self.ask_unless_silent(endpoint, &request).await,
             Err(problem) => Answer::Unknown(problem.to_string()),
         };

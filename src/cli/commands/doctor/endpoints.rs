@@ -46,7 +46,7 @@ async fn check_one(origin: &HttpOrigin, sample: &Sample, node: Option<Network>, 
         asked_msat: None,
         network: None,
     };
-    let request = match Request::build(&job.endpoint, &job.params, image::load) {
+    let request = match Request::build(&job.endpoint, &job.params, image::read) {
         Ok(request) => request,
         Err(problem) => {
             report.problem_within(&format!("{name}: "), "endpoint", ExitCode::Usage, &problem);

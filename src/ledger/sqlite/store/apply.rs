@@ -251,8 +251,8 @@ fn move_money(tx: &Connection, batch: BatchKey, charged: &Charged, moved: Moved)
 
 fn insert_intent(tx: &Connection, bodies: &Bodies, payment: PaymentKey, intent: &NewIntent) -> Result<(), Fault> {
     let request = &intent.request;
-    let (body, body_sha256) = match bodies.keep(&request.body)? {
-        Kept::Inline => (Some(&request.body), None),
+    let (body, body_sha256) = match bodies.keep(request.body())? {
+        Kept::Inline(body) => (Some(body), None),
         Kept::File(digest) => (None, Some(digest)),
     };
     execute(

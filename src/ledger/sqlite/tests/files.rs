@@ -9,7 +9,7 @@ use super::support::*;
 use crate::error::Hinted;
 use crate::ledger::sqlite::SqliteLedger;
 use crate::ledger::{DeadProof, Lack, LedgerError, NewIntent, OpenMode, PendingJob, Record};
-use crate::purchase::{JobState, Reason};
+use crate::purchase::{Body, BodyFolder, JobState, Reason, Request};
 
 fn mode(path: &Path) -> u32 {
     std::fs::metadata(path).unwrap().permissions().mode() & 0o777
@@ -137,7 +137,7 @@ fn views_read_beside_the_writer_and_write_nothing() {
 
 fn large(job: &PendingJob, n: u8) -> NewIntent {
     let mut intent = new_intent(job, n);
-    intent.request.body = vec![b'x'; 64 * 1024 + 1];
+    intent.request = request(job, vec![b'x'; 64 * 1024 + 1]);
     intent
 }
 
@@ -177,7 +177,7 @@ fn a_large_body_is_a_file_until_no_open_payment_needs_it() {
     assert!(matches!(lacking, LedgerError::OfJob(Lack::OtherBody)), "{lacking}");
     std::fs::remove_file(&file).unwrap();
     assert!(ledger.request(first).unwrap_err().to_string().contains("missing"));
-    std::fs::write(&file, &request.body).unwrap();
+    std::fs::write(&file, request.body().bytes().unwrap()).unwrap();
 
     ledger.apply(NOW, paid(first, 1, None)).unwrap();
     let answer = answer(&mut ledger, first, 200);
@@ -185,6 +185,76 @@ fn a_large_body_is_a_file_until_no_open_payment_needs_it() {
         .apply(NOW, Record::Delivered { payment: first, answer, url: "https://s.example/v".to_owned(), own: false })
         .unwrap();
     assert_eq!(files(), 0, "delivered: the body has gone");
+}
+
+fn filed(folder: &BodyFolder, request: &Request) -> Request {
+    let body = folder.write(&request.body().bytes().unwrap()).unwrap();
+    Request::of(request.method, request.url.clone(), Body::Filed(body.into())).unwrap()
+}
+
+/// Written before its transaction, a body is nobody's until that names it.
+#[test]
+fn a_body_waits_for_its_intent_under_a_name_that_goes_with_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("ledger.db");
+    let bodies = folder.path().join("ledger.db.bodies");
+    let names = || -> Vec<String> {
+        let entries = std::fs::read_dir(&bodies).unwrap();
+        entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect()
+    };
+    let mut ledger = open(&path).unwrap();
+    let batch = begin(&mut ledger, "june");
+    load_ids(&mut ledger, batch, &["a", "b", "c"]);
+    let jobs = pending(&ledger, batch);
+    let file = |job: usize, n: u8| {
+        let intent = large(&jobs[job], n);
+        NewIntent { request: filed(&ledger.body_folder().unwrap(), &intent.request), ..intent }
+    };
+    let (refused, kept, swept) = (file(0, 1), file(1, 2), file(2, 3));
+    let whole = large(&jobs[0], 1).request;
+    assert!(names().len() == 3 && names().iter().all(|name| name.starts_with(".tmp")), "{:?}", names());
+    drop(refused);
+    assert_eq!(names().len(), 2, "no intent was recorded: nothing stays of it");
+
+    // Another one of the very same, and one whose file another process sweeps away as it opens the ledger.
+    let (same, first) = (NewIntent { job: jobs[0].key, ..new_intent(&jobs[0], 1) }, kept.request.clone());
+    let same = NewIntent { request: first, ..same };
+    let kept = intend(&mut ledger, kept).payment();
+    assert_eq!(names().len(), 2);
+    drop(open(&path).unwrap());
+    assert_eq!(names().len(), 1, "what has no lasting name was swept away");
+    let payments = [kept, intend(&mut ledger, same).payment(), intend(&mut ledger, swept).payment()];
+    drop(ledger);
+    let ledger = open(&path).unwrap();
+    assert_eq!(names().len(), 1, "one body of three payments");
+    for payment in payments {
+        assert_eq!(ledger.request(payment).unwrap(), whole);
+    }
+}
+
+/// A stopped process has not recorded an intent: what it had written for one is swept away.
+#[test]
+fn a_body_of_no_intent_is_swept_away_and_one_of_an_intent_is_not() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("ledger.db");
+    let files = || std::fs::read_dir(folder.path().join("ledger.db.bodies")).unwrap().count();
+    let mut ledger = open(&path).unwrap();
+    let batch = begin(&mut ledger, "june");
+    load_ids(&mut ledger, batch, &["a", "b"]);
+    let jobs = pending(&ledger, batch);
+    let bodies = ledger.body_folder().unwrap();
+    let filed = |n: u8, byte: u8| {
+        let job = &jobs[usize::from(n)];
+        let request = filed(&bodies, &request(job, vec![byte; 64 * 1024 + 1]));
+        NewIntent { request, ..new_intent(job, n) }
+    };
+    let payment = intend(&mut ledger, filed(0, b'x')).payment();
+    std::mem::forget(filed(1, b'y'));
+    assert_eq!(files(), 2);
+    drop(ledger);
+    let ledger = open(&path).unwrap();
+    assert_eq!(files(), 1);
+    assert_eq!(ledger.request(payment).unwrap(), request(&jobs[0], vec![b'x'; 64 * 1024 + 1]));
 }
 
 #[test]

@@ -440,7 +440,7 @@ fn bodies_that_a_rescued_ledger_needs_stay_and_come_along() {
     let june = two.one.batch("june").unwrap().unwrap().key;
     let job = pending(&two.one, june).remove(0);
     let mut intent = new_intent(&job, 1);
-    intent.request.body = vec![b'x'; 64 * 1024 + 1];
+    intent.request = request(&job, vec![b'x'; 64 * 1024 + 1]);
     let payment = two.elsewhere(|ledger| intend(ledger, intent)).payment();
     let bodies = |of: &str| std::fs::read_dir(path.with_file_name(of)).map_or(0, Iterator::count);
     two.merge();

@@ -200,7 +200,7 @@ fn the_result_of_an_identical_request_is_no_second_one() {
     let mut bought = Vec::new();
     for (n, job) in (1..).zip(&jobs) {
         let mut new = new_intent(job, n);
-        new.request.body = if job.id == "other" { b"{}".to_vec() } else { b"{\"same\":1}".to_vec() };
+        new.request = request(job, if job.id == "other" { b"{}".to_vec() } else { b"{\"same\":1}".to_vec() });
         let payment = intend(&mut ledger, new).payment();
         ledger.apply(NOW, paid(payment, n, Some(posted()))).unwrap();
         bought.push((payment, answer(&mut ledger, payment, 200)));

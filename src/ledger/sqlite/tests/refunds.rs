@@ -236,8 +236,9 @@ fn a_large_body_goes_once_the_money_is_here() {
     let mut ledger = open();
     let batch = begin(&mut ledger, "june");
     load_ids(&mut ledger, batch, &["a"]);
-    let mut intent = new_intent(&pending(&ledger, batch).remove(0), 1);
-    intent.request.body = vec![b'x'; 64 * 1024 + 1];
+    let job = pending(&ledger, batch).remove(0);
+    let mut intent = new_intent(&job, 1);
+    intent.request = request(&job, vec![b'x'; 64 * 1024 + 1]);
     let payment = intend(&mut ledger, intent).payment();
     ledger.apply(NOW, paid(payment, 1, Some(posted()))).unwrap();
     let answer = answer(&mut ledger, payment, 502);

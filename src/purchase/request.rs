@@ -1,0 +1,119 @@
+//! What is sent to buy, and sent again to the very byte.
+
+use sha2::{Digest, Sha256};
+use url::Url;
+
+use super::body::Body;
+use crate::catalog::Method;
+
+/// A request that can be sent again to the very byte.
+#[derive(Clone, Debug)]
+pub struct Request {
+    /// The HTTP method.
+    pub method: Method,
+    /// The resolved URL, query included.
+    pub url: Url,
+    /// The header that asks the service's cache of identical requests to stand aside. It is no part of what is sold: it
+    /// goes with the first sending of an ask and of a redeem, never with a repeated one, and is not kept.
+    pub bypass: Option<String>,
+    body: Body,
+    digest: [u8; 32],
+}
+
+/// Two requests are the same that send the same.
+impl PartialEq for Request {
+    fn eq(&self, other: &Self) -> bool {
+        (self.digest, &self.bypass) == (other.digest, &other.bypass)
+    }
+}
+
+impl Eq for Request {}
+
+impl Request {
+    /// A request with that exact body, which is empty for GET, and no header that leads past a cache.
+    #[must_use]
+    pub fn new(method: Method, url: Url, body: Vec<u8>) -> Self {
+        let mut hash = head(method, &url, body.len());
+        hash.update(&body);
+        Self { method, url, bypass: None, body: Body::Held(body), digest: hash.finalize().into() }
+    }
+
+    /// The same. A body in a file is read once.
+    ///
+    /// # Errors
+    /// Where that cannot be read to its end.
+    pub fn of(method: Method, url: Url, body: Body) -> std::io::Result<Self> {
+        let file = match body {
+            Body::Held(bytes) => return Ok(Self::new(method, url, bytes)),
+            Body::Filed(file) => file,
+        };
+        let mut hash = head(method, &url, file.len());
+        file.read_through(|chunk| hash.update(chunk))?;
+        Ok(Self { method, url, bypass: None, body: Body::Filed(file), digest: hash.finalize().into() })
+    }
+
+    /// The same request with that header, if any, which leads past a cache.
+    #[must_use]
+    pub fn bypassing(self, bypass: Option<String>) -> Self {
+        Self { bypass, ..self }
+    }
+
+    /// The same request without the header that bypasses the cache: what is repeated must not be made a second time.
+    #[must_use]
+    pub fn repeated(&self) -> Self {
+        Self { bypass: None, ..self.clone() }
+    }
+
+    /// The exact body; empty for GET.
+    #[must_use]
+    pub const fn body(&self) -> &Body {
+        &self.body
+    }
+
+    /// SHA-256 over method, URL and body: two requests of one digest are the same to a service's cache.
+    #[must_use]
+    pub const fn digest(&self) -> [u8; 32] {
+        self.digest
+    }
+}
+
+/// The digest as far as the body's first byte. Each part follows its length.
+fn head(method: Method, url: &Url, body_bytes: usize) -> Sha256 {
+    let length = |bytes: usize| u64::try_from(bytes).unwrap_or(u64::MAX).to_be_bytes();
+    let mut hash = Sha256::new();
+    for part in [method.as_str(), url.as_str()] {
+        hash.update(length(part.len()));
+        hash.update(part);
+    }
+    hash.update(length(body_bytes));
+    hash
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::purchase::BodyFolder;
+
+    #[test]
+    fn a_body_in_a_file_makes_the_same_request() {
+        let bytes = b"0123456789".repeat(50_000);
+        let url = || Url::parse("https://api.example/x").unwrap();
+        let above = tempfile::tempdir().unwrap();
+        let folder = BodyFolder::new(above.path().join("bodies"));
+        let file = |bytes: &[u8]| Body::Filed(folder.write(bytes).unwrap().into());
+        let held = Request::new(Method::Post, url(), bytes.clone());
+        let filed = Request::of(Method::Post, url(), file(&bytes)).unwrap();
+        assert_eq!((&filed, filed.digest()), (&held, held.digest()));
+        assert_eq!((filed.body().len(), filed.body().bytes().unwrap().into_owned()), (bytes.len(), bytes.clone()));
+        for (method, url, body) in [
+            (Method::Get, url(), &bytes[..]),
+            (Method::Post, Url::parse("https://api.example/y").unwrap(), &bytes),
+            (Method::Post, url(), &bytes[1..]),
+        ] {
+            assert_ne!(Request::of(method, url, file(body)).unwrap(), held);
+        }
+        // As version 0.1 made it: ledgers hold it.
+        let small = Request::new(Method::Post, url(), b"{}".to_vec());
+        insta::assert_snapshot!(data_encoding::HEXLOWER.encode(&small.digest()), @"6cbbbc082c979035d990ed74148451b36e417f270da07d59ef4a3c7ffb09f84f");
+    }
+}
