@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::collections::HashMap;
 use std::fs::{self, File};
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io::{self, Cursor, Read};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
@@ -72,15 +73,26 @@ pub fn read(image: &ImageRef, each: &mut dyn FnMut(&[u8])) -> Result<(), ImagePr
         ImageSource::File(path) => {
             let of_file = |e: io::Error| unreadable(&format!("{}: {e}", path.display()));
             let mut file = regular(path).map_err(of_file)?.take(IMAGE_BYTES_MAX + 1);
-            let mut bytes = Vec::with_capacity(PIECE_BYTES);
-            while file.by_ref().take(PIECE_BYTES as u64).read_to_end(&mut bytes).map_err(of_file)? > 0 {
-                piece(&bytes);
-                bytes.clear();
-            }
+            pieces(&mut file, &mut piece).map_err(of_file)?;
         }
     }
     let is_planned = read <= IMAGE_BYTES_MAX && hex(&hash.finalize()) == image.sha256;
     if is_planned { Ok(()) } else { Err(ImageProblem::Changed) }
+}
+
+/// Reads in pieces of which each but the last is whole. A file ends where a piece is short, even if it has grown by then.
+fn pieces(from: &mut dyn Read, piece: &mut dyn FnMut(&[u8])) -> io::Result<()> {
+    let mut bytes = Vec::with_capacity(PIECE_BYTES);
+    loop {
+        bytes.clear();
+        let read = (&mut *from).take(PIECE_BYTES as u64).read_to_end(&mut bytes)?;
+        if read > 0 {
+            piece(&bytes);
+        }
+        if read < PIECE_BYTES {
+            return Ok(());
+        }
+    }
 }
 
 /// The whole image.
@@ -111,6 +123,8 @@ pub(super) struct Images {
 /// A file as it was when it was read.
 #[derive(PartialEq, Eq, Hash)]
 struct Version {
+    /// Of its path: a file system that makes up its inodes may give two files one number.
+    path: u64,
     device: u64,
     inode: u64,
     bytes: u64,
@@ -201,7 +215,9 @@ impl Images {
             return Err(Wrong::new(too_large()));
         }
         let (device, inode, bytes) = (metadata.dev(), metadata.ino(), metadata.len());
-        let version = Version { device, inode, bytes, modified: metadata.modified().ok() };
+        let mut hash = DefaultHasher::new();
+        path.hash(&mut hash);
+        let version = Version { path: hash.finish(), device, inode, bytes, modified: metadata.modified().ok() };
         if let Some(known) = self.known().get(&version).copied() {
             return Ok(known.at(path));
         }
@@ -297,6 +313,8 @@ fn decode_base64(text: &str) -> Option<Vec<u8>> {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::VecDeque;
+
     use super::*;
 
     /// A second pass over many pictures reads none of them again.
@@ -320,5 +338,32 @@ mod tests {
         assert_eq!(known(0), hex(&Sha256::digest(with(0))), "nothing tells that it has changed");
         first.set_modified(modified + std::time::Duration::from_secs(1)).unwrap();
         assert_eq!(known(0), hex(&Sha256::digest(with(MANY))));
+        let before = images.known().len();
+        fs::hard_link(folder.path().join(name(1)), folder.path().join("of the same inode.png")).unwrap();
+        images.resolve("of the same inode.png").ok().unwrap();
+        assert_eq!(images.known().len(), before + 1, "an inode alone does not tell that it is the same file");
+    }
+
+    /// A file that is being written anew: it ends here, and has gone on a moment later.
+    struct Growing(VecDeque<Vec<u8>>);
+
+    impl Read for Growing {
+        fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+            let next = self.0.pop_front().unwrap_or_default();
+            into[..next.len()].copy_from_slice(&next);
+            Ok(next.len())
+        }
+    }
+
+    #[test]
+    fn nothing_is_read_after_a_short_piece() {
+        let mut told = Vec::new();
+        let mut file = Growing([vec![1; 1_000], vec![2; 100], vec![], vec![3; 1_000]].into());
+        pieces(&mut file, &mut |piece| told.push(piece.len())).unwrap();
+        assert_eq!(told, [1_100], "base64 would be padded in its middle");
+        let mut whole = io::repeat(7).take(2 * PIECE_BYTES as u64 + 1);
+        told.clear();
+        pieces(&mut whole, &mut |piece| told.push(piece.len())).unwrap();
+        assert_eq!(told, [PIECE_BYTES, PIECE_BYTES, 1]);
     }
 }
