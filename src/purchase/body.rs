@@ -1,9 +1,9 @@
 //! The body of a request: small ones in memory, large ones in a file, so that memory does not follow what is under way.
 
 use std::borrow::Cow;
-use std::fs::File;
+use std::fs::{File, Metadata};
 use std::io::{self, ErrorKind};
-use std::os::unix::fs::FileExt;
+use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -98,7 +98,7 @@ impl BodyFile {
     }
 
     /// Puts it, under that lasting name, in the place of whatever bears it. False where it cannot be known that it is still
-    /// there: it has been named before, or somebody has swept away what has no lasting name.
+    /// there: it has been named before, somebody has swept away what has no lasting name, or it has not the length that it had.
     ///
     /// # Errors
     /// Where it cannot be renamed for another reason.
@@ -106,6 +106,11 @@ impl BodyFile {
         let Some(passing) = self.passing.lock().unwrap_or_else(PoisonError::into_inner).take() else {
             return Ok(false);
         };
+        let (is, stands) = (self.file.metadata()?, std::fs::metadata(&passing));
+        let is_same = |stands: Metadata| (stands.dev(), stands.ino()) == (is.dev(), is.ino());
+        if is.len() != self.len as u64 || !stands.is_ok_and(is_same) {
+            return Ok(false);
+        }
         match passing.persist(path) {
             Ok(()) => Ok(true),
             Err(refused) if refused.error.kind() == ErrorKind::NotFound => Ok(false),
@@ -175,6 +180,22 @@ mod tests {
         std::fs::remove_file(name).unwrap();
         assert!(!body.name(&folder.path().join("lasting")).unwrap());
         assert_eq!(body.chunk(0).unwrap(), b"body");
+    }
+
+    #[test]
+    fn what_is_not_whole_or_is_another_s_gets_no_name() {
+        let (_above, folder) = folder();
+        let lasting = folder.path().join("lasting");
+        let name_of = || std::fs::read_dir(folder.path()).unwrap().next().unwrap().unwrap().path();
+        let cut = folder.write(b"body").unwrap();
+        cut.file.set_len(3).unwrap();
+        assert!(!cut.name(&lasting).unwrap());
+        let replaced = folder.write(b"body").unwrap();
+        let other = folder.path().join("other");
+        std::fs::write(&other, b"ydob").unwrap();
+        std::fs::rename(&other, name_of()).unwrap();
+        assert!(!replaced.name(&lasting).unwrap());
+        assert!(!lasting.exists());
     }
 
     #[test]

@@ -8,7 +8,7 @@ mod state;
 
 pub use body::{Body, BodyFile};
 pub use body_folder::{BodyFolder, BodyWriter};
-pub(crate) use body_folder::{HELD_BYTES_MAX, UNFINISHED};
+pub(crate) use body_folder::{HELD_BYTES_MAX, ROOM_LEFT_BYTES_MIN, is_abandoned};
 pub(crate) use exchange::INCOMPLETE;
 pub use exchange::{Credential, HttpAnswer, Poll};
 pub use request::Request;

@@ -12,6 +12,7 @@ use crate::ledger::{BatchKey, LedgerAddress, LedgerHandle, OpenLedger, free_byte
 use crate::life::Bounds;
 use crate::money::thousands;
 use crate::payer::NodeInfo;
+use crate::purchase::ROOM_LEFT_BYTES_MIN;
 use crate::run::signals::Stopped;
 use crate::run::{
     Budget, CREDENTIAL_LIFE_MS, Clock, Control, Controller, DrainCause, NODE_PATIENCE_MS, Outcome, PAYMENT_PATIENCE_MS,
@@ -33,8 +34,6 @@ const TRIES_MS_MAX: u64 = 60_000;
 const UNTOLD_MS_MAX: u64 = 1_000;
 /// Jobs whose files are named.
 const NAMED_MAX: usize = 5;
-/// With less room on the ledger's disk nothing more is bought: as much as the log beside it may grow.
-const ROOM_LEFT_BYTES_MIN: u64 = 16 << 20;
 /// So often one looks at it.
 const ROOM_LOOK_MS: u64 = 500;
 

@@ -2,12 +2,14 @@
 
 use super::cases::intend;
 use super::{AT, Subject};
-use crate::ledger::contract::support::{FEE, HOLD, is_contradiction, new_intent, paid, posted, preimage, secret};
+use crate::ledger::contract::support::{
+    FEE, HOLD, is_contradiction, new_intent, paid, posted, preimage, request, secret,
+};
 use crate::ledger::{
     BatchKey, Caps, Committed, IntentRefusal, JobKey, NewIntent, PaymentKey, PendingJob, Posted, Record, Recorded,
 };
 use crate::money::Msat;
-use crate::purchase::{JobState, Reason};
+use crate::purchase::{Body, BodyFolder, JobState, Reason, Request};
 
 const JUNE: BatchKey = BatchKey(1);
 
@@ -122,4 +124,35 @@ pub(super) fn an_intent_comes_back_as_it_was_made<S: Subject>() {
     assert_eq!(intent.invoice_expires_at(), new.invoice_expires_at);
     assert_eq!(intent.credential_expires_at(), new.credential_expires_at);
     assert_eq!((intent.sends_begun(), intent.sends_answered(), intent.accepted()), (1, 0, false));
+}
+
+/// A large body waits in a file for what becomes of its intent: recorded, refused, or rolled back with others and recorded alone.
+pub(super) fn a_body_in_a_file_is_kept_with_its_intent_alone<S: Subject>() {
+    let (mut store, jobs) = S::with(&[("june", &["a", "b", "c"])]);
+    let place = tempfile::tempdir().unwrap();
+    let of_store = store.body_folder();
+    let folder = of_store.clone().unwrap_or_else(|| BodyFolder::new(place.path().join("bodies")));
+    let filed = |job: &PendingJob, n: u8| {
+        let Request { method, url, .. } = request(job, Vec::new());
+        let body = Body::Filed(folder.write(&[n; 70_000]).unwrap().into());
+        NewIntent { request: Request::of(method, url, body).unwrap(), ..new_intent(job, n) }
+    };
+    let want = |intent| Record::Intend(Box::new(intent));
+    let kept = intend(&mut store, filed(&jobs[0], 1));
+    let refused = store.hand_back(AT, want(NewIntent { hash: secret(1).1, ..filed(&jobs[1], 2) })).unwrap();
+    assert!(matches!(refused, Committed::IntentRefused(IntentRefusal::HashKnown)), "{refused:?}");
+    let posted = Some(Posted { fee: Msat::new(u64::MAX), payment_index: None });
+    let unfit = Record::Paid { payment: kept, preimage: preimage(1), answered: true, posted };
+    let outcomes = all(&mut store, vec![want(filed(&jobs[1], 2)), unfit, want(filed(&jobs[2], 3))]);
+    assert!(is_contradiction(&outcomes[1]), "{outcomes:?}");
+    let payment = |place: usize| match &outcomes[place].as_ref().unwrap().committed {
+        Committed::Intent(intent) => intent.payment(),
+        other => panic!("{other:?}"),
+    };
+    for (payment, n) in [kept, payment(0), payment(2)].into_iter().zip(1..) {
+        assert_eq!(*store.request(payment).unwrap().body().bytes().unwrap(), [n; 70_000]);
+    }
+    if of_store.is_some() {
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 3, "nothing is left of what was not recorded");
+    }
 }

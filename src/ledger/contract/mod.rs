@@ -217,7 +217,8 @@ suite! {
         a_limit_holds_within_a_group,
         a_hash_is_one_purchase_s_within_a_group_too,
         a_record_tells_how_its_job_stands_then,
-        an_intent_comes_back_as_it_was_made;
+        an_intent_comes_back_as_it_was_made,
+        a_body_in_a_file_is_kept_with_its_intent_alone;
     redeeming:
         redeems_are_counted_and_polls_are_not,
         an_answer_with_the_result_is_as_the_answer_and_then_the_result,

@@ -19,7 +19,7 @@ use crate::ledger::{
 };
 use crate::money::Msat;
 use crate::plan::PlannedJob;
-use crate::purchase::{Credential, HttpAnswer, Request, WalletId};
+use crate::purchase::{BodyFolder, Credential, HttpAnswer, Request, WalletId};
 use crate::time::UnixMs;
 
 /// SQLite in a file, which goes with it.
@@ -263,6 +263,10 @@ impl Records for InFile {
 
     fn pending(&self, batch: BatchKey, after: Option<u64>, limit: usize) -> Result<Vec<PendingJob>, LedgerError> {
         self.ledger.pending(batch, after, limit)
+    }
+
+    fn body_folder(&self) -> Option<BodyFolder> {
+        self.ledger.body_folder()
     }
 
     of_records!(asked);

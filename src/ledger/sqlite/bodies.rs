@@ -2,10 +2,12 @@
 //! goes only when no open payment needs it.
 //!
 //! Files get their lasting names, and are removed, inside write transactions alone: SQLite's lock keeps another process's intent and
-//! this one's removal apart. What has no lasting name yet, another process may sweep away; its bytes are written once more then.
+//! this one's removal apart. What has no lasting name yet is locked for as long as its process has it open, and swept away after that.
+//!
+//! A name that lasts and belongs to no intent, since its transaction was rolled back or never committed, stays: the next such body takes its place,
+//! and it may as well be another ledger's, which stood here before.
 
 use std::borrow::Cow;
-use std::cell::Cell;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
@@ -18,7 +20,7 @@ use super::file::beside;
 use super::gap::rescued;
 use crate::catalog::Method;
 use crate::ledger::{Damage, Lack, LedgerError};
-use crate::purchase::{Body, BodyFile, BodyFolder, HELD_BYTES_MAX, Request, UNFINISHED};
+use crate::purchase::{Body, BodyFile, BodyFolder, HELD_BYTES_MAX, Request, is_abandoned};
 
 /// Where large bodies are kept.
 #[derive(Debug)]
@@ -26,8 +28,6 @@ pub(super) struct Bodies {
     /// None for a ledger in memory, which keeps every body in itself.
     folder: Option<BodyFolder>,
     ledger: PathBuf,
-    /// Nobody has to make the folder's own name durable any more.
-    stands: Cell<bool>,
 }
 
 /// How a body is kept.
@@ -42,13 +42,13 @@ pub(super) enum Kept<'b> {
 impl Bodies {
     /// Of a ledger in memory.
     pub(super) fn inline() -> Self {
-        Self { folder: None, ledger: PathBuf::new(), stands: Cell::default() }
+        Self { folder: None, ledger: PathBuf::new() }
     }
 
     /// Of the ledger at that path.
     pub(super) fn of_ledger(path: &Path) -> Self {
         let folder = Some(BodyFolder::new(beside(path, ".bodies")));
-        Self { folder, ledger: path.to_owned(), stands: Cell::default() }
+        Self { folder, ledger: path.to_owned() }
     }
 
     /// Where they are written before they are needed.
@@ -67,7 +67,12 @@ impl Bodies {
         let filed = match body {
             Body::Filed(file) if file.name(&at(&file.sha256()))? => file.sha256(),
             Body::Filed(_) | Body::Held(_) => {
-                let anew = folder.write(&body.bytes()?)?;
+                // What its own file no longer holds is no job's but this one's.
+                let bytes = body.bytes().map_err(|error| unread(folder.path(), error))?;
+                let anew = folder.write(&bytes)?;
+                if matches!(body, Body::Filed(file) if file.sha256() != anew.sha256()) {
+                    return Err(LedgerError::from(Lack::OtherBody).into());
+                }
                 if !anew.name(&at(&anew.sha256()))? {
                     return Err(std::io::Error::from(ErrorKind::NotFound).into());
                 }
@@ -75,11 +80,6 @@ impl Bodies {
             }
         };
         folder.sync()?;
-        if !self.stands.get() {
-            // Whoever made it may not have come so far.
-            folder.sync_own()?;
-            self.stands.set(true);
-        }
         Ok(Kept::File(filed))
     }
 
@@ -92,7 +92,7 @@ impl Bodies {
         let opened = BodyFile::open(&path, *digest).and_then(|body| Request::of(method, url, Body::Filed(body.into())));
         opened.map_err(|error| match error.kind() {
             ErrorKind::NotFound => Lack::Body(path.display().to_string()).into(),
-            _ => Lack::BodyUnread { file: path.display().to_string(), source: error.into() }.into(),
+            _ => unread(&path, error),
         })
     }
 
@@ -112,8 +112,8 @@ impl Bodies {
     }
 
     /// Removes what a stopped process left: bodies of this ledger's own payments that none of them needs any more, and
-    /// files that were never whole. What it does not know may be another ledger's, which stood here before. Call it inside
-    /// a write transaction.
+    /// files that no intent has named. A lasting name that it does not know may be another ledger's, which stood here before. Call it
+    /// inside a write transaction.
     pub(super) fn sweep(&self, tx: &Connection) -> Result<(), Fault> {
         let Some(folder) = self.folder.as_ref().filter(|_| self.exist()) else { return Ok(()) };
         if !self.may_remove()? {
@@ -124,7 +124,8 @@ impl Bodies {
             let name = entry.file_name();
             let unneeded = match name.to_str().and_then(digest_of_name) {
                 Some(digest) => is_known(tx, &digest)? && !is_used(tx, &digest)?,
-                None => name.to_str().is_some_and(|name| name.starts_with(UNFINISHED)),
+                // One that has gone by now is nobody's to remove.
+                None => is_abandoned(&entry.path()).unwrap_or(false),
             };
             if unneeded {
                 remove(&entry.path())?;
@@ -159,6 +160,10 @@ impl Bodies {
     pub(super) fn exist(&self) -> bool {
         self.folder.as_ref().is_some_and(|folder| folder.path().is_dir())
     }
+}
+
+fn unread(file: &Path, error: std::io::Error) -> LedgerError {
+    Lack::BodyUnread { file: file.display().to_string(), source: error.into() }.into()
 }
 
 fn is_known(tx: &Connection, digest: &[u8; 32]) -> Result<bool, Fault> {

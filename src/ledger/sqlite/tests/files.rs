@@ -216,13 +216,15 @@ fn a_body_waits_for_its_intent_under_a_name_that_goes_with_it() {
     drop(refused);
     assert_eq!(names().len(), 2, "no intent was recorded: nothing stays of it");
 
-    // Another one of the very same, and one whose file another process sweeps away as it opens the ledger.
+    // Another one of the very same, and one whose file somebody sweeps away.
     let (same, first) = (NewIntent { job: jobs[0].key, ..new_intent(&jobs[0], 1) }, kept.request.clone());
     let same = NewIntent { request: first, ..same };
     let kept = intend(&mut ledger, kept).payment();
     assert_eq!(names().len(), 2);
     drop(open(&path).unwrap());
-    assert_eq!(names().len(), 1, "what has no lasting name was swept away");
+    assert_eq!(names().len(), 2, "who opens the ledger leaves what others work on");
+    let unnamed = names().into_iter().find(|name| name.starts_with(".tmp")).unwrap();
+    std::fs::remove_file(bodies.join(unnamed)).unwrap();
     let payments = [kept, intend(&mut ledger, same).payment(), intend(&mut ledger, swept).payment()];
     drop(ledger);
     let ledger = open(&path).unwrap();
@@ -243,18 +245,53 @@ fn a_body_of_no_intent_is_swept_away_and_one_of_an_intent_is_not() {
     load_ids(&mut ledger, batch, &["a", "b"]);
     let jobs = pending(&ledger, batch);
     let bodies = ledger.body_folder().unwrap();
-    let filed = |n: u8, byte: u8| {
-        let job = &jobs[usize::from(n)];
-        let request = filed(&bodies, &request(job, vec![byte; 64 * 1024 + 1]));
-        NewIntent { request, ..new_intent(job, n) }
-    };
-    let payment = intend(&mut ledger, filed(0, b'x')).payment();
-    std::mem::forget(filed(1, b'y'));
+    let whole = request(&jobs[0], vec![b'x'; 64 * 1024 + 1]);
+    let intent = NewIntent { request: filed(&bodies, &whole), ..new_intent(&jobs[0], 1) };
+    let payment = intend(&mut ledger, intent).payment();
+    std::fs::write(bodies.path().join(".tmpLeft"), "yyy").unwrap();
     assert_eq!(files(), 2);
     drop(ledger);
     let ledger = open(&path).unwrap();
     assert_eq!(files(), 1);
-    assert_eq!(ledger.request(payment).unwrap(), request(&jobs[0], vec![b'x'; 64 * 1024 + 1]));
+    assert_eq!(ledger.request(payment).unwrap(), whole);
+}
+
+/// Somebody has changed the file between ask and intent: nothing is paid for it, and the records beside it stand.
+#[test]
+fn a_body_that_is_not_what_was_asked_with_is_not_paid_for() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("ledger.db");
+    let paths = || {
+        let files = std::fs::read_dir(folder.path().join("ledger.db.bodies"));
+        files.into_iter().flatten().map(|file| file.unwrap().path())
+    };
+    let mut ledger = open(&path).unwrap();
+    let batch = begin(&mut ledger, "june");
+    load_ids(&mut ledger, batch, &["cut", "changed", "b"]);
+    let jobs = pending(&ledger, batch);
+    let bodies = ledger.body_folder().unwrap();
+    let mut records = vec![(NOW, Record::Intend(Box::new(new_intent(&jobs[2], 3))))];
+    for (job, n) in jobs.iter().take(2).zip(1..) {
+        let before: Vec<_> = paths().collect();
+        let request = filed(&bodies, &request(job, vec![n; 64 * 1024 + 1]));
+        let file = paths().find(|path| !before.contains(path)).unwrap();
+        match n {
+            1 => std::fs::OpenOptions::new().write(true).open(file).unwrap().set_len(9).unwrap(),
+            // Whoever replaces a file leaves the bytes that are open; whoever takes its name and cuts them does not.
+            _ => {
+                let open = std::fs::OpenOptions::new().write(true).open(&file).unwrap();
+                std::fs::remove_file(file).unwrap();
+                std::os::unix::fs::FileExt::write_all_at(&open, b"other", 0).unwrap();
+            }
+        }
+        records.push((NOW, Record::Intend(Box::new(NewIntent { request, ..new_intent(job, n) }))));
+    }
+    let outcomes = ledger.apply_all(records).unwrap();
+    assert!(outcomes[0].is_ok(), "{outcomes:?}");
+    let lacks =
+        |place: usize| matches!(&outcomes[place], Err(LedgerError::OfJob(Lack::OtherBody | Lack::BodyUnread { .. })));
+    assert!(lacks(1) && lacks(2), "{outcomes:?}");
+    assert_eq!((ledger.open_jobs(None).unwrap().len(), paths().count()), (1, 0));
 }
 
 #[test]
