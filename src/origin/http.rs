@@ -4,7 +4,7 @@
 //! connection would take every one that waits on it.
 
 use std::error::Error;
-use std::io;
+use std::iter;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,6 +14,7 @@ use reqwest::header::{
     HeaderValue, LOCATION,
 };
 use reqwest::{Client, ClientBuilder, RequestBuilder, Response};
+use sha2::{Digest, Sha256};
 use url::Url;
 
 use super::coding::{Coding, Packing, unpacked};
@@ -26,7 +27,7 @@ use crate::error::Hinted;
 use crate::first_bytes;
 use crate::l402::Scheme;
 use crate::loopback::is_loopback;
-use crate::purchase::{Body, Credential, HttpAnswer, Request};
+use crate::purchase::{Body, BodyFile, Credential, HttpAnswer, Request};
 use crate::terminal_text::printable;
 use crate::tls;
 
@@ -178,24 +179,39 @@ impl HttpOrigin {
     }
 }
 
-/// A large body is read from its file as it leaves, on threads that may wait for a disk.
+/// Why a body could not be read back while it was sent.
+#[derive(Debug, thiserror::Error)]
+#[error("its file {0}")]
+struct Unread(String);
+
+/// A large body is read from its file as it leaves, on threads that may wait for a disk. Its end leaves only if the whole is what it was
+/// when it was written: as its length is announced, nobody ever has another request that is whole.
 fn sendable(body: &Body) -> reqwest::Body {
     let file = match body {
         Body::Held(bytes) => return bytes.clone().into(),
         Body::Filed(file) => Arc::clone(file),
     };
-    reqwest::Body::wrap_stream(stream::try_unfold(0_usize, move |at| {
+    reqwest::Body::wrap_stream(stream::try_unfold((0_usize, Sha256::new()), move |(at, hash)| {
         let file = Arc::clone(&file);
         async move {
             if at >= file.len() {
                 return Ok(None);
             }
-            let read = tokio::task::spawn_blocking(move || file.chunk(at)).await;
-            let chunk = read.unwrap_or_else(|error| Err(io::Error::other(error)))?;
-            let next = at.saturating_add(chunk.len());
-            Ok::<_, io::Error>(Some((chunk, next)))
+            let read = tokio::task::spawn_blocking(move || checked_chunk(&file, at, hash)).await;
+            read.unwrap_or_else(|error| Err(Unread(format!("was not read: {error}")))).map(Some)
         }
     }))
+}
+
+/// The bytes from there on, with the place and the digest of all before what follows them.
+fn checked_chunk(file: &BodyFile, at: usize, mut hash: Sha256) -> Result<(Vec<u8>, (usize, Sha256)), Unread> {
+    let chunk = file.chunk(at).map_err(|error| Unread(format!("cannot be read: {error}")))?;
+    hash.update(&chunk);
+    let next = at.saturating_add(chunk.len());
+    if next >= file.len() && <[u8; 32]>::from(hash.clone().finalize()) != file.sha256() {
+        return Err(Unread("has changed since it was written".to_owned()));
+    }
+    Ok((chunk, (next, hash)))
 }
 
 /// By these a request stays what it is (RFC 9110 15.4.8, 15.4.9).
@@ -243,7 +259,10 @@ async fn answer(mut response: Response, body_max: usize) -> Result<HttpAnswer, H
         Err(failure) if status.is_success() => {
             body.truncate(CUT_BODY_BYTES_MAX);
             let words = match failure {
-                HttpFailure::NotSent(words) | HttpFailure::NoAnswer(words) | HttpFailure::TooLarge(words) => words,
+                HttpFailure::NotSent(words)
+                | HttpFailure::BodyUnread(words)
+                | HttpFailure::NoAnswer(words)
+                | HttpFailure::TooLarge(words) => words,
                 other @ (HttpFailure::Cut(..) | HttpFailure::Redirect(_)) => other.to_string(),
             };
             Err(HttpFailure::Cut(HttpAnswer { status: status.as_u16(), headers, body }, words))
@@ -347,6 +366,10 @@ async fn sent(request: RequestBuilder) -> Result<Response, HttpFailure> {
 }
 
 fn failure(error: &reqwest::Error) -> HttpFailure {
+    let mut causes = iter::successors(error.source(), |cause: &&(dyn Error + 'static)| (*cause).source());
+    if let Some(unread) = causes.find_map(|cause| cause.downcast_ref::<Unread>()) {
+        return HttpFailure::BodyUnread(unread.to_string());
+    }
     if error.is_connect() || error.is_builder() { not_sent(error) } else { HttpFailure::NoAnswer(words(error)) }
 }
 

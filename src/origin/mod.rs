@@ -65,6 +65,9 @@ pub enum HttpFailure {
     /// The request never left: no address, no connection, no TLS.
     #[error("no connection: {0}")]
     NotSent(String),
+    /// Its body could not be read back from its file: no whole request left.
+    #[error("the body of the request: {0}")]
+    BodyUnread(String),
     /// It left, or may have, and no whole answer came: reset, truncated, time-out.
     #[error("no whole answer: {0}")]
     NoAnswer(String),

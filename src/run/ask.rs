@@ -1,11 +1,13 @@
 //! Asks for a challenge and checks it: apart from its identical requests, at the host's pace, and no earlier than a payment slot
 //! is free or soon will be.
 
+use std::io;
 use std::rc::Rc;
 use std::sync::Arc;
 
 use crate::catalog::{DedupPolicy, Value};
 use crate::error::Hinted;
+use crate::event::Event;
 use crate::l402::{CheckedChallenge, Expected, check};
 use crate::ledger::{IdenticalRequest, Ledger, LedgerError, NewIntent, PendingJob, Record};
 use crate::manifest::image::{self, ImageProblem};
@@ -55,9 +57,9 @@ impl<L: Ledger, P: Payer, O: Origin, C: Clock> Driver<'_, L, P, O, C> {
         if has_pictures && !self.take_permit().await? {
             return Ok(self.not_now());
         }
-        let request = match self.build(pending, has_pictures).await? {
+        let request = match self.build(pending, has_pictures).await {
             Ok(request) => Rc::new(request),
-            Err(problem) => return Ok(image_refusal(&problem)),
+            Err(asked) => return Ok(asked),
         };
         if let Some(refused) = self.bought_elsewhere(pending, &request).await? {
             return Ok(refused);
@@ -82,6 +84,7 @@ impl<L: Ledger, P: Payer, O: Origin, C: Clock> Driver<'_, L, P, O, C> {
             let now = self.run.clock.now();
             let answer = match answer {
                 Ok(answer) => answer,
+                Err(HttpFailure::BodyUnread(words)) => return Ok(self.buy_nothing_more(&words)),
                 Err(failure) => return Ok(unanswered(&failure)),
             };
             self.heed(&request, &answer, now);
@@ -142,26 +145,39 @@ impl<L: Ledger, P: Payer, O: Origin, C: Clock> Driver<'_, L, P, O, C> {
 
     /// The exact request. One with pictures is built off the run's own thread, a few at a time, and no large body stays in
     /// memory: jobs may wait for long.
-    async fn build(
-        &self,
-        pending: &PendingJob,
-        has_pictures: bool,
-    ) -> Result<Result<Request, ImageProblem>, LedgerError> {
+    async fn build(&self, pending: &PendingJob, has_pictures: bool) -> Result<Request, Asked> {
         if !has_pictures {
-            return Ok(Request::build(&pending.endpoint, &pending.params, image::read));
+            return Request::build(&pending.endpoint, &pending.params, image::read).map_err(|p| image_refusal(&p));
         }
-        let _one_of_few = self.shared.builders.acquire().await;
+        let mut one_of_few = None;
+        if !self.unless_over(async { one_of_few = self.shared.builders.acquire().await.ok() }).await {
+            return Err(Asked::NotAdmitted);
+        }
         let (endpoint, params) = (Arc::clone(&pending.endpoint), pending.params.clone());
         let folder = self.run.ledger.body_folder();
+        let place = folder.as_ref().map(|folder| folder.path().display().to_string()).unwrap_or_default();
         let build = move || match folder {
-            Some(folder) => match Request::build_in(&folder, &endpoint, &params, image::read) {
-                Ok(written) => written.map(Ok).map_err(|error| LedgerError::system(error).at(folder.path().display())),
-                Err(problem) => Ok(Err(problem)),
-            },
-            None => Ok(Request::build(&endpoint, &params, image::read)),
+            Some(folder) => Request::build_in(&folder, &endpoint, &params, image::read),
+            None => Request::build(&endpoint, &params, image::read).map(Ok),
         };
         let built = tokio::task::spawn_blocking(build).await;
-        built.unwrap_or_else(|error| Err(LedgerError::failed("a request was not built", error)))
+        drop(one_of_few);
+        match built.unwrap_or_else(|error| Ok(Err(io::Error::other(error)))) {
+            Ok(Ok(request)) => Ok(request),
+            Ok(Err(error)) => Err(self.buy_nothing_more(&format!("{place}: {error}"))),
+            Err(problem) => Err(image_refusal(&problem)),
+        }
+    }
+
+    /// A body that cannot be kept costs nobody anything: its job stays as it is, and what is paid goes on to its end.
+    fn buy_nothing_more(&self, words: &str) -> Asked {
+        if !self.is_over() {
+            self.shared.node_health.shut();
+            let cause =
+                format!("a request cannot be kept until it is sent: {words}; nothing more is bought in this run");
+            self.run.listener.hear(&Event::Paused { cause });
+        }
+        Asked::NotAdmitted
     }
 
     /// Looks, before anything is asked, whether the purchase is made already under another name; the intent looks again.
@@ -361,7 +377,11 @@ enum Slot {
 fn unanswered(failure: &HttpFailure) -> Asked {
     let hint = match failure {
         HttpFailure::Redirect(_) => "; where that address is right, the endpoint's url has to name it",
-        HttpFailure::NotSent(_) | HttpFailure::NoAnswer(_) | HttpFailure::TooLarge(_) | HttpFailure::Cut(..) => "",
+        HttpFailure::NotSent(_)
+        | HttpFailure::BodyUnread(_)
+        | HttpFailure::NoAnswer(_)
+        | HttpFailure::TooLarge(_)
+        | HttpFailure::Cut(..) => "",
     };
     Asked::Retry { after_ms: None, reason: Reason::OriginUnreachable, message: format!("{failure}{hint}") }
 }

@@ -330,12 +330,20 @@ impl<'r, L: Ledger, P: Payer, O: Origin, C: Clock> Driver<'r, L, P, O, C> {
         }
     }
 
-    /// Makes room among the jobs in flight. Any number may be in doubt: none of them keeps a file open, and its body is read
-    /// back from the ledger once it is sent.
+    /// Makes room among the jobs in flight. Any number may be in doubt.
     pub(super) fn leave_place(&mut self) {
         self.place = None;
-        if let Some(filed) = self.request.take_if(|request| matches!(request.body(), Body::Filed(_))) {
-            self.bypass.clone_from(&filed.bypass);
+        if let Some(request) = self.request.take() {
+            self.keep_request(request);
+        }
+    }
+
+    /// Keeps what may be sent again. A body in a file is read back from the ledger then, which compares it, and makes it anew where it is
+    /// not what it was; no job keeps a file open until then.
+    pub(super) fn keep_request(&mut self, request: Rc<Request>) {
+        match request.body() {
+            Body::Held(_) => self.request = Some(request),
+            Body::Filed(_) => self.bypass.clone_from(&request.bypass),
         }
     }
 

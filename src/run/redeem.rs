@@ -49,7 +49,7 @@ impl<L: Ledger, P: Payer, O: Origin, C: Clock> Driver<'_, L, P, O, C> {
         if let Ok(answer) = &answer {
             self.heed(&request, answer, self.run.clock.now());
         }
-        self.request = Some(request);
+        self.keep_request(request);
         Ok(Some(answer))
     }
 

@@ -171,17 +171,24 @@ async fn a_body_in_a_file_is_sent_as_one_in_memory() {
 }
 
 #[tokio::test]
-async fn a_body_whose_file_has_become_shorter_is_no_whole_request() {
+async fn a_body_whose_file_has_changed_is_no_whole_request() {
     let above = tempfile::tempdir().unwrap();
     let folder = BodyFolder::new(above.path().join("bodies"));
-    let (address, server) = serve(vec![bytes("HTTP/1.1 200 OK\r\n\r\n{}")]).await;
-    let request = Request::new(Method::Post, post(address).url, vec![b' '; 600_000]);
-    let request = filed(&request, &folder);
-    let name = std::fs::read_dir(folder.path()).unwrap().next().unwrap().unwrap().path();
-    std::fs::OpenOptions::new().write(true).open(name).unwrap().set_len(500_000).unwrap();
-    let failure = origin(HttpOptions::default()).ask(&request, Scheme::L402).await.unwrap_err();
-    assert!(matches!(failure, HttpFailure::NoAnswer(_)), "{failure:?}");
-    assert!(server.await.is_err(), "the server never had a whole request");
+    for (words, is_cut) in [("cannot be read", true), ("has changed", false)] {
+        let (address, server) = serve(vec![bytes("HTTP/1.1 200 OK\r\n\r\n{}")]).await;
+        let request = Request::new(Method::Post, post(address).url, vec![b' '; 600_000]);
+        let request = filed(&request, &folder);
+        let name = std::fs::read_dir(folder.path()).unwrap().next().unwrap().unwrap().path();
+        let file = std::fs::OpenOptions::new().write(true).open(name).unwrap();
+        if is_cut {
+            file.set_len(500_000).unwrap();
+        } else {
+            std::os::unix::fs::FileExt::write_all_at(&file, b"another", 7).unwrap();
+        }
+        let failure = origin(HttpOptions::default()).redeem(&request, &credential()).await.unwrap_err();
+        assert!(matches!(&failure, HttpFailure::BodyUnread(told) if told.contains(words)), "{failure:?}");
+        assert!(server.await.is_err(), "the server never had a whole request");
+    }
 }
 
 #[tokio::test]

@@ -20,7 +20,7 @@ fn scripted() -> World {
     world
 }
 
-async fn stopped_at(world: &World, stop: Stop) {
+pub(super) async fn stopped_at(world: &World, stop: Stop) {
     world.ledger.stop.set(Some(stop));
     let (_controller, control) = Controller::new();
     let ended = world.try_buy(3 * HOUR, control).await;

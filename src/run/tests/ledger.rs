@@ -10,7 +10,7 @@ use crate::ledger::{
     OpenJob, OpenRefund, Original, PaymentKey, PendingJob, Prospect, Record, Recorded, RefundRecord,
 };
 use crate::money::Msat;
-use crate::purchase::{Request, WalletId};
+use crate::purchase::{BodyFolder, Request, WalletId};
 use crate::time::UnixMs;
 
 /// Where it fails.
@@ -131,6 +131,10 @@ impl Ledger for Stoppable {
 
     async fn claim(&self, batch: BatchKey, most: usize) -> Result<Vec<PendingJob>, LedgerError> {
         self.claimed.borrow_mut().claim(&*self.inner.ledger(), batch, most)
+    }
+
+    fn body_folder(&self) -> Option<BodyFolder> {
+        self.inner.body_folder()
     }
 
     async fn request(&self, payment: PaymentKey) -> Result<Request, LedgerError> {

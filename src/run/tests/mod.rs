@@ -15,6 +15,7 @@ mod node;
 mod pace;
 mod patience;
 mod payments;
+mod pictures;
 mod refunds;
 mod seeds;
 mod shop;
@@ -209,6 +210,12 @@ suite! {
         pace:
             identical_requests_of_another_batch_are_a_window_apart_too,
             an_open_identical_request_of_another_batch_does_not_keep_the_run_alive;
+        pictures:
+            a_run_with_a_picture_stopped_at_any_commit_is_finished_by_the_next,
+            what_cannot_be_kept_stops_the_buying_and_what_is_paid_goes_on,
+            no_picture_is_read_before_its_job_may_be_asked_for,
+            a_body_that_changes_once_it_is_paid_for_is_made_anew,
+            while_it_is_waited_for_no_body_is_open;
         refunds:
             a_macaroon_without_invoices_fails_no_run_and_the_refund_stays_open,
             what_was_given_up_and_comes_all_the_same_is_in_the_books,

@@ -10,7 +10,7 @@ use crate::ledger::{
     BatchKey, Counts, DamagedJob, HeldBack, HistoryCheck, IdenticalRequest, JobKey, LedgerError, OpenJob, OpenRefund,
     Original, PaymentKey, PendingJob, Prospect, ReceiptRow, Record, Recorded, RefundStanding,
 };
-use crate::purchase::{JobState, Reason, Request, WalletId};
+use crate::purchase::{BodyFolder, JobState, Reason, Request, WalletId};
 use crate::time::UnixMs;
 
 /// Which store the worlds of a test have.
@@ -127,6 +127,10 @@ impl Records for Store {
 
     fn pending(&self, batch: BatchKey, after: Option<u64>, limit: usize) -> Result<Vec<PendingJob>, LedgerError> {
         ask!(self, pending(batch, after, limit))
+    }
+
+    fn body_folder(&self) -> Option<BodyFolder> {
+        ask!(self, body_folder())
     }
 
     fn request(&self, payment: PaymentKey) -> Result<Request, LedgerError> {

@@ -3,10 +3,12 @@
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::convert::Infallible;
+use std::path::PathBuf;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
+use data_encoding::HEXLOWER;
 use sha2::{Digest, Sha256};
 use tokio::time::Instant;
 use url::Url;
@@ -15,7 +17,10 @@ use super::ledger::Stoppable;
 use super::node::Node;
 use super::shop::Shop;
 use super::store::Store;
-use crate::catalog::{Catalog, Endpoint, ErrorRule, Method, PriceRule, Priced, Rate, ResultRule, Terms, Value};
+use crate::catalog::{
+    Catalog, Endpoint, ErrorRule, ImageKind, ImageRef, ImageSource, Method, PriceRule, Priced, Rate, ResultRule, Terms,
+    Value,
+};
 use crate::event::{Event, Listener};
 use crate::ledger::port::{Batches, Loading};
 use crate::ledger::{BatchKey, BatchStart, Compared, InlineLedger, NewBatch, Retake};
@@ -66,16 +71,17 @@ impl Listener for Heard {
     }
 }
 
-/// What is to be bought: an id, its prompt, its host.
+/// What is to be bought: an id, its prompt, its host, and a picture that goes with it.
 #[derive(Clone)]
 pub(super) struct Wish {
     pub(super) id: String,
     pub(super) prompt: String,
     pub(super) host: String,
+    pub(super) picture: Option<PathBuf>,
 }
 
 pub(super) fn wish(id: &str) -> Wish {
-    Wish { id: id.to_owned(), prompt: id.to_owned(), host: "shop.example".to_owned() }
+    Wish { id: id.to_owned(), prompt: id.to_owned(), host: "shop.example".to_owned(), picture: None }
 }
 
 pub(super) fn wishes(count: usize) -> Vec<Wish> {
@@ -127,12 +133,18 @@ pub(super) fn endpoint(host: &str) -> Endpoint {
 }
 
 fn planned(wish: &Wish, endpoint: &Arc<Endpoint>) -> PlannedJob {
+    let prompt = ("prompt".to_owned(), Value::Text(wish.prompt.clone()));
+    let picture = wish.picture.iter().map(|path| {
+        let sha256 = HEXLOWER.encode(&Sha256::digest(std::fs::read(path).unwrap()));
+        let image = ImageRef { source: ImageSource::File(path.clone()), sha256, kind: ImageKind::Png };
+        ("image".to_owned(), Value::Image(image))
+    });
     PlannedJob {
         seq: 0,
         line: 1,
         id: wish.id.clone(),
         endpoint: Arc::clone(endpoint),
-        params: vec![("prompt".to_owned(), Value::Text(wish.prompt.clone()))],
+        params: std::iter::once(prompt).chain(picture).collect(),
         extra: Vec::new(),
         content: ContentHash(Sha256::digest(format!("{} {}", wish.host, wish.prompt)).into()),
         priced: Priced { chosen_by: String::new(), rate: PRICE, quantity: 1, price: PRICE },
