@@ -7,8 +7,17 @@ use l402_batch::cli::{self, ExitCode};
 
 fn main() -> process::ExitCode {
     dump_nothing();
+    open_many();
     // A defect ends with the documented code. The ledger is whole at any instant, so the next run goes on from it.
     catch_unwind(AssertUnwindSafe(|| cli::run(std::env::args_os()))).unwrap_or(ExitCode::Internal).into()
+}
+
+/// Each purchase under way may have a connection and a file open, and the usual limit is meant for programs that cannot do with more.
+fn open_many() {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let Rlimit { maximum, .. } = getrlimit(Resource::Nofile);
+    // Where a system does not admit it, the limit stays as it was.
+    let _ = setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum });
 }
 
 /// Memory holds preimages and the macaroon: no crash writes it to a disk, and no other process of the same user reads it.

@@ -24,7 +24,7 @@ pub(super) fn answered(
     answer: Result<HttpAnswer, HttpFailure>,
     moment: &Moment<'_>,
 ) -> Step {
-    tries.redeem_sent |= !matches!(answer, Err(HttpFailure::NotSent(_)));
+    tries.redeem_sent |= !answer.as_ref().is_err_and(HttpFailure::is_not_sent);
     match answer {
         Ok(answer) => match result_at_once(|| read_redeem(&answer, &moment.facts.endpoint)) {
             Some(url) => keep_result(purchase, tries, (AnswerKind::Redeem, answer), url, moment),
@@ -34,7 +34,7 @@ pub(super) fn answered(
         Err(HttpFailure::Cut(answer, why)) => keep(purchase, tries, AnswerKind::Redeem, answer.cut(&why)),
         Err(failure) if purchase.heard().is_some() => {
             tries.redeems += 1;
-            if matches!(failure, HttpFailure::NotSent(_)) && tries.redeems < moment.bounds.redeems {
+            if failure.is_not_sent() && tries.redeems < moment.bounds.redeems {
                 return wait(State::Redeeming(purchase, tries), moment.later(tries.redeems, None));
             }
             unheeded(purchase, tries, None, moment)

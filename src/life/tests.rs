@@ -244,6 +244,7 @@ fn inputs() -> Vec<(String, Input)> {
         ("Sent in doubt, answered".into(), sent(true, SendOutcome::InDoubt("reset".into()))),
         ("Sent in doubt".into(), sent(false, SendOutcome::InDoubt("reset".into()))),
         ("Failure not sent".into(), Input::Answer(Err(HttpFailure::NotSent("refused".into())))),
+        ("Failure body unread".into(), Input::Answer(Err(HttpFailure::BodyUnread("shorter".into())))),
         ("Failure redirect".into(), Input::Answer(Err(HttpFailure::Redirect("elsewhere".into())))),
     ];
     inputs.extend(looked_up());

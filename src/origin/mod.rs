@@ -81,3 +81,14 @@ pub enum HttpFailure {
     #[error("redirected to {0}, which is not followed")]
     Redirect(String),
 }
+
+impl HttpFailure {
+    /// Whether no whole request has left.
+    #[must_use]
+    pub const fn is_not_sent(&self) -> bool {
+        match self {
+            Self::NotSent(_) | Self::BodyUnread(_) => true,
+            Self::NoAnswer(_) | Self::TooLarge(_) | Self::Cut(..) | Self::Redirect(_) => false,
+        }
+    }
+}

@@ -186,14 +186,14 @@ mod tests {
     fn what_is_not_whole_or_is_another_s_gets_no_name() {
         let (_above, folder) = folder();
         let lasting = folder.path().join("lasting");
-        let name_of = || std::fs::read_dir(folder.path()).unwrap().next().unwrap().unwrap().path();
         let cut = folder.write(b"body").unwrap();
         cut.file.set_len(3).unwrap();
         assert!(!cut.name(&lasting).unwrap());
         let replaced = folder.write(b"body").unwrap();
+        let name = std::fs::read_dir(folder.path()).unwrap().next().unwrap().unwrap().path();
         let other = folder.path().join("other");
         std::fs::write(&other, b"ydob").unwrap();
-        std::fs::rename(&other, name_of()).unwrap();
+        std::fs::rename(&other, name).unwrap();
         assert!(!replaced.name(&lasting).unwrap());
         assert!(!lasting.exists());
     }

@@ -26,6 +26,9 @@ const INVOICE_LIFE_MS_MIN: i64 = 30_000;
 /// A challenge that has waited for a payment slot for longer than this is asked for anew: from it on its credential lives, and not every
 /// service lets it live for minutes.
 const CHALLENGE_AGE_MS_MAX: i64 = 1_000;
+/// Where one has waited too long, payments take so long that those that stand in line would all be asked for twice: for this long nothing
+/// is asked for without a slot in hand.
+const SLOTS_FIRST_MS: i64 = 120_000;
 /// Another process's identical purchase is asked about again after this long.
 const IDENTICAL_POLL_MS: u64 = 5_000;
 /// Before each question for a node's newest settled payment that is answered in a way nobody understands: so many milliseconds.
@@ -121,11 +124,7 @@ impl<L: Ledger, P: Payer, O: Origin, C: Clock> Driver<'_, L, P, O, C> {
         if self.slot.is_some() {
             return Ok(Slot::Taken);
         }
-        let mut slot = None;
-        if !self.unless_over(async { slot = self.shared.slots.acquire().await.ok() }).await {
-            return Ok(Slot::Over);
-        }
-        self.slot = slot;
+        self.take_slot().await;
         let now = self.run.clock.now();
         let ends_at = checked.expires_at().plus_ms(-INVOICE_LIFE_MS_MIN).plus_ms(-self.shared.node_ahead_ms.get());
         Ok(if self.slot.is_none() {
@@ -133,6 +132,7 @@ impl<L: Ledger, P: Payer, O: Origin, C: Clock> Driver<'_, L, P, O, C> {
         } else if !self.shared.node_health.is_open() {
             Slot::Unusable
         } else if now > asked_at.plus_ms(CHALLENGE_AGE_MS_MAX).min(ends_at) {
+            self.shared.slots_first_until.set(now.plus_ms(SLOTS_FIRST_MS));
             Slot::TakenLate
         } else if self.left_open != self.shared.bounds.left_open()
             && self.run.held_back(self.shared, pending.key, &pending.endpoint).await?.is_some()
@@ -141,6 +141,13 @@ impl<L: Ledger, P: Payer, O: Origin, C: Clock> Driver<'_, L, P, O, C> {
         } else {
             Slot::Taken
         })
+    }
+
+    /// A payment slot; none once nothing begins any more.
+    async fn take_slot(&mut self) {
+        let mut slot = None;
+        self.unless_over(async { slot = self.shared.slots.acquire().await.ok() }).await;
+        self.slot = slot;
     }
 
     /// The exact request. One with pictures is built off the run's own thread, a few at a time, and no large body stays in
@@ -309,7 +316,7 @@ impl<L: Ledger, P: Payer, O: Origin, C: Clock> Driver<'_, L, P, O, C> {
 
     /// The permit to ask, with the node ready to pay, and nothing that holds the purchase back.
     async fn take_permit(&mut self) -> Result<bool, LedgerError> {
-        let (key, endpoint) = (self.job.facts.key, &self.job.facts.endpoint);
+        let key = self.job.facts.key;
         if self.permit.is_none() {
             let mut permit = None;
             if !self.unless_over(async { permit = self.shared.may_ask(key).await }).await {
@@ -317,9 +324,16 @@ impl<L: Ledger, P: Payer, O: Origin, C: Clock> Driver<'_, L, P, O, C> {
             }
             self.permit = permit;
         }
+        if self.slot.is_none() && self.run.clock.now() < self.shared.slots_first_until.get() {
+            self.take_slot().await;
+            if self.slot.is_none() {
+                return Ok(false);
+            }
+        }
         if self.permit.is_none() || self.shared.limit_hit.borrow().is_some() {
             return Ok(false);
         }
+        let endpoint = &self.job.facts.endpoint;
         self.shared.bounds.begin(key, endpoint);
         self.left_open = self.shared.bounds.left_open();
         self.later = self.run.held_back(self.shared, key, endpoint).await?.is_some();

@@ -44,7 +44,7 @@ impl Buying {
 pub(super) struct Bounds {
     /// Purchases between their admission and their intent.
     about: RefCell<HashMap<JobKey, Arc<Endpoint>>>,
-    /// Those that may be asked for, until their payment is answered: they have a slot or wait for one.
+    /// Those that may be asked for, until their payment is paid, dead or in doubt: they have a slot or wait for one.
     in_slots: RefCell<BTreeSet<JobKey>>,
     /// How many payments this run has left open and without a slot so far.
     left_open: Cell<u64>,

@@ -185,6 +185,7 @@ impl<L: Ledger, P: Payer, O: Origin, C: Clock> Run<'_, L, P, O, C> {
             balance: Balance::of(self.settings.prices.clone()),
             buying,
             node_ahead_ms: std::cell::Cell::new(ahead_ms),
+            slots_first_until: std::cell::Cell::new(UnixMs(i64::MIN)),
             limit_hit: std::cell::RefCell::default(),
             doubt_timed_out: std::cell::Cell::new(false),
             abandoned_lookups: std::cell::Cell::new(0),

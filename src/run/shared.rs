@@ -13,6 +13,7 @@ use super::pace::Pace;
 use super::refund::Claims;
 use crate::ledger::JobKey;
 use crate::purchase::Reason;
+use crate::time::UnixMs;
 
 /// What all jobs of a run share.
 pub(super) struct Shared {
@@ -39,6 +40,8 @@ pub(super) struct Shared {
     pub(super) buying: Option<Buying>,
     /// How far the node's clock is ahead of ours.
     pub(super) node_ahead_ms: Cell<i64>,
+    /// Until then slots are taken before it is asked for a challenge: payments take long.
+    pub(super) slots_first_until: Cell<UnixMs>,
     /// The first limit that was reached.
     pub(super) limit_hit: RefCell<Option<(Reason, String)>>,
     /// Jobs that a person gave up and whose node has still to be asked whether they settled after all: nothing is bought in their

@@ -177,7 +177,11 @@ impl SqliteLedger {
         });
         if is_on_its_way && let Some(broken) = self.broken.take() {
             for (now, record) in records {
-                let Some(answer) = answer_of(record) else { continue };
+                let answer = match record {
+                    Record::Answer { .. } => Some(record.clone()),
+                    _ => answer_of(record),
+                };
+                let Some(answer) = answer else { continue };
                 let _read_by_the_next_run = self.note(|tx, bodies| commit(tx, bodies, &[(*now, answer)], one_by_one));
                 self.broken = None;
             }
