@@ -272,16 +272,8 @@ impl<'a> Runner<'a> {
         work: Work,
         download_setup: Option<&DownloadSetup>,
     ) -> Result<(Session, BatchRun), Failure> {
-        session
-            .run_batch(
-                self.counterparties,
-                settings,
-                self.options.buying.deadline,
-                &self.reporter,
-                work,
-                download_setup,
-            )
-            .await
+        let deadline = self.options.buying.deadline;
+        Box::pin(session.run_batch(self.counterparties, settings, deadline, &self.reporter, work, download_setup)).await
     }
 
     /// A manifest that cannot be read at all: what is open of its batch is finished, then its errors are told.
