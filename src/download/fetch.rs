@@ -103,9 +103,11 @@ impl<L: Deliveries, F: Fetch, D: Disk, C: Clock> Transfer<'_, L, F, D, C> {
         if total > before { Err(again(words, true)) } else { Ok(Some(total)) }
     }
 
-    /// A seller's own host is a stranger's service; another one is there to serve files.
+    /// A seller's own host is a stranger's service; another one is there to serve files. What a person says is a ceiling for each,
+    /// whatever it does besides.
     fn pace(&self, url: &Url) -> &Pace {
-        if is_own_origin(url, &self.job.endpoint.url) { &self.shared.sellers } else { &self.shared.pace }
+        let is_said = self.run.settings.per_second.is_some();
+        if !is_said && is_own_origin(url, &self.job.endpoint.url) { &self.shared.sellers } else { &self.shared.pace }
     }
 
     /// That the host wants to be left alone for longer than a run waits for it.

@@ -139,7 +139,7 @@ pub struct Downloads<'a, L, F, D, C> {
 struct Shared {
     /// Of hosts that serve files.
     pace: Pace,
-    /// Of those that sell as well.
+    /// Of those that sell as well, where nobody has said how fast.
     sellers: Pace,
     places: Semaphore,
     /// Held while a name is chosen: two that differ only by case are not told apart by every file system.
@@ -388,7 +388,7 @@ impl<L: Deliveries, F: Fetch, D: Disk, C: Clock> Downloads<'_, L, F, D, C> {
     fn shared(&self) -> Shared {
         Shared {
             pace: Pace::learnt(self.settings.per_second),
-            sellers: Pace::learnt(self.settings.per_second.or(SELLER_PER_SECOND)),
+            sellers: Pace::learnt(SELLER_PER_SECOND),
             places: Semaphore::new(self.settings.in_flight.clamp(1, Semaphore::MAX_PERMITS)),
             naming: tokio::sync::Mutex::default(),
             numbers: RefCell::default(),
