@@ -517,7 +517,7 @@ fn walk(promises: Promises, choices: Vec<u8>) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: one_in(5, 1_500), failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: one_in(12, 1_500), failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn money_is_conserved_on_every_walk(choices in proptest::collection::vec(any::<u8>(), 0..900)) {
@@ -526,7 +526,7 @@ proptest! {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: one_in(4, 400), failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: one_in(8, 400), failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn no_wallet_that_promises_less_is_paid_twice(which in any::<proptest::sample::Index>(),

@@ -11,7 +11,7 @@ use crate::harness::{Client, Sandbox, every};
 
 #[test]
 fn every_cause_is_foretold_as_it_comes() {
-    let causes = Mutex::new(Cause::ALL.into_iter().step_by(every(2)));
+    let causes = Mutex::new(Cause::ALL.into_iter().step_by(every(3)));
     let failed = Mutex::new(Vec::new());
     std::thread::scope(|scope| {
         for _ in 0..4 {

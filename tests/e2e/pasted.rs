@@ -121,7 +121,7 @@ fn a_macaroon_in_the_place_of_any_value_is_not_shown_however_it_is_written() {
     let start = |words: &[&str]| Process::start(client.program().args(words)).end();
     let buying = ["run", "jobs.toml", "--max-sats", "9", "--yes", "--lnd-url", "https://127.0.0.1:1"];
     // That each form is known is tested where they are told apart (`screen::pasted`): here, that each place asks there.
-    for form in forms.iter().step_by(every(6)) {
+    for form in forms.iter().step_by(every(12)) {
         for flag in [
             "--config",
             "--catalog",

@@ -35,7 +35,7 @@ pub(super) async fn a_run_stopped_at_any_commit_is_finished_by_the_next() {
     whole.audit_all_delivered();
     let commits = whole.ledger.commits();
     assert!(commits > 20, "{commits}");
-    for number in (1..=commits).step_by(every(2)) {
+    for number in (1..=commits).step_by(every(4)) {
         for stop in [Stop::Before(number), Stop::After(number)] {
             let world = scripted();
             stopped_at(&world, stop).await;
@@ -69,7 +69,7 @@ pub(super) async fn a_recovery_stopped_at_any_commit_is_finished_by_the_next() {
             if ended.is_ok() {
                 break;
             }
-            second += 3 * every(2);
+            second += 3 * every(4);
         }
     }
 }

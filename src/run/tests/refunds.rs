@@ -233,7 +233,7 @@ pub(super) async fn a_claim_stopped_at_any_commit_is_finished_by_the_next_run() 
     audit_scripted(&whole, Stop::Before(0));
     let commits = whole.ledger.commits();
     assert!(commits > 20, "{commits}");
-    for number in (1..=commits).step_by(every(2)) {
+    for number in (1..=commits).step_by(every(4)) {
         for stop in [Stop::Before(number), Stop::After(number)] {
             let world = scripted();
             world.ledger.stop.set(Some(stop));

@@ -61,7 +61,7 @@ pub(super) async fn once_nothing_more_is_bought_whoever_waits_for_its_turn_begin
 }
 
 pub(super) async fn draining_at_any_moment_buys_nothing_new_and_loses_nothing() {
-    for ms in (0..2_000).step_by(37 * every(4)) {
+    for ms in (0..2_000).step_by(37 * every(8)) {
         let mut world = World::new(&wishes(12));
         world.settings.jobs_in_flight = 4;
         world.settings.payments_in_flight = 2;
@@ -83,7 +83,7 @@ pub(super) async fn draining_at_any_moment_buys_nothing_new_and_loses_nothing() 
 }
 
 pub(super) async fn leaving_at_any_moment_loses_nothing() {
-    for ms in (0..2_000).step_by(37 * every(4)) {
+    for ms in (0..2_000).step_by(37 * every(8)) {
         let mut world = World::new(&wishes(12));
         world.settings.jobs_in_flight = 4;
         world.settings.payments_in_flight = 2;

@@ -277,7 +277,7 @@ fn group() -> impl Strategy<Value = Vec<Step>> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: one_in(4, 48), max_shrink_iters: 4_000, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: one_in(6, 48), max_shrink_iters: 4_000, ..ProptestConfig::default() })]
 
     #[test]
     fn both_stores_answer_and_hold_the_same_whatever_comes(steps in prop::collection::vec(step(), 1..120)) {

@@ -276,7 +276,7 @@ impl Both {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: one_in(4, 64), max_shrink_iters: 4_000, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: one_in(8, 64), max_shrink_iters: 4_000, ..ProptestConfig::default() })]
 
     #[test]
     fn both_stores_load_alike_whatever_plans_come(all in prop::collection::vec(happens(), 1..60)) {
