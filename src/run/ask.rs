@@ -26,8 +26,8 @@ const INVOICE_LIFE_MS_MIN: i64 = 30_000;
 /// A challenge that has waited for a payment slot for longer than this is asked for anew: from it on its credential lives, and not every
 /// service lets it live for minutes.
 const CHALLENGE_AGE_MS_MAX: i64 = 1_000;
-/// Where one has waited too long, payments take so long that those that stand in line would all be asked for twice: for this long nothing
-/// is asked for without a slot in hand.
+/// Where one came too late, payments take so long (or invoices live so short) that those that stand in line would all be asked for twice:
+/// for this many milliseconds nothing is asked for without a slot in hand.
 const SLOTS_FIRST_MS: i64 = 120_000;
 /// Another process's identical purchase is asked about again after this long.
 const IDENTICAL_POLL_MS: u64 = 5_000;
