@@ -95,8 +95,10 @@ pub struct JobEvent {
     pub reason: Reason,
     /// What has to happen next.
     pub next: Next,
-    /// Its price, in msat.
+    /// Its price by the plan, in msat.
     pub price_msat: Msat,
+    /// What the seller was paid in msat, once it is: the price, or less.
+    pub amount_msat: Option<Msat>,
     /// The actual routing fee in msat, once posted.
     pub fee_msat: Option<Msat>,
     /// What came back in msat, where this change is its coming.
@@ -122,8 +124,10 @@ pub struct Changing<'a> {
     pub endpoint: &'a str,
     /// The state before.
     pub from: JobState,
-    /// Its exact price, in msat.
+    /// Its price by the plan, in msat.
     pub price: Msat,
+    /// What the seller was paid in msat, where it was known before.
+    pub amount: Option<Msat>,
     /// The actual routing fee, where it was known before.
     pub fee: Option<Msat>,
 }
@@ -139,7 +143,7 @@ impl JobEvent {
     /// What the ledger says of a job that has changed.
     #[must_use]
     pub fn of(job: &Changing<'_>, to: Transition, at: UnixMs) -> Self {
-        let Transition { state, reason, fee, refunded, url, file, error } = to;
+        let Transition { state, reason, amount, fee, refunded, url, file, error } = to;
         Self {
             id: job.id.to_owned(),
             take: job.take,
@@ -149,6 +153,7 @@ impl JobEvent {
             reason,
             next: Next::of(state, reason),
             price_msat: job.price,
+            amount_msat: amount.or(job.amount),
             fee_msat: fee.or(job.fee),
             refunded_msat: refunded,
             url,
@@ -174,6 +179,10 @@ pub struct RunEnded {
     pub spent_msat: Msat,
     /// Routing fees over all runs, in msat.
     pub fees_msat: Msat,
+    /// Jobs that were paid in this run with less than the plan says.
+    pub cheaper_count: u64,
+    /// So much less, in msat.
+    pub saved_msat: Msat,
     /// Of that, what settled in this run, without fees, in msat; none where that is not known.
     pub run_spent_msat: Option<Msat>,
     /// Of the fees, what was posted in this run, in msat; none where that is not known.

@@ -206,6 +206,7 @@ pub const fn of_job(state: JobState, reason: Reason) -> ExitCode {
             ExitCode::Unfinished
         }
         JobState::RefundOffered | JobState::Refunded | JobState::Lost => ExitCode::Person,
+        JobState::Pending if matches!(reason, Reason::PriceChanged) => ExitCode::NotAsPlanned,
         JobState::Pending | JobState::Failed => of_unspent(reason, ExitCode::Unfinished),
         JobState::Refused if matches!(reason, Reason::PriceChanged | Reason::Duplicate) => ExitCode::NotAsPlanned,
         JobState::Refused if matches!(reason, Reason::Withdrawn) => ExitCode::Done,

@@ -9,6 +9,7 @@ mod ending;
 pub mod exit;
 mod failure;
 mod input;
+mod live_price;
 mod money;
 mod node;
 mod options;

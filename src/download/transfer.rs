@@ -227,9 +227,9 @@ impl<'r, L: Deliveries, F: Fetch, D: Disk, C: Clock> Transfer<'r, L, F, D, C> {
         let committed = self.run.ledger.commit(now, record).await?;
         self.run.feed.recorded();
         if let Some(to) = committed.transition {
-            let DeliveredJob { id, take, endpoint, price, fee, .. } = &self.job;
+            let DeliveredJob { id, take, endpoint, price, amount, fee, .. } = &self.job;
             let (endpoint, from) = (&*endpoint.name, JobState::Delivered);
-            let job = Changing { id, take: *take, endpoint, from, price: *price, fee: *fee };
+            let job = Changing { id, take: *take, endpoint, from, price: *price, amount: *amount, fee: *fee };
             job.announce(to, now, self.run.listener);
         }
         Ok(())

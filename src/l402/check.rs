@@ -1,5 +1,5 @@
 //! What is checked before anything is paid: the invoice holds, is bound to the token, is of the node's network, lives
-//! long enough, and asks exactly what the plan says.
+//! long enough, and asks no more than the plan says.
 
 use std::borrow::Cow;
 
@@ -22,8 +22,10 @@ impl Hinted for Refusal {
 /// What the plan and the node say.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Expected {
-    /// The job's exact price.
+    /// The job's price by the plan, in msat.
     pub price: Msat,
+    /// An invoice below that price is refused, too.
+    pub is_exact: bool,
     /// The node's network.
     pub network: Network,
     /// The time, by the node's clock where it is known.
@@ -60,7 +62,7 @@ pub enum Refusal {
         /// The network that the invoice is for.
         asked: Network,
     },
-    /// The origin asks another price than the plan's.
+    /// The origin asks more than the plan's price, or another one where it has to be exact.
     #[error("the plan says {} and the origin asks {}", alike([*planned, *asked])[0], alike([*planned, *asked])[1])]
     PriceChanged {
         /// The price by the plan, in msat.
@@ -102,7 +104,7 @@ pub fn check(challenge: Challenge, expected: &Expected) -> Result<CheckedChallen
     if invoice.network != expected.network {
         return Err(Refusal::WrongNetwork { node: expected.network, asked: invoice.network });
     }
-    if invoice.amount != expected.price {
+    if invoice.amount > expected.price || (expected.is_exact && invoice.amount != expected.price) {
         return Err(Refusal::PriceChanged { planned: expected.price, asked: invoice.amount });
     }
     let expires_at = mpp::expires_at(&challenge).map_or(invoice.expires_at, |at| at.min(invoice.expires_at));
@@ -155,6 +157,7 @@ mod tests {
     fn expected() -> Expected {
         Expected {
             price: Msat::new(2_750_000),
+            is_exact: false,
             network: Network::Regtest,
             now: UnixMs::from_secs(1_790_000_000),
             min_lifetime_ms: 60_000,
@@ -173,14 +176,17 @@ mod tests {
     }
 
     #[test]
-    fn another_price_is_refused_with_both_numbers_in_either_direction() {
-        for asked in [2_749, 2_751] {
-            let refusal = check(challenge("t", &samples::sats(asked, HASH)), &expected()).unwrap_err();
+    fn another_price_is_refused_with_both_numbers_and_a_lower_one_is_where_it_has_to_be_exact() {
+        for (asked, is_exact) in [(2_749, true), (2_751, true), (2_751, false)] {
+            let expected = Expected { is_exact, ..expected() };
+            let refusal = check(challenge("t", &samples::sats(asked, HASH)), &expected).unwrap_err();
             let asked = Msat::new(asked * 1_000);
             assert_eq!(refusal, Refusal::PriceChanged { planned: Msat::new(2_750_000), asked });
             assert_eq!(refusal.to_string(), format!("the plan says 2,750 sats and the origin asks {asked}"));
             assert!(refusal.hint().is_some_and(|hint| hint.contains("set the new price")));
         }
+        let checked = check(challenge("t", &samples::sats(2_749, HASH)), &expected()).unwrap();
+        assert_eq!(checked.invoice().amount, Msat::new(2_749_000));
         let by_a_little = Refusal::PriceChanged { planned: Msat::new(2_750_000), asked: Msat::new(2_750_001) };
         assert!(by_a_little.to_string() == "the plan says 2,750,000 msat and the origin asks 2,750,001 msat");
     }

@@ -136,6 +136,7 @@ pub fn delivered_job(id: &str) -> DeliveredJob {
         params: vec![("prompt".to_owned(), Value::Text("a kite".to_owned()))],
         extra: vec![("x_scene".to_owned(), "harbour: night".to_owned())],
         price: Msat::new(550_000),
+        amount: None,
         fee: None,
         reason: Reason::None,
         started_at: Some(UnixMs(1_790_000_000_000)),

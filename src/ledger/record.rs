@@ -244,7 +244,7 @@ pub struct NewIntent {
     pub invoice: String,
     /// Its payment hash.
     pub hash: PaymentHash,
-    /// Its amount: the job's exact price.
+    /// Its amount: the job's price by the plan, or less.
     pub amount: Msat,
     /// The most that routing may cost.
     pub fee_limit: Msat,
@@ -583,6 +583,8 @@ pub struct Transition {
     pub state: JobState,
     /// The reason, as results and events name it.
     pub reason: Reason,
+    /// What the seller was paid, where the record tells it.
+    pub amount: Option<Msat>,
     /// The actual routing fee, where the record tells it.
     pub fee: Option<Msat>,
     /// What came back, where the record tells it.

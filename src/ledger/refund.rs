@@ -107,6 +107,8 @@ pub struct OpenRefund {
     pub reason: Reason,
     /// What was last recorded of the refund, in words.
     pub words: Option<String>,
+    /// The job's price by the plan, in msat.
+    pub price: Msat,
     /// What was paid, without the routing fee.
     pub paid: Msat,
     /// The hash of that payment.

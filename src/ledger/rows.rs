@@ -69,6 +69,8 @@ pub struct OpenJob {
     pub endpoint: Arc<Endpoint>,
     /// The hash of what is bought.
     pub content: ContentHash,
+    /// Its price by the plan, in msat.
+    pub price: Msat,
     /// Its state as last recorded.
     pub state: JobState,
     /// Its reason as last recorded.
@@ -105,8 +107,10 @@ pub struct DeliveredJob {
     pub params: Vec<(String, Value)>,
     /// The `x_*` columns of its row, with their values.
     pub extra: Vec<(String, String)>,
-    /// Its exact price, in msat.
+    /// Its price by the plan, in msat.
     pub price: Msat,
+    /// What the seller was paid in msat, where that is known.
+    pub amount: Option<Msat>,
     /// The routing fee, once it is known.
     pub fee: Option<Msat>,
     /// Its reason as last recorded.

@@ -2,6 +2,7 @@
 //! lnd at its worst that is still honest: POSTs stall and arrive late, answers are lost, failed payments are accepted
 //! again. Or it is a wallet that promises less, and is as bad as that lets it be.
 
+use crate::money::Msat;
 use proptest::prelude::*;
 
 use crate::every::one_in;
@@ -398,6 +399,7 @@ impl Model {
             take: 1,
             endpoint: facts().endpoint,
             content: ContentHash([0; 32]),
+            price: Msat::new(1_000),
             state: JobState::Running,
             reason: Reason::None,
             stage,

@@ -96,7 +96,7 @@ pub enum Reason {
     RefundExpired,
     /// Refunded: less came back than was paid.
     RefundPartial,
-    /// Refused: the origin asks another price than the plan's.
+    /// Refused: the origin asks more than the plan's price, or another one where it has to be exact. Pending: it did of others at its rate.
     PriceChanged,
     /// Refused: the challenge cannot be read or contradicts itself.
     ChallengeInvalid,
@@ -276,7 +276,7 @@ impl Next {
             (JobState::RefundOffered, Reason::RefundOffered | Reason::RefundPending) => Self::Rerun,
             (JobState::InDoubt, Reason::OtherNode | Reason::NodeForgot | Reason::NoWitness)
             | (JobState::Paid, Reason::UnknownAnswer)
-            | (JobState::Pending, Reason::BreakerOpen) => Self::Person,
+            | (JobState::Pending, Reason::BreakerOpen | Reason::PriceChanged) => Self::Person,
             (JobState::Refused | JobState::Lost | JobState::RefundOffered | JobState::Refunded, _) => Self::Person,
             (JobState::Pending | JobState::Running | JobState::InDoubt | JobState::Paid | JobState::Failed, _) => {
                 Self::Rerun

@@ -143,7 +143,7 @@ pub(super) fn job_line(job: &JobEvent) -> Option<String> {
         line.push_str(&format!(" (take {})", job.take));
     }
     if is_settled(job.state) {
-        line.push_str(&format!(" {}", amount(job.price_msat)));
+        line.push_str(&format!(" {}", amount(job.amount_msat.unwrap_or(job.price_msat))));
     }
     if let Some(refunded) = job.refunded_msat {
         line.push_str(&format!(", {} came back", amount(refunded)));

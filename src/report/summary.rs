@@ -70,6 +70,7 @@ fn rows(ended: &RunEnded) -> Vec<(&'static str, String)> {
         amount(ended.fees_msat)
     );
     rows.push(("spent", spent));
+    rows.extend(cheaper_row(ended).map(|text| ("cheaper", text)));
     if ended.refunded_msat > Msat::ZERO {
         let net = ended.spent_msat.checked_sub(ended.refunded_msat).unwrap_or(Msat::ZERO);
         rows.push(("refunded", refunded_words(ended.refunded_msat, net)));
@@ -82,6 +83,12 @@ fn rows(ended: &RunEnded) -> Vec<(&'static str, String)> {
         rows.extend(path.as_deref().map(|path| (kind.into(), whole_line(path))));
     }
     rows
+}
+
+/// `3 jobs for 1,400 sats less than planned`; none where none was.
+fn cheaper_row(ended: &RunEnded) -> Option<String> {
+    let jobs = counted(ended.cheaper_count, "job");
+    (ended.cheaper_count > 0).then(|| format!("{jobs} for {} less than planned, in this run", amount(ended.saved_msat)))
 }
 
 /// How long it took; and what it spent, where earlier runs have spent something too.

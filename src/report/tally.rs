@@ -70,7 +70,7 @@ impl Tally {
                 live.begun_here
             });
         if is_settled(job.state) && !is_settled(job.from) {
-            self.spent = sum(self.spent, job.price_msat);
+            self.spent = sum(self.spent, job.amount_msat.unwrap_or(job.price_msat));
             if !begun_here {
                 self.found_open = sum(self.found_open, job.price_msat);
             }

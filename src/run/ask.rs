@@ -8,7 +8,7 @@ use std::sync::Arc;
 use crate::catalog::{DedupPolicy, Value};
 use crate::error::Hinted;
 use crate::event::Event;
-use crate::l402::{CheckedChallenge, Expected, check};
+use crate::l402::{CheckedChallenge, Expected, Refusal, check};
 use crate::ledger::{IdenticalRequest, Ledger, LedgerError, NewIntent, PendingJob, Record};
 use crate::manifest::image::{self, ImageProblem};
 use crate::origin::{self, HttpFailure, Origin, challenged_in, read_ask};
@@ -55,6 +55,9 @@ impl<L: Ledger, P: Payer, O: Origin, C: Clock> Driver<'_, L, P, O, C> {
         if let Some(words) = pending.above_its_limit() {
             return Ok(Asked::Refused(Reason::JobLimit, words));
         }
+        if let Some(words) = self.shared.price_refusals.shut(pending) {
+            return Ok(Asked::Pending(Reason::PriceChanged, words));
+        }
         let has_pictures = pending.params.iter().any(|(_, value)| matches!(value, Value::Image(_)));
         // Pictures take time and room: none are read for a job before it may be asked for.
         if has_pictures && !self.take_permit().await? {
@@ -76,6 +79,10 @@ impl<L: Ledger, P: Payer, O: Origin, C: Clock> Driver<'_, L, P, O, C> {
         loop {
             if !self.permit_and_turn(&request).await? {
                 return Ok(self.not_now());
+            }
+            // While it stood in line others may have been refused.
+            if let Some(words) = self.shared.price_refusals.shut(pending) {
+                return Ok(Asked::Pending(Reason::PriceChanged, words));
             }
             self.asked = true;
             let answer = self.run.origin.ask(&request, challenged_in(&pending.endpoint)).await;
@@ -211,12 +218,23 @@ impl<L: Ledger, P: Payer, O: Origin, C: Clock> Driver<'_, L, P, O, C> {
         };
         let expected = Expected {
             price: pending.price,
+            is_exact: self.run.settings.exact_price,
             network: buying.node.network,
             now: now.plus_ms(self.shared.node_ahead_ms.get()),
             min_lifetime_ms: INVOICE_LIFE_MS_MIN,
             max_lifetime_ms: self.run.settings.invoice_life_ms_max,
         };
-        check(challenge, &expected).map_err(|refusal| Asked::Refused(Reason::from(&refusal), refusal.told()))
+        let checked = check(challenge, &expected);
+        match &checked {
+            Ok(_) => self.shared.price_refusals.admitted(pending),
+            Err(Refusal::PriceChanged { asked, .. }) => {
+                if let Some(message) = self.shared.price_refusals.refused(pending, *asked) {
+                    self.run.listener.hear(&Event::Warning { message });
+                }
+            }
+            Err(_) => {}
+        }
+        checked.map_err(|refusal| Asked::Refused(Reason::from(&refusal), refusal.told()))
     }
 
     fn intent(

@@ -26,7 +26,10 @@ use super::{Clock, Run, RunError};
 pub(super) struct Job {
     pub(super) facts: Facts,
     pub(super) content: ContentHash,
+    /// Its price by the plan.
     pub(super) price: Msat,
+    /// What the seller was paid, once this run knows it.
+    pub(super) amount: Option<Msat>,
     pub(super) state: JobState,
     /// The actual routing fee, once this run knows it.
     pub(super) fee: Option<Msat>,
@@ -238,10 +241,15 @@ impl<'r, L: Ledger, P: Payer, O: Origin, C: Clock> Driver<'r, L, P, O, C> {
             (true, false, true) => self.shared.balance.left_again(self.job.price),
             (true, true, true) | (true, false, false) | (false, ..) => {}
         }
+        if let (None, Some(amount)) = (self.job.amount, to.amount) {
+            self.shared.cheaper.set(self.shared.cheaper.get().and(self.job.price, amount));
+        }
+        self.job.amount = to.amount.or(self.job.amount);
         self.job.fee = to.fee.or(self.job.fee);
         let Facts { id, take, endpoint, .. } = &self.job.facts;
-        let (endpoint, price, fee) = (&*endpoint.name, self.job.price, self.job.fee);
-        Changing { id, take: *take, endpoint, from, price, fee }.announce(to, now, self.run.listener);
+        let (endpoint, price) = (&*endpoint.name, self.job.price);
+        let (amount, fee) = (self.job.amount, self.job.fee);
+        Changing { id, take: *take, endpoint, from, price, amount, fee }.announce(to, now, self.run.listener);
     }
 
     /// Gives its slot back, or its place in the line for one.

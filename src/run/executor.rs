@@ -27,6 +27,7 @@ use super::drive::{Driver, Job};
 use super::identical::IdenticalRequests;
 use super::node_health::NodeHealth;
 use super::pace::Pace;
+use super::prices::{Cheaper, PriceRefusals};
 use super::refund::Claims;
 use super::shared::Shared;
 use super::{Clock, Control, DrainCause, Settings};
@@ -64,6 +65,8 @@ pub struct Outcome {
     pub node_unusable: Option<String>,
     /// The first limit that was reached, and its words.
     pub limit_reached: Option<(Reason, String)>,
+    /// What was paid with less than the plan says.
+    pub cheaper: Cheaper,
     /// Jobs that could not begin, by what endpoints, origins and the node hold in the ledger.
     pub held_back: Vec<HeldJobs>,
 }
@@ -186,6 +189,8 @@ impl<L: Ledger, P: Payer, O: Origin, C: Clock> Run<'_, L, P, O, C> {
             buying,
             node_ahead_ms: std::cell::Cell::new(ahead_ms),
             slots_first_until: std::cell::Cell::new(UnixMs(i64::MIN)),
+            cheaper: std::cell::Cell::default(),
+            price_refusals: PriceRefusals::default(),
             limit_hit: std::cell::RefCell::default(),
             doubt_timed_out: std::cell::Cell::new(false),
             abandoned_lookups: std::cell::Cell::new(0),
@@ -338,7 +343,8 @@ impl<L: Ledger, P: Payer, O: Origin, C: Clock> Run<'_, L, P, O, C> {
         let work = Job {
             facts: Facts { key: job.key, id: job.id.clone(), take: job.take, endpoint: job.endpoint.clone() },
             content: job.content,
-            price: price_of(&job.stage),
+            price: job.price,
+            amount: amount_of(&job.stage),
             state: job.state,
             fee: None,
             pending: None,
@@ -359,6 +365,7 @@ impl<L: Ledger, P: Payer, O: Origin, C: Clock> Run<'_, L, P, O, C> {
             facts: Facts { key: job.key, id: job.id.clone(), take: job.take, endpoint: job.endpoint.clone() },
             content: job.content,
             price: job.price,
+            amount: None,
             state: JobState::Pending,
             fee: None,
             pending: Some(job),
@@ -519,6 +526,7 @@ impl<L: Ledger, P: Payer, O: Origin, C: Clock> Run<'_, L, P, O, C> {
             left: self.control.leaving(),
             node_unusable: shared.node_health.closed(),
             limit_reached: shared.limit_hit.borrow().clone(),
+            cheaper: shared.cheaper.get(),
             held_back: Vec::new(),
         }
     }
@@ -595,12 +603,13 @@ fn keeps_identicals_waiting(job: &OpenJob) -> bool {
     }
 }
 
-fn price_of(stage: &OpenStage) -> Msat {
+/// What the seller was paid before this run.
+fn amount_of(stage: &OpenStage) -> Option<Msat> {
     match stage {
-        OpenStage::Intended(intent) | OpenStage::Abandoned(intent) => intent.amount(),
+        OpenStage::Intended(_) | OpenStage::Abandoned(_) => None,
         OpenStage::Paid(purchase)
         | OpenStage::Answered(purchase, ..)
         | OpenStage::Accepted(purchase, _)
-        | OpenStage::Unposted(purchase) => purchase.intent().amount(),
+        | OpenStage::Unposted(purchase) => Some(purchase.intent().amount()),
     }
 }

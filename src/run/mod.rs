@@ -18,6 +18,7 @@ mod node_health;
 mod pace;
 mod pay;
 mod payment_lookup;
+mod prices;
 mod redeem;
 mod refund;
 mod shared;
@@ -36,6 +37,7 @@ pub use control::{Control, Controller, DrainCause};
 pub use evidence::{Evidence, evidence};
 pub use executor::{Outcome, Run, RunError};
 pub(crate) use pace::{Class, Pace};
+pub use prices::Cheaper;
 
 use std::collections::{BTreeMap, HashSet};
 
@@ -67,6 +69,8 @@ pub struct Settings {
     pub credential_life_ms: i64,
     /// An invoice that can be paid for longer than so many milliseconds is refused.
     pub invoice_life_ms_max: i64,
+    /// An invoice below the plan's price is refused, too.
+    pub exact_price: bool,
     /// Buy only these ids; none is all.
     pub only: Option<HashSet<String>>,
     /// Buy at most this many jobs in this run.

@@ -10,6 +10,7 @@ use super::bounds::{Bounds, Buying};
 use super::identical::IdenticalRequests;
 use super::node_health::NodeHealth;
 use super::pace::Pace;
+use super::prices::{Cheaper, PriceRefusals};
 use super::refund::Claims;
 use crate::ledger::JobKey;
 use crate::purchase::Reason;
@@ -42,6 +43,10 @@ pub(super) struct Shared {
     pub(super) node_ahead_ms: Cell<i64>,
     /// Until then slots are taken before it is asked for a challenge: payments take long.
     pub(super) slots_first_until: Cell<UnixMs>,
+    /// What was paid with less than the plan says.
+    pub(super) cheaper: Cell<Cheaper>,
+    /// Rates at which another price is asked.
+    pub(super) price_refusals: PriceRefusals,
     /// The first limit that was reached.
     pub(super) limit_hit: RefCell<Option<(Reason, String)>>,
     /// Jobs that a person gave up and whose node has still to be asked whether they settled after all: nothing is bought in their

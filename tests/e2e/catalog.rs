@@ -127,3 +127,42 @@ fn update_writes_what_is_asked_for_now_and_replaces_nothing_unasked() {
 fn day_in(text: &str) -> String {
     text.split("asked for on ").nth(1).unwrap().chars().take(10).collect()
 }
+
+/// Of each rate one job is asked for, without payment and without a trace; what it comes to is told, and decides how it ends.
+#[test]
+fn a_plan_asks_what_it_costs_now() {
+    let mut sandbox = Sandbox::start("");
+    let client = Client::of(&sandbox);
+    client.write("jobs.toml", &two_jobs(""));
+    let plan = |more: &str| {
+        let catalog = sandbox.file("catalog.toml").display().to_string();
+        client.says(&format!("plan jobs.toml --live --catalog {catalog}{more}"))
+    };
+    let same = plan("").with(0).saying("as planned").saying("left, at live prices");
+    assert!(!same.stderr.contains("live prices"), "{same}");
+    assert_eq!(sandbox.books().sales.len(), 2, "one of each rate");
+    sandbox.books().are_unpaid();
+    assert_eq!(client.files(), ["jobs.toml", "picture.png"]);
+    // What is bought already is not asked for.
+    client.run("run jobs.toml --only image").with(3);
+    let left = json(&plan(" --json").with(0));
+    let rates = left["live"]["rates"].as_array().unwrap();
+    assert_eq!((rates.len(), &rates[0]["job"], &rates[0]["verdict"]), (1, &"video".into(), &"same".into()));
+    sandbox.restart_with("--sandbox-price-drift-percent 10");
+    let plan = |more: &str| {
+        let catalog = sandbox.file("catalog.toml").display().to_string();
+        client.says(&format!("plan jobs.toml --live --catalog {catalog}{more}"))
+    };
+    plan("").with(6).saying("live prices: 1 rate dearer: it costs 1,485 sats now, and 1,350 sats by the plan");
+    let dearer = json(&plan(" --json").with(6));
+    assert_eq!(
+        (&dearer["live"]["total_msat"], &dearer["live"]["live_total_msat"]),
+        (&1_350_000.into(), &1_485_000.into())
+    );
+    plan(" --quiet").with(6).saying("live prices: 1 rate dearer");
+    sandbox.restart_with("--sandbox-ask-error INVALID_INPUT");
+    let catalog = sandbox.file("catalog.toml").display().to_string();
+    client.says(&format!("plan jobs.toml --live --catalog {catalog}")).with(6).saying("not to be had");
+    sandbox.stop();
+    client.says(&format!("plan jobs.toml --live --catalog {catalog}")).with(3).saying("not known");
+}

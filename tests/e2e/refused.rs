@@ -28,12 +28,45 @@ fn a_price_that_is_not_the_plans_is_refused() {
 }
 
 #[test]
-fn a_cheaper_price_is_not_the_plans_either() {
+fn a_cheaper_price_is_paid_unless_it_has_to_be_exact() {
     let sandbox = Sandbox::start("--sandbox-price-drift-percent -10");
     let client = Client::of(&sandbox);
     client.write("jobs.toml", &two_jobs(""));
-    client.run("run jobs.toml").with(6);
+    client.run("run jobs.toml --exact-price").with(6);
     sandbox.books().are_unpaid();
+    client.run("run jobs.toml").with(0).saying("2 jobs for 185 sats less than planned");
+    assert_eq!(client.column("jobs.receipts.csv", "amount_sats"), ["1215", "450"]);
+    // What was planned stays what it was.
+    assert_eq!(client.column("jobs.results.csv", "price_sats"), ["1350", "500"]);
+    Audit::of(&client, "jobs", &sandbox.books());
+}
+
+#[test]
+fn three_price_refusals_in_a_row_end_the_asking_at_their_rate() {
+    let sandbox = Sandbox::start("--sandbox-price-drift-percent 10");
+    let client = Client::of(&sandbox);
+    let one = |at: usize| {
+        let job = format!("[[job]]\nid = \"j{at}\"\nendpoint = \"generate-video\"\nprompt = \"kite {at}\"\n");
+        format!("{job}duration = {}\n\n", 3 + at % 3)
+    };
+    client.write("jobs.toml", &("version = 1\n\n".to_owned() + &(0..20).map(one).collect::<String>()));
+    let asking = "run jobs.toml --jobs-in-flight 1";
+    let ran = client.run(asking).with(6).saying("20 jobs are not asked for at the plan's prices");
+    sandbox.books().are_unpaid();
+    assert_eq!(sandbox.books().sales.len(), 3, "three invoices were asked for");
+    let told =
+        "the origin asks 2,475 sats where the plan says 2,250 sats, which is 495 sats a second instead of 450 sats";
+    assert_eq!(ran.stderr.matches(told).count(), 1, "{}", ran.stderr);
+    let rows = client.rows("jobs.results.csv");
+    assert!(rows.iter().all(|row| row["reason"] == "price_changed" && row["next"] == "person"));
+    let not_asked = |row: &&std::collections::HashMap<String, String>| {
+        row["state"] == "pending" && row["error"].starts_with("not asked for, since")
+    };
+    assert_eq!(rows.iter().filter(not_asked).count(), 17);
+    client.says("status jobs.toml").with(6).saying("17");
+    // The next run asks anew: the price may be what it was.
+    client.run(asking).with(6);
+    assert_eq!(sandbox.books().sales.len(), 6);
 }
 
 #[test]

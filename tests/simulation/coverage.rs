@@ -48,6 +48,8 @@ sights! {
 
     // The origin.
     SoldAtOtherPrice,
+    /// A payment settled that was cheaper than planned.
+    BoughtCheaper,
     SoldOnOtherNetwork,
     SoldExpired,
     SoldAmountless,

@@ -470,6 +470,8 @@ pub fn settings(rng: &mut Rng, plan: &Plan, budget: Budget) -> Settings {
         payment_patience_ms: PAYMENT_PATIENCE_MS,
         credential_life_ms: CREDENTIAL_LIFE_MS,
         invoice_life_ms_max: 8 * 24 * 3_600_000,
+        // No die is thrown for it: what is spent without a limit decides.
+        exact_price: cap.is_none(),
         only: None,
         limit: None,
         prices: std::collections::BTreeMap::new(),

@@ -118,6 +118,12 @@ impl Shop {
         request.and_then(|request| self.prices.get(request)).is_some_and(|(_, replays)| *replays)
     }
 
+    /// What the plan says that this purchase costs.
+    pub fn planned(&self, hash: &PaymentHash) -> Option<Msat> {
+        let request = self.sales.get(hash)?.requests.first()?;
+        self.prices.get(request).map(|(price, _)| *price)
+    }
+
     pub fn bill(&self, hash: &PaymentHash) -> Option<Bill> {
         let sale = self.sales.get(hash)?;
         Some(Bill { amount: sale.amount, preimage: sale.preimage, expires_at: sale.expires_at })

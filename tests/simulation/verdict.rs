@@ -225,6 +225,7 @@ pub fn look(world: &World, disk: &Disk, batches: &[Batch]) {
             Some(receipt) => prove(world, attempt, receipt),
             None => unreceipted(world, attempt),
         }
+        price(world, attempt, receipts.get(&attempt.hash), batches);
         if !in_ledger.contains_key(&attempt.hash) {
             world.violated(format!("{} settled, and the ledger does not know it", attempt.hash));
         }
@@ -302,6 +303,17 @@ fn prove(world: &World, attempt: &Attempt, receipt: &ReceiptRow) {
     }
     if world.shop.borrow().invoice_of(&hash) != Some(receipt.invoice.as_str()) {
         world.violated(format!("the receipt of {hash} names another invoice"));
+    }
+}
+
+/// Nothing costs more than the plan says; nor less, where the price has to be exact.
+fn price(world: &World, attempt: &Attempt, receipt: Option<&ReceiptRow>, batches: &[Batch]) {
+    let Some(planned) = world.shop.borrow().planned(&attempt.hash) else { return };
+    let is_exact =
+        |receipt: &ReceiptRow| batches.iter().any(|batch| batch.name == receipt.batch && batch.settings.exact_price);
+    world.saw_if(attempt.amount < planned, Sight::BoughtCheaper);
+    if attempt.amount > planned || (attempt.amount < planned && receipt.is_some_and(is_exact)) {
+        world.violated(format!("{} settled for {}, and the plan says {planned}", attempt.hash, attempt.amount));
     }
 }
 

@@ -15,10 +15,11 @@ Examples:
   l402-batch plan jobs.toml --json > plan.json
   l402-batch plan shots.csv --default endpoint=animate-image --column S=duration
   l402-batch plan jobs.toml --retake shot-7        what a run with that word would buy
+  l402-batch plan jobs.toml --live                 and what the sellers ask now: nothing is paid
 
-No network, nothing written. It ends as the run would, as far as that is known before: 0, 2 (manifest), 3
+Nothing is written, and but for --live nobody is asked. It ends as the run would, as far as that is known before: 0, 2 (manifest), 3
 (something is left to another run), 4 (a person must act), 5 (a payment is in doubt), 6 (not all that is
-asked for would be bought), 7 (ledger), 8 (a limit does not hold it), 11 (another run holds the batch).";
+asked for would be bought, or a live price differs), 7 (ledger), 8 (a limit does not hold it), 11 (another run holds the batch).";
 
 pub(super) const RUN_EXAMPLES: &str = "\
 Examples:
@@ -56,6 +57,9 @@ pub struct PlanArgs {
     /// Show every job, not only groups and totals
     #[arg(long, help_heading = "Output")]
     pub jobs: bool,
+    /// Ask the sellers what it costs now: of each rate one job, without paying
+    #[arg(long, help_heading = "Prices")]
+    pub live: bool,
     /// Where files would go.
     #[command(flatten)]
     pub download: DownloadToArgs,

@@ -63,7 +63,7 @@ pub struct Cli {
 /// What to do.
 #[derive(Subcommand, Clone, Debug)]
 pub enum Command {
-    /// What it will cost, to the sat; no network, nothing written
+    /// What it will cost, to the sat; nothing written, and no network but for --live
     #[command(visible_aliases = ["estimate", "cost"], after_help = buy::PLAN_EXAMPLES)]
     Plan(Box<PlanArgs>),
     /// Buy it; the same command again goes on where it stopped

@@ -116,6 +116,7 @@ pub(in crate::cli) fn settings(pace: &Pace) -> Settings {
         node_patience_ms: NODE_PATIENCE_MS,
         payment_patience_ms: PAYMENT_PATIENCE_MS,
         credential_life_ms: CREDENTIAL_LIFE_MS,
+        exact_price: false,
         only: None,
         limit: None,
         prices: BTreeMap::new(),

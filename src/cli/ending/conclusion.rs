@@ -128,6 +128,8 @@ pub(in crate::cli) fn tell(ledger: &OpenLedger, ending: &Ending<'_>, reporter: &
                 .filter(|path| Path::new(path).exists())
                 .map(str::to_owned)
         }),
+        cheaper_count: ending.carried.outcome.cheaper.jobs,
+        saved_msat: ending.carried.outcome.cheaper.saved,
         run_spent_msat: Some(since(counts.spent, ending.before.map(|before| before.spent))),
         run_fees_msat: Some(since(counts.fees, ending.before.map(|before| before.fees))),
         ..end(&batch.name, counts, code, ending.began)
@@ -203,6 +205,8 @@ fn end(batch: &str, counts: &Counts, code: ExitCode, began: UnixMs) -> RunEnded 
         refunded_msat: counts.refunded,
         held_msat: counts.held,
         elapsed_ms: u64::try_from(SystemClock.now().since_ms(began)).unwrap_or(0),
+        cheaper_count: 0,
+        saved_msat: Msat::ZERO,
         run_spent_msat: None,
         run_fees_msat: None,
         needs_person: Vec::new(),

@@ -133,6 +133,8 @@ pub struct Choice {
     pub adopt: bool,
     /// Buy what fits into the batch's limit.
     pub partial: bool,
+    /// Refuse an invoice below the plan's price, too.
+    pub exact_price: bool,
 }
 
 /// How a manifest is bought: all that flags, variables and the configuration file say of it, but who pays. Whatever foretells a run has
@@ -173,6 +175,8 @@ pub struct PlanOptions {
     pub buying: Buying,
     /// Whether to show every job.
     pub jobs: bool,
+    /// Whether to ask what it costs now.
+    pub live: bool,
     /// How to print.
     pub output: Output,
     /// Where the batch may have run already; it need not exist.

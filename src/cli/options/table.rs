@@ -76,6 +76,8 @@ options! {
             untold FEE_FLOOR_DEFAULT, merged tightest;
         /// Buy what fits into --max-sats instead of refusing to start
         lasting partial: bool, [long], text values::boolean, untold false;
+        /// Refuse an invoice below the plan's price, too, instead of buying for less
+        lasting exact_price: bool, [long], text values::boolean, untold false;
     }
 
     /// The node that pays. A macaroon never stands in a manifest, in the configuration file or on the command line.

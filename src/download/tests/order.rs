@@ -26,9 +26,17 @@ async fn what_is_delivered_last_is_fetched() {
 fn what_is_bought_counts_until_its_length_is_known() {
     let feed = Feed::default();
     let hear = |id: &str, from, state| {
-        let to =
-            Transition { state, reason: Reason::None, fee: None, refunded: None, url: None, file: None, error: None };
-        let job = Changing { id, take: 1, endpoint: "e", from, price: Msat::ZERO, fee: None };
+        let to = Transition {
+            state,
+            reason: Reason::None,
+            amount: None,
+            fee: None,
+            refunded: None,
+            url: None,
+            file: None,
+            error: None,
+        };
+        let job = Changing { id, take: 1, endpoint: "e", from, price: Msat::ZERO, amount: None, fee: None };
         feed.hear(&Event::Job(JobEvent::of(&job, to, UnixMs(0))));
         (feed.has_left(), feed.unmeasured())
     };

@@ -60,13 +60,13 @@ pub fn intend<'a>(facts: &Facts, now: UnixMs, intent: &'a NewIntent) -> Result<R
     Ok(ruling)
 }
 
-/// That the job is still to be bought, at exactly this price; gives the most that this payment can cost.
+/// That the job is still to be bought, for no more than its price; gives the most that this payment can cost.
 fn expect_buyable(job: &Job, takes: &[Take], intent: &NewIntent) -> Result<Msat, Unfit> {
     let key = intent.job.0;
     if job.state != JobState::Pending || job.superseded {
         return contradiction(format!("an intent for job {key}, which is {}", job.state.as_str()));
     }
-    if intent.amount != job.price || intent.amount == Msat::ZERO {
+    if intent.amount > job.price || intent.amount == Msat::ZERO {
         return contradiction(format!("an intent of {} for job {key}, whose price is {}", intent.amount, job.price));
     }
     if intent.fee_limit > job.fee_ceiling {

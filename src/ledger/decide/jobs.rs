@@ -64,6 +64,7 @@ impl Transition {
         Self {
             state: change.state,
             reason: change.reason,
+            amount: None,
             fee: None,
             refunded: None,
             url: change.url.map(str::to_owned),

@@ -212,7 +212,8 @@ pub fn paid<'a>(
     if let Some(of) = &of {
         ruling.change(now, of, &change);
     }
-    ruling.transition = Some(Transition { fee: posted.map(|posted| posted.fee), ..Transition::of(&change) });
+    let (amount, fee) = (Some(payment.amount), posted.map(|posted| posted.fee));
+    ruling.transition = Some(Transition { amount, fee, ..Transition::of(&change) });
     Ok(ruling)
 }
 

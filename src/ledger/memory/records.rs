@@ -128,6 +128,7 @@ impl Records for MemoryLedger {
             state: row.job.state,
             reason: row.job.reason,
             words: refund.words.clone(),
+            price: row.job.price,
             paid: paid.amount,
             hash: paid.hash,
             network: intent.network,
@@ -272,6 +273,7 @@ impl MemoryLedger {
             take: row.take,
             endpoint: Arc::clone(&row.endpoint),
             content: row.content,
+            price: row.job.price,
             state: row.job.state,
             reason: row.job.reason,
             stage,
@@ -302,6 +304,7 @@ impl MemoryLedger {
 
     fn delivered(&self, row: &JobRow) -> Option<DeliveredJob> {
         let of_job = |one: &&Payment| one.job == row.job.key && one.fate.state != PaymentState::Dead;
+        let payment = self.payments.values().find(of_job);
         Some(DeliveredJob {
             key: row.job.key,
             seq: row.seq,
@@ -311,7 +314,8 @@ impl MemoryLedger {
             params: row.params.clone(),
             extra: row.extra.clone(),
             price: row.job.price,
-            fee: self.payments.values().find(of_job).and_then(|payment| payment.fate.fee),
+            amount: payment.map(|payment| payment.amount),
+            fee: payment.and_then(|payment| payment.fate.fee),
             reason: row.job.reason,
             started_at: row.job.started_at,
             url: row.job.url.clone()?,

@@ -41,13 +41,12 @@ impl Downloads for SqliteLedger {
         self.read(|ledger| {
             let (seq, key) = after.map_or(Ok((-1, JobKey(0))), |(seq, key)| int(seq).map(|seq| (seq, key)))?;
             let mut statement = ledger.conn.prepare_cached(
-                "SELECT id, seq, job, take, endpoint, params, extra, price_msat, reason, started_at, url, file, resume,
-                     sha256,
-                     (SELECT p.fee_msat FROM payments p WHERE p.job = jobs.id AND p.state <> 'dead'),
-                     EXISTS (SELECT 1 FROM decisions d WHERE d.job = jobs.id AND d.decision IN (?6, ?7))
-                 FROM jobs INDEXED BY jobs_to_fetch
-                 WHERE batch = ?1 AND state = 'delivered' AND (seq, id) > (?2, ?3)
-                     AND (?4 OR (reason = '') = ?5 AND reason NOT IN ('url_gone', 'row_damaged')) ORDER BY seq, id",
+                "SELECT j.id, seq, j.job, take, endpoint, params, extra, price_msat, reason, started_at, url, file, resume,
+                     sha256, p.fee_msat,
+                     EXISTS (SELECT 1 FROM decisions d WHERE d.job = j.id AND d.decision IN (?6, ?7)), p.amount_msat
+                 FROM jobs j INDEXED BY jobs_to_fetch LEFT JOIN payments p ON p.job = j.id AND p.dead_proof IS NULL
+                 WHERE j.batch = ?1 AND j.state = 'delivered' AND (seq, j.id) > (?2, ?3)
+                     AND (?4 OR (reason = '') = ?5 AND reason NOT IN ('url_gone', 'row_damaged')) ORDER BY seq, j.id",
             )?;
             let (all, new) = (which == Undownloaded::All, which == Undownloaded::New);
             let [kept, served] = TAKEN_BY;
@@ -190,6 +189,7 @@ impl SqliteLedger {
             params,
             extra,
             price: row.get(7)?,
+            amount: row.get(16)?,
             fee: row.get(14)?,
             reason: row.get(8)?,
             started_at: row.get(9)?,

@@ -213,6 +213,7 @@ impl SqliteLedger {
             take: row.take,
             endpoint: self.endpoint(row.endpoint)?,
             content: row.content,
+            price: job.price,
             state: row.state,
             reason: row.reason,
             stage,

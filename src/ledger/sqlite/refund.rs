@@ -97,7 +97,8 @@ pub(super) fn open(conn: &Connection, batch: Option<BatchKey>) -> Result<Vec<Pay
 pub(super) fn find(ledger: &SqliteLedger, payment: PaymentKey) -> Result<Option<OpenRefund>, Fault> {
     let sql = format!(
         "SELECT j.job, j.take, j.endpoint, i.url, j.state, j.reason, r.words, p.amount_msat, p.payment_hash,
-             i.network, p.node, r.link, r.invoice, r.hash, r.amount_msat, r.expires_at, r.node, r.made_at, r.state
+             i.network, p.node, r.link, r.invoice, r.hash, r.amount_msat, r.expires_at, r.node, r.made_at, r.state,
+             j.price_msat
          FROM {OF} WHERE r.payment = ?1 AND r.link IS NOT NULL"
     );
     let mut statement = ledger.conn.prepare_cached(&sql)?;
@@ -116,6 +117,7 @@ pub(super) fn find(ledger: &SqliteLedger, payment: PaymentKey) -> Result<Option<
         state: row.get(4)?,
         reason: row.get(5)?,
         words: row.get(6)?,
+        price: row.get(19)?,
         paid: row.get(7)?,
         hash: row.get(8)?,
         network: row.get(9)?,

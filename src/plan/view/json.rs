@@ -61,6 +61,7 @@ impl PlanView<'_> {
             ("duplicates", self.duplicates()),
             ("so_far", self.so_far()),
             ("download", json!(self.download)),
+            ("live", self.live.map_or(Json::Null, super::Live::json)),
             ("warnings", self.plan.warnings().iter().map(warning).chain(self.told.iter().map(told)).collect()),
         ]
     }

@@ -4,6 +4,7 @@
 
 mod csv;
 mod json;
+mod live;
 mod table;
 #[cfg(test)]
 mod tests;
@@ -11,6 +12,8 @@ mod tests;
 use std::io;
 
 use serde::Serialize;
+
+pub use live::{Live, LiveAnswer, LiveRate, LiveVerdict};
 
 use super::{Plan, PlannedJob};
 use crate::catalog::{ImageRef, ImageSource};
@@ -42,6 +45,8 @@ pub struct PlanView<'a> {
     pub told: &'a [String],
     /// Where a run would write files, with the template of their names; none where it would fetch none.
     pub download: Option<String>,
+    /// What it costs now, where that was asked for.
+    pub live: Option<&'a Live>,
 }
 
 /// A manifest as a plan names it.

@@ -29,6 +29,9 @@ impl PlanView<'_> {
             writeln!(out, "{label:<26}{amount:>16}{note}")?;
         }
         writeln!(out)?;
+        if let Some(live) = self.live {
+            live.table(&mut out, columns)?;
+        }
         for endpoint in self.plan.endpoints() {
             writeln!(out, "{}", price_source(endpoint))?;
         }
@@ -144,7 +147,7 @@ fn words(job: &PlannedJob) -> String {
 }
 
 /// Text that a terminal takes as text, on one line, cut where it is long.
-fn shown(text: &str, chars_max: usize) -> String {
+pub(super) fn shown(text: &str, chars_max: usize) -> String {
     let mut chars = text.chars().map(|c| if c.is_control() { ' ' } else { printable_char(c) });
     let mut shown: String = chars.by_ref().take(chars_max).collect();
     if chars.next().is_some() {

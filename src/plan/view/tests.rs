@@ -21,6 +21,13 @@ fn rows() -> Rows {
 }
 
 fn shown(left: Option<LeftToBuy>, write: impl Fn(&PlanView<'_>, &mut Vec<u8>) -> Result<(), ViewError>) -> String {
+    shown_with((left, None), write)
+}
+
+fn shown_with(
+    (left, live): (Option<LeftToBuy>, Option<Live>),
+    write: impl Fn(&PlanView<'_>, &mut Vec<u8>) -> Result<(), ViewError>,
+) -> String {
     let rows = rows();
     let plan = Plan::make(&rows, &Policy::default()).unwrap();
     let manifest = ManifestFacts { path: "/films/jobs.csv".to_owned(), sha256: "00".repeat(32) };
@@ -38,6 +45,7 @@ fn shown(left: Option<LeftToBuy>, write: impl Fn(&PlanView<'_>, &mut Vec<u8>) ->
             so_far: None,
             told: &["2 files wait for room".to_owned()],
             download: None,
+            live: live.as_ref(),
         },
         &mut out,
     )
@@ -55,6 +63,53 @@ fn the_table() {
 fn the_table_with_rows_and_what_is_left() {
     let left = LeftToBuy { jobs: 1, price: Msat::new(500_001), fee_ceiling: Msat::new(10_000) };
     insta::assert_snapshot!(shown(Some(left), |view, out| view.table(out, true, None)));
+}
+
+/// One job of each rate, with what sellers say: in the order of the answers.
+fn live(answers: [LiveAnswer; 3]) -> Live {
+    let rows = rows();
+    let plan = Plan::make(&rows, &Policy::default()).unwrap();
+    let mut jobs: Vec<PlannedJob> = Vec::new();
+    for job in plan.jobs(&rows).map(Result::unwrap) {
+        let is_new = |known: &PlannedJob| {
+            known.priced.chosen_by != job.priced.chosen_by || known.endpoint.name != job.endpoint.name
+        };
+        if jobs.iter().all(is_new) {
+            jobs.push(job);
+        }
+    }
+    let rate = |(job, answer): (PlannedJob, LiveAnswer)| LiveRate {
+        jobs: 2,
+        quantity: 2 * job.priced.quantity,
+        planned: Msat::new(2 * job.priced.price.get()),
+        job,
+        answer,
+    };
+    let rates: Vec<LiveRate> = jobs.into_iter().zip(answers).map(rate).collect();
+    Live { rates }
+}
+
+#[test]
+fn live_prices_stand_beside_the_plans() {
+    let asks = |sats: u64| LiveAnswer::Asks(Msat::new(sats * 1_000));
+    let known = live([asks(2_750), asks(6_000), asks(1_200)]);
+    let verdicts: Vec<&str> = known.rates.iter().map(|rate| rate.verdict().words()).collect();
+    let said = (verdicts.join(", "), known.words(), known.planned(), known.total());
+    insta::assert_debug_snapshot!(said);
+    insta::assert_snapshot!(shown_with((None, Some(known)), |view, out| view.table(out, false, Some(140))));
+    let part = live([
+        asks(2_750),
+        LiveAnswer::Refuses("it is closed".to_owned()),
+        LiveAnswer::Unknown("it cannot be reached".to_owned()),
+    ]);
+    assert_eq!(part.total(), None);
+    // No whole number of msat a second: what ten seconds cost does not follow from five.
+    let odd = live([LiveAnswer::Asks(Msat::new(500_001)), asks(4_500), asks(500)]);
+    assert_eq!((odd.rates[0].total(), odd.rates[1].total()), (None, Some(Msat::new(9_000_000))));
+    insta::assert_debug_snapshot!(part.words());
+    let text = shown_with((None, Some(part)), |view, out| view.json(out));
+    let json: serde_json::Value = serde_json::from_str(&text).unwrap();
+    insta::assert_snapshot!(serde_json::to_string_pretty(&json["live"]).unwrap());
 }
 
 #[test]
@@ -90,6 +145,7 @@ fn a_manifest_that_changed_is_an_error_and_so_is_a_full_disk() {
         so_far: None,
         told: &[],
         download: None,
+        live: None,
     };
     for result in [view.json(&mut Vec::new()), view.csv(&mut Vec::new()), view.table(&mut Vec::new(), true, None)] {
         assert!(matches!(result, Err(ViewError::Manifest(_))));
@@ -110,7 +166,7 @@ proptest! {
         let plan = Plan::make(&rows, &Policy::default()).unwrap();
         let manifest = ManifestFacts { path: "-".to_owned(), sha256: String::new() };
         let mut out = Vec::new();
-        PlanView { plan: &plan, source: &rows, manifest, left: None, fits: None, lacks_room: false, changed: 0, duplicates: None, so_far: None, told: &[], download: None }.json(&mut out).unwrap();
+        PlanView { plan: &plan, source: &rows, manifest, left: None, fits: None, lacks_room: false, changed: 0, duplicates: None, so_far: None, told: &[], download: None, live: None }.json(&mut out).unwrap();
         let json: serde_json::Value = serde_json::from_slice(&out).unwrap();
         let jobs = json["jobs"].as_array().unwrap();
         let sum = |key: &str| jobs.iter().map(|job| job[key].as_u64().unwrap()).sum::<u64>();

@@ -193,6 +193,7 @@ pub(super) fn begin_meant(ledger: &mut Store, name: &str, wishes: &[Wish]) -> Ba
 /// What a test does not set otherwise: no pace, and as much patience as a command has, but two minutes for doubt.
 fn settings() -> Settings {
     Settings {
+        exact_price: false,
         jobs_in_flight: 64,
         payments_in_flight: 16,
         requests_per_second: None,

@@ -4,7 +4,7 @@ use crate::cli::exit::of_job;
 use crate::cli::{CommandError, ExitCode, Failure};
 use crate::l402::{Challenge, Expected, Invoice, Network, Refusal, check as check_challenge};
 use crate::manifest::image;
-use crate::money::counted;
+use crate::money::{Msat, counted};
 use crate::origin::{ChallengeResponse, HttpOptions, HttpOrigin, Origin, challenged_in, read_ask};
 use crate::purchase::{JobState, Reason, Request};
 use crate::run::{Clock, SystemClock};
@@ -17,12 +17,20 @@ const ENDPOINTS_MAX: usize = 20;
 /// What an invoice must live for a run to pay it.
 const INVOICE_LIFE_MS_MIN: i64 = 30_000;
 
-/// Asks every endpoint of the manifest; the node's network, where it is known, is compared with the invoice's.
-pub(super) async fn check(survey: &Survey, node: Option<Network>, report: &mut Report) -> Result<(), Failure> {
+/// What invoices are held to, besides the plan.
+pub(super) struct HeldTo {
+    /// The node's network, where it is known.
+    pub(super) network: Option<Network>,
+    /// None may ask less than the plan says.
+    pub(super) exact_price: bool,
+}
+
+/// Asks every endpoint of the manifest.
+pub(super) async fn check(survey: &Survey, held_to: &HeldTo, report: &mut Report) -> Result<(), Failure> {
     let origin = HttpOrigin::new(HttpOptions::default())
         .map_err(|error| CommandError::internal("no client for the web").because(error))?;
     for sample in survey.samples.iter().take(ENDPOINTS_MAX) {
-        check_one(&origin, sample, node, report).await;
+        check_one(&origin, sample, held_to, report).await;
     }
     let rest = survey.samples.len().saturating_sub(ENDPOINTS_MAX) as u64;
     if rest > 0 {
@@ -35,7 +43,7 @@ pub(super) async fn check(survey: &Survey, node: Option<Network>, report: &mut R
     Ok(())
 }
 
-async fn check_one(origin: &HttpOrigin, sample: &Sample, node: Option<Network>, report: &mut Report) {
+async fn check_one(origin: &HttpOrigin, sample: &Sample, held_to: &HeldTo, report: &mut Report) {
     let job = &sample.job;
     let (name, place) = (&job.endpoint.name, crate::cli::node::place(&job.endpoint.url));
     let mut facts = EndpointFacts {
@@ -74,28 +82,33 @@ async fn check_one(origin: &HttpOrigin, sample: &Sample, node: Option<Network>, 
             format!("{name}: not now: {message}"),
             "try again later",
         ),
-        Ok(ChallengeResponse::Challenge(challenge)) => judge(challenge, sample, node, &mut facts, report),
+        Ok(ChallengeResponse::Challenge(challenge)) => judge(challenge, sample, held_to, &mut facts, report),
     }
     report.endpoints.push(facts);
 }
 
-fn judge(challenge: Challenge, sample: &Sample, node: Option<Network>, facts: &mut EndpointFacts, report: &mut Report) {
+fn judge(challenge: Challenge, sample: &Sample, held_to: &HeldTo, facts: &mut EndpointFacts, report: &mut Report) {
     let (name, price) = (&sample.job.endpoint.name, sample.job.priced.price);
     let invoice = Invoice::read(&challenge.invoice).ok();
     facts.asked_msat = invoice.as_ref().map(|invoice| invoice.amount);
     facts.network = invoice.as_ref().map(|invoice| invoice.network.to_string());
     let expected = Expected {
         price,
-        network: node.or(invoice.map(|invoice| invoice.network)).unwrap_or(Network::Mainnet),
+        is_exact: held_to.exact_price,
+        network: held_to.network.or(invoice.map(|invoice| invoice.network)).unwrap_or(Network::Mainnet),
         now: SystemClock.now(),
         min_lifetime_ms: INVOICE_LIFE_MS_MIN,
         max_lifetime_ms: i64::MAX,
     };
     match check_challenge(challenge, &expected) {
-        Ok(checked) => report.ok(
-            "endpoint",
-            format!("{name} asks {price} for {}, as planned, on {}", sample.job.id, checked.invoice().network),
-        ),
+        Ok(checked) => {
+            let Invoice { amount, network, .. } = checked.invoice();
+            let words = match price.checked_sub(*amount) {
+                None | Some(Msat::ZERO) => "as planned".to_owned(),
+                Some(less) => format!("{less} less than planned"),
+            };
+            report.ok("endpoint", format!("{name} asks {amount} for {}, {words}, on {network}", sample.job.id));
+        }
         Err(refusal) => {
             let code = match refusal {
                 Refusal::WrongNetwork { .. } => ExitCode::Node,

@@ -87,7 +87,10 @@ async fn check(options: &DoctorOptions, report: &mut Report) -> Result<(), Failu
         None => None,
     };
     match &survey {
-        Some(survey) if options.ask => endpoints::check(survey, network, report).await,
+        Some(survey) if options.ask => {
+            let exact_price = options.buying.choice.exact_price;
+            endpoints::check(survey, &endpoints::HeldTo { network, exact_price }, report).await
+        }
         Some(_) => {
             report.note("endpoint", "none was asked, as --no-ask says", "leave it out to see live prices");
             Ok(())

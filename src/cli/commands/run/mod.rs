@@ -621,6 +621,7 @@ impl<'a> Runner<'a> {
         Ok(Settings {
             only: (!choice.only.is_empty()).then(|| choice.only.iter().cloned().collect()),
             limit: choice.limit,
+            exact_price: choice.exact_price,
             is_play: self.counterparties.play.is_some(),
             budget: self.budget(limits, batch.remembered.accepted)?,
             ..settings(&self.options.buying.pace)

@@ -71,6 +71,7 @@ impl Config {
             manifest: all.manifest(&what.manifest)?,
             buying: all.buying(limits)?,
             jobs: args.jobs,
+            live: args.live,
             output: all.output(),
             ledger: if play { none() } else { all.ledger()? },
             play,

@@ -193,6 +193,7 @@ impl Resolved {
             resume: layer.resume.unwrap_or_default(),
             adopt: layer.adopt.unwrap_or_default(),
             partial: layer.partial.unwrap_or_default(),
+            exact_price: layer.exact_price.unwrap_or_default(),
         }
     }
 

@@ -1,10 +1,12 @@
-//! `plan`: what a manifest costs, exactly; no network, nothing written.
+//! `plan`: what a manifest costs, exactly; nothing written, and no network but for live prices.
+
+mod live;
 
 use crate::ledger::port::{Batches, Views};
 use crate::ledger::{Batch, DownloadTo, OpenLedger, OpenMode};
 use crate::money::{Msat, Sats};
 use crate::plan::limits::{self, Fit};
-use crate::plan::view::{Duplicated, LeftToBuy, ManifestFacts, PlanView, SoFar, ViewError};
+use crate::plan::view::{Duplicated, LeftToBuy, Live, ManifestFacts, PlanView, SoFar, ViewError};
 use crate::screen::stdout_columns;
 
 use crate::run::Budget;
@@ -27,6 +29,10 @@ pub(in crate::cli) fn execute(options: PlanOptions) -> Result<ExitCode, Failure>
     let mut manifest = input::open(&options.manifest, None).map_err(Failure::Input)?;
     let of_results = input::batch_of_results(&mut manifest, &options.manifest, &options.ledger, options.play)?;
     let name = of_results.clone().or_else(|| input::batch_name(&options.manifest, &manifest).ok());
+    if options.play && options.live {
+        let failure = CommandError::usage("--live asks real sellers, and L402_BATCH_SANDBOX asks for play money");
+        return Err(failure.hint("leave one of them out").into());
+    }
     if options.play && !options.output.quiet {
         terminal::say(PLAY);
     }
@@ -67,6 +73,10 @@ fn tell(options: &PlanOptions, of: &Ground<'_>, name: Option<&str>) -> Result<Ex
     let jobs = left.jobs;
     let lacking = of.lacking(to.as_ref(), &left)?;
     show(options, of, &planned, (known.as_ref(), to.as_ref(), lacking.as_deref()))?;
+    let live = known.as_ref().and_then(|known| known.live.as_ref());
+    if let Some(words) = live.and_then(Live::words) {
+        terminal::say(&format!("warning: live prices: {words}; nothing was paid\n"));
+    }
     if let Some(words) = &lacking {
         terminal::say(&format!("warning: {words}\n"));
     }
@@ -82,6 +92,7 @@ fn tell(options: &PlanOptions, of: &Ground<'_>, name: Option<&str>) -> Result<Ex
     };
     let code = |begins: bool| {
         let code = known.as_ref().map_or(ExitCode::Done, |known| known.foretold.code(begins && lacking.is_none()));
+        let code = live.map_or(code, |live| code.or_worse(live::exit(live)));
         if lacking.is_some() { code.or_worse(ExitCode::Unfinished) } else { code }
     };
     let rest = rest.ok_or_else(|| CommandError::internal("the worst case is larger than any amount"))?;
@@ -139,6 +150,7 @@ fn show(
         so_far,
         told: &told,
         download,
+        live: known.and_then(|known| known.live.as_ref()),
     };
     let mut shown = Ok(());
     terminal::print(options.output.format, |out| {
@@ -175,6 +187,8 @@ struct LedgerView {
     told: Vec<String>,
     /// What running it would come to.
     foretold: Foretold,
+    /// What it costs now, where that was asked for.
+    live: Option<Live>,
 }
 
 /// None where there is no ledger, and nothing is limited or chosen.
@@ -198,8 +212,11 @@ fn known_batch(
     let (used, so_far) = spent(ledger, batch)?;
     let budget = Budget { time_zone: zone.clone(), ..Budget::default() };
     let room = Room::of(Some(ledger), limits, &budget, used, options.buying.choice.partial)?;
-    let is_asked =
-        room.is_bounded() || buying.choice.is_any() || plan.above_limit() > 0 || manifest.notes().left_out > 0;
+    let is_asked = options.live
+        || room.is_bounded()
+        || buying.choice.is_any()
+        || plan.above_limit() > 0
+        || manifest.notes().left_out > 0;
     if of.ledger.is_none() && !is_asked {
         return Ok(None);
     }
@@ -233,7 +250,8 @@ fn known_batch(
         are_bought: foresight.buys_duplicates(),
         first: originals(&foresight.duplicates),
     });
-    Ok(Some(LedgerView { used, is_new, so_far, duplicates, told, foretold }))
+    let live = options.live.then(|| live::ask(planned, &foresight)).transpose()?;
+    Ok(Some(LedgerView { used, is_new, so_far, duplicates, told, foretold, live }))
 }
 
 /// What the batch has used of its limit, and spent.

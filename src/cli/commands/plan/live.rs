@@ -1,0 +1,105 @@
+//! `plan --live`: of each rate that is left to buy one job is asked for now, without payment.
+
+use std::collections::{HashMap, HashSet};
+
+use crate::cli::live_price::{LivePrice, LivePrices, elsewhere, expected_network};
+use crate::cli::preflight::foresight::Foresight;
+use crate::cli::preflight::planned::Planned;
+use crate::cli::{CommandError, ExitCode, Failure};
+use crate::manifest::image;
+use crate::money::Msat;
+use crate::plan::PlannedJob;
+use crate::plan::view::{Live, LiveAnswer, LiveRate, LiveVerdict};
+use crate::purchase::Request;
+
+/// So many rates are asked for.
+const RATES_MAX: usize = 100;
+
+/// Asks for the jobs that a run would buy.
+pub(super) fn ask(planned: &Planned<'_>, foresight: &Foresight<'_>) -> Result<Live, Failure> {
+    let mut live = Live { rates: rates(planned, foresight)? };
+    let mut prices = LivePrices::new()?;
+    crate::cli::runtime()?.block_on(async {
+        for (at, rate) in live.rates.iter_mut().enumerate() {
+            rate.answer = match at < RATES_MAX {
+                true => ask_for(&mut prices, &rate.job).await,
+                false => LiveAnswer::Unknown(format!("not asked: no more than {RATES_MAX} rates are")),
+            };
+        }
+    });
+    Ok(live)
+}
+
+/// How a plan with these prices ends.
+pub(super) fn exit(live: &Live) -> ExitCode {
+    use LiveVerdict::{Cheaper, Dearer, Refused, Unknown};
+    if live.has(&[Dearer, Cheaper, Refused]) {
+        ExitCode::NotAsPlanned
+    } else if live.has(&[Unknown]) {
+        ExitCode::Unfinished
+    } else {
+        ExitCode::Done
+    }
+}
+
+async fn ask_for(prices: &mut LivePrices, job: &PlannedJob) -> LiveAnswer {
+    let endpoint = &job.endpoint;
+    let request = match Request::build(endpoint, &job.params, image::read) {
+        Ok(request) => request,
+        Err(problem) => return LiveAnswer::Unknown(problem.to_string()),
+    };
+    match prices.ask(endpoint, &request).await {
+        LivePrice::Asked(_, network)
+            if expected_network(endpoint, None).is_some_and(|expected| expected != network) =>
+        {
+            LiveAnswer::Refuses(elsewhere(network, None))
+        }
+        LivePrice::Asked(price, _) => LiveAnswer::Asks(price),
+        LivePrice::Refused(why) => LiveAnswer::Refuses(why),
+        LivePrice::Unknown(why) => LiveAnswer::Unknown(why),
+    }
+}
+
+/// The rates of what is left to buy, each with its smallest job.
+fn rates(planned: &Planned<'_>, foresight: &Foresight<'_>) -> Result<Vec<LiveRate>, Failure> {
+    let to_buy = to_buy(foresight)?;
+    let mut rates: Vec<LiveRate> = Vec::new();
+    let mut by_name: HashMap<(String, String), usize> = HashMap::new();
+    for job in planned.plan.jobs(planned.source()) {
+        let job = job.map_err(Failure::Input)?;
+        if !to_buy.contains(&job.id) {
+            continue;
+        }
+        let name = (job.endpoint.name.clone(), job.priced.chosen_by.clone());
+        let at = *by_name.entry(name).or_insert_with(|| {
+            let answer = LiveAnswer::Unknown(String::new());
+            rates.push(LiveRate { job: job.clone(), jobs: 0, quantity: 0, planned: Msat::ZERO, answer });
+            rates.len() - 1
+        });
+        if let Some(rate) = rates.get_mut(at) {
+            add(rate, job).ok_or_else(|| CommandError::internal("prices add up to more money than there can be"))?;
+        }
+    }
+    Ok(rates)
+}
+
+fn add(rate: &mut LiveRate, job: PlannedJob) -> Option<()> {
+    rate.jobs = rate.jobs.checked_add(1)?;
+    rate.quantity = rate.quantity.checked_add(job.priced.quantity)?;
+    rate.planned = rate.planned.checked_add(job.priced.price)?;
+    if job.priced.quantity < rate.job.priced.quantity {
+        rate.job = job;
+    }
+    Some(())
+}
+
+fn to_buy(foresight: &Foresight<'_>) -> Result<HashSet<String>, Failure> {
+    let (only, mut to_buy) = (foresight.only(), HashSet::new());
+    foresight.each(&mut |job| {
+        if only.is_empty() || only.contains(&job.id) {
+            to_buy.insert(job.id);
+        }
+        Ok(())
+    })?;
+    Ok(to_buy)
+}

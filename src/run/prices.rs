@@ -1,0 +1,191 @@
+//! What a run learns of prices: how much less than planned it paid, and at which rates an origin asks something else than the plan.
+
+use std::cell::RefCell;
+use std::collections::HashMap;
+
+use crate::catalog::Priced;
+use crate::ledger::PendingJob;
+use crate::money::{Msat, alike};
+
+/// So many price refusals in a row end the asking at a rate.
+const REFUSALS_MAX: u32 = 3;
+
+/// What was paid with less than the plan says.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Cheaper {
+    /// So many jobs.
+    pub jobs: u64,
+    /// So much less, in msat.
+    pub saved: Msat,
+}
+
+impl Cheaper {
+    /// And a job of that price, for which the seller was paid that amount.
+    #[must_use]
+    pub fn and(self, price: Msat, amount: Msat) -> Self {
+        match price.checked_sub(amount) {
+            None | Some(Msat::ZERO) => self,
+            Some(less) => Self {
+                jobs: self.jobs.saturating_add(1),
+                saved: self.saved.checked_add(less).unwrap_or(Msat::new(u64::MAX)),
+            },
+        }
+    }
+}
+
+/// Rates at which an origin refused the plan's price last. One price stands for all jobs of its rate, and each refusal costs the origin a request
+/// and an invoice: after a few in a row nobody is asked any more in this run.
+#[derive(Debug, Default)]
+pub(super) struct PriceRefusals(RefCell<HashMap<RateGroup, Refused>>);
+
+/// The jobs whose price follows from one rate.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+struct RateGroup {
+    endpoint: String,
+    /// `mode=pro, generate_audio=true`; empty where there is one rate.
+    chosen_by: String,
+}
+
+#[derive(Debug, Default)]
+struct Refused {
+    in_a_row: u32,
+    /// What the last one said.
+    words: String,
+    /// That it ended the asking was said.
+    is_said: bool,
+}
+
+impl PriceRefusals {
+    /// Why the job is not asked for, where its rate was refused too often.
+    pub(super) fn shut(&self, job: &PendingJob) -> Option<String> {
+        let refusals = self.0.borrow();
+        if refusals.is_empty() {
+            return None;
+        }
+        let group = RateGroup::of(job);
+        let refused = refusals.get(&group).filter(|refused| refused.in_a_row >= REFUSALS_MAX)?;
+        Some(format!("not asked for, since of another job {}, {REFUSALS_MAX} times in a row", refused.words))
+    }
+
+    /// The origin asks for the job what the plan says, or less.
+    pub(super) fn admitted(&self, job: &PendingJob) {
+        let mut refusals = self.0.borrow_mut();
+        if !refusals.is_empty()
+            && let Some(refused) = refusals.get_mut(&RateGroup::of(job))
+        {
+            refused.in_a_row = 0;
+        }
+    }
+
+    /// The origin asks that amount for the job instead. Gives what is to be said where that ends the asking for the first time.
+    pub(super) fn refused(&self, job: &PendingJob, asked: Msat) -> Option<String> {
+        let group = RateGroup::of(job);
+        let mut refusals = self.0.borrow_mut();
+        let refused = refusals.entry(group.clone()).or_default();
+        refused.in_a_row = refused.in_a_row.saturating_add(1);
+        refused.words = prices(job, asked);
+        if refused.in_a_row < REFUSALS_MAX || std::mem::replace(&mut refused.is_said, true) {
+            return None;
+        }
+        let RateGroup { endpoint, chosen_by } = &group;
+        let of = if chosen_by.is_empty() { String::new() } else { format!(" ({chosen_by})") };
+        Some(format!(
+            "{endpoint}{of}: {}, {REFUSALS_MAX} times in a row: no other job of that rate is asked for in this run; where the new price is \
+             right, set it in the manifest's [endpoint.{endpoint}.price] or with --catalog FILE, plan, and run again",
+            refused.words
+        ))
+    }
+}
+
+impl RateGroup {
+    fn of(job: &PendingJob) -> Self {
+        Self {
+            endpoint: job.endpoint.name.clone(),
+            chosen_by: priced(job).map(|priced| priced.chosen_by).unwrap_or_default(),
+        }
+    }
+}
+
+fn priced(job: &PendingJob) -> Option<Priced> {
+    let value_of = |name: &str| job.params.iter().find(|(known, _)| known == name).map(|(_, value)| value);
+    job.endpoint.price.price(value_of).ok()
+}
+
+/// `the origin asks 605 sats where the plan says 550 sats, which is 121 sats a second instead of 110 sats`
+fn prices(job: &PendingJob, asked: Msat) -> String {
+    let quantity = priced(job).map_or(1, |priced| priced.quantity);
+    let unit =
+        |amount: Msat| (quantity > 1 && amount.get() % quantity == 0).then(|| Msat::new(amount.get() / quantity));
+    let [planned_words, asked_words] = alike([job.price, asked]);
+    let each = match (unit(job.price), unit(asked)) {
+        (Some(planned), Some(asked)) => {
+            let [planned, asked] = alike([planned, asked]);
+            format!(", which is {asked} a {} instead of {planned}", job.endpoint.price.unit)
+        }
+        _ => String::new(),
+    };
+    format!("the origin asks {asked_words} where the plan says {planned_words}{each}")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::catalog::{Rate, Value};
+    use crate::ledger::JobKey;
+    use crate::ledger::fixtures::delivered_job;
+    use crate::plan::ContentHash;
+
+    fn job(mode: &str, seconds: i64) -> PendingJob {
+        let text = |text: &str| Value::Text(text.to_owned());
+        let mut endpoint = Arc::unwrap_or_clone(delivered_job("a").endpoint);
+        endpoint.name = "film".to_owned();
+        endpoint.price.by = vec!["mode".to_owned()];
+        endpoint.price.rates =
+            ["std", "pro"].map(|mode| Rate { when: vec![text(mode)], rate: Msat::new(110_000) }).into();
+        (endpoint.price.quantity, endpoint.price.unit) = (Some("seconds".to_owned()), "second".to_owned());
+        PendingJob {
+            key: JobKey(1),
+            seq: 0,
+            id: "a".to_owned(),
+            take: 1,
+            endpoint: Arc::new(endpoint),
+            params: vec![("mode".to_owned(), text(mode)), ("seconds".to_owned(), Value::Integer(seconds))],
+            content: ContentHash([0; 32]),
+            price: Msat::new(110_000 * seconds.unsigned_abs()),
+            fee_ceiling: Msat::ZERO,
+            max_cost: None,
+        }
+    }
+
+    #[test]
+    fn three_refusals_in_a_row_shut_their_rate_and_are_told_once() {
+        let refusals = PriceRefusals::default();
+        assert_eq!(refusals.refused(&job("pro", 5), Msat::new(605_000)), None);
+        assert_eq!(refusals.refused(&job("pro", 5), Msat::new(605_000)), None);
+        // One that fits begins the count anew.
+        refusals.admitted(&job("pro", 10));
+        assert_eq!(refusals.refused(&job("pro", 5), Msat::new(605_000)), None);
+        assert_eq!(refusals.refused(&job("pro", 5), Msat::new(605_000)), None);
+        assert_eq!(refusals.shut(&job("pro", 10)), None);
+        let said = refusals.refused(&job("pro", 5), Msat::new(605_000)).unwrap();
+        let prices =
+            "the origin asks 605 sats where the plan says 550 sats, which is 121 sats a second instead of 110 sats";
+        assert!(said.starts_with(&format!("film (mode=pro): {prices}, 3 times in a row: no other job")), "{said}");
+        assert_eq!(refusals.refused(&job("pro", 10), Msat::new(1_210_000)), None, "said once");
+        assert!(
+            refusals
+                .shut(&job("pro", 10))
+                .unwrap()
+                .starts_with("not asked for, since of another job the origin asks 1,210")
+        );
+        assert_eq!(refusals.shut(&job("std", 10)), None, "another rate");
+    }
+
+    #[test]
+    fn what_is_saved_is_counted() {
+        let cheaper = Cheaper::default().and(Msat::new(10), Msat::new(10)).and(Msat::new(10), Msat::new(7));
+        assert_eq!(cheaper, Cheaper { jobs: 1, saved: Msat::new(3) });
+    }
+}
