@@ -82,7 +82,7 @@ impl Method {
     }
 }
 
-/// Where an answer holds what was bought. Each field lists JSON pointers (RFC 6901); the first that leads to a value of
+/// Where an answer holds what was bought. Each list but those of words is of JSON pointers (RFC 6901); the first that leads to a value of
 /// the right kind wins.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ResultRule {
@@ -98,6 +98,12 @@ pub struct ResultRule {
     pub done: Vec<String>,
     /// Words of `status` that mean: it will not be done. Compared without case.
     pub failed: Vec<String>,
+    /// Text that is the result itself.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub text: Vec<String>,
+    /// A successful answer that names neither is the result itself, whatever it is.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub body: bool,
 }
 
 /// How far identical requests keep apart, so that each gets a result of its own (rule 9).

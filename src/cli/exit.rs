@@ -306,6 +306,7 @@ pub(in crate::cli) mod tests {
             ExitCode::Unfinished,
         ),
         (JobState::Pending, &[Reason::BreakerOpen], ExitCode::Person),
+        (JobState::Pending, &[Reason::PriceChanged], ExitCode::NotAsPlanned),
         (JobState::Pending, &[Reason::BatchLimit, Reason::DayLimit, Reason::MonthLimit], ExitCode::Limit),
         (JobState::Pending, &[Reason::NodeUnusable, Reason::InsufficientBalance], ExitCode::Node),
         (JobState::Running, &[Reason::None], ExitCode::Unfinished),

@@ -12,6 +12,9 @@ impl Hinted for Refusal {
     fn hint(&self) -> Option<Cow<'_, str>> {
         match self {
             Self::WrongNetwork { asked, .. } => Some(format!("use a node on {asked}").into()),
+            Self::PriceChanged { planned, asked } if asked < planned => {
+                Some("set the new price in the manifest's endpoint and plan again, or leave --exact-price out".into())
+            }
             Self::PriceChanged { .. } => Some("set the new price in the manifest's endpoint and plan again".into()),
             Self::InvoiceExpired { .. } => Some("run again for a new one".into()),
             Self::InvoiceInvalid(_) | Self::ChallengeInvalid | Self::InvoiceLife { .. } => None,

@@ -45,6 +45,8 @@ pub(super) fn facts() -> Facts {
             status: pointers(&["/status"]),
             done: pointers(&["COMPLETED"]),
             failed: pointers(&["FAILED"]),
+            text: Vec::new(),
+            body: false,
         },
         errors: builtin_errors(),
         dedup_window_s: 30,

@@ -98,8 +98,21 @@ impl Envelope {
         self.code.as_deref().map(|word| printable(&masked(word)))
     }
 
+    /// Its body is JSON.
+    pub(super) const fn is_json(&self) -> bool {
+        self.json.is_some()
+    }
+
     pub(super) const fn is_success(&self) -> bool {
         matches!(self.status, 200..=299)
+    }
+
+    /// It says that something went wrong, whatever its status: a code, or an error beside nothing else that would be a result.
+    pub(super) fn has_failed(&self) -> bool {
+        let roots = [inner(self.json.as_ref(), self.wrapped), self.json.as_ref()];
+        let is_error =
+            |root: &Json| root.get("error").is_some_and(|error| !error.is_null() && error != &Json::Bool(false));
+        self.code.is_some() || self.refund || roots.into_iter().flatten().any(is_error)
     }
 
     /// The first text that one of these JSON pointers leads to; a blank one does not count.

@@ -12,7 +12,7 @@ use super::answer_envelope::Envelope;
 use super::coding::Coding;
 use super::url_policy::BadAddress;
 use crate::catalog::ResultRule;
-use crate::purchase::HttpAnswer;
+use crate::purchase::{HttpAnswer, INCOMPLETE};
 use crate::{first_bytes, media};
 
 /// What stands for the content in a recorded address: no base64, so that nobody takes it for some.
@@ -22,6 +22,8 @@ const DIGEST_BYTES: usize = 16;
 /// Base64 without a data URI around it is at least this long; shorter words are addresses.
 const BARE_CHARS_MIN: usize = 64;
 const MEDIA_CHARS_MAX: usize = 100;
+/// The type of text that is a result itself.
+const TEXT: &str = "text/plain";
 
 /// A result that came in the answer itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -62,8 +64,17 @@ pub fn inline_result(answer: &HttpAnswer, rule: &ResultRule, url: &Url) -> Resul
         return Ok(Inline { media_type, bytes: answer.body.clone() });
     }
     let said = Envelope::of(answer);
+    let is_it = |text: &&str| url.fragment() == Some(digest(text.as_bytes()).as_str());
+    if let Some(text) = said.text_at(&rule.text).filter(is_it) {
+        return Ok(Inline { media_type: TEXT.to_owned(), bytes: text.as_bytes().to_vec() });
+    }
     let text = said.text_at(&rule.url).ok_or(NoResult::Nowhere)?;
     Ok(read(text).ok_or(NoResult::Elsewhere)??)
+}
+
+/// The address under which text is recorded that is the result itself; none where the rule's pointers lead to none.
+pub(super) fn text(said: &Envelope, rule: &ResultRule) -> Option<Url> {
+    said.text_at(&rule.text).and_then(|text| recorded(TEXT, text.as_bytes()).ok())
 }
 
 /// The address that is recorded of a result which stands in the answer itself; none where the text is something else.
@@ -114,6 +125,15 @@ pub(super) fn result(answer: &HttpAnswer) -> Option<Url> {
     }
     let is_unsaid = said.is_empty() || said.starts_with("application/octet-stream");
     if is_media(said) || (is_unsaid && media::recognise(&answer.body).is_some()) { whole(answer) } else { None }
+}
+
+/// The address under which an answer is recorded that is the result itself where its endpoint's rule says that such an answer is; none where
+/// it is a part, still encoded or empty, or says that something went wrong.
+pub(super) fn sold(answer: &HttpAnswer, said: &Envelope, rule: &ResultRule) -> Option<Url> {
+    let is_part =
+        answer.status == 206 || answer.header("content-range").is_some() || answer.header(INCOMPLETE).is_some();
+    let is_whole = !is_part && !is_encoded(answer) && !said.has_failed();
+    if rule.body && is_whole { whole(answer) } else { None }
 }
 
 /// Whether its content is still encoded: then only a person takes it, as it is.

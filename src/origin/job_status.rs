@@ -61,8 +61,9 @@ pub(super) fn interval_ms(answer: &HttpAnswer, said: &Envelope, rule: &ResultRul
 }
 
 pub(super) fn no_result(said: &Envelope, rule: &ResultRule) -> String {
-    let looked_at = rule.url.join(", ");
-    format!("{}; the answer holds no result at {looked_at}; it is kept in the ledger", said.message)
+    let looked_at = rule.url.iter().chain(&rule.text).map(String::as_str).collect::<Vec<_>>().join(", ");
+    let at = if looked_at.is_empty() { String::new() } else { format!(" at {looked_at}") };
+    format!("{}; the answer holds no result{at}; it is kept in the ledger", said.message)
 }
 
 pub(super) fn misplaced(what: &str, why: &BadAddress) -> String {

@@ -65,7 +65,8 @@ pub fn read_poll(answer: &HttpAnswer, endpoint: &Endpoint) -> PollResponse {
             Some(Err(why)) if !said.refund => return PollResponse::UnknownShape { message: misplaced("result", &why) },
             Some(Err(_)) => {}
             None => {
-                if let Some(url) = itself_at(answer, endpoint) {
+                let own = inline::text(&said, rule).or_else(|| itself_at(answer, endpoint));
+                if let Some(url) = own.or_else(|| done(answer, &said, word, rule)) {
                     return PollResponse::Delivered { url };
                 }
             }
@@ -90,6 +91,17 @@ pub fn read_poll(answer: &HttpAnswer, endpoint: &Endpoint) -> PollResponse {
 fn itself_at(answer: &HttpAnswer, endpoint: &Endpoint) -> Option<Url> {
     let at = answer.header(ANSWERED_AT).filter(|_| answer.header("content-type").is_some_and(inline::is_media));
     at.map_or_else(|| inline::result(answer), |at| url_policy::result_url(at, &endpoint.url).ok())
+}
+
+/// Where the whole answer is the result by the endpoint's rule. What names no status is a word of the job's where it is JSON, which may say
+/// anything of how far that is.
+fn done(answer: &HttpAnswer, said: &Envelope, word: Word, rule: &ResultRule) -> Option<Url> {
+    let is_done = match word {
+        Word::Done => true,
+        Word::Missing => !said.is_json() && answer.status != 202,
+        Word::Failed | Word::Pending | Word::Unknown => false,
+    };
+    inline::sold(answer, said, rule).filter(|_| is_done)
 }
 
 fn polled_by_status(answer: &HttpAnswer, said: Envelope, word: Word, rule: &ResultRule) -> PollResponse {
@@ -136,6 +148,27 @@ mod tests {
 
     fn at(url: &str) -> Url {
         url.parse().unwrap()
+    }
+
+    #[test]
+    fn a_poll_brings_the_result_itself_where_its_endpoint_says_so() {
+        let mut sold = endpoint();
+        (sold.result.body, sold.result.text) = (true, vec!["/output/text".to_owned()]);
+        let json = [("content-type", "application/json")];
+        let is_here = |headers: &[(&str, &str)], body: &str| {
+            matches!(read_poll(&answer(200, headers, body), &sold), PollResponse::Delivered { .. })
+        };
+        assert!(is_here(&json, r#"{"status":"completed","answer":42}"#));
+        assert!(is_here(&json, r#"{"output":{"text":"a kite"}}"#));
+        assert!(is_here(&[("content-type", "text/plain")], "a kite"));
+        for body in [
+            r#"{"progress":0.4}"#,
+            r#"{"status":"rendering"}"#,
+            r#"{"status":"processing","output":{"text":"a k"}}"#,
+            "",
+        ] {
+            assert!(!is_here(&json, body), "{body}");
+        }
     }
 
     #[test]

@@ -159,7 +159,11 @@ fn success(
             Err(why) => RedeemResponse::UnknownShape { message: misplaced("poll", &why) },
         });
     }
-    if let Some(url) = inline::result(answer).filter(|_| answer.header(INCOMPLETE).is_none()) {
+    let is_whole = answer.header(INCOMPLETE).is_none();
+    let is_done = answer.status != 202 && word != Word::Pending;
+    let own = inline::text(said, rule).filter(|_| is_done && is_whole);
+    let own = own.or_else(|| inline::result(answer).filter(|_| is_whole));
+    if let Some(url) = own.or_else(|| inline::sold(answer, said, rule).filter(|_| is_done)) {
         return Some(RedeemResponse::Delivered { url });
     }
     if said.refund || said.code.is_some() || (said.status != 202 && word != Word::Pending) {
@@ -196,6 +200,57 @@ mod tests {
 
     fn at(url: &str) -> Url {
         url.parse().unwrap()
+    }
+
+    /// What an endpoint sells as the answer itself, or as text within it.
+    fn selling(text: &[&str], body: bool) -> Endpoint {
+        let mut endpoint = endpoint();
+        endpoint.result.text = text.iter().map(|pointer| (*pointer).to_owned()).collect();
+        endpoint.result.body = body;
+        endpoint
+    }
+
+    #[test]
+    fn an_answer_is_the_result_where_its_endpoint_says_so() {
+        let json = [("content-type", "application/json")];
+        let of = |endpoint: &Endpoint, status, headers: &[(&str, &str)], body: &str| match read_redeem(
+            &answer(status, headers, body),
+            endpoint,
+        ) {
+            RedeemResponse::Delivered { url } => Some(url.as_str().split('#').next().unwrap_or_default().to_owned()),
+            RedeemResponse::Accepted { .. } => Some("accepted".to_owned()),
+            _ => None,
+        };
+        let data = |kind: &str| Some(format!("data:{kind};base64,..."));
+        let body = selling(&[], true);
+        assert_eq!(of(&body, 200, &json, r#"{"answer":42}"#), data("application/json"));
+        assert_eq!(of(&body, 200, &[("content-type", "text/plain; charset=utf-8")], "42"), data("text/plain"));
+        assert_eq!(
+            of(&body, 200, &json, r#"{"videoUrl":"https://cdn.example/a.mp4"}"#),
+            Some("https://cdn.example/a.mp4".into())
+        );
+        let poll = r#"{"status":"processing","poll_url":"/jobs/1"}"#;
+        assert_eq!(of(&body, 202, &json, poll), Some("accepted".into()));
+        // What may be anything else is none: it says that it is not done, went wrong, broke off, is a part, or nothing.
+        for (status, headers, text) in [
+            (200, &json[..], r#"{"status":"processing"}"#),
+            (200, &json, r#"{"status":"FAILED"}"#),
+            (200, &json, r#"{"error":"out of luck"}"#),
+            (200, &json, r#"{"error_code":"BUSY","data":1}"#),
+            (200, &[(INCOMPLETE, "it broke off")], r#"{"answer":42}"#),
+            (206, &json, r#"{"answer":42}"#),
+            (200, &[("content-encoding", "zstd")], "????"),
+            (202, &json, r#"{"answer":42}"#),
+            (500, &json, r#"{"answer":42}"#),
+            (200, &json, ""),
+        ] {
+            assert_eq!(of(&body, status, headers, text), None, "{status} {headers:?} {text}");
+        }
+        assert_eq!(of(&body, 200, &json, r#"{"error":null,"answer":42}"#), data("application/json"));
+        let chat = selling(&["/choices/0/message/content"], false);
+        assert_eq!(of(&chat, 200, &json, r#"{"choices":[{"message":{"content":"a kite"}}]}"#), data("text/plain"));
+        assert_eq!(of(&chat, 200, &json, r#"{"choices":[]}"#), None);
+        assert_eq!(of(&endpoint(), 200, &json, r#"{"answer":42}"#), None, "not asked for");
     }
 
     #[test]

@@ -43,6 +43,8 @@ pub(crate) fn rule() -> ResultRule {
         status: list(&["/status"]),
         done: list(&["COMPLETED"]),
         failed: list(&["FAILED"]),
+        text: Vec::new(),
+        body: false,
     }
 }
 

@@ -256,7 +256,13 @@ impl<L: Ledger, P: Payer, O: Origin, C: Clock> Driver<'_, L, P, O, C> {
             invoice: challenge.invoice,
             hash: invoice.hash,
             amount: invoice.amount,
-            fee_limit: pending.fee_ceiling,
+            // Of what is paid, which may be less than the plan says.
+            fee_limit: self
+                .run
+                .settings
+                .fees
+                .fee_ceiling(invoice.amount)
+                .map_or(pending.fee_ceiling, |most| pending.fee_ceiling.min(most)),
             payee: invoice.payee,
             network: invoice.network,
             node: buying.node.id.clone(),

@@ -74,7 +74,7 @@ impl Balance {
         let (cheapest, _) = self.left.borrow().first_key_value().map(|(price, jobs)| (*price, *jobs))?;
         (held < cheapest).then(|| {
             let (held, cheapest) = (held.sats_floor(), cheapest.sats_ceil());
-            format!("the node's channels hold {held}, and the cheapest job that is left costs {cheapest}")
+            format!("the node's channels hold {held}, and the cheapest job that is left costs {cheapest} by the plan")
         })
     }
 }

@@ -236,7 +236,8 @@ impl<'r, L: Ledger, P: Payer, O: Origin, C: Clock> Driver<'r, L, P, O, C> {
     fn announce(&mut self, to: Transition, now: UnixMs) {
         self.note(&to, now);
         let from = std::mem::replace(&mut self.job.state, to.state);
-        match (self.job.pending.is_some(), is_left(from), is_left(to.state)) {
+        let stays_left = is_left(to.state) && to.reason != Reason::PriceChanged;
+        match (self.job.pending.is_some(), is_left(from), stays_left) {
             (true, true, false) => self.shared.balance.bought(self.job.price),
             (true, false, true) => self.shared.balance.left_again(self.job.price),
             (true, true, true) | (true, false, false) | (false, ..) => {}

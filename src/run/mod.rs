@@ -43,6 +43,7 @@ use std::collections::{BTreeMap, HashSet};
 
 use crate::life::Bounds;
 use crate::money::Msat;
+use crate::plan::Policy;
 
 /// How a run goes about its work. Everything has a bound.
 #[derive(Clone, Debug)]
@@ -77,6 +78,8 @@ pub struct Settings {
     pub limit: Option<u64>,
     /// How many jobs are to be bought at each price; none where nobody says.
     pub prices: BTreeMap<Msat, u64>,
+    /// How much routing may cost: of a job never more than its own ceiling.
+    pub fees: Policy,
     /// What may be spent.
     pub budget: Budget,
     /// How often and how long single jobs are tried.

@@ -33,15 +33,16 @@ impl Cheaper {
     }
 }
 
-/// Rates at which an origin refused the plan's price last. One price stands for all jobs of its rate, and each refusal costs the origin a request
+/// Rates at which an origin refused the plan's price last. One stands for all jobs of its rate and price, and each refusal costs the origin a request
 /// and an invoice: after a few in a row nobody is asked any more in this run.
 #[derive(Debug, Default)]
 pub(super) struct PriceRefusals(RefCell<HashMap<RateGroup, Refused>>);
 
-/// The jobs whose price follows from one rate.
+/// The jobs whose price follows from one rate, and is the same: a seller may ask more for short ones, or for long ones, alone.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 struct RateGroup {
     endpoint: String,
+    price: Msat,
     /// `mode=pro, generate_audio=true`; empty where there is one rate.
     chosen_by: String,
 }
@@ -51,8 +52,6 @@ struct Refused {
     in_a_row: u32,
     /// What the last one said.
     words: String,
-    /// That it ended the asking was said.
-    is_said: bool,
 }
 
 impl PriceRefusals {
@@ -73,24 +72,27 @@ impl PriceRefusals {
         if !refusals.is_empty()
             && let Some(refused) = refusals.get_mut(&RateGroup::of(job))
         {
-            refused.in_a_row = 0;
+            // Once the others are left out, they stay so: what was in flight then decides nothing.
+            if refused.in_a_row < REFUSALS_MAX {
+                refused.in_a_row = 0;
+            }
         }
     }
 
-    /// The origin asks that amount for the job instead. Gives what is to be said where that ends the asking for the first time.
+    /// The origin asks that amount for the job instead. Gives what is to be said where that ends the asking.
     pub(super) fn refused(&self, job: &PendingJob, asked: Msat) -> Option<String> {
         let group = RateGroup::of(job);
         let mut refusals = self.0.borrow_mut();
         let refused = refusals.entry(group.clone()).or_default();
         refused.in_a_row = refused.in_a_row.saturating_add(1);
         refused.words = prices(job, asked);
-        if refused.in_a_row < REFUSALS_MAX || std::mem::replace(&mut refused.is_said, true) {
+        if refused.in_a_row != REFUSALS_MAX {
             return None;
         }
-        let RateGroup { endpoint, chosen_by } = &group;
+        let RateGroup { endpoint, chosen_by, .. } = &group;
         let of = if chosen_by.is_empty() { String::new() } else { format!(" ({chosen_by})") };
         Some(format!(
-            "{endpoint}{of}: {}, {REFUSALS_MAX} times in a row: no other job of that rate is asked for in this run; where the new price is \
+            "{endpoint}{of}: {}, {REFUSALS_MAX} times in a row: no other job of that rate and price is asked for in this run; where the new price is \
              right, set it in the manifest's [endpoint.{endpoint}.price] or with --catalog FILE, plan, and run again",
             refused.words
         ))
@@ -99,10 +101,8 @@ impl PriceRefusals {
 
 impl RateGroup {
     fn of(job: &PendingJob) -> Self {
-        Self {
-            endpoint: job.endpoint.name.clone(),
-            chosen_by: priced(job).map(|priced| priced.chosen_by).unwrap_or_default(),
-        }
+        let chosen_by = priced(job).map(|priced| priced.chosen_by).unwrap_or_default();
+        Self { endpoint: job.endpoint.name.clone(), price: job.price, chosen_by }
     }
 }
 
@@ -114,8 +114,9 @@ fn priced(job: &PendingJob) -> Option<Priced> {
 /// `the origin asks 605 sats where the plan says 550 sats, which is 121 sats a second instead of 110 sats`
 fn prices(job: &PendingJob, asked: Msat) -> String {
     let quantity = priced(job).map_or(1, |priced| priced.quantity);
-    let unit =
-        |amount: Msat| (quantity > 1 && amount.get() % quantity == 0).then(|| Msat::new(amount.get() / quantity));
+    let unit = |amount: Msat| {
+        (quantity > 1 && amount.get().is_multiple_of(quantity)).then(|| Msat::new(amount.get() / quantity))
+    };
     let [planned_words, asked_words] = alike([job.price, asked]);
     let each = match (unit(job.price), unit(asked)) {
         (Some(planned), Some(asked)) => {
@@ -162,25 +163,25 @@ mod tests {
     #[test]
     fn three_refusals_in_a_row_shut_their_rate_and_are_told_once() {
         let refusals = PriceRefusals::default();
-        assert_eq!(refusals.refused(&job("pro", 5), Msat::new(605_000)), None);
-        assert_eq!(refusals.refused(&job("pro", 5), Msat::new(605_000)), None);
+        let dear = |seconds| refusals.refused(&job("pro", seconds), Msat::new(605_000));
+        assert_eq!((dear(5), dear(5)), (None, None));
         // One that fits begins the count anew.
-        refusals.admitted(&job("pro", 10));
-        assert_eq!(refusals.refused(&job("pro", 5), Msat::new(605_000)), None);
-        assert_eq!(refusals.refused(&job("pro", 5), Msat::new(605_000)), None);
-        assert_eq!(refusals.shut(&job("pro", 10)), None);
-        let said = refusals.refused(&job("pro", 5), Msat::new(605_000)).unwrap();
+        refusals.admitted(&job("pro", 5));
+        assert_eq!((dear(5), dear(5), refusals.shut(&job("pro", 5))), (None, None, None));
+        let said = dear(5).unwrap();
         let prices =
             "the origin asks 605 sats where the plan says 550 sats, which is 121 sats a second instead of 110 sats";
         assert!(said.starts_with(&format!("film (mode=pro): {prices}, 3 times in a row: no other job")), "{said}");
-        assert_eq!(refusals.refused(&job("pro", 10), Msat::new(1_210_000)), None, "said once");
-        assert!(
-            refusals
-                .shut(&job("pro", 10))
-                .unwrap()
-                .starts_with("not asked for, since of another job the origin asks 1,210")
+        assert_eq!(dear(5), None, "said once");
+        // What was in flight decides nothing any more.
+        refusals.admitted(&job("pro", 5));
+        let why = refusals.shut(&job("pro", 5)).unwrap();
+        assert!(why.starts_with(&format!("not asked for, since of another job {prices}")), "{why}");
+        assert_eq!(
+            (refusals.shut(&job("std", 5)), refusals.shut(&job("pro", 10))),
+            (None, None),
+            "other rates and prices"
         );
-        assert_eq!(refusals.shut(&job("std", 10)), None, "another rate");
     }
 
     #[test]

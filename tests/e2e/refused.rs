@@ -41,19 +41,33 @@ fn a_cheaper_price_is_paid_unless_it_has_to_be_exact() {
     Audit::of(&client, "jobs", &sandbox.books());
 }
 
+/// The ceiling for routing is a share of what is paid, not of what was planned.
+#[test]
+fn a_cheaper_invoice_has_its_own_fee_ceiling() {
+    let sandbox = Sandbox::start("--sandbox-price-drift-percent -90 --sandbox-fee-msat 20000");
+    let client = Client::of(&sandbox);
+    let long =
+        "version = 1\n\n[[job]]\nid = \"long\"\nendpoint = \"generate-video\"\nprompt = \"a kite\"\nduration = 15\n";
+    client.write("jobs.toml", long);
+    // By the plan 33 sats would be allowed; of the 675 sats that are asked for, 10.
+    client.run("run jobs.toml").with(3);
+    assert_eq!(client.column("jobs.results.csv", "reason"), ["no_route"]);
+    assert!(sandbox.books().settled().is_empty());
+}
+
 #[test]
 fn three_price_refusals_in_a_row_end_the_asking_at_their_rate() {
     let sandbox = Sandbox::start("--sandbox-price-drift-percent 10");
     let client = Client::of(&sandbox);
     let one = |at: usize| {
         let job = format!("[[job]]\nid = \"j{at}\"\nendpoint = \"generate-video\"\nprompt = \"kite {at}\"\n");
-        format!("{job}duration = {}\n\n", 3 + at % 3)
+        format!("{job}duration = {}\n\n", if at < 2 { 3 } else { 5 })
     };
     client.write("jobs.toml", &("version = 1\n\n".to_owned() + &(0..20).map(one).collect::<String>()));
     let asking = "run jobs.toml --jobs-in-flight 1";
     let ran = client.run(asking).with(6).saying("20 jobs are not asked for at the plan's prices");
     sandbox.books().are_unpaid();
-    assert_eq!(sandbox.books().sales.len(), 3, "three invoices were asked for");
+    assert_eq!(sandbox.books().sales.len(), 5, "two of one price, and three of the other");
     let told =
         "the origin asks 2,475 sats where the plan says 2,250 sats, which is 495 sats a second instead of 450 sats";
     assert_eq!(ran.stderr.matches(told).count(), 1, "{}", ran.stderr);
@@ -62,11 +76,11 @@ fn three_price_refusals_in_a_row_end_the_asking_at_their_rate() {
     let not_asked = |row: &&std::collections::HashMap<String, String>| {
         row["state"] == "pending" && row["error"].starts_with("not asked for, since")
     };
-    assert_eq!(rows.iter().filter(not_asked).count(), 17);
-    client.says("status jobs.toml").with(6).saying("17");
+    assert_eq!(rows.iter().filter(not_asked).count(), 15);
+    client.says("status jobs.toml").with(6).saying("15");
     // The next run asks anew: the price may be what it was.
     client.run(asking).with(6);
-    assert_eq!(sandbox.books().sales.len(), 6);
+    assert_eq!(sandbox.books().sales.len(), 10);
 }
 
 #[test]

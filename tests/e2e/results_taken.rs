@@ -229,3 +229,46 @@ fn what_is_taken_and_gone_needs_no_word_more() {
     client.says(word).with(0).saying("taken already").saying("nothing was changed");
     assert_eq!(client.column("jobs.results.csv", "reason"), ["url_gone"]);
 }
+
+/// Text, JSON and bytes that are the answer itself, and text within it, are results where their endpoint says so, and files as they are.
+#[test]
+fn what_an_endpoint_sells_as_the_answer_itself_becomes_a_file() {
+    const CHAT: &[u8] = "{\"choices\":[{\"message\":{\"content\":\" A kite, \u{1fa81}.\\n\"}}]}".as_bytes();
+    let sold = [
+        good("data", "words", JSON, "application/json", ""),
+        good("prose", "words", TEXT, "text/plain; charset=utf-8", ""),
+        good("raw", "words", &[0, 1, 2, 255], "application/octet-stream", ""),
+        good("chat", "pictures", CHAT, "application/json", ""),
+        good("wrong", "words", b"{\"error\":\"out of luck\"}", "application/json", ""),
+    ];
+    let sandbox = Sandbox::start("");
+    let client = ordered(&sandbox, &sold, as_answer);
+    let rules =
+        "\n[endpoint.words.result]\nbody = true\n[endpoint.pictures.result]\ntext = [\"/choices/0/message/content\"]\n";
+    let job = |good: &Good| {
+        format!(
+            "[[job]]\nid = \"{0}\"\nendpoint = \"{1}\"\nprompt = \"the {0}\"\nduration = 3\n",
+            good.id, good.endpoint
+        )
+    };
+    client.write("jobs.toml", &("version = 1\n".to_owned() + &sold.iter().map(job).collect::<String>() + rules));
+    client.run("run jobs.toml --download files").with(4);
+    let states = ["downloaded", "downloaded", "downloaded", "downloaded", "paid"];
+    assert_eq!(client.column("jobs.results.csv", "state"), states);
+    let files = client.column("jobs.results.csv", "file");
+    for (file, (ending, bytes)) in files.iter().zip([
+        ("json", JSON),
+        ("txt", TEXT),
+        ("bin", &[0, 1, 2, 255]),
+        ("txt", " A kite, \u{1fa81}.\n".as_bytes()),
+    ]) {
+        assert!(file.ends_with(&format!(".{ending}")), "{file}");
+        assert_eq!(std::fs::read(client.path(file)).unwrap(), bytes, "{file}");
+    }
+    // What says that it went wrong is kept, shown, and not asked for again.
+    assert_eq!(client.column("jobs.results.csv", "reason")[4], "unknown_answer");
+    let asked = |sandbox: &Sandbox| sandbox.books().sales.iter().map(|sale| sale.delivered_count).sum::<u64>();
+    let before = asked(&sandbox);
+    client.run("run jobs.toml --download files").with(4);
+    assert_eq!(asked(&sandbox), before);
+}

@@ -7,6 +7,7 @@ use l402_batch::ledger::{BatchKey, Reopening, Retake};
 use l402_batch::life::Bounds;
 use l402_batch::manifest::ResultsRow;
 use l402_batch::money::Msat;
+use l402_batch::plan::Policy;
 use l402_batch::purchase::{JobState, Reason};
 use l402_batch::run::{Budget, CREDENTIAL_LIFE_MS, NODE_PATIENCE_MS, PAYMENT_PATIENCE_MS, Settings};
 
@@ -472,6 +473,7 @@ pub fn settings(rng: &mut Rng, plan: &Plan, budget: Budget) -> Settings {
         invoice_life_ms_max: 8 * 24 * 3_600_000,
         // No die is thrown for it: what is spent without a limit decides.
         exact_price: cap.is_none(),
+        fees: Policy { fee_floor: plan.fee_ceiling(), ..Policy::default() },
         only: None,
         limit: None,
         prices: std::collections::BTreeMap::new(),

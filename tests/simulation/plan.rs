@@ -88,6 +88,8 @@ fn endpoint(name: &str, host: &str, method: Method, price_sat: u64, bypass: bool
             status: words(&["/status"]),
             done: words(&["COMPLETED"]),
             failed: words(&["FAILED"]),
+            text: Vec::new(),
+            body: false,
         },
         errors: builtin_errors(),
         dedup_window_s: u32::try_from(CACHE_MS / 1_000).expect("a window"),

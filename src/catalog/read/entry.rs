@@ -31,7 +31,7 @@ const KEYS: [&str; 15] = [
     "result",
     "errors",
 ];
-const RESULT_KEYS: [&str; 6] = ["url", "poll_url", "poll_interval_ms", "status", "done", "failed"];
+const RESULT_KEYS: [&str; 8] = ["url", "text", "body", "poll_url", "poll_interval_ms", "status", "done", "failed"];
 /// Longest name of an endpoint, in characters.
 const NAME_CHARS_MAX: usize = 64;
 /// Headers that mean something else.
@@ -313,6 +313,11 @@ impl<'i> Entry<'_, 'i> {
             let table = reader.table(&at, item)?;
             for (key, item) in table {
                 let field = match key.get_ref().as_ref() {
+                    "body" => {
+                        rule.body = reader.boolean(&format!("{at}.body"), item)?;
+                        continue;
+                    }
+                    "text" => &mut rule.text,
                     "url" => &mut rule.url,
                     "poll_url" => &mut rule.poll_url,
                     "poll_interval_ms" => &mut rule.poll_interval_ms,
@@ -328,9 +333,10 @@ impl<'i> Entry<'_, 'i> {
                 *field = texts(reader, &format!("{at}.{}", key.get_ref()), item, words)?;
             }
         }
-        if rule.url.is_empty() {
-            let message = format!("{}: `result.url` is missing: where the answer holds the result's URL", self.at);
-            let help = Some("write `result = { url = [\"/url\"] }`".to_owned());
+        if rule.url.is_empty() && rule.text.is_empty() && !rule.body {
+            let message = format!("{}: `result` is missing: where the answer holds what was bought", self.at);
+            let help = "write `result = { url = [\"/url\"] }`, with `text = [\"/text\"]` for text in the answer, or `body = true` for the answer itself";
+            let help = Some(help.to_owned());
             reader.error_with(self.span.clone(), message, help);
             return None;
         }
@@ -352,6 +358,8 @@ const fn no_result() -> ResultRule {
         status: Vec::new(),
         done: Vec::new(),
         failed: Vec::new(),
+        text: Vec::new(),
+        body: false,
     }
 }
 

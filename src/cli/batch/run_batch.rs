@@ -12,6 +12,7 @@ use crate::ledger::{BatchKey, LedgerAddress, LedgerHandle, OpenLedger, free_byte
 use crate::life::Bounds;
 use crate::money::thousands;
 use crate::payer::NodeInfo;
+use crate::plan::Policy;
 use crate::purchase::ROOM_LEFT_BYTES_MIN;
 use crate::run::signals::Stopped;
 use crate::run::{
@@ -117,6 +118,7 @@ pub(in crate::cli) fn settings(pace: &Pace) -> Settings {
         payment_patience_ms: PAYMENT_PATIENCE_MS,
         credential_life_ms: CREDENTIAL_LIFE_MS,
         exact_price: false,
+        fees: Policy::default(),
         only: None,
         limit: None,
         prices: BTreeMap::new(),

@@ -177,6 +177,8 @@ pub struct PlanOptions {
     pub jobs: bool,
     /// Whether to ask what it costs now.
     pub live: bool,
+    /// The network that the node is said to be on.
+    pub network: Option<Network>,
     /// How to print.
     pub output: Output,
     /// Where the batch may have run already; it need not exist.

@@ -171,13 +171,13 @@ pub(super) fn only_an_end_without_spending_ends_a_job_without_a_payment<S: Subje
     }
 }
 
-pub(super) fn an_intent_needs_a_pending_job_its_exact_price_and_no_more_than_its_ceilings<S: Subject>() {
+pub(super) fn an_intent_needs_a_pending_job_and_no_more_than_its_price_and_its_ceilings<S: Subject>() {
     let (mut store, mut jobs) = S::with(&[("june", &["a"])]);
     let job = jobs.remove(0);
     let good = new_intent(&job, 1);
     for intent in [
         NewIntent { amount: Msat::new(500_001), ..good.clone() },
-        NewIntent { amount: Msat::new(499_999), ..good.clone() },
+        NewIntent { amount: Msat::ZERO, ..good.clone() },
         NewIntent { fee_limit: Msat::new(10_001), ..good.clone() },
         NewIntent { job: JobKey(99), ..good.clone() },
     ] {
@@ -186,6 +186,17 @@ pub(super) fn an_intent_needs_a_pending_job_its_exact_price_and_no_more_than_its
     intend(&mut store, good);
     let second = Record::Intend(Box::new(new_intent(&job, 2)));
     assert!(is_contradiction(&store.hand_back(AT, second)), "a job has one live payment");
+}
+
+pub(super) fn a_payment_below_the_price_is_held_and_spent_as_it_is<S: Subject>() {
+    let (mut store, jobs) = S::with(&[("june", &["a"])]);
+    let batch = store.jobs()[0].batch;
+    let payment = intend(&mut store, NewIntent { amount: Msat::new(450_000), ..new_intent(&jobs[0], 1) });
+    assert_eq!(store.sums(batch).held, 460_000);
+    let told = store.commit(AT, paid(payment, 1, Some(posted()))).unwrap().transition.unwrap();
+    assert_eq!((told.amount, told.fee), (Some(Msat::new(450_000)), Some(FEE)));
+    let sums = store.sums(batch);
+    assert_eq!((sums.held, sums.spent, sums.fees), (0, 450_000, i64::try_from(FEE.get()).unwrap()));
 }
 
 pub(super) fn a_hash_belongs_to_one_purchase_for_ever<S: Subject>() {

@@ -40,6 +40,8 @@ pub(in crate::ledger) fn endpoint() -> Arc<Endpoint> {
             status: Vec::new(),
             done: Vec::new(),
             failed: Vec::new(),
+            text: Vec::new(),
+            body: false,
         },
         errors: Vec::new(),
         dedup_window_s: 60,

@@ -95,7 +95,9 @@ impl Live {
             || "what it costs now is not known whole".to_owned(),
             |total| format!("it costs {total} now, and {planned} by the plan"),
         );
-        Some(format!("{}: {now}", rates.join(", ")))
+        let first =
+            self.rates.iter().filter(|rate| rate.verdict() != LiveVerdict::Same).take(NAMED_MAX).map(LiveRate::words);
+        Some(format!("{}: {now} ({})", rates.join(", "), first.collect::<Vec<_>>().join("; ")))
     }
 
     pub(super) fn table(&self, out: &mut dyn Write, columns: Option<u16>) -> io::Result<()> {
@@ -123,7 +125,12 @@ impl Live {
         let sum =
             |amount: Option<Msat>| amount.map_or_else(|| "not known whole".to_owned(), |amount| amount.to_string());
         writeln!(out, "{:<26}{:>16}", "left, by the plan", sum(self.planned()))?;
-        writeln!(out, "{:<26}{:>16}   asked now, nothing was paid", "left, at live prices", sum(self.total()))?;
+        writeln!(
+            out,
+            "{:<26}{:>16}   asked now of one job a rate, nothing was paid",
+            "left, at live prices",
+            sum(self.total())
+        )?;
         writeln!(out)
     }
 
@@ -157,7 +164,21 @@ impl Live {
     }
 }
 
+/// Rates that are named where prices differ.
+const NAMED_MAX: usize = 5;
+
 impl LiveRate {
+    /// `generate-video (mode=pro): 605 sats for shot-1, planned 550 sats`
+    fn words(&self) -> String {
+        let job = &self.job;
+        let of = if job.priced.chosen_by.is_empty() { String::new() } else { format!(" ({})", job.priced.chosen_by) };
+        let says = match &self.answer {
+            LiveAnswer::Asks(asked) => format!("{asked} for {}, planned {}", job.id, job.priced.price),
+            LiveAnswer::Refuses(why) | LiveAnswer::Unknown(why) => format!("{}: {why}", job.id),
+        };
+        shown(&format!("{}{of}: {says}", job.endpoint.name), usize::MAX)
+    }
+
     /// How the live price stands to the plan's.
     #[must_use]
     pub fn verdict(&self) -> LiveVerdict {

@@ -74,7 +74,7 @@ pub(super) async fn an_endpoint_that_has_still_to_deliver_is_tried_with_a_few() 
 pub(super) async fn refusals_and_failures_do_not_use_up_the_first_few() {
     let world = World::new(&wishes(20));
     for id in ["j001", "j002", "j003", "j004", "j005"] {
-        world.shop.script(Kind::Ask, id, [Act::Ask(Msat::new(1))]);
+        world.shop.script(Kind::Ask, id, [say(400, r#"{"error":"no","error_code":"INVALID_INPUT"}"#)]);
     }
     world.node.script_for("j006", std::iter::repeat_n(Fate::Fail(PayFailure::NoRoute), 20));
     world.node.script_for("j007", [Fate::Stuck]);

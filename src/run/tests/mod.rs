@@ -81,7 +81,7 @@ on_both! {
         an_accepted_job_is_polled_to_its_end,
         a_host_that_does_not_answer_for_what_it_works_on_is_told_of_once_an_outage,
         a_redeem_is_repeated_until_it_is_answered,
-        another_price_is_refused_and_nothing_is_paid,
+        a_higher_price_is_refused_and_a_lower_one_is_paid,
         an_offered_refund_and_an_answer_that_says_no_end_the_job_and_the_fee_is_known,
         an_origin_that_never_delivers_ends_the_run_and_keeps_the_job,
         an_invoice_of_another_purchase_is_asked_for_once_more_and_then_refused,

@@ -27,6 +27,7 @@ use crate::ledger::{BatchKey, BatchStart, Compared, InlineLedger, NewBatch, Reta
 use crate::life::Bounds;
 use crate::money::Msat;
 use crate::payer::Payer;
+use crate::plan::Policy;
 use crate::plan::{ContentHash, PlannedJob};
 use crate::purchase::{JobState, Reason};
 use crate::run::{
@@ -119,6 +120,8 @@ pub(super) fn endpoint(host: &str) -> Endpoint {
             status: list(&["/status"]),
             done: list(&["COMPLETED"]),
             failed: list(&["FAILED"]),
+            text: Vec::new(),
+            body: false,
         },
         errors: builtin_errors(),
         dedup_window_s: 30,
@@ -194,6 +197,7 @@ pub(super) fn begin_meant(ledger: &mut Store, name: &str, wishes: &[Wish]) -> Ba
 fn settings() -> Settings {
     Settings {
         exact_price: false,
+        fees: Policy::default(),
         jobs_in_flight: 64,
         payments_in_flight: 16,
         requests_per_second: None,

@@ -1,11 +1,14 @@
 //! `plan --live`: of each rate that is left to buy one job is asked for now, without payment.
 
 use std::collections::{HashMap, HashSet};
+use std::time::{Duration, Instant};
 
 use crate::cli::live_price::{LivePrice, LivePrices, elsewhere, expected_network};
+use crate::cli::options::config::PlanOptions;
 use crate::cli::preflight::foresight::Foresight;
 use crate::cli::preflight::planned::Planned;
 use crate::cli::{CommandError, ExitCode, Failure};
+use crate::l402::Network;
 use crate::manifest::image;
 use crate::money::Msat;
 use crate::plan::PlannedJob;
@@ -14,16 +17,22 @@ use crate::purchase::Request;
 
 /// So many rates are asked for.
 const RATES_MAX: usize = 100;
+/// After that nothing more is asked for.
+const TIME_MAX: Duration = Duration::from_secs(300);
 
 /// Asks for the jobs that a run would buy.
-pub(super) fn ask(planned: &Planned<'_>, foresight: &Foresight<'_>) -> Result<Live, Failure> {
-    let mut live = Live { rates: rates(planned, foresight)? };
+pub(super) fn ask(planned: &Planned<'_>, foresight: &Foresight<'_>, options: &PlanOptions) -> Result<Live, Failure> {
+    let mut live = Live { rates: rates(planned, foresight, options.buying.choice.limit)? };
     let mut prices = LivePrices::new()?;
     crate::cli::runtime()?.block_on(async {
+        let began = Instant::now();
         for (at, rate) in live.rates.iter_mut().enumerate() {
-            rate.answer = match at < RATES_MAX {
-                true => ask_for(&mut prices, &rate.job).await,
-                false => LiveAnswer::Unknown(format!("not asked: no more than {RATES_MAX} rates are")),
+            rate.answer = if at >= RATES_MAX {
+                LiveAnswer::Unknown(format!("not asked: no more than {RATES_MAX} rates are"))
+            } else if began.elapsed() > TIME_MAX {
+                LiveAnswer::Unknown("not asked: the sellers took too long".to_owned())
+            } else {
+                ask_for(&mut prices, &rate.job, options.network).await
             };
         }
     });
@@ -42,17 +51,17 @@ pub(super) fn exit(live: &Live) -> ExitCode {
     }
 }
 
-async fn ask_for(prices: &mut LivePrices, job: &PlannedJob) -> LiveAnswer {
+async fn ask_for(prices: &mut LivePrices, job: &PlannedJob, network: Option<Network>) -> LiveAnswer {
     let endpoint = &job.endpoint;
     let request = match Request::build(endpoint, &job.params, image::read) {
         Ok(request) => request,
         Err(problem) => return LiveAnswer::Unknown(problem.to_string()),
     };
     match prices.ask(endpoint, &request).await {
-        LivePrice::Asked(_, network)
-            if expected_network(endpoint, None).is_some_and(|expected| expected != network) =>
+        LivePrice::Asked(price, found)
+            if expected_network(endpoint, network).is_some_and(|expected| expected != found) =>
         {
-            LiveAnswer::Refuses(elsewhere(network, None))
+            LiveAnswer::Refuses(format!("{price}, {}", elsewhere(found, network)))
         }
         LivePrice::Asked(price, _) => LiveAnswer::Asks(price),
         LivePrice::Refused(why) => LiveAnswer::Refuses(why),
@@ -61,8 +70,8 @@ async fn ask_for(prices: &mut LivePrices, job: &PlannedJob) -> LiveAnswer {
 }
 
 /// The rates of what is left to buy, each with its smallest job.
-fn rates(planned: &Planned<'_>, foresight: &Foresight<'_>) -> Result<Vec<LiveRate>, Failure> {
-    let to_buy = to_buy(foresight)?;
+fn rates(planned: &Planned<'_>, foresight: &Foresight<'_>, limit: Option<u64>) -> Result<Vec<LiveRate>, Failure> {
+    let to_buy = to_buy(foresight, limit)?;
     let mut rates: Vec<LiveRate> = Vec::new();
     let mut by_name: HashMap<(String, String), usize> = HashMap::new();
     for job in planned.plan.jobs(planned.source()) {
@@ -93,10 +102,12 @@ fn add(rate: &mut LiveRate, job: PlannedJob) -> Option<()> {
     Some(())
 }
 
-fn to_buy(foresight: &Foresight<'_>) -> Result<HashSet<String>, Failure> {
+/// The ids of what is bought, as far as it is chosen.
+fn to_buy(foresight: &Foresight<'_>, limit: Option<u64>) -> Result<HashSet<String>, Failure> {
     let (only, mut to_buy) = (foresight.only(), HashSet::new());
     foresight.each(&mut |job| {
-        if only.is_empty() || only.contains(&job.id) {
+        let is_chosen = only.is_empty() || only.contains(&job.id);
+        if is_chosen && limit.is_none_or(|most| (to_buy.len() as u64) < most) {
             to_buy.insert(job.id);
         }
         Ok(())

@@ -250,7 +250,7 @@ fn known_batch(
         are_bought: foresight.buys_duplicates(),
         first: originals(&foresight.duplicates),
     });
-    let live = options.live.then(|| live::ask(planned, &foresight)).transpose()?;
+    let live = options.live.then(|| live::ask(planned, &foresight, options)).transpose()?;
     Ok(Some(LedgerView { used, is_new, so_far, duplicates, told, foretold, live }))
 }
 

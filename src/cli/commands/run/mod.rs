@@ -34,6 +34,7 @@ use crate::ledger::{Batch, Counts, OpenLedger, OpenMode};
 use crate::manifest::{Limits, Manifest};
 use crate::money::Msat;
 use crate::payer::NodeInfo;
+use crate::plan::Policy;
 use crate::plan::view::LeftToBuy;
 use crate::purchase::{JobState, Reason};
 use crate::report::OutputPaths;
@@ -622,6 +623,7 @@ impl<'a> Runner<'a> {
             only: (!choice.only.is_empty()).then(|| choice.only.iter().cloned().collect()),
             limit: choice.limit,
             exact_price: choice.exact_price,
+            fees: Policy::from_limits(limits)?,
             is_play: self.counterparties.play.is_some(),
             budget: self.budget(limits, batch.remembered.accepted)?,
             ..settings(&self.options.buying.pace)

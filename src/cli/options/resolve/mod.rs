@@ -72,6 +72,7 @@ impl Config {
             buying: all.buying(limits)?,
             jobs: args.jobs,
             live: args.live,
+            network: all.layer.lnd_network.as_deref().and_then(Network::from_name),
             output: all.output(),
             ledger: if play { none() } else { all.ledger()? },
             play,
