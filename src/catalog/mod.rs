@@ -11,6 +11,7 @@ pub(crate) mod meant;
 mod param;
 mod price;
 mod read;
+mod template;
 mod terms;
 
 pub use errors::{ErrorRule, Treatment};
@@ -18,6 +19,7 @@ pub use listing::{Listed, listed};
 pub use param::{ImageKind, ImageRef, ImageSource, Mismatch, Param, ParamKind, Value};
 pub use price::{PriceError, PriceRule, Priced, Quote, Rate};
 pub use read::BUILT_IN;
+pub use template::{Template, placeholder};
 pub use terms::{AuthScheme, RedeemRule, Terms};
 
 use serde::{Deserialize, Serialize};
@@ -35,6 +37,9 @@ pub struct Endpoint {
     pub method: Method,
     /// The parameters it takes, in the order in which they are sent.
     pub params: Vec<Param>,
+    /// How they stand in the body; side by side where nobody says.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub body: Option<Template>,
     /// What a purchase costs.
     pub price: PriceRule,
     /// Where the answer holds the result.

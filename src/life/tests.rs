@@ -32,6 +32,7 @@ pub(super) fn facts() -> Facts {
         url: Url::parse("https://api.example/film").unwrap(),
         method: Method::Post,
         params: Vec::new(),
+        body: None,
         price: PriceRule {
             by: Vec::new(),
             rates: vec![Rate { when: Vec::new(), rate: Msat::new(500_000) }],

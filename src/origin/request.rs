@@ -15,7 +15,7 @@ type Pieces<'a> = &'a mut dyn FnMut(&[u8]);
 
 impl Request {
     /// The request of a job with these parameters, which are sent in the order given (a job's are in its endpoint's):
-    /// as one compact JSON object, or as the URL's query. An image travels as a data URI. The body is in memory.
+    /// as one compact JSON object, or as the endpoint's template has them, or as the URL's query. An image travels as a data URI. The body is in memory.
     ///
     /// # Errors
     /// What `read_image` says where an image's bytes are not to be had.
@@ -56,8 +56,14 @@ fn write<E>(
     let mut url = endpoint.url.clone();
     // A fragment is never sent; without it, equal requests have equal digests.
     url.set_fragment(None);
-    match endpoint.method {
-        Method::Post => {
+    match (endpoint.method, &endpoint.body) {
+        (Method::Post, Some(template)) => {
+            let value_of = |name: &str| params.iter().find(|(known, _)| known == name).map(|(_, value)| value);
+            template.write(&|name| value_of(name).is_some(), body, &mut |name, body| {
+                value_of(name).map_or(Ok(()), |value| json(value, &read_image, body))
+            })?;
+        }
+        (Method::Post, None) => {
             body(b"{");
             for (place, (name, value)) in params.iter().enumerate() {
                 let comma = if place == 0 { "" } else { "," };
@@ -66,7 +72,7 @@ fn write<E>(
             }
             body(b"}");
         }
-        Method::Get => {
+        (Method::Get, _) => {
             for (name, value) in params {
                 url.query_pairs_mut().append_pair(name, &text(value, &read_image)?);
             }
@@ -156,6 +162,19 @@ mod tests {
             r#"{"prompt":"Zoé says \"hi\"\n& waves","image":"data:image/png;base64,+/8BAg==","duration":5,"audio":false}"#
         );
         assert_eq!(Request::build(&endpoint, &params(), read).unwrap().digest(), request.digest());
+    }
+
+    #[test]
+    fn a_template_says_where_parameters_stand() {
+        let template = serde_json::json!({ "model": "kites-2", "input": { "text": "{prompt}", "of": ["{image}", "{mask}"] }, "seconds": "{duration}" });
+        let serde_json::Value::Object(template) = template else { panic!() };
+        let body = Some(crate::catalog::Template::new(template));
+        let endpoint = Endpoint { body, ..endpoint("https://api.example/x") };
+        let request = Request::build(&endpoint, &params()[..3], read).unwrap();
+        assert_eq!(
+            String::from_utf8(request.body().bytes().unwrap().into_owned()).unwrap(),
+            r#"{"model":"kites-2","input":{"text":"Zoé says \"hi\"\n& waves","of":["data:image/png;base64,+/8BAg=="]},"seconds":5}"#
+        );
     }
 
     #[test]

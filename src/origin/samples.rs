@@ -10,6 +10,7 @@ pub(crate) fn endpoint(url: &str) -> Endpoint {
         url: url.parse().unwrap(),
         method: Method::Post,
         params: Vec::new(),
+        body: None,
         price: PriceRule {
             by: Vec::new(),
             rates: vec![Rate { when: Vec::new(), rate: Msat::new(1_000) }],

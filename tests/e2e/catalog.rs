@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 
+use crate::downloads::sha256;
 use crate::harness::{Client, Ended, Sandbox, two_jobs};
 
 /// A command of `catalog` that leads to that sandbox.
@@ -165,4 +166,29 @@ fn a_plan_asks_what_it_costs_now() {
     client.says(&format!("plan jobs.toml --live --catalog {catalog}")).with(6).saying("not to be had");
     sandbox.stop();
     client.says(&format!("plan jobs.toml --live --catalog {catalog}")).with(3).saying("not known");
+}
+
+/// A body is as its endpoint's template has it: constants, parameters under other names, and none that a job does not give.
+#[test]
+fn a_body_is_as_the_template_says() {
+    let sandbox = Sandbox::start("");
+    let client = Client::of(&sandbox);
+    client.write(
+        "jobs.toml",
+        &format!(
+            "version = 1\n[[job]]\nid = \"a\"\nendpoint = \"kites\"\ntext = \"a kite\"\nseconds = 3\n\
+             [endpoint.kites]\nurl = \"{}/api/l402/generate-video\"\nprice = {{ sats_per_unit = 300, quantity = \"seconds\" }}\n\
+             result = {{ url = [\"/videoUrl\", \"/result/videoUrl\"] }}\n\
+             body = {{ mode = \"standard\", prompt = \"{{text}}\", duration = \"{{seconds}}\", aspect_ratio = \"{{shape}}\" }}\n\
+             [endpoint.kites.params]\ntext = {{ type = \"text\", required = true }}\n\
+             seconds = {{ type = \"integer\", min = 1, max = 15, required = true }}\n\
+             shape = {{ type = \"text\" }}\n",
+            sandbox.origin
+        ),
+    );
+    client.run("run jobs.toml").with(0);
+    let [sale] = &sandbox.books().sales[..] else { panic!() };
+    let body = "{\"mode\":\"standard\",\"prompt\":\"a kite\",\"duration\":3}";
+    assert_eq!((sale.amount_msat, sale.body_sha256.as_str()), (900_000, sha256(body.as_bytes()).as_str()));
+    client.says("catalog show jobs.toml --endpoint kites").with(0).saying("\"prompt\":\"{text}\"");
 }

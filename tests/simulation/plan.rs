@@ -75,6 +75,7 @@ fn endpoint(name: &str, host: &str, method: Method, price_sat: u64, bypass: bool
         url: Url::parse(&format!("https://{host}/{name}")).expect("a URL"),
         method,
         params: Vec::new(),
+        body: None,
         price: PriceRule {
             by: Vec::new(),
             rates: vec![Rate { when: Vec::new(), rate: Msat::new(price_sat * 1_000) }],

@@ -10,11 +10,13 @@ use url::Url;
 use crate::catalog::address::normal;
 
 use super::reader::{Item, Key, Reader};
-use super::{check, errors, params, price};
-use crate::catalog::{AuthScheme, Endpoint, ErrorRule, Method, Param, PriceRule, RedeemRule, ResultRule, Terms};
+use super::{check, errors, params, price, template};
+use crate::catalog::{
+    AuthScheme, Endpoint, ErrorRule, Method, Param, PriceRule, RedeemRule, ResultRule, Template, Terms,
+};
 use crate::loopback::is_loopback;
 
-const KEYS: [&str; 15] = [
+const KEYS: [&str; 16] = [
     "url",
     "method",
     "source",
@@ -27,6 +29,7 @@ const KEYS: [&str; 15] = [
     "listing",
     "allow_http",
     "params",
+    "body",
     "price",
     "result",
     "errors",
@@ -89,6 +92,7 @@ pub(super) fn entry(
     let listing = entry.listing(reader, url.as_ref(), allow_http.unwrap_or(true));
     let (source, as_of) = entry.origin(reader);
     let (params, params_whole) = entry.params(reader);
+    let body = if params_whole { entry.body(reader, method, &params) } else { None };
     let price = if params_whole { entry.price(reader, &params) } else { None };
     let result = entry.result(reader);
     let errors = entry.errors(reader);
@@ -100,6 +104,7 @@ pub(super) fn entry(
         url: url?,
         method: method?,
         params,
+        body: body?,
         price: price?,
         result: result?,
         errors: errors?,
@@ -278,6 +283,27 @@ impl<'i> Entry<'_, 'i> {
             }
         }
         (merged, whole)
+    }
+
+    /// Where parameters stand in the body; one that is overridden, or new, still needs a place in the base's.
+    fn body(&self, reader: &mut Reader<'_>, method: Option<Method>, params: &[Param]) -> Option<Option<Template>> {
+        let at = format!("{}.body", self.at);
+        let (template, span) = match (self.table.get_key_value("body"), self.base.and_then(|base| base.body.clone())) {
+            (Some((key, item)), _) => (template::template(reader, &at, item, params)?, key.span()),
+            (None, Some(base)) => (base, self.span.clone()),
+            (None, None) => return Some(None),
+        };
+        let fault = match method {
+            Some(Method::Get) => Some("a GET has no body: its parameters are the query".to_owned()),
+            Some(Method::Post) | None => template::unplaced(&template, params),
+        };
+        match fault {
+            Some(fault) => {
+                reader.error(span, format!("{at}: {fault}"));
+                None
+            }
+            None => Some(Some(template)),
+        }
     }
 
     fn price(&self, reader: &mut Reader<'_>, params: &[Param]) -> Option<PriceRule> {

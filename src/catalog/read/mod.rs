@@ -39,6 +39,7 @@ mod errors;
 mod params;
 mod price;
 mod reader;
+mod template;
 
 use std::io::ErrorKind;
 use std::path::Path;

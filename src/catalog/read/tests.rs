@@ -274,6 +274,43 @@ result.url = ["/url"]
     insta::assert_snapshot!(errors(text));
 }
 
+const CHAT: &str = r#"
+[endpoint.chat]
+url = "https://example.org/v1/chat/completions"
+params.prompt = { type = "text", required = true }
+params.max_tokens = { type = "integer", min = 1, max = 4000 }
+price = { sats = 5 }
+result.text = ["/choices/0/message/content"]
+"#;
+
+#[test]
+fn a_body_places_every_parameter() {
+    let body = r#"body = { model = "m-1", messages = [{ role = "user", content = "{prompt}" }], max_tokens = "{max_tokens}", temperature = 0.5, n = 1_0 }"#;
+    let catalog = merged(&format!("{CHAT}{body}")).unwrap();
+    let template = catalog.get("chat").unwrap().body.clone().unwrap();
+    insta::assert_snapshot!(serde_json::to_string(&template).unwrap());
+    // What overrides nothing of it keeps it, and a new parameter needs a place in it.
+    let mut catalog = catalog;
+    catalog.read_text(&SourceText::new("later.toml", "[endpoint.chat]\nprice = { sats = 6 }\n"), "later.toml").unwrap();
+    assert_eq!(catalog.get("chat").unwrap().body.as_ref(), Some(&template));
+    let more = SourceText::new("more.toml", "[endpoint.chat.params]\nseed = { type = \"integer\" }\n");
+    let missing = catalog.read_text(&more, "more.toml");
+    insta::assert_snapshot!(missing.unwrap_err()[0].message);
+    // An endpoint without one reads and writes as before.
+    let plain = serde_json::to_string(&**builtin().get("animate-image").unwrap()).unwrap();
+    assert!(!plain.contains("\"body\"") && !plain.contains("\"text\":["), "{plain}");
+}
+
+#[test]
+fn what_is_wrong_with_a_body_is_told_in_one_pass() {
+    let text = format!(
+        "{CHAT}[endpoint.chat.body]\nprompt = \"{{promt}}\"\nwords = \"say {{prompt}}\"\nday = 2026-01-31\nnumber = nan\ndeep = [{{ a = \"{{prompt}}\" }}]\n\
+         [endpoint.get]\nurl = \"https://example.org/\"\nmethod = \"GET\"\nprice = {{ sats = 1 }}\nresult.body = true\nbody = {{}}\n"
+    );
+    insta::assert_snapshot!(errors(&text));
+    insta::assert_snapshot!(errors(&format!("{CHAT}body = {{ prompt = \"{{prompt}}\" }}")));
+}
+
 #[test]
 fn broken_toml_has_places_too() {
     insta::assert_snapshot!(errors("[endpoint.x]\nurl = \n[endpoint.x]\nprice = { sats = 1\n"), @r#"

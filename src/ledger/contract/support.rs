@@ -27,6 +27,7 @@ pub(in crate::ledger) fn endpoint() -> Arc<Endpoint> {
         url: Url::parse("https://seller.example/make").unwrap(),
         method: Method::Post,
         params: Vec::new(),
+        body: None,
         price: PriceRule {
             by: Vec::new(),
             rates: vec![Rate { when: Vec::new(), rate: PRICE }],

@@ -107,6 +107,7 @@ pub(super) fn endpoint(host: &str) -> Endpoint {
         url: Url::parse(&format!("https://{host}/film")).unwrap(),
         method: Method::Post,
         params: Vec::new(),
+        body: None,
         price: PriceRule {
             by: Vec::new(),
             rates: vec![Rate { when: Vec::new(), rate: PRICE }],

@@ -49,6 +49,7 @@ struct Shown {
     patience_s: u32,
     listing: Option<String>,
     params: Vec<ShownParam>,
+    body: Option<Json>,
     price: ShownPrice,
     errors: Vec<ShownError>,
 }
@@ -112,6 +113,7 @@ impl Shown {
             patience_s: endpoint.terms.patience_s,
             listing: endpoint.listing_url().map(String::from),
             params: endpoint.params.iter().map(param).collect(),
+            body: endpoint.body.as_ref().map(|body| serde_json::json!(body)),
             price: ShownPrice {
                 unit: endpoint.price.unit.clone(),
                 quantity: endpoint.price.quantity.clone(),
@@ -151,6 +153,9 @@ impl Shown {
         }
         for param in &self.params {
             line(row(&param.name, &param.words, &param.from))?;
+        }
+        if let Some(body) = &self.body {
+            line(row("body", &body.to_string(), ""))?;
         }
         for rate in &self.price.rates {
             line(row("price", &rate.words, &self.price.from))?;
