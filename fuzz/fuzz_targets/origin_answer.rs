@@ -7,7 +7,8 @@ use std::sync::LazyLock;
 
 use l402_batch::catalog::{Catalog, Endpoint};
 use l402_batch::origin::{
-    ChallengeResponse, PollResponse, RedeemResponse, is_inline, lnurl, read_ask, read_poll, read_redeem, retry_after_ms,
+    ChallengeResponse, PollResponse, RedeemResponse, inline_result, is_inline, lnurl, read_ask, read_poll, read_redeem,
+    retry_after_ms,
 };
 use l402_batch::purchase::HttpAnswer;
 use l402_batch_fuzz::{answer, assert_harmless};
@@ -21,6 +22,14 @@ static ENDPOINT: LazyLock<Endpoint> = LazyLock::new(|| {
     Endpoint::clone(catalog.iter().next().expect("it has an endpoint"))
 });
 
+/// Sells its answer itself, and text in it.
+static SELLS_ANSWERS: LazyLock<Endpoint> = LazyLock::new(|| {
+    let mut endpoint = ENDPOINT.clone();
+    endpoint.result.body = true;
+    endpoint.result.text = vec!["/text".to_owned()];
+    endpoint
+});
+
 fuzz_target!(|input: &[u8]| {
     let (status, headers, body) = answer(input);
     let answer = HttpAnswer { status, headers, body };
@@ -29,7 +38,23 @@ fuzz_target!(|input: &[u8]| {
     redeemed(read_redeem(&answer, &ENDPOINT));
     polled(read_poll(&answer, &ENDPOINT));
     refund(&answer);
+    sold(&answer);
 });
+
+/// What is taken for the result is found again in the same answer.
+fn sold(answer: &HttpAnswer) {
+    let of_redeem = match read_redeem(answer, &SELLS_ANSWERS) {
+        RedeemResponse::Delivered { url } => Some(url),
+        _ => None,
+    };
+    let of_poll = match read_poll(answer, &SELLS_ANSWERS) {
+        PollResponse::Delivered { url } => Some(url),
+        _ => None,
+    };
+    for url in [of_redeem, of_poll].into_iter().flatten().filter(is_inline) {
+        assert!(inline_result(answer, &SELLS_ANSWERS.result, &url).is_ok(), "{url}");
+    }
+}
 
 fn refund(answer: &HttpAnswer) {
     let seller = &ENDPOINT.url;

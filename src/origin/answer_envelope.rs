@@ -107,11 +107,15 @@ impl Envelope {
         matches!(self.status, 200..=299)
     }
 
-    /// It says that something went wrong, whatever its status: a code, or an error beside nothing else that would be a result.
+    /// It says that something went wrong, whatever its status: by a code, a refund, an error, or that it is no success.
     pub(super) fn has_failed(&self) -> bool {
         let roots = [inner(self.json.as_ref(), self.wrapped), self.json.as_ref()];
-        let is_error =
-            |root: &Json| root.get("error").is_some_and(|error| !error.is_null() && error != &Json::Bool(false));
+        let is_no = |root: &Json, name| root.get(name) == Some(&Json::Bool(false));
+        let is_error = |root: &Json| {
+            ["error", "errors"].iter().filter_map(|name| root.get(name)).any(says_something)
+                || is_no(root, "success")
+                || is_no(root, "ok")
+        };
         self.code.is_some() || self.refund || roots.into_iter().flatten().any(is_error)
     }
 
@@ -130,6 +134,18 @@ impl Envelope {
         let whole = self.json.as_ref();
         let roots = [inner(whole, self.wrapped), whole.filter(|_| self.wrapped)];
         roots.into_iter().flatten().flat_map(move |root| pointers.iter().filter_map(|pointer| root.pointer(pointer)))
+    }
+}
+
+/// Whether a value is more than a place that is left empty.
+fn says_something(value: &Json) -> bool {
+    match value {
+        Json::Null | Json::Bool(false) => false,
+        Json::Bool(true) => true,
+        Json::Number(number) => number.as_f64() != Some(0.0),
+        Json::String(text) => !text.trim().is_empty(),
+        Json::Array(all) => !all.is_empty(),
+        Json::Object(all) => !all.is_empty(),
     }
 }
 

@@ -72,9 +72,11 @@ pub fn inline_result(answer: &HttpAnswer, rule: &ResultRule, url: &Url) -> Resul
     Ok(read(text).ok_or(NoResult::Elsewhere)??)
 }
 
-/// The address under which text is recorded that is the result itself; none where the rule's pointers lead to none.
-pub(super) fn text(said: &Envelope, rule: &ResultRule) -> Option<Url> {
-    said.text_at(&rule.text).and_then(|text| recorded(TEXT, text.as_bytes()).ok())
+/// The address under which text in the answer is recorded that is the result itself; none where the rule's pointers lead to none, or it says
+/// that something went wrong: errors are text as well.
+pub(super) fn text(answer: &HttpAnswer, said: &Envelope, rule: &ResultRule) -> Option<Url> {
+    let text = said.text_at(&rule.text).filter(|_| is_whole(answer) && !said.has_failed())?;
+    recorded(TEXT, text.as_bytes()).ok()
 }
 
 /// The address that is recorded of a result which stands in the answer itself; none where the text is something else.
@@ -128,12 +130,20 @@ pub(super) fn result(answer: &HttpAnswer) -> Option<Url> {
 }
 
 /// The address under which an answer is recorded that is the result itself where its endpoint's rule says that such an answer is; none where
-/// it is a part, still encoded or empty, or says that something went wrong.
+/// it is a part, still encoded or empty, says that something went wrong, is a page, or is not what its type says. Of films, pictures and
+/// sounds [`result`] decides alone.
 pub(super) fn sold(answer: &HttpAnswer, said: &Envelope, rule: &ResultRule) -> Option<Url> {
-    let is_part =
-        answer.status == 206 || answer.header("content-range").is_some() || answer.header(INCOMPLETE).is_some();
-    let is_whole = !is_part && !is_encoded(answer) && !said.has_failed();
-    if rule.body && is_whole { whole(answer) } else { None }
+    let kind = media::essence(answer.header("content-type").unwrap_or_default());
+    let is_broken = kind.ends_with("json") && !said.is_json();
+    let is_other = is_media(&kind) || first_bytes::is_page(&answer.body) || is_broken;
+    let is_it = rule.body && is_whole(answer) && !is_encoded(answer) && !said.has_failed() && !is_other;
+    if is_it { whole(answer) } else { None }
+}
+
+/// Whether it is a success that came to its end, and no part of anything.
+fn is_whole(answer: &HttpAnswer) -> bool {
+    let is_part = answer.status == 206 || answer.header("content-range").is_some();
+    matches!(answer.status, 200..=299) && !is_part && answer.header(INCOMPLETE).is_none()
 }
 
 /// Whether its content is still encoded: then only a person takes it, as it is.

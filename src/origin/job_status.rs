@@ -53,6 +53,17 @@ impl Word {
     }
 }
 
+impl Word {
+    /// Whether what stands beside it may be all of the result: a word that nobody knows may mean anything, where words for "done" are known.
+    pub(super) const fn may_be_done(self, rule: &ResultRule) -> bool {
+        match self {
+            Self::Done | Self::Missing => true,
+            Self::Unknown => rule.done.is_empty(),
+            Self::Failed | Self::Pending => false,
+        }
+    }
+}
+
 /// The pause that the answer names, in its body or a header, within bounds.
 pub(super) fn interval_ms(answer: &HttpAnswer, said: &Envelope, rule: &ResultRule) -> Option<u64> {
     let in_header = || answer.header("x-poll-interval-ms")?.trim().parse().ok();

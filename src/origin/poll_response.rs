@@ -6,6 +6,7 @@ use super::answer_envelope::Envelope;
 use super::job_status::{POLL_MS_MIN, Word, interval_ms, misplaced, no_result};
 use super::{ANSWERED_AT, inline, url_policy};
 use crate::catalog::{Endpoint, ResultRule, Treatment};
+use crate::first_bytes;
 use crate::purchase::{HttpAnswer, Reason};
 
 /// A poll's `Retry-After` beyond this counts as this.
@@ -65,7 +66,8 @@ pub fn read_poll(answer: &HttpAnswer, endpoint: &Endpoint) -> PollResponse {
             Some(Err(why)) if !said.refund => return PollResponse::UnknownShape { message: misplaced("result", &why) },
             Some(Err(_)) => {}
             None => {
-                let own = inline::text(&said, rule).or_else(|| itself_at(answer, endpoint));
+                let text = inline::text(answer, &said, rule).filter(|_| said.status != 202 && word.may_be_done(rule));
+                let own = text.or_else(|| itself_at(answer, endpoint));
                 if let Some(url) = own.or_else(|| done(answer, &said, word, rule)) {
                     return PollResponse::Delivered { url };
                 }
@@ -93,12 +95,11 @@ fn itself_at(answer: &HttpAnswer, endpoint: &Endpoint) -> Option<Url> {
     at.map_or_else(|| inline::result(answer), |at| url_policy::result_url(at, &endpoint.url).ok())
 }
 
-/// Where the whole answer is the result by the endpoint's rule. What names no status is a word of the job's where it is JSON, which may say
-/// anything of how far that is.
+/// Where the whole answer is the result by the endpoint's rule. Words without a status may say anything of how far the job is.
 fn done(answer: &HttpAnswer, said: &Envelope, word: Word, rule: &ResultRule) -> Option<Url> {
     let is_done = match word {
-        Word::Done => true,
-        Word::Missing => !said.is_json() && answer.status != 202,
+        Word::Done => said.status != 202,
+        Word::Missing => said.status != 202 && !said.is_json() && !first_bytes::are_words(&answer.body),
         Word::Failed | Word::Pending | Word::Unknown => false,
     };
     inline::sold(answer, said, rule).filter(|_| is_done)
@@ -160,8 +161,12 @@ mod tests {
         };
         assert!(is_here(&json, r#"{"status":"completed","answer":42}"#));
         assert!(is_here(&json, r#"{"output":{"text":"a kite"}}"#));
-        assert!(is_here(&[("content-type", "text/plain")], "a kite"));
+        let raw = [("content-type", "application/octet-stream")];
+        assert!(is_here(&raw, "\0\u{1}\u{2}\0"));
+        assert!(!is_here(&[("content-type", "text/plain")], "processing"));
         for body in [
+            r#"{"status":"generating","output":{"text":"a k"}}"#,
+            r#"{"error":"no","output":{"text":"a k"}}"#,
             r#"{"progress":0.4}"#,
             r#"{"status":"rendering"}"#,
             r#"{"status":"processing","output":{"text":"a k"}}"#,

@@ -159,10 +159,9 @@ fn success(
             Err(why) => RedeemResponse::UnknownShape { message: misplaced("poll", &why) },
         });
     }
-    let is_whole = answer.header(INCOMPLETE).is_none();
-    let is_done = answer.status != 202 && word != Word::Pending;
-    let own = inline::text(said, rule).filter(|_| is_done && is_whole);
-    let own = own.or_else(|| inline::result(answer).filter(|_| is_whole));
+    let is_done = said.status != 202 && word.may_be_done(rule);
+    let own = inline::text(answer, said, rule).filter(|_| is_done);
+    let own = own.or_else(|| inline::result(answer).filter(|_| answer.header(INCOMPLETE).is_none()));
     if let Some(url) = own.or_else(|| inline::sold(answer, said, rule).filter(|_| is_done)) {
         return Some(RedeemResponse::Delivered { url });
     }
@@ -234,6 +233,13 @@ mod tests {
         // What may be anything else is none: it says that it is not done, went wrong, broke off, is a part, or nothing.
         for (status, headers, text) in [
             (200, &json[..], r#"{"status":"processing"}"#),
+            (200, &json, r#"{"status":"rendering"}"#),
+            (200, &json, r#"{"status":202,"body":{"id":"7"}}"#),
+            (200, &json, r#"{"data":null,"errors":[{"message":"no"}]}"#),
+            (200, &json, r#"{"success":false,"message":"no"}"#),
+            (200, &json, r#"{"answer":4"#),
+            (200, &[("content-type", "text/html")], "<!doctype html><html><body>busy</body></html>"),
+            (200, &[("content-type", "image/png")], "sorry, try later"),
             (200, &json, r#"{"status":"FAILED"}"#),
             (200, &json, r#"{"error":"out of luck"}"#),
             (200, &json, r#"{"error_code":"BUSY","data":1}"#),
@@ -246,9 +252,17 @@ mod tests {
         ] {
             assert_eq!(of(&body, status, headers, text), None, "{status} {headers:?} {text}");
         }
-        assert_eq!(of(&body, 200, &json, r#"{"error":null,"answer":42}"#), data("application/json"));
+        for text in
+            [r#"{"error":null,"answer":42}"#, r#"{"error":"","errors":[],"success":true}"#, r#"{"status":"completed"}"#]
+        {
+            assert_eq!(of(&body, 200, &json, text), data("application/json"), "{text}");
+        }
         let chat = selling(&["/choices/0/message/content"], false);
         assert_eq!(of(&chat, 200, &json, r#"{"choices":[{"message":{"content":"a kite"}}]}"#), data("text/plain"));
+        for rest in [r#""status":"generating""#, r#""error":"overloaded""#, r#""error_code":"BUSY""#] {
+            let text = format!(r#"{{"choices":[{{"message":{{"content":"a k"}}}}],{rest}}}"#);
+            assert_eq!(of(&chat, 200, &json, &text), None, "{text}");
+        }
         assert_eq!(of(&chat, 200, &json, r#"{"choices":[]}"#), None);
         assert_eq!(of(&endpoint(), 200, &json, r#"{"answer":42}"#), None, "not asked for");
     }

@@ -7,8 +7,9 @@ use crate::catalog::Priced;
 use crate::ledger::PendingJob;
 use crate::money::{Msat, alike};
 
-/// So many price refusals in a row end the asking at a rate.
+/// So many price refusals in a row end the asking at a rate and price, and so many at any price of a rate.
 const REFUSALS_MAX: u32 = 3;
+const REFUSALS_OF_RATE_MAX: u32 = 10;
 
 /// What was paid with less than the plan says.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -42,7 +43,8 @@ pub(super) struct PriceRefusals(RefCell<HashMap<RateGroup, Refused>>);
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 struct RateGroup {
     endpoint: String,
-    price: Msat,
+    /// None for all prices of the rate.
+    price: Option<Msat>,
     /// `mode=pro, generate_audio=true`; empty where there is one rate.
     chosen_by: String,
 }
@@ -61,19 +63,20 @@ impl PriceRefusals {
         if refusals.is_empty() {
             return None;
         }
-        let group = RateGroup::of(job);
-        let refused = refusals.get(&group).filter(|refused| refused.in_a_row >= REFUSALS_MAX)?;
-        Some(format!("not asked for, since of another job {}, {REFUSALS_MAX} times in a row", refused.words))
+        let of = |group| refusals.get(&group).filter(|refused: &&Refused| refused.in_a_row >= group.most());
+        let refused = RateGroup::of(job).into_iter().find_map(of)?;
+        Some(format!("not asked for, since of another job {}, {} times in a row", refused.words, refused.in_a_row))
     }
 
     /// The origin asks for the job what the plan says, or less.
     pub(super) fn admitted(&self, job: &PendingJob) {
         let mut refusals = self.0.borrow_mut();
-        if !refusals.is_empty()
-            && let Some(refused) = refusals.get_mut(&RateGroup::of(job))
-        {
+        if refusals.is_empty() {
+            return;
+        }
+        for group in RateGroup::of(job) {
             // Once the others are left out, they stay so: what was in flight then decides nothing.
-            if refused.in_a_row < REFUSALS_MAX {
+            if let Some(refused) = refusals.get_mut(&group).filter(|refused| refused.in_a_row < group.most()) {
                 refused.in_a_row = 0;
             }
         }
@@ -81,28 +84,52 @@ impl PriceRefusals {
 
     /// The origin asks that amount for the job instead. Gives what is to be said where that ends the asking.
     pub(super) fn refused(&self, job: &PendingJob, asked: Msat) -> Option<String> {
-        let group = RateGroup::of(job);
+        let words = prices(job, asked);
+        let [of_price, of_rate] = RateGroup::of(job).map(|group| self.count(group, &words));
+        of_rate.or(of_price)
+    }
+
+    fn count(&self, group: RateGroup, words: &str) -> Option<String> {
+        let most = group.most();
         let mut refusals = self.0.borrow_mut();
         let refused = refusals.entry(group.clone()).or_default();
-        refused.in_a_row = refused.in_a_row.saturating_add(1);
-        refused.words = prices(job, asked);
-        if refused.in_a_row != REFUSALS_MAX {
-            return None;
+        if refused.in_a_row < most {
+            refused.in_a_row += 1;
+            words.clone_into(&mut refused.words);
+            (refused.in_a_row == most).then(|| group.words(words))
+        } else {
+            None
         }
-        let RateGroup { endpoint, chosen_by, .. } = &group;
-        let of = if chosen_by.is_empty() { String::new() } else { format!(" ({chosen_by})") };
-        Some(format!(
-            "{endpoint}{of}: {}, {REFUSALS_MAX} times in a row: no other job of that rate and price is asked for in this run; where the new price is \
-             right, set it in the manifest's [endpoint.{endpoint}.price] or with --catalog FILE, plan, and run again",
-            refused.words
-        ))
     }
 }
 
 impl RateGroup {
-    fn of(job: &PendingJob) -> Self {
+    /// Of the job's price, and of all prices of its rate.
+    fn of(job: &PendingJob) -> [Self; 2] {
         let chosen_by = priced(job).map(|priced| priced.chosen_by).unwrap_or_default();
-        Self { endpoint: job.endpoint.name.clone(), price: job.price, chosen_by }
+        [Some(job.price), None].map(|price| Self {
+            endpoint: job.endpoint.name.clone(),
+            price,
+            chosen_by: chosen_by.clone(),
+        })
+    }
+
+    const fn most(&self) -> u32 {
+        match self.price {
+            Some(_) => REFUSALS_MAX,
+            None => REFUSALS_OF_RATE_MAX,
+        }
+    }
+
+    fn words(&self, prices: &str) -> String {
+        let Self { endpoint, price, chosen_by } = self;
+        let of = if chosen_by.is_empty() { String::new() } else { format!(" ({chosen_by})") };
+        let others = if price.is_some() { "rate and price" } else { "rate" };
+        format!(
+            "{endpoint}{of}: {prices}, {} times in a row: no other job of that {others} is asked for in this run; where the new price is \
+             right, set it in the manifest's [endpoint.{endpoint}.price] or with --catalog FILE, plan, and run again",
+            self.most()
+        )
     }
 }
 

@@ -35,6 +35,11 @@ const KEYS: [&str; 16] = [
     "errors",
 ];
 const RESULT_KEYS: [&str; 8] = ["url", "text", "body", "poll_url", "poll_interval_ms", "status", "done", "failed"];
+/// Where answers usually say how far they are, and in which words, beside those that always mean "not yet".
+const STATUS: [&str; 1] = ["/status"];
+const DONE: [&str; 7] = ["completed", "complete", "succeeded", "success", "done", "finished", "ok"];
+const FAILED: [&str; 5] = ["failed", "failure", "error", "cancelled", "canceled"];
+const POLL_URL: [&str; 1] = ["/poll_url"];
 /// Longest name of an endpoint, in characters.
 const NAME_CHARS_MAX: usize = 64;
 /// Headers that mean something else.
@@ -96,6 +101,15 @@ pub(super) fn entry(
     let price = if params_whole { entry.price(reader, &params) } else { None };
     let result = entry.result(reader);
     let errors = entry.errors(reader);
+    if let (Some(result), Some(1..)) = (&result, dedup_window_s)
+        && (result.body || !result.text.is_empty())
+    {
+        let message = format!(
+            "{}: what is sold as the answer itself cannot be told from a cached one: equal answers may both be new",
+            entry.at
+        );
+        reader.error_with(entry.span.clone(), message, Some("write `dedup_window_s = 0`".to_owned()));
+    }
     if reader.error_count() > before {
         return None;
     }
@@ -335,8 +349,10 @@ impl<'i> Entry<'_, 'i> {
     /// Key by key over the base's.
     fn result(&self, reader: &mut Reader<'_>) -> Option<ResultRule> {
         let mut rule = self.base.map(|base| base.result.clone()).unwrap_or_else(no_result);
+        let mut named: Vec<&str> = Vec::new();
         if let Some((at, item)) = self.item("result") {
             let table = reader.table(&at, item)?;
+            named.extend(table.iter().map(|(key, _)| key.get_ref().as_ref()));
             for (key, item) in table {
                 let field = match key.get_ref().as_ref() {
                     "body" => {
@@ -366,7 +382,26 @@ impl<'i> Entry<'_, 'i> {
             reader.error_with(self.span.clone(), message, help);
             return None;
         }
+        if !rule.text.is_empty() || rule.body {
+            usual_words(&mut rule, |key| named.contains(&key));
+        }
         Some(rule)
+    }
+}
+
+/// What is sold as the answer itself must not be taken for it before it is done, or where it went wrong: the usual words for that, where the
+/// entry names none of its own.
+fn usual_words(rule: &mut ResultRule, is_named: impl Fn(&str) -> bool) {
+    let fields = [
+        ("status", &mut rule.status, &STATUS[..]),
+        ("done", &mut rule.done, &DONE),
+        ("failed", &mut rule.failed, &FAILED),
+        ("poll_url", &mut rule.poll_url, &POLL_URL),
+    ];
+    for (key, field, usual) in fields {
+        if field.is_empty() && !is_named(key) {
+            *field = usual.iter().map(|word| (*word).to_owned()).collect();
+        }
     }
 }
 

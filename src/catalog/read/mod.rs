@@ -19,12 +19,14 @@
 //! audio = { type = "boolean", default = false }
 //! model = { type = "integer-or-text" }
 //! image = { type = "image" }
+//! [endpoint.NAME.body]         # any JSON object; "{NAME}" is where that parameter stands
 //! [endpoint.NAME.price]        # one of three; msat for sats throughout
 //! sats = 100                                                     # a flat price
 //! sats_per_unit = 100; quantity = "duration"; unit = "second"    # a rate times a parameter
 //! by = ["mode"]; rates = [{ mode = "pro", sats = 450 }, …]       # a table of rates, with or without quantity
 //! [endpoint.NAME.result]       # JSON pointers; done and failed are words
-//! url = ["/url"]; poll_url = []; poll_interval_ms = []; status = []; done = []; failed = []
+//! url = ["/url"]; text = []; poll_url = []; poll_interval_ms = []; status = []; done = []; failed = []
+//! body = true                  # or the answer itself
 //! [endpoint.NAME.errors]       # what error codes mean; one that is not named counts for nothing
 //! RATE_LIMITED = "rate-limited"
 //! GPU_FAILED = { before = "retry", after = "redeem-again" }

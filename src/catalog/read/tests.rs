@@ -289,6 +289,17 @@ fn a_body_places_every_parameter() {
     let catalog = merged(&format!("{CHAT}{body}")).unwrap();
     let template = catalog.get("chat").unwrap().body.clone().unwrap();
     insta::assert_snapshot!(serde_json::to_string(&template).unwrap());
+    // Without words of its own, the usual ones say when such an answer is none.
+    let rule = &catalog.get("chat").unwrap().result;
+    assert!(
+        rule.status == ["/status"]
+            && rule.done.contains(&"ok".to_owned())
+            && rule.failed.contains(&"failed".to_owned())
+    );
+    let own = merged(&format!("{CHAT}result.status = []\nresult.done = [\"READY\"]\n")).unwrap();
+    let rule = &own.get("chat").unwrap().result;
+    assert!(rule.status.is_empty() && rule.done == ["READY"] && rule.poll_url == ["/poll_url"]);
+    insta::assert_snapshot!(errors(&format!("{CHAT}dedup_window_s = 30\n")));
     // What overrides nothing of it keeps it, and a new parameter needs a place in it.
     let mut catalog = catalog;
     catalog.read_text(&SourceText::new("later.toml", "[endpoint.chat]\nprice = { sats = 6 }\n"), "later.toml").unwrap();
