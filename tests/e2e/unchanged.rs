@@ -2,7 +2,7 @@
 
 use rusqlite::Connection;
 
-use crate::harness::{Client, Sandbox, Screen};
+use crate::harness::{Client, Count, Cutter, Process, Sandbox, Screen};
 
 const RUN: &str = "run jobs.csv --default endpoint=generate-video --default duration=3";
 const RESULTS: &str = "run jobs.results.csv";
@@ -186,6 +186,24 @@ fn what_another_batch_buys_while_a_person_thinks_is_asked_for_anew() {
     assert_eq!(code, Some(6), "{shown}");
     assert_eq!(sandbox.books().settled().len(), 3, "{shown}");
     assert_eq!(client.column("jobs.results.csv", "reason"), ["", "", "withdrawn", "duplicate"], "{shown}");
+}
+
+/// Where nobody is to be asked about a new batch, its node is asked before it is counted what there is to buy: nothing overtakes it then.
+#[test]
+fn what_another_batch_buys_while_the_node_thinks_is_counted_at_once() {
+    let sandbox = Sandbox::start("");
+    let cutter = Cutter::before(&sandbox);
+    let (client, other) = (Client::at(&cutter.node, &cutter.catalog, &sandbox), Client::of(&sandbox));
+    let ledger = client.path("ledger.db").display().to_string();
+    client.write("jobs.csv", "prompt\na kite\na dog\n");
+    other.write("june.csv", "prompt\na dog\n");
+    let mut june = other.buying(&format!("{} --ledger {ledger}", RUN.replace("jobs", "june")));
+    let buys = move || drop(Process::start(&mut june).end().with(0));
+    let run = || client.start(&format!("{RUN} --ledger {ledger}"));
+    let ended = cutter.start_and(Count::Pieces, 1, run, Some(Box::new(buys))).end().with(6);
+    ended.saying("bought already").not_saying("is no longer what was counted");
+    assert_eq!(sandbox.books().settled().len(), 2);
+    assert_eq!(client.column("jobs.results.csv", "reason"), ["", "duplicate"]);
 }
 
 /// Whoever is overtaken at each answer has accepted nothing, and nothing is bought.

@@ -64,20 +64,23 @@ pub(in crate::cli) fn in_msat(sats: Sats) -> Result<Msat, Failure> {
     Ok(sats.msat().ok_or_else(|| CommandError::usage(format!("a limit of {sats} is more money than there is")))?)
 }
 
+/// What a node says of itself before anything is bought.
+pub(in crate::cli) struct Answered {
+    node: NodeInfo,
+    balance: Msat,
+}
+
 /// A node that is ready to pay.
 pub(in crate::cli) struct Ready {
     pub(in crate::cli) node: NodeInfo,
     /// Its channels hold less than what is to be bought costs: a part of that is left.
     pub(in crate::cli) is_short: bool,
+    /// What a person should know of its balance.
+    words: Option<String>,
 }
 
-/// The node, ready to pay what is left to buy.
-pub(in crate::cli) async fn ready_node(
-    counterparties: &Counterparties,
-    (left, fitting): (&LeftToBuy, &Fitting),
-    partial: bool,
-    reporter: &Reporter,
-) -> Result<Ready, Failure> {
+/// Asks the node that is to pay.
+pub(in crate::cli) async fn ask_node(counterparties: &Counterparties) -> Result<Answered, Failure> {
     let Some(payer) = &counterparties.payer else {
         return Err(CommandError::usage("no node is given: --lnd-url and --lnd-macaroon-file, or --sandbox").into());
     };
@@ -86,44 +89,67 @@ pub(in crate::cli) async fn ready_node(
         return Err(Failure::Node(payer.advise(ProblemKind::NotSynced)));
     }
     let balance = payer.balance().await?;
-    // Of what fits into the limits not even the cheapest one would be paid for.
-    let cheapest = fitting.cheapest.filter(|price| partial && balance < *price && !fitting.holds_nothing());
-    if let Some(price) = cheapest {
-        return Err(CommandError::node_unfit(format!(
-            "the node's channels hold {}, and {} costs {}; nothing was spent",
-            balance.sats_floor(),
-            if left.jobs == 1 {
-                "the job".to_owned()
-            } else {
-                format!("the cheapest of {}", counted(left.jobs, "job"))
-            },
-            price.sats_ceil()
-        ))
-        .hint("move funds into channels")
-        .into());
+    Ok(Answered { node, balance })
+}
+
+impl Answered {
+    /// Whether it is ready to pay what is left to buy.
+    pub(in crate::cli) fn ready(
+        &self,
+        (left, fitting): (&LeftToBuy, &Fitting),
+        partial: bool,
+    ) -> Result<Ready, Failure> {
+        let Self { node, balance } = self;
+        // Of what fits into the limits not even the cheapest one would be paid for.
+        let cheapest = fitting.cheapest.filter(|price| partial && balance < price && !fitting.holds_nothing());
+        if let Some(price) = cheapest {
+            return Err(CommandError::node_unfit(format!(
+                "the node's channels hold {}, and {} costs {}; nothing was spent",
+                balance.sats_floor(),
+                if left.jobs == 1 {
+                    "the job".to_owned()
+                } else {
+                    format!("the cheapest of {}", counted(left.jobs, "job"))
+                },
+                price.sats_ceil()
+            ))
+            .hint("move funds into channels")
+            .into());
+        }
+        if *balance < left.price && !partial {
+            return Err(CommandError::node_unfit(format!(
+                "the node's channels hold {}, and jobs for {} are to be bought; nothing was spent",
+                balance.sats_floor(),
+                left.price.sats_ceil()
+            ))
+            .hint(match fitting.or_partial(Some(*balance)) {
+                "" => "move funds into channels".to_owned(),
+                partial => format!("move funds into channels, buy fewer jobs with --limit or --only{partial}"),
+            })
+            .into());
+        }
+        let is_short = *balance < fitting.payable(left);
+        let words = if is_short {
+            Some("only a part can be bought")
+        } else if *balance < money::sum([left.price, left.fee_ceiling])? {
+            Some("that may not be enough with routing fees and the channels' reserve")
+        } else {
+            None
+        };
+        let words = words.map(|words| format!("the node's channels hold {}: {words}", balance.sats_floor()));
+        Ok(Ready { node: node.clone(), is_short, words })
     }
-    if balance < left.price && !partial {
-        return Err(CommandError::node_unfit(format!(
-            "the node's channels hold {}, and jobs for {} are to be bought; nothing was spent",
-            balance.sats_floor(),
-            left.price.sats_ceil()
-        ))
-        .hint(match fitting.or_partial(Some(balance)) {
-            "" => "move funds into channels".to_owned(),
-            partial => format!("move funds into channels, buy fewer jobs with --limit or --only{partial}"),
-        })
-        .into());
+}
+
+impl Ready {
+    /// Tells a person what there is to know of it.
+    pub(in crate::cli) fn tell(&self, reporter: &Reporter) {
+        match &self.words {
+            None => {}
+            Some(words) if self.is_short => reporter.insist(words),
+            Some(words) => reporter.warn(words.as_str()),
+        }
     }
-    let is_short = balance < fitting.payable(left);
-    if is_short {
-        reporter.insist(&format!("the node's channels hold {}: only a part can be bought", balance.sats_floor()));
-    } else if balance < money::sum([left.price, left.fee_ceiling])? {
-        reporter.warn(format!(
-            "the node's channels hold {}: that may not be enough with routing fees and the channels' reserve",
-            balance.sats_floor()
-        ));
-    }
-    Ok(Ready { node, is_short })
 }
 
 /// Asks on a terminal; without one, `--yes` and a limit are needed. Play money needs neither.

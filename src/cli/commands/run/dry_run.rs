@@ -165,7 +165,7 @@ impl Runner<'_> {
         if to_buy.0.jobs == 0 {
             return Ok(None);
         }
-        let (_, ready) = self.ready(limits, used, to_buy).await?;
+        let (_, ready) = self.ready(limits, used, to_buy, None).await?;
         questions::is_to_be_asked(&self.options, limits, self.counterparties)?;
         Ok(Some(ready))
     }

@@ -19,11 +19,11 @@ use crate::cli::ending::limits::Bought;
 use crate::cli::preflight::duplicates::{edition, stopped_words};
 use crate::cli::preflight::ground::Ground;
 use crate::cli::preflight::planned::Planned;
-use crate::cli::preflight::questions;
+use crate::cli::preflight::questions::{self, Answered};
 use crate::cli::preflight::words::{LeftOut, elsewhere_words};
 use preflight::Preflight;
 use stand::{Stand, planned};
-use taking::{Taken, ToTake, Tried, What};
+use taking::{Accepted, Taken, TakenIn, ToTake, Tried, What};
 
 use std::borrow::Cow;
 use std::cell::{OnceCell, RefCell};
@@ -33,7 +33,6 @@ use crate::ledger::port::{Batches, Views};
 use crate::ledger::{Batch, Counts, OpenLedger, OpenMode};
 use crate::manifest::{Limits, Manifest};
 use crate::money::Msat;
-use crate::payer::NodeInfo;
 use crate::plan::Policy;
 use crate::plan::view::LeftToBuy;
 use crate::purchase::{JobState, Reason};
@@ -354,12 +353,13 @@ impl<'a> Runner<'a> {
         let of = ToTake {
             what: What::Plan { manifest, plan, retake: &retake, edition },
             limits,
+            paths,
             download_setup,
             to,
             duplicates: self.options.buying.choice.duplicates.or(manifest.duplicates),
             same_plan,
         };
-        Box::pin(self.go_on(GoingOn { session, of, paths, changed: 0, left_out: LeftOut::default() })).await
+        Box::pin(self.go_on(GoingOn { session, of, changed: 0, left_out: LeftOut::default() })).await
     }
 
     /// Rehearses it, tells what it comes to, and takes it in where limits, node and person admit it; anew where another command has changed
@@ -367,14 +367,21 @@ impl<'a> Runner<'a> {
     async fn agree(
         &self,
         session: &mut Session,
-        (of, paths): (&ToTake<'_>, &OutputPaths),
+        of: &ToTake<'_>,
         (changed, left_out): (u64, &LeftOut),
     ) -> Result<(Tried, LeftOut, Admitted), Failure> {
+        let mut ahead = self.ask_ahead(of).await;
         let mut rounds = 1;
         loop {
-            let tried = self.rehearse(session, of).await?;
+            let (tried, taken_in) =
+                self.rehearse(session, of, ahead.as_ref().and_then(|said| said.as_ref().ok())).await?;
             let left_out = self.tell(of, &tried, (changed, left_out.clone()));
-            let admitted = match self.work(session, of, &tried, paths).await? {
+            let admitted = match taken_in {
+                Some(taken_in) => Some(self.go_ahead(of, taken_in)?),
+                // What it said before a person was asked may be out of date.
+                None => self.work(session, of, &tried, ahead.take().filter(|_| !tried.has_duplicates())).await?,
+            };
+            let admitted = match admitted {
                 Some(admitted) => admitted,
                 None if rounds < ROUNDS_MAX => {
                     rounds += 1;
@@ -391,11 +398,21 @@ impl<'a> Runner<'a> {
         }
     }
 
+    /// What the node says, asked before what is to be bought is written, where something surely is and nobody is to be asked about it.
+    async fn ask_ahead(&self, of: &ToTake<'_>) -> Option<Result<Answered, Failure>> {
+        let buys = self.before.get().is_none_or(|before| before.jobs(JobState::Pending) > 0)
+            && !of.what.is_nothing(&self.options.buying.choice.only);
+        let asks_nobody = matches!(questions::is_to_be_asked(&self.options, of.limits, self.counterparties), Ok(false));
+        match buys && asks_nobody {
+            true => Some(questions::ask_node(self.counterparties).await),
+            false => None,
+        }
+    }
+
     /// What follows once it is known what may be bought: what is, limits, node and person, the purchases, the end.
     async fn go_on(&self, on: GoingOn<'_>) -> Result<ExitCode, Failure> {
-        let GoingOn { mut session, of, paths, changed, left_out } = on;
-        let (tried, left_out, admitted) =
-            Box::pin(self.agree(&mut session, (&of, &paths), (changed, &left_out))).await?;
+        let GoingOn { mut session, of, changed, left_out } = on;
+        let (tried, left_out, admitted) = Box::pin(self.agree(&mut session, &of, (changed, &left_out))).await?;
         let Admitted { batch, work, files, refused } = admitted;
         let before = session.known.as_ref().map(|batch| session.ledger.counts(batch.key)).transpose()?;
         let settings = Settings { prices: tried.taken.prices.clone(), ..self.settings(of.limits, &batch)? };
@@ -411,9 +428,9 @@ impl<'a> Runner<'a> {
             (None, _) => None,
             // What was open may have come further.
             (Some(_), Some(before)) if session.ledger.counts(batch.key)? != before => {
-                Some(self.refused_by_now(&mut session, &of, tried)?)
+                self.refused_by_now(&mut session, &of, tried)?
             }
-            (Some(_), _) => Some(tried.refused),
+            (Some(_), _) => tried.refused,
         };
         let limits = of.limits_of_manifest(&session.ledger)?;
         let ending = Ending {
@@ -502,30 +519,33 @@ impl<'a> Runner<'a> {
         session: &mut Session,
         of: &ToTake<'_>,
         tried: &Tried,
-        paths: &OutputPaths,
+        answered: Option<Result<Answered, Failure>>,
     ) -> Result<Option<Admitted>, Failure> {
         let Taken { left, fitting, counts, .. } = &tried.taken;
-        let admitted = match left.jobs {
-            0 => Ok(None),
-            _ => self.admit(of.limits, counts, (left, fitting)).await.map(Some),
+        let accepted = match left.jobs {
+            0 => Ok(Accepted::Nothing),
+            _ => self.admit(of.limits, counts, (left, fitting), answered).await,
         };
-        let admitted = match admitted {
-            Ok(admitted) => admitted,
+        let accepted = match accepted {
+            Ok(accepted) => accepted,
             Err(failure) => return self.refuse(session, tried, failure).map(Some),
         };
-        let cap = admitted.as_ref().map(|(cap, _)| *cap);
-        let (batch, files) = match self.take_in(session, of, tried, (paths, cap)) {
-            Ok(Some(taken)) => taken,
-            Ok(None) => return Ok(None),
+        match self.take_in(session, of, tried, accepted) {
+            Ok(Some(taken_in)) => self.begin(of, taken_in).map(Some),
+            Ok(None) => Ok(None),
             // The manifest is another by now.
-            Err(failure @ Failure::Input(_)) => return self.refuse(session, tried, failure).map(Some),
-            Err(failure) => return Err(failure),
-        };
-        let work = match admitted {
-            Some((_, node)) => Work::Buy(batch.key, node),
-            None => Work::Recover(Some(batch.key)),
-        };
-        Ok(Some(Admitted { batch, work: Some(work), files: Some(files), refused: None }))
+            Err(failure @ Failure::Input(_)) => self.refuse(session, tried, failure).map(Some),
+            Err(failure) => Err(failure),
+        }
+    }
+
+    /// The same of what was taken in as it was found.
+    fn go_ahead(&self, of: &ToTake<'_>, taken_in: TakenIn) -> Result<Admitted, Failure> {
+        match &taken_in.accepted {
+            Accepted::Nothing => {}
+            Accepted::Purchases(_, ready) => ready.tell(&self.reporter),
+        }
+        self.begin(of, taken_in)
     }
 
     /// What a run does that is refused: what is open of a batch that there is goes on, and the ledger takes nothing in.
@@ -596,11 +616,12 @@ impl<'a> Runner<'a> {
         limits: &Limits,
         counts: &Counts,
         to_buy: (&LeftToBuy, &Fitting),
-    ) -> Result<(Msat, NodeInfo), Failure> {
+        answered: Option<Result<Answered, Failure>>,
+    ) -> Result<Accepted, Failure> {
         let used = money::used(counts)?;
-        let (cap, ready) = self.ready(limits, used, to_buy).await?;
+        let (cap, ready) = self.ready(limits, used, to_buy, answered).await?;
         questions::confirm(&self.options, limits, to_buy, self.counterparties, &self.reporter).await?;
-        Ok((cap, ready.node))
+        Ok(Accepted::Purchases(cap, ready))
     }
 
     fn time_zone(&self, limits: &Limits) -> Result<jiff::tz::TimeZone, Failure> {
@@ -635,8 +656,6 @@ impl<'a> Runner<'a> {
 struct GoingOn<'a> {
     session: Session,
     of: ToTake<'a>,
-    /// Where results and receipts go.
-    paths: OutputPaths,
     /// Delivered jobs of which a results file says something else.
     changed: u64,
     /// What it does not do of what a results file asked for.

@@ -12,7 +12,7 @@ use crate::cli::commands::run::Runner;
 use crate::cli::money::Fitting;
 use crate::cli::preflight::ground::{Ground, check_room};
 use crate::cli::preflight::planned::Planned;
-use crate::cli::preflight::questions::{self, Ready};
+use crate::cli::preflight::questions::{self, Answered, Ready};
 
 /// What was found sound.
 pub(super) struct Preflight {
@@ -40,19 +40,38 @@ impl Runner<'_> {
         Ok(Preflight { plan, limits, rows, retake, to })
     }
 
-    /// What may be spent on the batch over all its runs, and the node that would pay for what is left to buy.
+    /// What may be spent on the batch over all its runs.
     ///
     /// # Errors
-    /// Where the ledger's disk or the batch's limit does not hold that, or the node cannot pay it.
+    /// Where the ledger's disk or the batch's limit does not hold what is left to buy.
+    pub(super) fn cap(
+        &self,
+        limits: &Limits,
+        used: Msat,
+        (left, fitting): (&LeftToBuy, &Fitting),
+    ) -> Result<Msat, Failure> {
+        check_room(&self.counterparties.ledger, left.jobs)?;
+        questions::batch_cap(self.options.buying.choice.partial, limits, used, (left, fitting))
+    }
+
+    /// The same, and the node that would pay for what is left to buy, which is asked now where it has not `answered` before.
+    ///
+    /// # Errors
+    /// As [`Self::cap`], or where the node cannot pay it.
     pub(super) async fn ready(
         &self,
         limits: &Limits,
         used: Msat,
         to_buy: (&LeftToBuy, &Fitting),
+        answered: Option<Result<Answered, Failure>>,
     ) -> Result<(Msat, Ready), Failure> {
-        let partial = self.options.buying.choice.partial;
-        check_room(&self.counterparties.ledger, to_buy.0.jobs)?;
-        let cap = questions::batch_cap(partial, limits, used, to_buy)?;
-        Ok((cap, questions::ready_node(self.counterparties, to_buy, partial, &self.reporter).await?))
+        let cap = self.cap(limits, used, to_buy)?;
+        let answered = match answered {
+            Some(answered) => answered?,
+            None => questions::ask_node(self.counterparties).await?,
+        };
+        let ready = answered.ready(to_buy, self.options.buying.choice.partial)?;
+        ready.tell(&self.reporter);
+        Ok((cap, ready))
     }
 }

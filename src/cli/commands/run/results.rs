@@ -92,11 +92,12 @@ impl Runner<'_> {
         let of = ToTake {
             what: What::Rows { batch: &batch, chosen: &chosen },
             limits: &limits,
+            paths,
             download_setup,
             to,
             duplicates: self.options.buying.choice.duplicates,
             same_plan: None,
         };
-        Box::pin(self.go_on(GoingOn { session, of, paths, changed: chosen.changed, left_out })).await
+        Box::pin(self.go_on(GoingOn { session, of, changed: chosen.changed, left_out })).await
     }
 }

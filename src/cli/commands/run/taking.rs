@@ -1,6 +1,9 @@
 //! What a run takes into the ledger. Before it is accepted that is only tried: written and taken back at once, so that the person, the
 //! limits and the node hear exactly what it comes to. Once it is accepted it is written anew, in one transaction with the acceptance,
 //! and only where it still comes to the same.
+//!
+//! Where nobody is to be asked, and the node has answered before, nothing is waited for between the trial and the acceptance: both are
+//! one transaction then. What is in the way of that has it taken back, and is told as ever.
 
 use std::collections::BTreeMap;
 
@@ -20,13 +23,15 @@ use crate::run::{Clock, SystemClock};
 use crate::cli::batch::download_setup::DownloadSetup;
 use crate::cli::batch::files::{Files, tried_again};
 use crate::cli::batch::receipt_guard::keep_unknown;
+use crate::cli::batch::run_batch::Work;
 use crate::cli::batch::session::{self, Session};
-use crate::cli::commands::run::Runner;
 use crate::cli::commands::run::stand::{OPEN, stand, to_download};
+use crate::cli::commands::run::{Admitted, Runner};
 use crate::cli::ending::conclusion::Standing;
 use crate::cli::money::{Chosen, Fitting, Room};
 use crate::cli::preflight::duplicates::words as duplicate_words;
-use crate::cli::preflight::{questions, trust};
+use crate::cli::preflight::questions::{self, Answered, Ready};
+use crate::cli::preflight::trust;
 use crate::cli::{Failure, money};
 
 /// What is to be taken in.
@@ -34,6 +39,8 @@ pub(super) struct ToTake<'a> {
     pub(super) what: What<'a>,
     /// What may be spent.
     pub(super) limits: &'a Limits,
+    /// Where results and receipts go.
+    pub(super) paths: OutputPaths,
     pub(super) download_setup: Option<DownloadSetup>,
     /// Where files go.
     pub(super) to: Option<DownloadTo>,
@@ -69,7 +76,7 @@ pub(super) enum What<'a> {
 
 impl What<'_> {
     /// Nothing is chosen: what is open is finished, and that is all.
-    const fn is_nothing(&self, only: &[String]) -> bool {
+    pub(super) const fn is_nothing(&self, only: &[String]) -> bool {
         match self {
             Self::Plan { .. } => false,
             Self::Rows { .. } => only.is_empty(),
@@ -129,19 +136,48 @@ impl Taken {
 /// What it would come to.
 pub(super) struct Tried {
     pub(super) taken: Taken,
-    /// How the batch would stand, were the run refused.
-    pub(super) refused: Standing,
+    /// How the batch would stand, were the run refused; none where it was taken in at once.
+    pub(super) refused: Option<Standing>,
     way: Way,
     /// What is left out as bought already under another name.
     pub(super) left_out: FoundDuplicates,
 }
 
+impl Tried {
+    /// Whether anything is bought already under another name.
+    pub(super) const fn has_duplicates(&self) -> bool {
+        self.taken.duplicates.count > 0
+    }
+}
+
+/// What is accepted.
+pub(super) enum Accepted {
+    /// Nothing is to be bought.
+    Nothing,
+    /// Purchases, with that bound of the batch over all its runs, for which that node pays.
+    Purchases(Msat, Ready),
+}
+
+/// What is in the ledger now.
+pub(super) struct TakenIn {
+    pub(super) batch: Batch,
+    pub(super) accepted: Accepted,
+    /// What a person should know of what was written with it.
+    words: Vec<String>,
+}
+
 impl Runner<'_> {
-    /// What it comes to, told to the person, who may be asked about duplicates. Nothing is written.
-    pub(super) async fn rehearse(&self, session: &mut Session, of: &ToTake<'_>) -> Result<Tried, Failure> {
+    /// What it comes to, told to the person, who may be asked about duplicates. Nothing is written, unless it can be taken in at once: the
+    /// node has answered `ahead` then, or nothing is to be bought.
+    pub(super) async fn rehearse(
+        &self,
+        session: &mut Session,
+        of: &ToTake<'_>,
+        ahead: Option<&Answered>,
+    ) -> Result<(Tried, Option<TakenIn>), Failure> {
         let word = of.duplicates.unwrap_or(Duplicates::Ask);
         let mut way = Way { network: None, buys_duplicates: word == Duplicates::Buy };
-        let mut tried = self.try_out(session, of, way)?;
+        let (mut tried, taken_in) = self.attempt(session, of, way, |taken| self.accepts_at_once(of, taken, ahead))?;
         let payer = self.counterparties.payer.as_ref().filter(|_| tried.taken.duplicates.count > 0);
         // A node that cannot be reached buys nothing now, and the next run compares anew.
         if let Some(payer) = payer
@@ -152,7 +188,7 @@ impl Runner<'_> {
         }
         session::load_words(&tried.taken.load).into_iter().for_each(|words| self.reporter.warn(words));
         if tried.taken.duplicates.count == 0 {
-            return Ok(tried);
+            return Ok((tried, taken_in));
         }
         self.reporter.warn(duplicate_words(&tried.taken.duplicates));
         of.same_plan.iter().for_each(|words| self.reporter.warn(words.as_str()));
@@ -162,27 +198,62 @@ impl Runner<'_> {
             let found = &with.taken.duplicates;
             // Where another command has undone them meanwhile, nobody is asked about nothing.
             if found.count == 0 || questions::means(found, &self.reporter, &self.counterparties.signals).await? {
-                return Ok(with);
+                return Ok((with, None));
             }
         }
         let left_out = match word {
             Duplicates::Buy => FoundDuplicates::default(),
             Duplicates::Skip | Duplicates::Ask => tried.taken.duplicates.clone(),
         };
-        Ok(Tried { left_out, ..tried })
+        Ok((Tried { left_out, ..tried }, None))
+    }
+
+    /// What is accepted of it without a word more: nobody is to be asked about it, and neither limits nor the node's answer are against it.
+    fn accepts_at_once(&self, of: &ToTake<'_>, taken: &Taken, ahead: Option<&Answered>) -> Option<Accepted> {
+        let Taken { duplicates, left, fitting, meant, counts, .. } = taken;
+        if duplicates.count > 0 || !meant.is_empty() {
+            return None;
+        }
+        if left.jobs == 0 {
+            return Some(Accepted::Nothing);
+        }
+        // What is against it is found out once more where it is told.
+        let cap = self.cap(of.limits, money::used(counts).ok()?, (left, fitting)).ok()?;
+        let ready = ahead?.ready((left, fitting), self.options.buying.choice.partial).ok()?;
+        Some(Accepted::Purchases(cap, ready))
     }
 
     fn try_out(&self, session: &mut Session, of: &ToTake<'_>, way: Way) -> Result<Tried, Failure> {
+        Ok(self.attempt(session, of, way, |_| None)?.0)
+    }
+
+    /// Writes it, all in one transaction, and takes it back unless what it comes to is accepted. Nobody is waited for in between.
+    fn attempt(
+        &self,
+        session: &mut Session,
+        of: &ToTake<'_>,
+        way: Way,
+        accepts: impl FnOnce(&Taken) -> Option<Accepted>,
+    ) -> Result<(Tried, Option<TakenIn>), Failure> {
         let Session { ledger, name, .. } = session;
-        ledger.as_one(|ledger| {
+        let (tried, taken_in) = ledger.as_one::<_, Failure>(|ledger| {
             let taken = self.take(ledger, name, of, way)?;
+            let tried = |taken, refused| Tried { taken, refused, way, left_out: FoundDuplicates::default() };
+            if let Some(accepted) = accepts(&taken) {
+                let taken_in = self.accept(ledger, of, &taken, accepted)?;
+                return Ok(((tried(taken, None), Some(taken_in)), Fate::Kept));
+            }
             let batch = taken.batch.key;
             // Only the user's word buys something once more, and it would not have been given.
             ledger.discard_unaccepted(batch)?;
             ledger.discard_duplicates(batch, SystemClock.now())?;
             let refused = Standing::of(ledger, batch)?;
-            Ok((Tried { taken, refused, way, left_out: FoundDuplicates::default() }, Fate::TakenBack))
-        })
+            Ok(((tried(taken, Some(refused)), None), Fate::TakenBack))
+        })?;
+        if taken_in.is_some() {
+            self.accepted();
+        }
+        Ok((tried, taken_in))
     }
 
     /// How the batch would stand by now, were the run refused. A manifest that has become another since is held to be what it was.
@@ -191,7 +262,7 @@ impl Runner<'_> {
         session: &mut Session,
         of: &ToTake<'_>,
         tried: Tried,
-    ) -> Result<Standing, Failure> {
+    ) -> Result<Option<Standing>, Failure> {
         match self.try_out(session, of, tried.way) {
             Ok(now) => Ok(now.refused),
             Err(Failure::Input(_)) => Ok(tried.refused),
@@ -252,10 +323,29 @@ impl Runner<'_> {
         })
     }
 
-    /// Takes it in: with that bound of the batch where it was accepted, and without one where nothing is to be bought. Results and
-    /// receipts are from now on this batch's own: nothing keeps it from buying any more.
-    ///
-    /// None where it comes to something else by now; nothing was written then.
+    /// Writes that it is accepted: with that bound of the batch, and without one where nothing is to be bought. Results and receipts are
+    /// from now on this batch's own: nothing keeps it from buying any more.
+    fn accept(
+        &self,
+        ledger: &mut OpenLedger,
+        of: &ToTake<'_>,
+        taken: &Taken,
+        accepted: Accepted,
+    ) -> Result<TakenIn, Failure> {
+        let mut words: Vec<String> = keep_unknown(ledger, &of.paths[OutputKind::Receipts])?.into_iter().collect();
+        let mut batch = taken.batch.clone();
+        match &accepted {
+            Accepted::Nothing => session::accept(ledger, &mut batch, &of.paths, None)?,
+            Accepted::Purchases(cap, _) => {
+                session::accept(ledger, &mut batch, &of.paths, Some((*cap, taken.meant.as_slice())))?;
+                let (trusted, most) = (&self.options.buying.choice.trust, self.options.buying.pace.max_undelivered);
+                words.extend(trust::record(ledger, &batch, trusted, most)?);
+            }
+        }
+        Ok(TakenIn { batch, accepted, words })
+    }
+
+    /// Takes in what was rehearsed and is accepted; none where it comes to something else by now, and nothing was written then.
     ///
     /// # Errors
     /// Where it cannot be written; nothing was.
@@ -264,31 +354,21 @@ impl Runner<'_> {
         session: &mut Session,
         of: &ToTake<'_>,
         tried: &Tried,
-        (paths, cap): (&OutputPaths, Option<Msat>),
-    ) -> Result<Option<(Batch, Files)>, Failure> {
-        let Session { ledger, name, .. } = session;
-        let taken = ledger.as_one::<_, Failure>(|ledger| {
-            let taken = self.take(ledger, name, of, tried.way)?;
-            if !taken.is_as(&tried.taken) {
-                return Ok((None, Fate::TakenBack));
-            }
-            if let Some(kept) = keep_unknown(ledger, &paths[OutputKind::Receipts])? {
-                self.reporter.warn(kept);
-            }
-            let mut batch = taken.batch;
-            session::accept(ledger, &mut batch, paths, cap.map(|cap| (cap, taken.meant.as_slice())))?;
-            let (words, most) = (&self.options.buying.choice.trust, self.options.buying.pace.max_undelivered);
-            let said = match cap {
-                Some(_) => trust::record(ledger, &batch, words, most)?,
-                None => Vec::new(),
-            };
-            Ok((Some((batch, said)), Fate::Kept))
-        })?;
-        let Some((batch, said)) = taken else { return Ok(None) };
-        self.accepted();
-        let mut files = Files::new(&self.counterparties.ledger, batch.key, &batch.remembered.layout, paths);
-        said.into_iter().for_each(|words| self.reporter.warn(words));
+        accepted: Accepted,
+    ) -> Result<Option<TakenIn>, Failure> {
+        Ok(self.attempt(session, of, tried.way, |taken| taken.is_as(&tried.taken).then_some(accepted))?.1)
+    }
+
+    /// What the batch that was taken in is carried on with, and its files, which are written.
+    pub(super) fn begin(&self, of: &ToTake<'_>, taken_in: TakenIn) -> Result<Admitted, Failure> {
+        let TakenIn { batch, accepted, words } = taken_in;
+        let mut files = Files::new(&self.counterparties.ledger, batch.key, &batch.remembered.layout, &of.paths);
+        words.into_iter().for_each(|words| self.reporter.warn(words));
         files.rewrite()?.iter().for_each(|words| self.reporter.warn(tried_again(words)));
-        Ok(Some((batch, files)))
+        let work = match accepted {
+            Accepted::Nothing => Work::Recover(Some(batch.key)),
+            Accepted::Purchases(_, ready) => Work::Buy(batch.key, ready.node),
+        };
+        Ok(Admitted { batch, work: Some(work), files: Some(files), refused: None })
     }
 }
