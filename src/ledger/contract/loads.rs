@@ -3,6 +3,7 @@
 use super::cases::{deliver, intend};
 use super::{AT, Subject, plan};
 use crate::ledger::contract::support::{end, endpoint, is_contradiction, new_intent, planned};
+use crate::ledger::load::CHUNK;
 use crate::ledger::{BatchKey, JobKey, Record};
 use crate::purchase::{JobState, Reason};
 
@@ -95,6 +96,12 @@ pub(super) fn two_jobs_of_one_id_are_no_plan<S: Subject>() {
     assert!(is_contradiction(&store.take_in(BatchKey(9), plan(&["a"]))), "there is no such batch");
     assert_eq!(store.seen(), before);
     assert_eq!(to_buy(&store), ["a"]);
+    let july = store.begin("july");
+    let before = store.seen();
+    let ids: Vec<String> = (0..=CHUNK).map(|n| format!("job{}", n % CHUNK)).collect();
+    let far_apart = plan(&ids.iter().map(String::as_str).collect::<Vec<_>>());
+    assert!(is_contradiction(&store.take_in(july, far_apart)), "of a batch that is new, too");
+    assert_eq!(store.seen(), before);
 }
 
 pub(super) fn batches_do_not_know_of_each_other_s_ids<S: Subject>() {

@@ -269,9 +269,9 @@ impl Comparing<'_> {
 fn compared(jobs: Rows) -> String {
     let (retaken, attempts, new_word) = match jobs {
         Rows::Loaded => (
-            "r.take > 1 AND r.first_load = (SELECT loads FROM batches WHERE id = r.batch)",
+            "r.take > 1 AND r.first_load = (SELECT loads FROM batches WHERE id = ?1)",
             "r.attempts",
-            "r.first_load > (SELECT accepted_load FROM batches WHERE id = r.batch)",
+            "r.first_load > (SELECT accepted_load FROM batches WHERE id = ?1)",
         ),
         // Of a foresight no history tells.
         Rows::Planned => ("r.retaken", "0", "0"),

@@ -34,8 +34,14 @@ fn find(conn: &Connection, batch: BatchKey, most: Option<Msat>, rows: Rows) -> R
 }
 
 fn refused(conn: &Connection, batch: BatchKey, rows: Rows) -> Result<IdList, Fault> {
+    // Else all of the batch is read in its order.
+    let by_reason = match rows {
+        Rows::Loaded => "INDEXED BY jobs_counted",
+        Rows::Planned => "",
+    };
     let mut statement = conn.prepare_cached(&format!(
-        "SELECT job FROM {} WHERE batch = ?1 AND superseded = 0 AND state = 'refused' AND reason = 'job_limit' ORDER BY seq",
+        "SELECT job FROM {} {by_reason}
+         WHERE batch = ?1 AND superseded = 0 AND state = 'refused' AND reason = 'job_limit' ORDER BY seq",
         rows.table()
     ))?;
     let mut ids = IdList::default();

@@ -75,6 +75,8 @@ pub(super) struct KnownJobs<'a> {
     batch: BatchKey,
     /// The load whose jobs were accepted last.
     accepted: i64,
+    /// The batch had no job when it was asked: none is looked for.
+    has_none: bool,
     takes: CachedStatement<'a>,
 }
 
@@ -82,7 +84,8 @@ impl<'a> KnownJobs<'a> {
     pub(super) fn of(conn: &'a Connection, batch: BatchKey) -> Result<Self, Fault> {
         let sql = "SELECT accepted_load FROM batches WHERE id = ?1";
         let accepted = conn.prepare_cached(sql)?.query_row([batch], |row| row.get(0)).optional()?.unwrap_or(0);
-        Ok(Self { conn, batch, accepted, takes: conn.prepare_cached(TAKES)? })
+        let has_none = !conn.prepare_cached("SELECT 1 FROM jobs WHERE batch = ?1")?.exists([batch])?;
+        Ok(Self { conn, batch, accepted, has_none, takes: conn.prepare_cached(TAKES)? })
     }
 
     /// Every take of each of these jobs, beside a row with that endpoint, in a load of that number.
@@ -92,6 +95,10 @@ impl<'a> KnownJobs<'a> {
         jobs: &[(&str, i64)],
         load: Option<i64>,
     ) -> Result<Vec<Vec<StoredTake>>, Fault> {
+        if self.has_none {
+            // Of two jobs of one id the second is refused by the table.
+            return Ok(jobs.iter().map(|_| Vec::new()).collect());
+        }
         let (batch, accepted) = (self.batch, self.accepted);
         let mut found = Vec::with_capacity(jobs.len());
         for (id, endpoint) in jobs {
@@ -385,6 +392,9 @@ impl LoadDesk for Loading<'_> {
     }
 
     fn unfound(&mut self, after: Option<(u64, JobKey)>, most: usize) -> Result<Vec<Unfound>, Fault> {
+        if self.known.has_none {
+            return Ok(Vec::new());
+        }
         let (place, key) = after.unwrap_or((0, JobKey(i64::MIN)));
         let most = i64::try_from(most).unwrap_or(i64::MAX);
         let mut statement = self.tx.prepare_cached(

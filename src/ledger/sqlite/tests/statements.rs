@@ -107,6 +107,17 @@ fn load_all(ledger: &mut SqliteLedger, batch: BatchKey, retake: &Retake) -> [u64
     [foreseen, loaded]
 }
 
+/// No job is looked for in a batch that has none.
+#[test]
+fn a_new_batch_is_loaded_by_one_statement_a_job() {
+    const FOR_ALL: u64 = 16;
+    let mut ledger = many().0;
+    let july = begin(&mut ledger, "july");
+    let most = u64::from(TOGETHER) + FOR_ALL;
+    let costs = load_all(&mut ledger, july, &Retake::default());
+    assert!(costs.iter().all(|cost| *cost <= most), "{costs:?} statements, and at most {most}");
+}
+
 /// A batch that is retaken each month is loaded at each plan and run.
 #[test]
 fn loading_jobs_of_several_takes_costs_one_look_up_a_job_and_a_few_for_all() {
