@@ -7,6 +7,7 @@ use crate::ledger::decide::load::OtherRow;
 use crate::ledger::load::MarkDesk;
 use crate::ledger::sqlite::convert::{text, uint};
 use crate::ledger::sqlite::error::Fault;
+use crate::ledger::sqlite::schema::UNSETTLED;
 use crate::ledger::{BatchKey, JobKey};
 
 use super::Tx;
@@ -24,6 +25,12 @@ pub(in crate::ledger::sqlite) fn open_and_changed(conn: &Connection, batch: Batc
     Ok(conn.prepare_cached(&sql)?.query_row(params![batch], |row| uint(row, 0))?)
 }
 
+/// Whether there is any such job in the batch ?1, or in all where it is null: it would be among what is not settled.
+fn any_other_row(batch: Option<BatchKey>) -> String {
+    let of = if batch.is_some() { "j.batch = ?1" } else { "?1 IS NULL" };
+    format!("SELECT 1 FROM jobs j INDEXED BY jobs_unsettled WHERE {of} AND {UNSETTLED} AND {OTHER_ROW}")
+}
+
 impl MarkDesk for Tx<'_> {
     fn other_rows(
         &mut self,
@@ -31,6 +38,9 @@ impl MarkDesk for Tx<'_> {
         after: Option<JobKey>,
         most: usize,
     ) -> Result<Vec<OtherRow>, Fault> {
+        if after.is_none() && !self.conn.prepare_cached(&any_other_row(batch))?.exists([batch])? {
+            return Ok(Vec::new());
+        }
         let mut statement = self.conn.prepare_cached(&format!(
             "SELECT {JOB}, j.row_content, j.kept FROM jobs j JOIN batches b ON b.id = j.batch
              WHERE (?1 IS NULL OR j.batch = ?1) AND j.id > ?2 AND {OTHER_ROW} ORDER BY j.id LIMIT ?3"
@@ -41,5 +51,22 @@ impl MarkDesk for Tx<'_> {
             Ok(OtherRow { job: jobs::of_row(row, 0, text)?, row_content, kept })
         })?;
         Ok(rows.collect::<Result<_, _>>()?)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ledger::sqlite::SqliteLedger;
+
+    /// Each run asks whether there are any, however many jobs are delivered.
+    #[test]
+    fn whether_there_are_any_is_known_without_what_is_settled() {
+        let ledger = SqliteLedger::in_memory().unwrap();
+        for batch in [None, Some(BatchKey(1))] {
+            let sql = format!("EXPLAIN QUERY PLAN {}", any_other_row(batch));
+            let first: String = ledger.conn.query_row(&sql, [batch], |row| row.get(3)).unwrap();
+            assert!(first.contains("jobs_unsettled"), "{first}");
+        }
     }
 }
