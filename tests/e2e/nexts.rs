@@ -563,8 +563,8 @@ fn outputs() {
         .args(["run", "it's.toml", "--yes", "--max-sats", "5000", "--results", "our results.csv"])
         .args(client.node());
     let running = Process::start(&mut command);
-    sandbox.wait_for("a payment", |books| books.payments.len() == 1);
     let results = client.path("our results.csv");
+    sandbox.wait_for("a payment beside results", |books| books.payments.len() == 1 && results.exists());
     std::fs::remove_file(&results).unwrap();
     std::fs::create_dir(&results).unwrap();
     std::fs::write(results.join("in the way"), "").unwrap();
@@ -583,7 +583,8 @@ fn why_files_are_not_whole_is_said_quietly_too() {
     let client = Client::of(&sandbox);
     client.write("j.toml", &two_jobs(""));
     let running = client.start("run j.toml -q --results r.csv --payments-in-flight 1");
-    sandbox.wait_for("a payment", |books| books.payments.len() == 1);
+    let results = client.path("r.csv");
+    sandbox.wait_for("a payment beside results", |books| books.payments.len() == 1 && results.exists());
     std::fs::remove_file(client.path("r.csv")).unwrap();
     std::fs::create_dir(client.path("r.csv")).unwrap();
     std::fs::write(client.path("r.csv/in the way"), "").unwrap();

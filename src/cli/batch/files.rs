@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use crate::cli::options::config;
 use crate::cli::{CommandError, Failure};
+use crate::event::{Event, Listener};
 use crate::ledger::port::{Batches, Views as _, WrittenFiles};
 use crate::ledger::{
     Batch, BatchKey, Layout, LedgerAddress, LedgerError, OpenLedger, OpenMode, OutputFile, OutputKind, Outputs,
@@ -101,23 +102,25 @@ impl Files {
         Ok(())
     }
 
-    /// Follows a run on a thread of its own, so that a slow disk stalls no payment.
-    pub(in crate::cli) fn follow(mut self, changed: Arc<AtomicBool>) -> Result<Following, Failure> {
+    /// Follows a run on a thread of its own, so that a slow disk stalls no payment: first of all it writes what is not as it would be.
+    pub(in crate::cli) fn follow(mut self, reporter: &Reporter) -> Result<Following, Failure> {
+        let (changed, listener) = reporter.for_files();
         let ledger = crate::ledger::open(&self.ledger, OpenMode::Read)?;
         let stop = Arc::new(AtomicBool::new(false));
         let stopped = Arc::clone(&stop);
         let thread = std::thread::Builder::new().name("files".to_owned()).spawn(move || {
-            let mut warnings = Vec::new();
             while !stopped.load(Ordering::Relaxed) {
                 if changed.swap(false, Ordering::Relaxed) {
                     self.views.changed();
                 }
                 if self.views.due(SystemClock.now()) {
-                    warnings.extend(self.rewrite_from(&ledger).warnings);
+                    for words in self.rewrite_from(&ledger).warnings {
+                        listener.hear(&Event::Warning { message: tried_again(&words) });
+                    }
                 }
                 std::thread::park_timeout(LOOK_EVERY);
             }
-            (self, warnings)
+            self
         });
         let thread = thread.map_err(|error| CommandError::internal("no thread for the files").because(error))?;
         Ok(Following { thread, stop })
@@ -237,7 +240,7 @@ pub(in crate::cli) fn ledger_of(ledger: &OpenLedger, batch: &str) -> Result<Stri
 }
 
 /// Why a file of a run is not whole, to a person who watches that run.
-pub(in crate::cli) fn tried_again(words: &str) -> String {
+fn tried_again(words: &str) -> String {
     format!("{words}; it is tried again, and `export` writes it elsewhere")
 }
 
@@ -248,7 +251,7 @@ pub(in crate::cli) fn absolute(path: &Path) -> String {
 
 /// Files that follow a run.
 pub(in crate::cli) struct Following {
-    thread: JoinHandle<(Files, Vec<String>)>,
+    thread: JoinHandle<Files>,
     stop: Arc<AtomicBool>,
 }
 
@@ -257,12 +260,11 @@ impl Following {
     pub(in crate::cli) fn finish(self, reporter: &Reporter) -> Result<bool, Failure> {
         self.stop.store(true, Ordering::Relaxed);
         self.thread.thread().unpark();
-        let (mut files, warnings) =
-            self.thread.join().map_err(|_| CommandError::internal("the thread of the files has failed"))?;
+        let mut files = self.thread.join().map_err(|_| CommandError::internal("the thread of the files has failed"))?;
         let rewritten = files.rewrite_now()?;
         let _written_once_more = files.note();
-        let is_new = |words: &String| warnings.contains(words) || rewritten.warnings.contains(words);
-        for words in warnings.iter().chain(&rewritten.warnings).filter(|words| !rewritten.failing.contains(words)) {
+        let is_new = |words: &String| rewritten.warnings.contains(words);
+        for words in rewritten.warnings.iter().filter(|words| !rewritten.failing.contains(words)) {
             reporter.warn(tried_again(words));
         }
         // Why a file is not whole at the end is what the next steps point at.

@@ -16,7 +16,7 @@ const CLOSE_PATIENCE: Duration = Duration::from_secs(5);
 
 /// Hears every event and hands it on.
 pub(in crate::cli) struct Reporter {
-    background: Background,
+    background: Arc<Background>,
     lines: Option<Arc<Lines>>,
     json: Option<Arc<JsonLines>>,
     progress: Option<Arc<Progress>>,
@@ -50,7 +50,8 @@ impl Reporter {
             }
         };
         let background = Background::new(listener)
-            .map_err(|error| CommandError::internal("no thread for what is shown").because(error))?;
+            .map_err(|error| CommandError::internal("no thread for what is shown").because(error))?
+            .into();
         let summary = output.format != Format::Json && !output.quiet;
         let (changed, asked_ms) = (Arc::new(AtomicBool::new(false)), AtomicI64::new(0));
         Ok(Self { background, lines, json, progress, summary, changed, asked_ms })
@@ -130,9 +131,9 @@ impl Reporter {
         }
     }
 
-    /// Tells what becomes of the files that follow.
-    pub(in crate::cli) fn changed(&self) -> Arc<AtomicBool> {
-        Arc::clone(&self.changed)
+    /// For the thread of the files that follow: whether they have to, and who hears what becomes of them.
+    pub(in crate::cli) fn for_files(&self) -> (Arc<AtomicBool>, Arc<Background>) {
+        (Arc::clone(&self.changed), Arc::clone(&self.background))
     }
 
     /// Whether a summary is printed at the end.

@@ -232,7 +232,7 @@ async fn run_batch(bringing: Bringing<'_>, began: UnixMs, reporter: &Reporter) -
         reporter.warn(stopped.to_string());
     }
     let following = match Files::remembered(ledger, batch).filter(|_| !are_evidence) {
-        Some(files) => Some(files.follow(reporter.changed())?),
+        Some(files) => Some(files.follow(reporter)?),
         None => None,
     };
     let download_setup = download_setup.map(|(download_setup, _)| download_setup);

@@ -377,7 +377,7 @@ impl<'a> Runner<'a> {
                 self.rehearse(session, of, ahead.as_ref().and_then(|said| said.as_ref().ok())).await?;
             let left_out = self.tell(of, &tried, (changed, left_out.clone()));
             let admitted = match taken_in {
-                Some(taken_in) => Some(self.go_ahead(of, taken_in)?),
+                Some(taken_in) => Some(self.go_ahead(of, taken_in)),
                 // What it said before a person was asked may be out of date.
                 None => self.work(session, of, &tried, ahead.take().filter(|_| !tried.has_duplicates())).await?,
             };
@@ -497,7 +497,7 @@ impl<'a> Runner<'a> {
         (work, files): (Work, Option<Files>),
         download_setup: Option<&DownloadSetup>,
     ) -> Result<(Session, BatchRun), Failure> {
-        let following = files.map(|files| files.follow(self.reporter.changed())).transpose()?;
+        let following = files.map(|files| files.follow(&self.reporter)).transpose()?;
         match self.run_batch(session, settings, work, download_setup).await {
             Ok((mut session, carried)) => {
                 self.explain(&mut session, batch, &carried)?;
@@ -531,7 +531,7 @@ impl<'a> Runner<'a> {
             Err(failure) => return self.refuse(session, tried, failure).map(Some),
         };
         match self.take_in(session, of, tried, accepted) {
-            Ok(Some(taken_in)) => self.begin(of, taken_in).map(Some),
+            Ok(Some(taken_in)) => Ok(Some(self.begin(of, taken_in))),
             Ok(None) => Ok(None),
             // The manifest is another by now.
             Err(failure @ Failure::Input(_)) => self.refuse(session, tried, failure).map(Some),
@@ -540,7 +540,7 @@ impl<'a> Runner<'a> {
     }
 
     /// The same of what was taken in as it was found.
-    fn go_ahead(&self, of: &ToTake<'_>, taken_in: TakenIn) -> Result<Admitted, Failure> {
+    fn go_ahead(&self, of: &ToTake<'_>, taken_in: TakenIn) -> Admitted {
         match &taken_in.accepted {
             Accepted::Nothing => {}
             Accepted::Purchases(_, ready) => ready.tell(&self.reporter),

@@ -21,7 +21,7 @@ use crate::report::OutputPaths;
 use crate::run::{Clock, SystemClock};
 
 use crate::cli::batch::download_setup::DownloadSetup;
-use crate::cli::batch::files::{Files, tried_again};
+use crate::cli::batch::files::Files;
 use crate::cli::batch::receipt_guard::keep_unknown;
 use crate::cli::batch::run_batch::Work;
 use crate::cli::batch::session::{self, Session};
@@ -359,16 +359,15 @@ impl Runner<'_> {
         Ok(self.attempt(session, of, tried.way, |taken| taken.is_as(&tried.taken).then_some(accepted))?.1)
     }
 
-    /// What the batch that was taken in is carried on with, and its files, which are written.
-    pub(super) fn begin(&self, of: &ToTake<'_>, taken_in: TakenIn) -> Result<Admitted, Failure> {
+    /// What the batch that was taken in is carried on with, and its files, which follow it.
+    pub(super) fn begin(&self, of: &ToTake<'_>, taken_in: TakenIn) -> Admitted {
         let TakenIn { batch, accepted, words } = taken_in;
-        let mut files = Files::new(&self.counterparties.ledger, batch.key, &batch.remembered.layout, &of.paths);
+        let files = Files::new(&self.counterparties.ledger, batch.key, &batch.remembered.layout, &of.paths);
         words.into_iter().for_each(|words| self.reporter.warn(words));
-        files.rewrite()?.iter().for_each(|words| self.reporter.warn(tried_again(words)));
         let work = match accepted {
             Accepted::Nothing => Work::Recover(Some(batch.key)),
             Accepted::Purchases(_, ready) => Work::Buy(batch.key, ready.node),
         };
-        Ok(Admitted { batch, work: Some(work), files: Some(files), refused: None })
+        Admitted { batch, work: Some(work), files: Some(files), refused: None }
     }
 }
