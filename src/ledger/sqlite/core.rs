@@ -34,6 +34,9 @@ const CHECKPOINT_BYTES: i64 = 16 * 1_024 * 1_024;
 /// So much of the file is kept in memory at most, in KiB: in SQLite's own 2 MiB the indexes of a large plan do not stay while it is
 /// loaded.
 const CACHE_KIB: i64 = 16 * 1024;
+/// The same while writes are carried out as one: a large plan that is taken in is gone through several times before it is committed, and what
+/// has not stayed is read anew each time.
+const WHOLE_CACHE_KIB: i64 = 64 * 1024;
 /// The log is cut to this size at a checkpoint, so that one large load does not stay on the disk.
 const JOURNAL_BYTES_MAX: i64 = 64 * 1024 * 1024;
 
@@ -311,6 +314,7 @@ impl Whole for SqliteLedger {
     ) -> Result<T, E> {
         self.unless_broken(|ledger| {
             ledger.in_place()?;
+            keep_in_memory(&ledger.conn, WHOLE_CACHE_KIB)?;
             Ok(ledger.conn.execute_batch("BEGIN IMMEDIATE")?)
         })?;
         let done = work(self);
@@ -322,6 +326,7 @@ impl Whole for SqliteLedger {
             // Nothing of it is to be read as if it stood.
             let _what_ended_it_counts = self.take_back();
         }
+        let _at_the_cost_of_memory_else = keep_in_memory(&self.conn, CACHE_KIB);
         let (done, _) = done?;
         kept?;
         Ok(done)
@@ -330,7 +335,7 @@ impl Whole for SqliteLedger {
 
 pub(super) fn configure(conn: &Connection) -> Result<(), Fault> {
     conn.busy_timeout(BUSY_WAIT)?;
-    conn.pragma_update(None, "cache_size", -CACHE_KIB)?;
+    keep_in_memory(conn, CACHE_KIB)?;
     conn.pragma_update(None, "foreign_keys", true)?;
     conn.pragma_update(None, "synchronous", "FULL")?;
     // Without these an Apple disk may keep a "synced" write in its own cache. No effect elsewhere.
@@ -340,6 +345,11 @@ pub(super) fn configure(conn: &Connection) -> Result<(), Fault> {
     // Else a statement that a partial index could serve is parsed anew whenever a value is bound to it.
     conn.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     Ok(())
+}
+
+/// Keeps so many KiB of the file in memory at most.
+fn keep_in_memory(conn: &Connection, most_kib: i64) -> rusqlite::Result<()> {
+    conn.pragma_update(None, "cache_size", -most_kib)
 }
 
 fn log_ahead(conn: &Connection) -> Result<(), Fault> {

@@ -6,8 +6,11 @@ use rusqlite::trace::TraceEventCodes;
 
 use super::support::*;
 use crate::ledger::OpenMode;
+use crate::ledger::port::{Fate, Whole};
 use crate::ledger::sqlite::SqliteLedger;
-use crate::ledger::{AnswerKind, BatchKey, Committed, DownloadedFile, FetchMark, PendingJob, Record, Retake, TakeId};
+use crate::ledger::{
+    AnswerKind, BatchKey, Committed, DownloadedFile, FetchMark, LedgerError, PendingJob, Record, Retake, TakeId,
+};
 use crate::plan::PlanDigest;
 
 /// Purchases that are under way together.
@@ -172,6 +175,25 @@ fn a_plan_that_is_loaded_once_more_costs_nothing_for_what_stands() {
     // A plan of other words is another one, and forgets what was loaded.
     load_all(&mut ledger, batch, &Retake::default());
     assert!(ledger.load_again(batch, NOW, plan, rows()).unwrap().is_none());
+}
+
+/// Room for all pages of a large plan is there while it is taken in, and given back whatever ends that.
+#[test]
+fn much_of_the_ledger_is_kept_in_memory_only_amid_what_is_one() {
+    let mut ledger = many().0;
+    let most_kib = |ledger: &SqliteLedger| {
+        let kib: i64 = ledger.conn.pragma_query_value(None, "cache_size", |row| row.get(0)).unwrap();
+        -kib
+    };
+    let before = most_kib(&ledger);
+    for fate in [Some(Fate::Kept), Some(Fate::TakenBack), None] {
+        let mut amid = 0;
+        let ended = ledger.as_one::<(), LedgerError>(|ledger| {
+            amid = most_kib(ledger);
+            Ok(((), fate.ok_or_else(|| LedgerError::Contradiction("somebody said no".to_owned()))?))
+        });
+        assert_eq!((ended.is_ok(), amid, most_kib(&ledger)), (fate.is_some(), 4 * before, before), "{fate:?}");
+    }
 }
 
 /// What belongs to one job is found without reading what belongs to all.
