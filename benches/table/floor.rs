@@ -1,7 +1,7 @@
 //! The floor: the same three requests with the same HTTP client, as little else as can be. It checks nothing, writes
 //! nothing, and believes whatever it is told. And the payments of it alone, at a real node.
 
-use std::cell::{Cell, RefCell};
+use std::cell::Cell;
 use std::fs;
 use std::process::Command;
 use std::rc::Rc;
@@ -57,29 +57,22 @@ pub(crate) fn main(order: &[&str]) -> Outcome<()> {
 }
 
 /// Pays so many invoices of the payee's, so many at once and each by one bare `POST /v2/router/send`: how many seconds that
-/// takes. The invoices are made before.
+/// takes. The payee makes each while another one is paid, as it does for whoever buys: no payment waits for its invoice, but the
+/// nodes share the machine with the making of it.
 pub(crate) fn pay_bare(payer: &Node, payee: &Node, payments: u32, in_flight: u32) -> Outcome<f64> {
     let floor = Floor::new("", &payer.url, &fs::read(&payer.macaroon)?, payments)?;
     let mint = Floor::new("", &payee.url, &fs::read(&payee.macaroon)?, payments)?;
-    let invoices: Rc<RefCell<Vec<String>>> = Rc::default();
-    together(1, || {
-        let (mint, invoices) = (Rc::clone(&mint), Rc::clone(&invoices));
-        async move {
-            for _ in 0..payments {
-                let invoice = mint.invoice().await?;
-                invoices.borrow_mut().push(invoice);
-            }
-            Ok(())
-        }
-    })?;
     let begun = Instant::now();
     together(in_flight, || {
-        let (floor, invoices) = (Rc::clone(&floor), Rc::clone(&invoices));
+        let (floor, mint) = (Rc::clone(&floor), Rc::clone(&mint));
         async move {
-            loop {
-                let Some(invoice) = invoices.borrow_mut().pop() else { return Ok(()) };
-                floor.pay(&invoice).await?;
+            let mut made = mint.invoice().await?;
+            while let Some(invoice) = made {
+                let (paid, next) = tokio::join!(floor.pay(&invoice), mint.invoice());
+                paid?;
+                made = next?;
             }
+            Ok(())
         }
     })?;
     Ok(begun.elapsed().as_secs_f64())
@@ -122,15 +115,17 @@ impl Floor {
         }))
     }
 
+    /// The number of the next job; none once all are taken.
+    fn take(&self) -> Option<u32> {
+        let number = self.taken.get();
+        (number < self.jobs).then(|| self.taken.replace(number + 1))
+    }
+
     async fn work(self: Rc<Self>) -> Outcome<()> {
-        loop {
-            let number = self.taken.get();
-            if number >= self.jobs {
-                return Ok(());
-            }
-            self.taken.set(number + 1);
+        while let Some(number) = self.take() {
             self.exchange(number).await?;
         }
+        Ok(())
     }
 
     async fn exchange(&self, number: u32) -> Outcome<()> {
@@ -174,12 +169,15 @@ impl Floor {
         Ok(stream.get(at..at + 64).ok_or("half a preimage")?.to_owned())
     }
 
-    /// An invoice of the node's for as much as a job costs.
-    async fn invoice(&self) -> Outcome<String> {
+    /// An invoice of the node's for as much as a job costs; none once all are made.
+    async fn invoice(&self) -> Outcome<Option<String>> {
+        if self.take().is_none() {
+            return Ok(None);
+        }
         let post = self.node.post(format!("{}/v1/invoices", self.node_url));
         let post = post.header("grpc-metadata-macaroon", &self.macaroon).body(format!(r#"{{"value":"{PRICE_SATS}"}}"#));
         let made: serde_json::Value = serde_json::from_str(&post.send().await?.text().await?)?;
         let invoice = made.get("payment_request").and_then(serde_json::Value::as_str);
-        Ok(invoice.ok_or("the node made no invoice")?.to_owned())
+        Ok(Some(invoice.ok_or("the node made no invoice")?.to_owned()))
     }
 }
