@@ -1,9 +1,7 @@
-//! The thin shell around any store: a thread owns it, gathers the requests that wait, and commits them in one transaction.
+//! The thin shell around any store: a thread owns it, answers what is read, and commits the records that wait in one transaction.
 //!
 //! Records are carried out in the order in which they came into its channel. A future that hands one over may have to wait before it
 //! is in there: for room, or for its task's next turn.
-
-use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
 
@@ -19,10 +17,8 @@ use crate::time::UnixMs;
 
 /// Requests that may wait at most; a caller beyond waits for room.
 const WAITING_MAX: usize = 256;
-/// Records in one transaction at most.
-const GATHERED_MAX: usize = 256;
-/// How long more records are gathered, once, where more than one already waits. A lone record never waits.
-const GATHERING_DELAY: Duration = Duration::from_millis(2);
+/// Requests that are taken from the line at once, at most. None waits for others to come.
+const TAKEN_MAX: usize = 256;
 
 type Reply<T> = oneshot::Sender<Result<T, LedgerError>>;
 
@@ -66,13 +62,19 @@ impl LedgerHandle {
     /// # Errors
     /// Where no thread can be had.
     pub fn spawn<S: Records + Downloads + Send + 'static>(ledger: S) -> Result<(Self, LedgerThread<S>), LedgerError> {
-        let (asks, inbox) = mpsc::channel(WAITING_MAX);
-        let bodies = ledger.body_folder();
+        let (handle, serve) = Self::line(ledger);
         let thread = std::thread::Builder::new()
             .name("ledger".to_owned())
-            .spawn(move || serve(ledger, inbox))
+            .spawn(serve)
             .map_err(|error| LedgerError::failed("no thread for it", error))?;
-        Ok((Self { asks, bodies }, LedgerThread { thread }))
+        Ok((handle, LedgerThread { thread }))
+    }
+
+    /// A line for the books, and what serves it until its last handle is gone.
+    pub(in crate::ledger) fn line<S: Records + Downloads>(ledger: S) -> (Self, impl FnOnce() -> S) {
+        let (asks, inbox) = mpsc::channel(WAITING_MAX);
+        let bodies = ledger.body_folder();
+        (Self { asks, bodies }, move || serve(ledger, inbox))
     }
 
     /// See [`Downloads::coming_files`].
@@ -207,38 +209,30 @@ fn serve<S: Records + Downloads>(mut ledger: S, mut inbox: mpsc::Receiver<Ask>) 
     let mut claimed = Claimed::default();
     while let Some(first) = inbox.blocking_recv() {
         let mut asks = vec![first];
-        drain(&mut inbox, &mut asks);
-        if asks.len() > 1 && asks.len() < GATHERED_MAX {
-            std::thread::sleep(GATHERING_DELAY);
-            drain(&mut inbox, &mut asks);
+        while asks.len() < TAKEN_MAX
+            && let Ok(ask) = inbox.try_recv()
+        {
+            asks.push(ask);
         }
         answer(&mut ledger, &mut claimed, asks);
     }
     ledger
 }
 
-fn drain(inbox: &mut mpsc::Receiver<Ask>, asks: &mut Vec<Ask>) {
-    while asks.len() < GATHERED_MAX
-        && let Ok(ask) = inbox.try_recv()
-    {
-        asks.push(ask);
-    }
-}
-
-/// Records first, in one transaction, then reads: a read sees at least what was committed before it was asked.
+/// Reads at once, then the records in one transaction: a read sees at least what was committed before it was asked, and waits for no
+/// commit of others.
 ///
 /// Whoever asked may have stopped listening; what was asked is done all the same.
 fn answer<S: Records + Downloads>(ledger: &mut S, claimed: &mut Claimed, asks: Vec<Ask>) {
     let mut records = Vec::new();
     let mut replies = Vec::new();
-    let mut reads = Vec::new();
     for ask in asks {
         match ask {
             Ask::Commit(now, record, reply) => {
                 records.push((now, *record));
                 replies.push(reply);
             }
-            read @ (Ask::OpenJobs(..)
+            Ask::OpenJobs(..)
             | Ask::DamagedJobs(..)
             | Ask::Claim(..)
             | Ask::Request(..)
@@ -253,25 +247,23 @@ fn answer<S: Records + Downloads>(ledger: &mut S, claimed: &mut Claimed, asks: V
             | Ask::IsFileOfAnother(..)
             | Ask::Delivery(..)
             | Ask::Credential(..)
-            | Ask::ComingFiles(..)) => reads.push(read),
+            | Ask::ComingFiles(..) => read(ledger, claimed, ask),
         }
     }
-    if !records.is_empty() {
-        match ledger.apply_all(records) {
-            Ok(outcomes) => {
-                for (reply, outcome) in replies.into_iter().zip(outcomes) {
-                    let _unheard = reply.send(outcome);
-                }
-            }
-            Err(error) => {
-                for reply in replies {
-                    let _unheard = reply.send(Err(error.clone()));
-                }
+    if records.is_empty() {
+        return;
+    }
+    match ledger.apply_all(records) {
+        Ok(outcomes) => {
+            for (reply, outcome) in replies.into_iter().zip(outcomes) {
+                let _unheard = reply.send(outcome);
             }
         }
-    }
-    for ask in reads {
-        read(ledger, claimed, ask);
+        Err(error) => {
+            for reply in replies {
+                let _unheard = reply.send(Err(error.clone()));
+            }
+        }
     }
 }
 
@@ -297,7 +289,7 @@ fn read<S: Records + Downloads>(ledger: &S, claimed: &mut Claimed, ask: Ask) {
         Ask::Delivery(job, reply) => drop(reply.send(ledger.delivery(job))),
         Ask::Credential(job, reply) => drop(reply.send(ledger.credential(job))),
         Ask::ComingFiles(reply) => drop(reply.send(ledger.coming_files())),
-        // Commits were carried out before.
+        // It is carried out with its group.
         Ask::Commit(..) => {}
     }
 }

@@ -101,6 +101,25 @@ async fn many_at_once_are_all_committed_each_with_its_own_answer() {
     ledger.check_money(None).unwrap();
 }
 
+#[test]
+fn what_is_read_waits_for_no_commit_of_others() {
+    let (ledger, batch) = in_memory(&["a"]);
+    let intend = Record::Intend(Box::new(new_intent(&pending(&ledger, batch)[0], 1)));
+    let (ledger, serve) = LedgerHandle::line(ledger);
+    let other = ledger.clone();
+    let mut commit = async move { other.commit(NOW, intend).await }.boxed();
+    let mut read = async move { ledger.open_jobs(Some(batch)).await }.boxed();
+    // Both stand in line before anybody serves it.
+    assert!(commit.as_mut().now_or_never().is_none());
+    assert!(read.as_mut().now_or_never().is_none());
+    let (committed, seen) = std::thread::scope(|scope| {
+        scope.spawn(serve);
+        futures::executor::block_on(futures::future::join(commit, read))
+    });
+    assert!(matches!(committed, Ok(Recorded { committed: Committed::Intent(_), .. })), "{committed:?}");
+    assert!(seen.unwrap().is_empty());
+}
+
 #[tokio::test]
 async fn what_a_caller_stopped_waiting_for_is_committed_all_the_same() {
     let (ledger, batch) = in_memory(&["a"]);
