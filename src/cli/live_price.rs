@@ -39,6 +39,9 @@ pub(in crate::cli) enum LivePrice {
     Unknown(String),
 }
 
+/// Why a host is asked no more.
+struct Silent(String);
+
 impl LivePrices {
     /// # Errors
     /// Where there is no client for the web.
@@ -61,8 +64,8 @@ impl LivePrices {
             return LivePrice::Unknown(format!("not asked any more: {why}"));
         }
         match self.try_to_ask(endpoint, request).await {
-            Ok(quote) => quote,
-            Err(why) => {
+            Ok(price) => price,
+            Err(Silent(why)) => {
                 self.silent.insert(host, why.clone());
                 LivePrice::Unknown(why)
             }
@@ -70,13 +73,13 @@ impl LivePrices {
     }
 
     /// An error ends the next question, too.
-    async fn try_to_ask(&self, endpoint: &Endpoint, request: &Request) -> Result<LivePrice, String> {
+    async fn try_to_ask(&self, endpoint: &Endpoint, request: &Request) -> Result<LivePrice, Silent> {
         let mut tries = 0;
         loop {
             tokio::time::sleep(Duration::from_millis(PAUSE_MS)).await;
             tries += 1;
             let asked = self.origin.ask(request, challenged_in(endpoint)).await;
-            let answer = asked.map_err(|failure| format!("cannot be asked: {failure}"))?;
+            let answer = asked.map_err(|failure| Silent(format!("cannot be asked: {failure}")))?;
             match read_ask(&answer, endpoint) {
                 ChallengeResponse::Challenge(challenge) => return Ok(of_invoice(&challenge.invoice)),
                 ChallengeResponse::Refused { reason: Reason::OriginError, message } => {
@@ -86,7 +89,7 @@ impl LivePrices {
                 ChallengeResponse::Retry { after_ms, message, .. } => {
                     let wait_ms = after_ms.or_else(|| retry_after_ms(&answer)).unwrap_or(WAIT_MS_UNASKED);
                     if tries >= TRIES_MAX || wait_ms > WAIT_MS_MAX {
-                        return Err(message);
+                        return Err(Silent(message));
                     }
                     tokio::time::sleep(Duration::from_millis(wait_ms)).await;
                 }

@@ -52,11 +52,8 @@ impl<L: Ledger, P: Payer, O: Origin, C: Clock> Driver<'_, L, P, O, C> {
     }
 
     async fn ask_for(&mut self, pending: &PendingJob) -> Result<Asked, LedgerError> {
-        if let Some(words) = pending.above_its_limit() {
-            return Ok(Asked::Refused(Reason::JobLimit, words));
-        }
-        if let Some(words) = self.shared.price_refusals.shut(pending) {
-            return Ok(Asked::Pending(Reason::PriceChanged, words));
+        if let Some(asked) = self.not_at_all(pending) {
+            return Ok(asked);
         }
         let has_pictures = pending.params.iter().any(|(_, value)| matches!(value, Value::Image(_)));
         // Pictures take time and room: none are read for a job before it may be asked for.
@@ -80,9 +77,8 @@ impl<L: Ledger, P: Payer, O: Origin, C: Clock> Driver<'_, L, P, O, C> {
             if !self.permit_and_turn(&request).await? {
                 return Ok(self.not_now());
             }
-            // While it stood in line others may have been refused.
-            if let Some(words) = self.shared.price_refusals.shut(pending) {
-                return Ok(Asked::Pending(Reason::PriceChanged, words));
+            if let Some(asked) = self.not_at_all(pending) {
+                return Ok(asked);
             }
             self.asked = true;
             let answer = self.run.origin.ask(&request, challenged_in(&pending.endpoint)).await;
@@ -114,6 +110,15 @@ impl<L: Ledger, P: Payer, O: Origin, C: Clock> Driver<'_, L, P, O, C> {
                 Slot::Over => return Ok(Asked::NotAdmitted),
             }
         }
+    }
+
+    /// What comes of a job that is not asked for in this run: it costs too much, or others of its rate were refused, maybe while it stood in line.
+    fn not_at_all(&self, pending: &PendingJob) -> Option<Asked> {
+        let above = pending.above_its_limit().map(|words| Asked::Refused(Reason::JobLimit, words));
+        above.or_else(|| {
+            let words = self.shared.price_refusals.shut(pending)?;
+            Some(Asked::Pending(Reason::PriceChanged, words))
+        })
     }
 
     /// What comes of a job that may not begin now.

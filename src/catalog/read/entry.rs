@@ -99,17 +99,8 @@ pub(super) fn entry(
     let (params, params_whole) = entry.params(reader);
     let body = if params_whole { entry.body(reader, method, &params) } else { None };
     let price = if params_whole { entry.price(reader, &params) } else { None };
-    let result = entry.result(reader);
+    let result = entry.result(reader, dedup_window_s);
     let errors = entry.errors(reader);
-    if let (Some(result), Some(1..)) = (&result, dedup_window_s)
-        && (result.body || !result.text.is_empty())
-    {
-        let message = format!(
-            "{}: what is sold as the answer itself cannot be told from a cached one: equal answers may both be new",
-            entry.at
-        );
-        reader.error_with(entry.span.clone(), message, Some("write `dedup_window_s = 0`".to_owned()));
-    }
     if reader.error_count() > before {
         return None;
     }
@@ -347,7 +338,7 @@ impl<'i> Entry<'_, 'i> {
     }
 
     /// Key by key over the base's.
-    fn result(&self, reader: &mut Reader<'_>) -> Option<ResultRule> {
+    fn result(&self, reader: &mut Reader<'_>, dedup_window_s: Option<u32>) -> Option<ResultRule> {
         let mut rule = self.base.map(|base| base.result.clone()).unwrap_or_else(no_result);
         let mut named: Vec<&str> = Vec::new();
         if let Some((at, item)) = self.item("result") {
@@ -383,6 +374,12 @@ impl<'i> Entry<'_, 'i> {
             return None;
         }
         if !rule.text.is_empty() || rule.body {
+            if let Some(1..) = dedup_window_s {
+                let what =
+                    "what is sold as the answer itself cannot be told from a cached one: equal answers may both be new";
+                let help = Some("write `dedup_window_s = 0`".to_owned());
+                reader.error_with(self.span.clone(), format!("{}: {what}", self.at), help);
+            }
             usual_words(&mut rule, |key| named.contains(&key));
         }
         Some(rule)

@@ -244,14 +244,19 @@ fn known_batch(
         let duplicates = are_unshown.then(|| duplicate_words(&foresight.duplicates));
         duplicates.iter().chain(&told).for_each(|words| terminal::say(&format!("warning: {words}\n")));
     }
-    let duplicates = (foresight.duplicates.count > 0).then(|| Duplicated {
+    let duplicates = duplicated(&foresight);
+    let live = options.live.then(|| live::ask(planned, &foresight, options)).transpose()?;
+    Ok(Some(LedgerView { used, is_new, so_far, duplicates, told, foretold, live }))
+}
+
+/// What is bought already under another name, where anything is.
+fn duplicated(foresight: &Foresight<'_>) -> Option<Duplicated> {
+    (foresight.duplicates.count > 0).then(|| Duplicated {
         jobs: foresight.duplicates.count,
         price: foresight.duplicates.price,
         are_bought: foresight.buys_duplicates(),
         first: originals(&foresight.duplicates),
-    });
-    let live = options.live.then(|| live::ask(planned, &foresight, options)).transpose()?;
-    Ok(Some(LedgerView { used, is_new, so_far, duplicates, told, foretold, live }))
+    })
 }
 
 /// What the batch has used of its limit, and spent.
