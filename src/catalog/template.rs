@@ -8,6 +8,11 @@ use serde_json::{Map, Value as Json};
 #[serde(transparent)]
 pub struct Template(Map<String, Json>);
 
+/// Takes a body piece by piece.
+type Pieces<'a> = &'a mut dyn FnMut(&[u8]);
+/// Writes the value of the parameter of that name.
+type Values<'a, E> = &'a mut dyn FnMut(&str, Pieces<'_>) -> Result<(), E>;
+
 /// The name of the parameter for which a text stands: `prompt` for `{prompt}`.
 #[must_use]
 pub fn placeholder(text: &str) -> Option<&str> {
@@ -41,12 +46,7 @@ impl Template {
     ///
     /// # Errors
     /// What a parameter's value says that cannot be had.
-    pub fn write<E>(
-        &self,
-        is_given: &dyn Fn(&str) -> bool,
-        out: &mut dyn FnMut(&[u8]),
-        param: &mut dyn FnMut(&str, &mut dyn FnMut(&[u8])) -> Result<(), E>,
-    ) -> Result<(), E> {
+    pub fn write<E>(&self, is_given: &dyn Fn(&str) -> bool, out: Pieces<'_>, param: Values<'_, E>) -> Result<(), E> {
         write_object(&self.0, is_given, out, param)
     }
 }
@@ -58,8 +58,8 @@ fn stands(json: &Json, is_given: &dyn Fn(&str) -> bool) -> bool {
 fn write_object<E>(
     object: &Map<String, Json>,
     is_given: &dyn Fn(&str) -> bool,
-    out: &mut dyn FnMut(&[u8]),
-    param: &mut dyn FnMut(&str, &mut dyn FnMut(&[u8])) -> Result<(), E>,
+    out: Pieces<'_>,
+    param: Values<'_, E>,
 ) -> Result<(), E> {
     out(b"{");
     for (at, (key, json)) in object.iter().filter(|(_, json)| stands(json, is_given)).enumerate() {
@@ -71,12 +71,7 @@ fn write_object<E>(
     Ok(())
 }
 
-fn write<E>(
-    json: &Json,
-    is_given: &dyn Fn(&str) -> bool,
-    out: &mut dyn FnMut(&[u8]),
-    param: &mut dyn FnMut(&str, &mut dyn FnMut(&[u8])) -> Result<(), E>,
-) -> Result<(), E> {
+fn write<E>(json: &Json, is_given: &dyn Fn(&str) -> bool, out: Pieces<'_>, param: Values<'_, E>) -> Result<(), E> {
     match json {
         Json::String(text) => match placeholder(text) {
             Some(name) => return param(name, out),

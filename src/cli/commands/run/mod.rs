@@ -398,7 +398,7 @@ impl<'a> Runner<'a> {
         }
     }
 
-    /// What the node says, asked before what is to be bought is written, where something surely is and nobody is to be asked about it.
+    /// What the node says, asked before what is to be bought is written, where something may be and nobody is to be asked about it.
     async fn ask_ahead(&self, of: &ToTake<'_>) -> Option<Result<Answered, Failure>> {
         let buys = self.before.get().is_none_or(|before| before.jobs(JobState::Pending) > 0)
             && !of.what.is_nothing(&self.options.buying.choice.only);

@@ -164,6 +164,8 @@ pub(super) struct TakenIn {
     pub(super) accepted: Accepted,
     /// What a person should know of what was written with it.
     words: Vec<String>,
+    /// Receipts of another ledger stood in the place of its own, and are kept beside it.
+    replaces_others: bool,
 }
 
 impl Runner<'_> {
@@ -333,6 +335,7 @@ impl Runner<'_> {
         accepted: Accepted,
     ) -> Result<TakenIn, Failure> {
         let mut words: Vec<String> = keep_unknown(ledger, &of.paths[OutputKind::Receipts])?.into_iter().collect();
+        let replaces_others = !words.is_empty();
         let mut batch = taken.batch.clone();
         match &accepted {
             Accepted::Nothing => session::accept(ledger, &mut batch, &of.paths, None)?,
@@ -342,7 +345,7 @@ impl Runner<'_> {
                 words.extend(trust::record(ledger, &batch, trusted, most)?);
             }
         }
-        Ok(TakenIn { batch, accepted, words })
+        Ok(TakenIn { batch, accepted, words, replaces_others })
     }
 
     /// Takes in what was rehearsed and is accepted; none where it comes to something else by now, and nothing was written then.
@@ -361,9 +364,13 @@ impl Runner<'_> {
 
     /// What the batch that was taken in is carried on with, and its files, which follow it.
     pub(super) fn begin(&self, of: &ToTake<'_>, taken_in: TakenIn) -> Admitted {
-        let TakenIn { batch, accepted, words } = taken_in;
-        let files = Files::new(&self.counterparties.ledger, batch.key, &batch.remembered.layout, &of.paths);
+        let TakenIn { batch, accepted, words, replaces_others } = taken_in;
+        let mut files = Files::new(&self.counterparties.ledger, batch.key, &batch.remembered.layout, &of.paths);
         words.into_iter().for_each(|words| self.reporter.warn(words));
+        // By now the ledger says that these receipts are its own: nothing is bought while they still are another's.
+        if replaces_others {
+            files.rewrite().into_iter().flatten().for_each(|words| self.reporter.warn(words));
+        }
         let work = match accepted {
             Accepted::Nothing => Work::Recover(Some(batch.key)),
             Accepted::Purchases(_, ready) => Work::Buy(batch.key, ready.node),
