@@ -29,6 +29,7 @@ fn look_at(bolt11: &str) {
     let Ok(challenge) = Challenge::read([format!("L402 token=\"t\", invoice=\"{bolt11}\"").as_str()]) else { return };
     let fitting = Expected {
         price: invoice.amount,
+        is_exact: false,
         network: invoice.network,
         now: invoice.created_at,
         min_lifetime_ms: 0,
@@ -37,10 +38,12 @@ fn look_at(bolt11: &str) {
     let checked = check(challenge.clone(), &fitting).expect("it fits");
     assert_eq!(checked.invoice(), &invoice);
     // One msat more or less is another price.
-    for price in [invoice.amount.get() - 1, invoice.amount.get() + 1] {
-        let expected = Expected { price: l402_batch::money::Msat::new(price), ..fitting };
+    for (price, is_exact) in [(invoice.amount.get() - 1, false), (invoice.amount.get() + 1, true)] {
+        let expected = Expected { price: l402_batch::money::Msat::new(price), is_exact, ..fitting };
         assert!(matches!(check(challenge.clone(), &expected), Err(Refusal::PriceChanged { .. })));
     }
+    let dearer = Expected { price: l402_batch::money::Msat::new(invoice.amount.get() + 1), ..fitting };
+    assert!(check(challenge.clone(), &dearer).is_ok(), "less than planned is paid");
     let late = Expected { now: invoice.expires_at.plus_ms(1), ..fitting };
     if late.now > invoice.expires_at {
         assert!(matches!(check(challenge, &late), Err(Refusal::InvoiceExpired { .. })));
