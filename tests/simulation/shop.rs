@@ -118,10 +118,9 @@ impl Shop {
         request.and_then(|request| self.prices.get(request)).is_some_and(|(_, replays)| *replays)
     }
 
-    /// What the plan says that this purchase costs.
-    pub fn planned(&self, hash: &PaymentHash) -> Option<Msat> {
-        let request = self.sales.get(hash)?.requests.first()?;
-        self.prices.get(request).map(|(price, _)| *price)
+    /// What plans say that this purchase costs: an invoice may be handed out for several requests.
+    pub fn planned(&self, hash: &PaymentHash) -> Vec<Msat> {
+        self.requests_of(hash).iter().filter_map(|request| self.prices.get(request)).map(|(price, _)| *price).collect()
     }
 
     pub fn bill(&self, hash: &PaymentHash) -> Option<Bill> {

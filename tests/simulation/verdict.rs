@@ -308,12 +308,14 @@ fn prove(world: &World, attempt: &Attempt, receipt: &ReceiptRow) {
 
 /// Nothing costs more than the plan says; nor less, where the price has to be exact.
 fn price(world: &World, attempt: &Attempt, receipt: Option<&ReceiptRow>, batches: &[Batch]) {
-    let Some(planned) = world.shop.borrow().planned(&attempt.hash) else { return };
+    let planned = world.shop.borrow().planned(&attempt.hash);
+    let Some(most) = planned.iter().copied().max() else { return };
     let is_exact =
         |receipt: &ReceiptRow| batches.iter().any(|batch| batch.name == receipt.batch && batch.settings.exact_price);
-    world.saw_if(attempt.amount < planned, Sight::BoughtCheaper);
-    if attempt.amount > planned || (attempt.amount < planned && receipt.is_some_and(is_exact)) {
-        world.violated(format!("{} settled for {}, and the plan says {planned}", attempt.hash, attempt.amount));
+    let is_planned = planned.contains(&attempt.amount);
+    world.saw_if(!is_planned && attempt.amount < most, Sight::BoughtCheaper);
+    if attempt.amount > most || (!is_planned && receipt.is_some_and(is_exact)) {
+        world.violated(format!("{} settled for {}, and the plan says {most}", attempt.hash, attempt.amount));
     }
 }
 
