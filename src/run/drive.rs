@@ -236,6 +236,7 @@ impl<'r, L: Ledger, P: Payer, O: Origin, C: Clock> Driver<'r, L, P, O, C> {
     fn announce(&mut self, to: Transition, now: UnixMs) {
         self.note(&to, now);
         let from = std::mem::replace(&mut self.job.state, to.state);
+        // One whose rate is shut is not bought in this run.
         let stays_left = is_left(to.state) && to.reason != Reason::PriceChanged;
         match (self.job.pending.is_some(), is_left(from), stays_left) {
             (true, true, false) => self.shared.balance.bought(self.job.price),

@@ -28,7 +28,7 @@ fn until_done(run: impl Fn() -> Ended) {
 #[test]
 fn running_again_until_all_is_delivered() {
     const JOBS: usize = 40;
-    // So many that one of forty fails for certain: with a tenth, none did once in seventy times.
+    // So many that one of forty fails as good as certainly: with a tenth, all would go well in one of seventy runs (0.9 to the power of 40).
     let sandbox = Sandbox::start(&FAULTS.replace("fail-pay-percent 10", "fail-pay-percent 30"));
     let client = Client::of(&sandbox);
     jobs(&client, JOBS);
