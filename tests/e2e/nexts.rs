@@ -256,7 +256,8 @@ fn limits_that_are_full() {
 fn the_node() {
     let case = Case::of("--sandbox-balance-sats 1000", &five(), "run --partial", 9);
     case.next("the node could not pay any more: the node's channels hold 98 sats, and the cheapest job that is left costs 900 sats by the plan;");
-    let words = "sats, and the cheapest job that is left costs 900 sats by the plan; nothing more is bought in this run";
+    let words =
+        "sats, and the cheapest job that is left costs 900 sats by the plan; nothing more is bought in this run";
     assert!(case.ended.stderr.contains(words), "{}", case.ended);
     assert!(!case.ended.stdout.contains("go on where this run stopped"), "{}", case.ended);
     // Its channels are as they were.

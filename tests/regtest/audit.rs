@@ -8,14 +8,22 @@ use sha2::{Digest, Sha256};
 
 use crate::harness::Client;
 use crate::lnd::Payment;
-use crate::shop::Shop;
+use crate::shop::{Lists, Shop};
 
-/// Holds the batch against the nodes: every settled payment of the payer's since the shop opened has a receipt and is an
-/// invoice that the payee settled, nothing else is; no request was paid for twice; what is paid is delivered; and the
-/// ledger's sums are the payer's. Gives what was bought by job, and what it cost.
+/// Holds the batch against the nodes, as [`booked`] does; no request was paid for twice; and what is paid is delivered. Gives what
+/// was bought by job, and what it cost.
 #[track_caller]
 pub fn audit(shop: &Shop<'_>, client: &Client, stem: &str) -> HashMap<String, u64> {
-    let payments = shop.rig.payer.payments(shop.payments_before);
+    let bought = booked(&shop.lists, client, stem);
+    no_request_is_paid_for_twice(shop, bought.len());
+    bought
+}
+
+/// Holds the batch against the nodes: every settled payment of the payer's has a receipt and is an invoice that the payee settled,
+/// nothing else is; and the ledger's sums are the payer's. Gives what was bought by job, and what it cost.
+#[track_caller]
+pub fn booked(lists: &Lists<'_>, client: &Client, stem: &str) -> HashMap<String, u64> {
+    let payments = lists.payments();
     let open: Vec<&Payment> = payments.iter().filter(|payment| !is_ended(payment)).collect();
     assert!(open.is_empty(), "still open at the payer: {open:?}");
     let sent: HashMap<&str, &Payment> = payments
@@ -23,14 +31,8 @@ pub fn audit(shop: &Shop<'_>, client: &Client, stem: &str) -> HashMap<String, u6
         .filter(|payment| payment.status == "SUCCEEDED")
         .map(|payment| (payment.hash.as_str(), payment))
         .collect();
-    let received: HashMap<String, u64> = shop
-        .invoices()
-        .into_iter()
-        .filter(|invoice| invoice.state == "SETTLED")
-        .map(|invoice| (invoice.hash, invoice.paid_msat))
-        .collect();
+    let received = received(lists);
     assert_eq!(sent.len(), received.len(), "{sent:?}\n{received:?}");
-    no_request_is_paid_for_twice(shop, &received);
 
     let receipts = client.rows(&format!("{stem}.receipts.csv"));
     assert_eq!(receipts.len(), sent.len(), "{receipts:?}\n{sent:?}");
@@ -45,8 +47,8 @@ pub fn audit(shop: &Shop<'_>, client: &Client, stem: &str) -> HashMap<String, u6
         assert_eq!(receipt["preimage"], payment.preimage, "{receipt:?}");
         let preimage = HEXLOWER.decode(receipt["preimage"].as_bytes()).unwrap();
         assert_eq!(HEXLOWER.encode(&Sha256::digest(preimage)), hash);
-        assert_eq!(receipt["payer_node"], shop.rig.payer.id(), "{receipt:?}");
-        assert_eq!(receipt["payee_node"], shop.rig.payee.id(), "{receipt:?}");
+        assert_eq!(receipt["payer_node"], lists.rig.payer.id(), "{receipt:?}");
+        assert_eq!(receipt["payee_node"], lists.rig.payee.id(), "{receipt:?}");
         let once = bought.insert(receipt["id"].clone(), payment.value_msat + payment.fee_msat);
         assert!(once.is_none(), "bought twice: {receipt:?}");
     }
@@ -67,14 +69,21 @@ fn is_ended(payment: &Payment) -> bool {
     ["SUCCEEDED", "FAILED"].contains(&payment.status.as_str())
 }
 
-fn no_request_is_paid_for_twice(shop: &Shop<'_>, received: &HashMap<String, u64>) {
+/// What has come in at the payee, by hash.
+fn received(lists: &Lists<'_>) -> HashMap<String, u64> {
+    let settled = lists.invoices().into_iter().filter(|invoice| invoice.state == "SETTLED");
+    settled.map(|invoice| (invoice.hash, invoice.paid_msat)).collect()
+}
+
+fn no_request_is_paid_for_twice(shop: &Shop<'_>, bought: usize) {
+    let received = received(&shop.lists);
     let books = shop.sandbox.books();
     let mut bodies = HashSet::new();
     for sale in books.sales.iter().filter(|sale| received.contains_key(&sale.hash)) {
         assert!(bodies.insert(&sale.body_sha256), "paid for twice: {sale:?}");
         assert!(sale.delivered_count > 0, "paid and not delivered: {sale:?}");
     }
-    assert_eq!(bodies.len(), received.len(), "payments that no sale explains");
+    assert_eq!(bodies.len(), bought, "payments that no sale explains");
 }
 
 fn ledger_agrees(client: &Client, stem: &str, spent_msat: u64) {

@@ -28,7 +28,7 @@ pub fn we_die_while_a_payment_is_out(rig: &Rig) {
             deciding(&shop, client.start("run jobs.toml"), |hash| shop.settle(hash)).with(0);
         }
         all_delivered(&shop, &client, 1);
-        assert_eq!(shop.invoices().len(), 1, "no other invoice was asked for");
+        assert_eq!(shop.lists.invoices().len(), 1, "no other invoice was asked for");
     }
 }
 
@@ -66,7 +66,7 @@ pub fn the_node_dies_while_a_payment_is_out(rig: &Rig) {
     shop.settle(&hash);
     run.end().with(0);
     all_delivered(&shop, &client, 1);
-    assert_eq!(shop.invoices().len(), 1, "no other invoice was asked for");
+    assert_eq!(shop.lists.invoices().len(), 1, "no other invoice was asked for");
 }
 
 /// The first turn that a purchase takes; before it the node is asked how it is, and what it has paid last, without which nothing is
@@ -94,7 +94,7 @@ pub fn the_node_dies_at_every_turn(rig: &Rig) {
         rig.wait_for_way();
         client.run("run jobs.toml").with(0);
         all_delivered(&shop, &client, 1);
-        assert_eq!(shop.invoices().iter().filter(|invoice| invoice.state == "SETTLED").count(), 1);
+        assert_eq!(shop.lists.invoices().iter().filter(|invoice| invoice.state == "SETTLED").count(), 1);
         false
     });
     assert!(ended.is_some_and(|ended| ended > FIRST_TURN + 3), "{ended:?} turns");
@@ -118,5 +118,5 @@ pub fn both_die_and_the_wallet_is_locked(rig: &Rig) {
     shop.wait_paid(&hash, "SUCCEEDED");
     client.run("run jobs.toml").with(0);
     all_delivered(&shop, &client, 1);
-    assert_eq!(shop.invoices().len(), 1, "no other invoice was asked for");
+    assert_eq!(shop.lists.invoices().len(), 1, "no other invoice was asked for");
 }

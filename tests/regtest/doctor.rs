@@ -86,7 +86,7 @@ pub fn what_the_macaroon_allows(rig: &Rig) {
     ] {
         doctor(&write_macaroon(&client, name, &hex)).with(9).saying("the node refuses the macaroon").saying(words);
     }
-    assert!(payer.payments(shop.payments_before).is_empty(), "doctor pays nothing");
+    assert!(shop.lists.payments().is_empty(), "doctor pays nothing");
 }
 
 pub fn whose_certificate_it_is(rig: &Rig) {

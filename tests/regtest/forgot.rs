@@ -24,7 +24,7 @@ fn paid_and_deleted(shop: &Shop<'_>, run: Process) {
     run.end();
     shop.settle(&hash);
     shop.wait_paid(&hash, "SUCCEEDED");
-    delete_payments(shop.rig);
+    delete_payments(shop.lists.rig);
 }
 
 #[track_caller]
@@ -35,7 +35,7 @@ fn stays_in_doubt(shop: &Shop<'_>, client: &Client, why: &str) {
         let reasons = client.column("jobs.results.csv", "reason");
         assert_eq!(reasons.last().map(String::as_str), Some(why), "{ended}");
         assert_eq!(shop.sandbox.books().sales.len(), asked, "another invoice was asked for: {ended}");
-        pay_something_else(shop.rig);
+        pay_something_else(shop.lists.rig);
     }
 }
 
@@ -52,7 +52,7 @@ pub fn payments_deleted_under_open_jobs(rig: &Rig) {
     paid_and_deleted(&shop, client.start("run jobs.toml"));
     stays_in_doubt(&shop, &client, "node_forgot");
     // Sent once more to the node that has forgotten it, it is refused by its recipient, who has been paid.
-    let paid = rig.payer.pay(&shop.invoices()[1].request);
+    let paid = rig.payer.pay(&shop.lists.invoices()[1].request);
     assert_eq!(paid["failure_reason"], "FAILURE_REASON_INCORRECT_PAYMENT_DETAILS", "{paid}");
 
     // Where it knows of this one only: what the node had settled before, for whomever, is gone.

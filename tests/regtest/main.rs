@@ -39,6 +39,8 @@ mod renumbered;
 #[cfg(test)]
 mod rig;
 #[cfg(test)]
+mod sellers;
+#[cfg(test)]
 mod shop;
 #[cfg(test)]
 mod trials;

@@ -122,7 +122,7 @@ impl Recorder<'_> {
         client.write("jobs.toml", &crate::shop::one_job("recorded"));
         let run = client.start("run jobs.toml --deadline 20s");
         let hash = shop.wait_held();
-        let invoice = shop.invoices()[0].request.clone();
+        let invoice = shop.lists.invoices()[0].request.clone();
         self.send("send what is in flight", &hash, &order(&invoice, "50000"));
         self.track("track in flight", &hash, 1);
         run.killer()();

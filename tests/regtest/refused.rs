@@ -82,7 +82,7 @@ pub fn too_little_balance(rig: &Rig) {
     let jobs = two_jobs("poor").replace("duration = 3", "duration = 15") + &jobs_more();
     client.write("jobs.toml", &jobs);
     let run = client.start("run jobs.toml");
-    let failed = || rig.payer.payments(shop.payments_before).iter().any(|payment| payment.status == "FAILED");
+    let failed = || shop.lists.payments().iter().any(|payment| payment.status == "FAILED");
     wait_for("the node's no", failed);
     // It waits for the node, and fails no job.
     wait_for("the channel is calm", || rig.payer.is_calm());
@@ -116,7 +116,7 @@ pub fn the_invoice_has_expired(rig: &Rig) {
     let ended = run.end().with(5);
     // Certain only some time after the expiry, by the node's clock.
     assert_eq!(client.column("jobs.results.csv", "reason"), ["waiting_for_expiry"], "{ended}");
-    assert_eq!(shop.invoices().len(), 1, "{ended}");
-    let known = rig.payer.payments(shop.payments_before);
+    assert_eq!(shop.lists.invoices().len(), 1, "{ended}");
+    let known = shop.lists.payments();
     assert!(known.is_empty(), "the node refuses what has expired: {known:?}");
 }

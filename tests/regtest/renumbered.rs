@@ -54,9 +54,9 @@ pub fn the_payer_moves_to_native_sql(rig: &Rig) {
     let ended = deciding(&shop, client.start("run jobs.toml"), |hash| shop.settle(hash)).with(0);
     assert!(!ended.stderr.contains("forgotten") && !ended.stdout.contains("forgotten"), "{ended}");
     proxy.release();
-    assert_eq!(shop.invoices().len(), 3, "no other invoice was asked for");
+    assert_eq!(shop.lists.invoices().len(), 3, "no other invoice was asked for");
     client.asks_node("audit").with(0).saying("agree    3 payments");
-    let settled = shop.invoices().iter().filter(|invoice| invoice.state == "SETTLED").count();
+    let settled = shop.lists.invoices().iter().filter(|invoice| invoice.state == "SETTLED").count();
     assert_eq!(settled, 3, "each is paid once");
 }
 
@@ -69,12 +69,12 @@ pub fn failed_payments_deleted_under_doubt(rig: &Rig) {
     open_the_way(rig, false);
     proxy.swallow_answers();
     let run = client.start("run jobs.toml");
-    let failed = || rig.payer.payments(shop.payments_before).iter().any(|payment| payment.status == "FAILED");
+    let failed = || shop.lists.payments().iter().any(|payment| payment.status == "FAILED");
     crate::rig::wait_for("the node's no", failed);
     run.killer()();
     run.end();
     rig.payer.ask("DELETE", "/v1/payments?failed_payments_only=true", None).good();
-    assert!(rig.payer.payments(shop.payments_before).is_empty(), "it is deleted");
+    assert!(shop.lists.payments().is_empty(), "it is deleted");
     proxy.release();
     open_the_way(rig, true);
     let ended = client.run("run jobs.toml --wait-doubt 1s");

@@ -58,6 +58,16 @@ impl Rig {
         self.folder.join(name)
     }
 
+    /// Where all that is kept beyond one network stands.
+    pub fn kept(&self) -> &Path {
+        self.folder.parent().unwrap()
+    }
+
+    /// Where the payee speaks gRPC: host and port.
+    pub fn payee_grpc(&self) -> String {
+        format!("127.0.0.1:{}", std::fs::read_to_string(self.file("payee/port-rpc")).unwrap().trim())
+    }
+
     /// What kills a node at once.
     pub fn killer(&self, node: &str) -> impl FnOnce() + Send + use<> {
         let pid = self.pid(node);

@@ -5,7 +5,7 @@ use std::rc::Rc;
 use data_encoding::HEXLOWER_PERMISSIVE;
 
 use crate::harness::{Client, Sandbox};
-use crate::lnd::{Invoice, Lnd, post_to};
+use crate::lnd::{Invoice, Lnd, Payment, post_to};
 use crate::rig::{Rig, wait_for};
 
 /// What the README's macaroon allows.
@@ -20,12 +20,35 @@ pub const README_RIGHTS: [&str; 8] = [
     "/lnrpc.Lightning/LookupInvoice",
 ];
 
-/// An API that sells, and the place in the nodes' lists at which it began.
-pub struct Shop<'a> {
-    pub sandbox: Rc<Sandbox>,
+/// The nodes' lists from some place on.
+#[derive(Clone, Copy)]
+pub struct Lists<'a> {
     pub rig: &'a Rig,
     pub payments_before: u64,
     pub invoices_before: u64,
+}
+
+/// An API that sells, and the nodes' lists since it opened.
+pub struct Shop<'a> {
+    pub sandbox: Rc<Sandbox>,
+    pub lists: Lists<'a>,
+}
+
+impl<'a> Lists<'a> {
+    /// From here on.
+    pub fn begin(rig: &'a Rig) -> Self {
+        Self { rig, payments_before: rig.payer.newest_payment(), invoices_before: rig.payee.newest_invoice() }
+    }
+
+    /// What the payer has paid, or tried to.
+    pub fn payments(&self) -> Vec<Payment> {
+        self.rig.payer.payments(self.payments_before)
+    }
+
+    /// What the payee has asked for.
+    pub fn invoices(&self) -> Vec<Invoice> {
+        self.rig.payee.invoices(self.invoices_before)
+    }
 }
 
 impl<'a> Shop<'a> {
@@ -42,35 +65,34 @@ impl<'a> Shop<'a> {
             payee.macaroon_file.display(),
             payee.certificate_file.display()
         );
-        let (payments_before, invoices_before) = (rig.payer.newest_payment(), rig.payee.newest_invoice());
-        Self { sandbox: Rc::new(Sandbox::start(&mint)), rig, payments_before, invoices_before }
+        let lists = Lists::begin(rig);
+        Self { sandbox: Rc::new(Sandbox::start(&mint)), lists }
     }
 
     /// The same API, with the nodes' lists begun anew.
     pub fn reopened(&self) -> Self {
-        let (payments_before, invoices_before) = (self.rig.payer.newest_payment(), self.rig.payee.newest_invoice());
-        Self { sandbox: Rc::clone(&self.sandbox), payments_before, invoices_before, ..*self }
+        Self { sandbox: Rc::clone(&self.sandbox), lists: Lists::begin(self.lists.rig) }
     }
 
     /// Somebody who buys there and pays with the payer.
     pub fn client(&self) -> Client {
-        self.client_at(&self.rig.payer.url)
+        self.client_at(&self.lists.rig.payer.url)
     }
 
     /// The same, who reaches the payer elsewhere.
     pub fn client_at(&self, url: &str) -> Client {
-        let payer = &self.rig.payer;
+        let payer = &self.lists.rig.payer;
         Client::with(&self.sandbox.file("catalog.toml"), url, &payer.macaroon_file, &payer.certificate_file)
-    }
-
-    /// Invoices since the shop opened.
-    pub fn invoices(&self) -> Vec<Invoice> {
-        self.rig.payee.invoices(self.invoices_before)
     }
 
     /// Hashes whose payment has come in and is held.
     pub fn held(&self) -> Vec<String> {
-        self.invoices().into_iter().filter(|invoice| invoice.state == "ACCEPTED").map(|invoice| invoice.hash).collect()
+        self.lists
+            .invoices()
+            .into_iter()
+            .filter(|invoice| invoice.state == "ACCEPTED")
+            .map(|invoice| invoice.hash)
+            .collect()
     }
 
     /// Waits until a payment is held.
@@ -96,10 +118,7 @@ impl<'a> Shop<'a> {
 
     /// Waits until the payer's own list says this of a hash.
     pub fn wait_paid(&self, hash: &str, status: &str) {
-        let so = || {
-            let payments = self.rig.payer.payments(self.payments_before);
-            payments.iter().any(|payment| payment.hash == hash && payment.status == status)
-        };
+        let so = || self.lists.payments().iter().any(|payment| payment.hash == hash && payment.status == status);
         wait_for(&format!("{hash} is {status}"), so);
     }
 }

@@ -5,7 +5,9 @@ use std::process::ExitCode;
 use libtest_mimic::{Arguments, Trial};
 
 use crate::rig::Rig;
-use crate::{buying, closed, died, doctor, forgot, late, many, record, refunds, refused, renumbered, unusable};
+use crate::{
+    buying, closed, died, doctor, forgot, late, many, record, refunds, refused, renumbered, sellers, unusable,
+};
 
 type Test = fn(&'static Rig);
 
@@ -17,6 +19,9 @@ const TESTS: &[(&str, Test)] = &[
     ("doctor::what_the_macaroon_allows", doctor::what_the_macaroon_allows),
     ("doctor::whose_certificate_it_is", doctor::whose_certificate_it_is),
     ("doctor::the_largest_payment", doctor::the_largest_payment),
+    ("sellers::aperture", sellers::aperture),
+    ("sellers::boltwall", sellers::boltwall),
+    ("sellers::of_pypi", sellers::of_pypi),
     ("many::five_hundred", many::five_hundred),
     ("refunds::what_is_paid_back_comes", refunds::what_is_paid_back_comes),
     ("refunds::a_claim_waits_for_the_right_to_receive", refunds::a_claim_waits_for_the_right_to_receive),
@@ -45,6 +50,10 @@ const TESTS: &[(&str, Test)] = &[
     ("closed::the_channel_is_closed_under_a_payment", closed::the_channel_is_closed_under_a_payment),
 ];
 
+/// What a test needs beyond the network, as the script calls it.
+const NEEDS: &[(&str, &str)] =
+    &[("sellers::aperture", "aperture"), ("sellers::boltwall", "npm"), ("sellers::of_pypi", "python")];
+
 pub fn main() -> ExitCode {
     let mut arguments = Arguments::from_args();
     arguments.test_threads = Some(1);
@@ -54,7 +63,14 @@ pub fn main() -> ExitCode {
             "\nskipped, as no regtest network is up: `tests/regtest/rig test` builds one (needs Go) and runs these tests"
         );
     }
+    let lacks = |name: &str| {
+        let (rig, (_, needs)) = (rig?, NEEDS.iter().find(|(test, _)| *test == name)?);
+        (!sellers::is_there(rig, needs)).then_some(*needs)
+    };
     let trials = TESTS.iter().map(|(name, test)| {
+        if let Some(needs) = lacks(name) {
+            println!("skipped: {name}, as {needs} could not be had (`tests/regtest/rig build` says why)");
+        }
         let trial = move || {
             if let Some(rig) = rig {
                 rig.settle_down();
@@ -62,7 +78,7 @@ pub fn main() -> ExitCode {
             }
             Ok(())
         };
-        Trial::test(*name, trial).with_ignored_flag(rig.is_none())
+        Trial::test(*name, trial).with_ignored_flag(rig.is_none() || lacks(name).is_some())
     });
     let trials = trials.collect();
     // Asked for by `--ignored`, they would pass without having been run.

@@ -21,8 +21,8 @@ pub fn client_with(shop: &Shop<'_>, node: &Lnd, macaroon: &Path, certificate: &P
 #[track_caller]
 fn refuses(shop: &Shop<'_>, client: &Client, words: &str) {
     client.run("run jobs.toml").with(9).saying(words);
-    assert!(shop.invoices().is_empty(), "an invoice was asked for");
-    assert!(shop.rig.payer.payments(shop.payments_before).is_empty());
+    assert!(shop.lists.invoices().is_empty(), "an invoice was asked for");
+    assert!(shop.lists.payments().is_empty());
 }
 
 pub fn macaroons_that_do_not_serve(rig: &Rig) {
@@ -47,7 +47,7 @@ pub fn macaroons_that_do_not_serve(rig: &Rig) {
     let client = client_with(&shop, payer, &macaroon, certificate);
     let ended = client.run("run jobs.toml --deadline 3s --wait-doubt 1s");
     assert!(matches!(ended.code, Some(3 | 9 | 10)), "{ended}");
-    assert!(shop.rig.payer.payments(shop.payments_before).is_empty());
+    assert!(shop.lists.payments().is_empty());
     std::fs::copy(&payer.macaroon_file, &macaroon).unwrap();
     client.run("run jobs.toml").with(0);
     all_delivered(&shop, &client, 1);
@@ -90,7 +90,7 @@ pub fn another_network(rig: &Rig) {
     assert_eq!(client.column("jobs.results.csv", "reason"), ["wrong_network"], "{ended}");
     rig.run(&["stop", "other"]);
     rig.run(&["stop", "otherchain"]);
-    assert!(rig.payer.payments(shop.payments_before).is_empty());
+    assert!(shop.lists.payments().is_empty());
 }
 
 /// The payer again, after an end of any kind, with its wallet locked.
@@ -115,7 +115,7 @@ pub fn a_locked_wallet(rig: &Rig) {
     start_locked(rig);
     client.run("run jobs.toml").with(9).saying("locked").saying("lncli unlock");
     client.asks("doctor jobs.toml --no-ask").with(9).saying("lncli unlock");
-    assert!(shop.invoices().is_empty(), "an invoice was asked for");
+    assert!(shop.lists.invoices().is_empty(), "an invoice was asked for");
     unlock(rig);
     client.run("run jobs.toml").with(0);
     all_delivered(&shop, &client, 1);
@@ -133,5 +133,5 @@ pub fn not_synced(rig: &Rig) {
     let ended = client.run("run jobs.toml");
     rig.run(&["wait", "payer"]);
     let ended = ended.with(9).saying("not synced");
-    assert!(shop.invoices().is_empty(), "{ended}");
+    assert!(shop.lists.invoices().is_empty(), "{ended}");
 }
