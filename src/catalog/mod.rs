@@ -6,6 +6,7 @@
 mod accept;
 mod address;
 mod errors;
+pub mod import;
 mod listing;
 pub(crate) mod meant;
 mod param;
@@ -13,6 +14,7 @@ mod price;
 mod read;
 mod template;
 mod terms;
+mod toml_text;
 
 pub use errors::{ErrorRule, Treatment};
 pub use listing::{Listed, listed};
@@ -21,6 +23,7 @@ pub use price::{PriceError, PriceRule, Priced, Quote, Rate};
 pub use read::BUILT_IN;
 pub use template::{Template, placeholder};
 pub use terms::{AuthScheme, RedeemRule, Terms};
+pub use toml_text::{toml_key, toml_text};
 
 use serde::{Deserialize, Serialize};
 use url::Url;

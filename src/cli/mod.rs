@@ -100,17 +100,15 @@ fn execute(cli: Cli) -> Result<ExitCode, Failure> {
         Command::Resolve(args) => commands::resolve::execute(&config(cli.config)?.resolve(*args)?),
         Command::Audit(args) => commands::audit::execute(&config(cli.config)?.audit(args)?),
         Command::Doctor(args) => commands::doctor::execute(*args, config(cli.config)),
-        Command::Catalog(args) => {
-            let config = config(cli.config)?;
-            match args.what {
-                CatalogCommand::Show(args) => commands::catalog::show(&config.catalog(*args)?),
-                CatalogCommand::Check(args) => commands::catalog::check(&config.catalog(*args)?),
-                CatalogCommand::Update(args) => {
-                    let file = options::config::UpdateFile { path: args.out, overwrite: args.overwrite };
-                    commands::catalog::update(&config.catalog(args.view)?, &file)
-                }
+        Command::Catalog(args) => match args.what {
+            CatalogCommand::Show(args) => commands::catalog::show(&config(cli.config)?.catalog(*args)?),
+            CatalogCommand::Check(args) => commands::catalog::check(&config(cli.config)?.catalog(*args)?),
+            CatalogCommand::Update(args) => {
+                let file = options::config::UpdateFile { path: args.out, overwrite: args.overwrite };
+                commands::catalog::update(&config(cli.config)?.catalog(args.view)?, &file)
             }
-        }
+            CatalogCommand::Import(args) => commands::catalog::import(&args),
+        },
         Command::Refunds(args) => match args.what {
             RefundsCommand::List(args) => commands::refunds::list(&config(cli.config)?.refunds_list(args)?),
             RefundsCommand::Claim(args) => commands::refunds::claim(&config(cli.config)?.refunds_claim(*args)?),

@@ -15,6 +15,8 @@ mod buying;
 #[cfg(test)]
 mod catalog;
 #[cfg(test)]
+mod catalog_import;
+#[cfg(test)]
 mod causes;
 #[cfg(test)]
 mod codes;

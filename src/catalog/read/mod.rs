@@ -106,7 +106,15 @@ impl Catalog {
         self.read_text(&SourceText::new(&name, text), &name)
     }
 
-    fn read_text(&mut self, source: &SourceText, defined_in: &str) -> Result<(), Vec<Diagnostic>> {
+    /// The same of a text, whose entries are told to be defined there.
+    ///
+    /// # Errors
+    /// As [`Self::read_file`].
+    pub(in crate::catalog) fn read_text(
+        &mut self,
+        source: &SourceText,
+        defined_in: &str,
+    ) -> Result<(), Vec<Diagnostic>> {
         let (document, faults) = DeTable::parse_recoverable(&source.text);
         if !faults.is_empty() {
             return Err(faults.iter().take(SYNTAX_ERRORS_MAX).map(|fault| syntax(source, fault)).collect());

@@ -28,8 +28,8 @@ pub use finish::{
 pub use keep::{LaterArgs, LedgerCommand, LedgerCommandArgs, LedgerMergeArgs};
 pub use look::{AuditArgs, BatchesArgs, ExportArgs, StatusArgs};
 pub use setup::{
-    CatalogArgs, CatalogCommand, CatalogUpdateArgs, CatalogViewArgs, CompletionsArgs, ConfigArgs, ConfigCommand,
-    DoctorArgs, ManArgs, SandboxArgs, ShowArgs,
+    CatalogArgs, CatalogCommand, CatalogImportArgs, CatalogUpdateArgs, CatalogViewArgs, CompletionsArgs, ConfigArgs,
+    ConfigCommand, DoctorArgs, ManArgs, SandboxArgs, ShowArgs,
 };
 
 const ABOUT: &str = "Buy from L402 APIs in bulk: plan the exact cost in sats, run it, keep every URL and receipt";

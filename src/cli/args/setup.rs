@@ -23,9 +23,10 @@ Examples:
   l402-batch catalog show jobs.toml --catalog mine.toml --json
   l402-batch catalog check --endpoint generate-video
   l402-batch catalog update --out prices.toml      then read it, and: plan jobs.toml --catalog prices.toml
+  l402-batch catalog import https://shop.example/openapi.json -o shop.toml
 
-Each rate is asked for once, without payment. Exit codes: 0 as the catalogue says, 2 usage, 3 not
-everything could be learnt, 6 something differs.";
+Each rate is asked for once, without payment; import asks for nothing but the document. Exit codes: 0 as
+the catalogue says, or imported, 2 usage, 3 not everything could be learnt, 6 something differs.";
 
 /// What `doctor` takes: it checks everything that a run needs, and pays nothing.
 #[derive(Args, Clone, Debug, Default)]
@@ -112,6 +113,8 @@ pub enum CatalogCommand {
     Check(Box<CatalogViewArgs>),
     /// Write what it asks for now into a file of overrides to read; nothing is paid
     Update(Box<CatalogUpdateArgs>),
+    /// Make endpoint tables to read of what a seller publishes; nothing is bought, and nothing else is asked for
+    Import(Box<CatalogImportArgs>),
 }
 
 /// `catalog show`, `catalog check`.
@@ -141,6 +144,29 @@ pub struct CatalogUpdateArgs {
     pub out: PathBuf,
     /// Replace it where it is there
     #[arg(long, help_heading = "Files")]
+    pub overwrite: bool,
+}
+
+/// `catalog import`.
+#[derive(Args, Clone, Debug, Default)]
+pub struct CatalogImportArgs {
+    /// A file, `-` for standard input, or the address of /.well-known/l402-services, /.well-known/l402.json or an OpenAPI document
+    #[arg(value_hint = clap::ValueHint::FilePath)]
+    pub source: String,
+    /// Only this endpoint, by the name that it gets here (repeatable)
+    #[arg(long, value_name = "NAME")]
+    pub endpoint: Vec<String>,
+    /// Begin every endpoint's name so
+    #[arg(long, value_name = "PREFIX", default_value = "", hide_default_value = true)]
+    pub name: String,
+    /// Where the document stands, for a file or standard input whose addresses are relative
+    #[arg(long, value_name = "URL")]
+    pub base: Option<String>,
+    /// The file to write, instead of standard output
+    #[arg(short, long, value_name = "FILE", help_heading = "Files")]
+    pub out: Option<PathBuf>,
+    /// Replace it where it is there
+    #[arg(long, requires = "out", help_heading = "Files")]
     pub overwrite: bool,
 }
 

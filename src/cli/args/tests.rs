@@ -130,6 +130,8 @@ fn every_command_is_there() {
         "catalog show",
         "catalog check a.toml --endpoint x --catalog c.toml --json",
         "catalog update --out p.toml --overwrite",
+        "catalog import https://shop.example/.well-known/l402-services -o s.toml --overwrite --name shop- --endpoint x",
+        "catalog import - --base https://shop.example/",
         "completions zsh",
         "man",
         "--config c.toml batches",

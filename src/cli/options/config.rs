@@ -318,7 +318,7 @@ pub struct CatalogOptions {
     pub output: Output,
 }
 
-/// The file that `catalog update` writes.
+/// The file that `catalog update` or `catalog import` writes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UpdateFile {
     /// The path of the file.

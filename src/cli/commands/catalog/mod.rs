@@ -1,13 +1,16 @@
-//! `catalog`: which endpoints, parameters and prices are in use and where each comes from, and whether the service still
-//! asks for what they say.
+//! `catalog`: which endpoints, parameters and prices are in use and where each comes from, whether the service still
+//! asks for what they say, and what others publish that they sell.
 
 mod check;
 mod finding;
+mod import;
 mod layers;
+mod new_file;
 mod show;
 mod trial;
 mod update;
 
+use crate::cli::args::CatalogImportArgs;
 use crate::cli::options::config::CatalogOptions;
 use crate::cli::{ExitCode, Failure};
 
@@ -27,4 +30,9 @@ pub(in crate::cli) fn update(
     file: &crate::cli::options::config::UpdateFile,
 ) -> Result<ExitCode, Failure> {
     update::execute(options, file)
+}
+
+/// `catalog import`.
+pub(in crate::cli) fn import(args: &CatalogImportArgs) -> Result<ExitCode, Failure> {
+    import::execute(args)
 }

@@ -4,24 +4,19 @@
 use std::fmt::Write as _;
 use std::sync::Arc;
 
-use crate::catalog::{Endpoint, PriceRule, Rate, Value};
+use crate::catalog::{Endpoint, PriceRule, Rate, Value, toml_key, toml_text};
 use crate::cli::commands::catalog::finding::{EndpointFacts, QuoteFacts, Verdict};
 use crate::cli::commands::catalog::layers::Layers;
-use crate::cli::commands::catalog::{check, finding};
+use crate::cli::commands::catalog::{check, finding, new_file};
 use crate::cli::options::config::{CatalogOptions, UpdateFile};
-use crate::cli::{CommandError, ExitCode, Failure, terminal};
+use crate::cli::{ExitCode, Failure, terminal};
 use crate::money::Msat;
-use crate::report::replace_whole;
 use crate::run::{Clock, SystemClock};
 
 /// Checks, and writes a file where a price has changed. What could not be derived is said, and ends as a check does.
 pub(super) fn execute(options: &CatalogOptions, file: &UpdateFile) -> Result<ExitCode, Failure> {
     let shown = file.path.display();
-    if file.path.exists() && !file.overwrite {
-        return Err(CommandError::usage(format!("{shown} is there already"))
-            .hint("name another with --out, or give --overwrite")
-            .into());
-    }
+    new_file::refuse_known(file)?;
     let endpoints = Layers::read(options)?.endpoints(&options.endpoints)?;
     let found = check::survey(&endpoints, options.network)?;
     terminal::print(options.output.format, |out| {
@@ -38,7 +33,7 @@ pub(super) fn execute(options: &CatalogOptions, file: &UpdateFile) -> Result<Exi
         }
     }
     if !entries.is_empty() {
-        write(file, &head(&today), &entries)?;
+        new_file::write(file, &(head(&today) + &entries))?;
         terminal::say(&format!(
             "{shown} is written, and nothing uses it yet: read it, then name it with --catalog or in the configuration\n"
         ));
@@ -103,11 +98,11 @@ fn head(today: &str) -> String {
 fn entry(endpoint: &Endpoint, rates: &[Msat], today: &str) -> String {
     let PriceRule { by, quantity, unit, rates: before } = &endpoint.price;
     let mut text = String::new();
-    let name = key(&endpoint.name);
-    let _ = write!(text, "\n[endpoint.{name}]\nsource = {}\n", quoted(&format!("quotes of {}", endpoint.url)));
-    let _ = write!(text, "as_of = {}\n\n[endpoint.{name}.price]\n", quoted(today));
+    let name = toml_key(&endpoint.name);
+    let _ = write!(text, "\n[endpoint.{name}]\nsource = {}\n", toml_text(&format!("quotes of {}", endpoint.url)));
+    let _ = write!(text, "as_of = {}\n\n[endpoint.{name}.price]\n", toml_text(today));
     if let Some(quantity) = quantity {
-        let _ = write!(text, "quantity = {}\nunit = {}\n", quoted(quantity), quoted(unit));
+        let _ = write!(text, "quantity = {}\nunit = {}\n", toml_text(quantity), toml_text(unit));
     }
     let was = |at: usize| match before.get(at) {
         Some(Rate { rate, .. }) if rates.get(at) != Some(rate) => format!(" # was {rate}"),
@@ -121,13 +116,13 @@ fn entry(endpoint: &Endpoint, rates: &[Msat], today: &str) -> String {
         }
         return text;
     }
-    let names: Vec<String> = by.iter().map(|name| quoted(name)).collect();
+    let names: Vec<String> = by.iter().map(|name| toml_text(name)).collect();
     let _ = writeln!(text, "by = [{}]\nrates = [", names.join(", "));
     for (at, (rate, known)) in rates.iter().zip(before).enumerate() {
         let when: String = by
             .iter()
             .zip(&known.when)
-            .map(|(name, value)| format!("{} = {}, ", key(name), toml_value(value)))
+            .map(|(name, value)| format!("{} = {}, ", toml_key(name), toml_value(value)))
             .collect();
         let (word, amount) = amount(*rate);
         let _ = writeln!(text, "    {{ {when}{word} = {amount} }},{}", was(at));
@@ -145,37 +140,11 @@ fn amount(rate: Msat) -> (&'static str, u64) {
 
 fn toml_value(value: &Value) -> String {
     match value {
-        Value::Text(text) => quoted(text),
+        Value::Text(text) => toml_text(text),
         Value::Integer(n) => n.to_string(),
         Value::Boolean(truth) => truth.to_string(),
-        Value::Image(image) => quoted(&image.sha256),
+        Value::Image(image) => toml_text(&image.sha256),
     }
-}
-
-fn quoted(text: &str) -> String {
-    // TOML takes JSON's escapes, and wants one more.
-    serde_json::Value::from(text).to_string().replace('\u{7f}', "\\u007F")
-}
-
-/// A key as TOML takes it.
-fn key(name: &str) -> String {
-    let bare = !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_'));
-    if bare { name.to_owned() } else { quoted(name) }
-}
-
-fn write(file: &UpdateFile, head: &str, entries: &str) -> Result<(), Failure> {
-    let whole = |out: &mut dyn std::io::Write| write!(out, "{head}{entries}");
-    let unwritten = |error: std::io::Error| {
-        CommandError::usage(format!("{} cannot be written", file.path.display()))
-            .because(error)
-            .hint("name another with --out")
-    };
-    if file.overwrite {
-        return Ok(replace_whole(&file.path, whole).map(drop).map_err(unwritten)?);
-    }
-    // Whatever came there meanwhile is not replaced.
-    let mut new = std::fs::File::create_new(&file.path).map_err(unwritten)?;
-    Ok(whole(&mut new).and_then(|()| new.sync_all()).map_err(unwritten)?)
 }
 
 #[cfg(test)]
