@@ -63,8 +63,8 @@ const BTC: u32 = 11;
 /// What an OpenAPI operation says with `x-payment-info`: one offer, `offers`, or `price` and `protocols`.
 pub(super) fn of_payment_info(info: &Json, is_parameter: impl Fn(&str) -> bool) -> Result<Cost, Lack> {
     let offers: Vec<&Json> = match info.get("offers").and_then(Json::as_array) {
-        Some(offers) => offers.iter().collect(),
-        None => vec![info],
+        Some(offers) if !offers.is_empty() => offers.iter().collect(),
+        Some(_) | None => vec![info],
     };
     let (mut rails, mut intents) = (Vec::new(), Vec::new());
     for offer in offers {
@@ -105,10 +105,10 @@ fn read(object: &Json, is_price: bool, is_parameter: impl Fn(&str) -> bool) -> R
         .collect();
     let unknown =
         || Ok(Cost::Unknown(if told.is_empty() { String::new() } else { Json::from(told.clone()).to_string() }));
-    let Some(amount) = amount(said, is_price) else { return unknown() };
-    if amount == 0 {
+    if is_price && ["mode", "type", "model"].iter().any(|key| said.get(*key).is_some_and(|word| word == "free")) {
         return Err(Lack::Free);
     }
+    let Some(amount) = amount(said, is_price) else { return unknown() };
     let text = |keys: &[&str]| keys.iter().find_map(|key| said.get(*key).and_then(Json::as_str));
     match text(&QUANTITIES) {
         Some(name) if is_price && is_parameter(name) => {
@@ -116,6 +116,8 @@ fn read(object: &Json, is_price: bool, is_parameter: impl Fn(&str) -> bool) -> R
             Ok(Cost::Rate { msat: amount, quantity: name.to_owned(), unit: unit.unwrap_or("unit").to_owned() })
         }
         _ if is_price && !is_flat(said) => unknown(),
+        // Where the price depends on something, none may stand for not yet known.
+        _ if amount == 0 => Err(Lack::Free),
         _ => Ok(Cost::Flat(amount)),
     }
 }
@@ -268,6 +270,7 @@ mod tests {
             (json!({ "pricing": { "sats": 4, "per": "second" } }), unknown()),
             (json!({ "pricing": { "sats": 4, "per": "second", "parameter": "other" } }), unknown()),
             (json!({ "pricing": { "sats_per_second": 4 } }), unknown()),
+            (json!({ "pricing": { "mode": "dynamic", "sats": 0 } }), unknown()),
             (json!({ "pricing": { "sats": 4, "per": 10, "parameter": "duration" } }), unknown()),
             (json!({ "pricing": { "sats": 4, "minimum": 90, "parameter": "duration" } }), unknown()),
             (json!({ "min_price_sats": 4, "price_sats": 9 }), unknown()),
@@ -281,7 +284,9 @@ mod tests {
         ] {
             assert_eq!(cost(of_service(&said, |name| name == "duration")), Ok(expected), "{said}");
         }
-        assert_eq!(cost(of_service(&json!({ "price_sats": 0 }), |_| false)), Err("it costs nothing".to_owned()));
+        for free in [json!({ "price_sats": 0 }), json!({ "pricing": { "type": "free" } })] {
+            assert_eq!(cost(of_service(&free, |_| false)), Err("it costs nothing".to_owned()), "{free}");
+        }
     }
 
     #[test]
@@ -300,6 +305,7 @@ mod tests {
             (dynamic, Ok(unknown())),
             (by_mode, Ok(Cost::Flat(7_000))),
             (or_range, Ok(unknown())),
+            (json!({ "offers": [] }), Ok(unknown())),
             (json!({ "offers": [dollars] }), Err("it is paid by tempo, not over Lightning")),
             (json!({ "offers": [session, x402] }), Err("it is paid as a session, not by request")),
             (x402, Err("it is paid by x402, not over Lightning")),
