@@ -17,7 +17,7 @@ impl Hinted for Refusal {
             }
             Self::PriceChanged { .. } => Some("set the new price in the manifest's endpoint and plan again".into()),
             Self::InvoiceExpired { .. } => Some("run again for a new one".into()),
-            Self::InvoiceInvalid(_) | Self::ChallengeInvalid | Self::InvoiceLife { .. } => None,
+            Self::InvoiceInvalid(_) | Self::ChallengeInvalid | Self::OtherBody | Self::InvoiceLife { .. } => None,
         }
     }
 }
@@ -57,6 +57,9 @@ pub enum Refusal {
     /// charge says another hash or amount than its invoice.
     #[error("the token is bound to another payment than the invoice; nothing was paid")]
     ChallengeInvalid,
+    /// A `Payment` charge that is for a request with another body than the one that was sent.
+    #[error("the challenge is for another request than was sent, by the digest of its body; nothing was paid")]
+    OtherBody,
     /// The invoice is of another network than the node's.
     #[error("the invoice is for {asked} and the node is on {node}")]
     WrongNetwork {
@@ -118,6 +121,14 @@ pub fn check(challenge: Challenge, expected: &Expected) -> Result<CheckedChallen
         return Err(Refusal::InvoiceLife { expires_at: invoice.expires_at });
     }
     Ok(CheckedChallenge { challenge, invoice, expires_at })
+}
+
+/// Checks that a challenge is for a request with a body of that SHA-256.
+///
+/// # Errors
+/// Where it is for another body, or says so in a way that cannot be checked.
+pub fn check_body(challenge: &Challenge, sha256: impl FnOnce() -> [u8; 32]) -> Result<(), Refusal> {
+    if mpp::fits_body(challenge, sha256) { Ok(()) } else { Err(Refusal::OtherBody) }
 }
 
 impl CheckedChallenge {

@@ -61,7 +61,8 @@ fn chain<'a>(root_key: &[u8], identifier: &[u8], caveats: impl Iterator<Item = &
     caveats.fold(hmac(&hmac(KEY_GENERATOR, root_key), identifier), |signature, caveat| hmac(&signature, caveat))
 }
 
-fn hmac(key: &[u8], message: &[u8]) -> [u8; 32] {
+/// HMAC-SHA256.
+pub(crate) fn hmac(key: &[u8], message: &[u8]) -> [u8; 32] {
     keyed(key).chain_update(message).finalize().into_bytes().into()
 }
 

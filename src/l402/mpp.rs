@@ -1,7 +1,8 @@
-//! The `Payment` scheme, also called MPP (the "Payment" HTTP authentication scheme and its lightning charge): read where a
-//! server offers no L402. All that has to be echoed is kept as one JSON object, in the place of the token.
+//! The `Payment` scheme, also called MPP (draft-httpauth-payment, and its lightning charge, draft-lightning-charge): read where a
+//! server offers no L402. All that has to be echoed is kept as one JSON object, in the place of the token; `request` and
+//! `opaque` in it are the text that came, never encoded anew.
 
-use data_encoding::BASE64URL_NOPAD;
+use data_encoding::{BASE64, BASE64URL_NOPAD};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
@@ -13,6 +14,9 @@ use crate::time::UnixMs;
 
 /// What has to be echoed may be this long: as base64, with the preimage, it has to fit into one request header.
 pub(super) const ECHO_BYTES_MAX: usize = 5 * 1024;
+
+/// The one header that a challenge may name for its credential, in lower case; without a name it is `Authorization`.
+pub(crate) const PAYMENT_AUTHORIZATION: &str = "payment-authorization";
 
 const UNREADABLE_REQUEST: ChallengeError = ChallengeError::UnreadableCharge("its request is not read");
 
@@ -30,6 +34,7 @@ struct Request {
 struct Details {
     invoice: Option<String>,
     payment_hash: Option<String>,
+    network: Option<String>,
 }
 
 /// Whether the offer is a charge that is paid by Lightning; what it does not say does not speak against it.
@@ -53,26 +58,43 @@ pub(super) fn read(offer: &Offer<'_>) -> Result<(Token, String), ChallengeError>
     if parameter(offer, "id").is_none_or(str::is_empty) {
         return Err(ChallengeError::UnreadableCharge("it has no id"));
     }
+    if parameter(offer, "header").is_some_and(|name| !name.eq_ignore_ascii_case(PAYMENT_AUTHORIZATION)) {
+        return Err(ChallengeError::UnreadableCharge("it wants its credential in a header that nobody knows"));
+    }
+    if parameter(offer, "expires").is_some_and(|expires| UnixMs::from_rfc3339(expires).is_none()) {
+        return Err(ChallengeError::UnreadableCharge("its expires is no time"));
+    }
+    Ok((Token::new(echo(offer)?), invoice))
+}
+
+/// Every parameter as it came, as RFC 8785 writes an object of texts: sorted, without blanks.
+fn echo(offer: &Offer<'_>) -> Result<String, ChallengeError> {
     let mut echo = Map::new();
     for (name, value) in &offer.params {
         if echo.keys().any(|known| known.eq_ignore_ascii_case(name)) {
             return Err(ChallengeError::UnreadableCharge("a parameter stands in it twice"));
         }
+        if value.contains(char::REPLACEMENT_CHARACTER) {
+            return Err(ChallengeError::UnreadableCharge("it has bytes that are no text, and cannot be echoed"));
+        }
         echo.insert((*name).to_owned(), Value::from(value.as_ref()));
     }
+    echo.sort_keys();
     let echo = Value::Object(echo).to_string();
     if echo.len() > ECHO_BYTES_MAX {
         return Err(ChallengeError::Overlong("the Payment challenge"));
     }
-    Ok((Token::new(echo), invoice))
+    Ok(echo)
 }
 
-/// Whether what a charge says of itself is what its invoice says: the amount, where it is in sats, and the payment hash.
+/// Whether what a charge says of itself is what its invoice says: the amount, where it is in sats, payment hash and network.
 pub(super) fn agrees(challenge: &Challenge, invoice: &Invoice) -> bool {
     let Some(request) = param(challenge, "request") else { return true };
     let Ok(request) = request_of(request) else { return false };
-    let hash = request.method_details.and_then(|details| details.payment_hash);
+    let (hash, network) =
+        request.method_details.map_or((None, None), |details| (details.payment_hash, details.network));
     hash.is_none_or(|hash| PaymentHash::from_hex(&hash) == Some(invoice.hash))
+        && network.is_none_or(|network| network.eq_ignore_ascii_case(invoice.network.as_str()))
         && match (request.currency.as_deref().map(str::to_ascii_lowercase).as_deref(), &request.amount) {
             (Some("sat" | "sats"), Some(amount)) => sats(amount) == Some(invoice.amount),
             _ => true,
@@ -89,6 +111,23 @@ pub(super) fn expires_at(challenge: &Challenge) -> Option<UnixMs> {
 pub(crate) fn credential(echo: &Token, preimage: &Preimage) -> String {
     let json = format!(r#"{{"challenge":{},"payload":{{"preimage":"{}"}}}}"#, echo.reveal(), preimage.reveal_hex());
     BASE64URL_NOPAD.encode(json.as_bytes())
+}
+
+/// Whether a charge is for a request with a body of that SHA-256: a server turns the credential away with any other one. One that
+/// says so in a way that cannot be checked is for none. Other challenges say nothing of it.
+pub(super) fn fits_body(challenge: &Challenge, sha256: impl FnOnce() -> [u8; 32]) -> bool {
+    let Some(digest) = param(challenge, "digest").filter(|_| challenge.scheme == Scheme::Payment) else { return true };
+    // RFC 9530: `sha-256=:…:`, and others beside it; some leave the colons out.
+    let told = digest.split(',').filter_map(|member| member.trim().split_once('='));
+    let mut told = told.filter(|(name, _)| name.eq_ignore_ascii_case("sha-256")).map(|(_, value)| value);
+    let (Some(value), None) = (told.next(), told.next()) else { return false };
+    BASE64.decode(value.trim_matches(':').as_bytes()).is_ok_and(|told| told == sha256())
+}
+
+/// Whether the credential of what is echoed goes in `Payment-Authorization`, as its challenge said.
+pub(crate) fn has_own_header(echo: &Token) -> bool {
+    let echo: Option<Map<String, Value>> = serde_json::from_str(echo.reveal()).ok();
+    echo.is_some_and(|echo| echo.keys().any(|name| name.eq_ignore_ascii_case("header")))
 }
 
 fn request_of(text: &str) -> Result<Request, ChallengeError> {
@@ -173,6 +212,62 @@ mod tests {
     }
 
     #[test]
+    fn the_credential_is_canonical_and_what_came_is_echoed_as_it_came() {
+        // Padded, not canonical, and with an escape: none of it is written anew.
+        let odd = "eyJtZXRob2REZXRhaWxzIjp7Imludm9pY2UiOiJsbmJjMSJ9LCAiYSI6MX0=";
+        let line = format!(
+            r#"Payment request="{odd}", realm="a \"b\"", opaque="eyJ6IjoiMSIsImEiOiIyIn0", method="lightning", intent="charge", id="1""#
+        );
+        let challenge = Challenge::read([line.as_str()]).unwrap();
+        let preimage = Preimage::verify(PREIMAGE, &hash()).unwrap();
+        let credential = BASE64URL_NOPAD.decode(credential(&challenge.token, &preimage).as_bytes()).unwrap();
+        assert_eq!(
+            String::from_utf8(credential).unwrap(),
+            format!(
+                r#"{{"challenge":{{"id":"1","intent":"charge","method":"lightning","opaque":"eyJ6IjoiMSIsImEiOiIyIn0","realm":"a \"b\"","request":"{odd}"}},"payload":{{"preimage":"{}"}}}}"#,
+                "07".repeat(32)
+            )
+        );
+    }
+
+    #[test]
+    fn a_charge_is_for_one_body() {
+        let body: [u8; 32] = Sha256::digest(b"{}").into();
+        let of = |digest: &str| {
+            let line = line(&encoded(&request("2750", &hash().hex()))) + &format!(", digest=\"{digest}\"");
+            fits_body(&Challenge::read([line.as_str()]).unwrap(), || body)
+        };
+        let right = BASE64.encode(&body);
+        for digest in
+            [format!("sha-256=:{right}:"), format!("SHA-256={right}"), format!("sha-512=:AAAA:, sha-256=:{right}:")]
+        {
+            assert!(of(&digest), "{digest}");
+        }
+        let other = BASE64.encode(&[0; 32]);
+        for digest in [
+            format!("sha-256=:{other}:"),
+            format!("sha-256=:{right}:, sha-256=:{other}:"),
+            format!("sha-256=:{}:", right.trim_end_matches('=')),
+            "sha-512=:AAAA:".to_owned(),
+            "?".to_owned(),
+            String::new(),
+        ] {
+            assert!(!of(&digest), "{digest}");
+        }
+        let l402 = Challenge::read(["L402 token=\"t\", invoice=\"i\", digest=\"?\""]).unwrap();
+        assert!(fits_body(&l402, || body), "nothing of another scheme");
+    }
+
+    #[test]
+    fn the_header_that_the_challenge_names_is_the_credential_s() {
+        let line = line(&encoded(&request("2750", &hash().hex())));
+        let is_own = |line: &str| has_own_header(&Challenge::read([line]).unwrap().token);
+        assert!(!is_own(&line));
+        assert!(is_own(&format!("{line}, header=\"Payment-Authorization\"")));
+        assert!(!has_own_header(&Token::new("no json".to_owned())));
+    }
+
+    #[test]
     fn l402_is_preferred_in_any_order() {
         let payment = line(&encoded(&request("2750", &hash().hex())));
         let l402 = "L402 token=\"t\", invoice=\"i\"";
@@ -202,6 +297,13 @@ mod tests {
             (line(&request) + ", invoice=\"other\"", ChallengeError::TwoInvoices),
             (line(&request) + ", Realm=\"again\"", charge("a parameter stands in it twice")),
             (format!("Payment request=\"{request}\""), charge("it has no id")),
+            (line(&request) + ", expires=\"soon\"", charge("its expires is no time")),
+            (line(&request) + ", expires=\"\"", charge("its expires is no time")),
+            (line(&request) + ", header=\"Cookie\"", charge("it wants its credential in a header that nobody knows")),
+            (
+                line(&request) + ", description=\"caf\u{fffd}\"",
+                charge("it has bytes that are no text, and cannot be echoed"),
+            ),
             (
                 format!("{}, x=\"{}\"", line(&request), "y".repeat(ECHO_BYTES_MAX)),
                 ChallengeError::Overlong("the Payment challenge"),
@@ -228,6 +330,9 @@ mod tests {
         assert_eq!(asked(&request("2750.0", &hash().hex()), ""), Err(Refusal::ChallengeInvalid));
         assert_eq!(asked(&request("2750", &"00".repeat(32)), ""), Err(Refusal::ChallengeInvalid));
         assert_eq!(asked(&request("2750", "?"), ""), Err(Refusal::ChallengeInvalid));
+        let mut elsewhere = request("2750", &hash().hex());
+        elsewhere["methodDetails"]["network"] = "mainnet".into();
+        assert_eq!(asked(&elsewhere, ""), Err(Refusal::ChallengeInvalid));
         let dear = serde_json::json!({ "currency": "usd", "amount": "1.99" });
         let mut other = request("2750", &hash().hex());
         other.as_object_mut().unwrap().extend(dear.as_object().unwrap().clone());

@@ -93,6 +93,12 @@ impl Preimage {
         HEXLOWER.encode(&self.0)
     }
 
+    /// The payment hash that it belongs to.
+    #[must_use]
+    pub fn hash(&self) -> PaymentHash {
+        PaymentHash(Sha256::digest(self.0).into())
+    }
+
     /// The bytes, for the ledger.
     #[must_use]
     pub const fn reveal(&self) -> &[u8; 32] {

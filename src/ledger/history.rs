@@ -1,7 +1,7 @@
 //! What the ledger knows of one job, for a person who has to decide or to complain.
 
 use crate::catalog::Method;
-use crate::l402::{Network, PaymentHash};
+use crate::l402::{Network, PaymentHash, PaymentReceipt};
 use crate::money::Msat;
 use crate::time::UnixMs;
 
@@ -128,6 +128,8 @@ pub struct AnswerRow {
     pub body: String,
     /// The length of the body as it is kept, in bytes.
     pub body_bytes: u64,
+    /// The receipt that came with it, of the `Payment` scheme.
+    pub receipt: Option<PaymentReceipt>,
 }
 
 /// One change of a job.

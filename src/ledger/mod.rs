@@ -34,6 +34,7 @@ mod stored_jobs;
 mod word;
 mod writer;
 
+pub use crate::l402::PaymentReceipt;
 pub use address::{AddressError, LedgerAddress};
 pub use batch::{Batch, BatchStart, ComingFile, DownloadTo, FilesOf, Layout, NewBatch, Remembered};
 pub use bounds::{Asking, EndpointCount, HeldBack, IntentBounds, NodeCount, Prospect, endpoint_and_origin};

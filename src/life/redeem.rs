@@ -53,6 +53,7 @@ fn result_at_once(read: impl FnOnce() -> RedeemResponse) -> Option<String> {
             | RedeemResponse::RefundOffered { .. }
             | RedeemResponse::Retry { .. }
             | RedeemResponse::CredentialRejected { .. }
+            | RedeemResponse::CredentialSpent { .. }
             | RedeemResponse::Failed { .. }
             | RedeemResponse::UnknownShape { .. },
         )
@@ -78,6 +79,7 @@ pub(super) fn read(
         RedeemResponse::RefundOffered { message, .. } => refund_offered(purchase, key, answer, message),
         RedeemResponse::Retry { .. }
         | RedeemResponse::CredentialRejected { .. }
+        | RedeemResponse::CredentialSpent { .. }
         | RedeemResponse::Failed { .. }
         | RedeemResponse::UnknownShape { .. }
             if is_later =>
@@ -89,6 +91,11 @@ pub(super) fn read(
         }
         RedeemResponse::CredentialRejected { after_ms, message } => {
             not_yet(purchase, tries, Some(key), after_ms, Reason::CredentialRejected, message, moment)
+        }
+        // No other try changes it: it is a person's at once, with its proof, and nothing is ever paid again for it.
+        RedeemResponse::CredentialSpent { message } => {
+            let end = JobEnd { state: JobState::Lost, reason: Reason::CredentialRejected, error: Some(message) };
+            finish(purchase, Some(key), false, end)
         }
         RedeemResponse::Failed { reason, after_ms, message } => {
             let may_replay = purchase.may_replay(moment.facts.endpoint.terms.redeem);

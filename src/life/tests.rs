@@ -629,6 +629,30 @@ fn a_rejected_credential_is_final_only_after_all_tries_of_the_run() {
     }
 }
 
+/// A charge that is consumed without a delivery is a person's after one word of the origin's, and is shown once more only by
+/// a person's word: by none of the run's own.
+#[test]
+fn a_charge_that_is_used_up_is_a_person_s_at_once() {
+    let (facts, bounds) = (facts(), Bounds::default());
+    let used_up = r#"{"type":"https://paymentauth.org/problems/invalid-challenge","title":"used"}"#;
+    for (now, status, tries) in [(EARLY, 402, 0), (EARLY, 401, 0), (LATE, 402, 3)] {
+        let moment = Moment { now, draining: false, facts: &facts, bounds: &bounds, promises: &LND };
+        let tries = Tries { redeems: tries, ..Tries::default() };
+        let (kept, _) =
+            step(State::Redeeming(purchase(true, 0), tries), Input::Answer(Ok(answer(status, used_up))), &moment);
+        let (after, effect) = step(kept, Input::Committed(Committed::Answer(AnswerKey(1))), &moment);
+        assert_eq!(effect_words(&effect), "commit undelivered, lost credential_rejected", "{status}");
+        let (_, effect) = step(after, Input::Committed(Committed::Done), &moment);
+        assert!(!matches!(effect, Effect::Redeem(..) | Effect::Wait(..)), "{effect:?}");
+    }
+    // Once there was a success, that stands: what is said later changes nothing.
+    let moment = Moment { now: EARLY, draining: false, facts: &facts, bounds: &bounds, promises: &LND };
+    let state = State::Redeeming(heard_purchase(true, None, false), Tries::default());
+    let (kept, _) = step(state, Input::Answer(Ok(answer(402, used_up))), &moment);
+    let (_, effect) = step(kept, Input::Committed(Committed::Answer(AnswerKey(99))), &moment);
+    assert!(!effect_words(&effect).contains("credential_rejected"), "{effect:?}");
+}
+
 /// The date of an answer may be a proxy's, and the clock of a node may jump ahead and come back: a POST that still stalls
 /// would be accepted then.
 #[test]

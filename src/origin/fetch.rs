@@ -13,8 +13,8 @@ use std::time::Duration;
 use bytes::Bytes;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use reqwest::header::{
-    ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, DATE, ETAG,
-    HeaderMap, HeaderName, IF_RANGE, LAST_MODIFIED, LOCATION, RANGE, RETRY_AFTER, TRANSFER_ENCODING,
+    ACCEPT, ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, DATE, ETAG, HeaderMap,
+    HeaderName, IF_RANGE, LAST_MODIFIED, LOCATION, RANGE, RETRY_AFTER, TRANSFER_ENCODING,
 };
 use reqwest::{Client, ClientBuilder, Response};
 use url::Url;
@@ -177,7 +177,7 @@ impl Fetch for Fetcher {
             shown = shown.filter(|_| is_own_origin(&at, endpoint));
             if let Some(credential) = shown {
                 let bearing = authorization(credential).map_err(broken)?;
-                request = request.header(AUTHORIZATION, bearing);
+                request = request.headers(bearing);
             }
             if let Some((offset, version)) = part {
                 request = request.header(RANGE, format!("bytes={offset}-")).header(IF_RANGE, version);

@@ -10,8 +10,8 @@ use std::time::Duration;
 
 use futures::stream;
 use reqwest::header::{
-    ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderName,
-    HeaderValue, LOCATION,
+    ACCEPT, ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue,
+    LOCATION,
 };
 use reqwest::{Client, ClientBuilder, RequestBuilder, Response};
 use sha2::{Digest, Sha256};
@@ -33,6 +33,9 @@ use crate::tls;
 
 /// Says in which scheme a challenge can be answered.
 const ACCEPT_AUTHENTICATE: HeaderName = HeaderName::from_static("accept-authenticate");
+/// Says what the `Payment` scheme may ask for, and that it is the same purchase again.
+const ACCEPT_PAYMENT: HeaderName = HeaderName::from_static("accept-payment");
+const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 
 /// No redeem ends before this: some origins answer when the video is made.
 pub const REDEEM_TIMEOUT_MIN: Duration = Duration::from_secs(15 * 60);
@@ -273,10 +276,11 @@ async fn answer(mut response: Response, body_max: usize) -> Result<HttpAnswer, H
 
 impl Origin for HttpOrigin {
     async fn ask(&self, request: &Request, scheme: Scheme) -> Result<HttpAnswer, HttpFailure> {
-        let scheme = HeaderValue::from_static(scheme.as_str());
-        let sent = |at: &Url| {
-            self.request(request, at).header(ACCEPT_AUTHENTICATE, scheme.clone()).timeout(self.options.ask_timeout)
-        };
+        let mut wanted = HeaderMap::from_iter([(ACCEPT_AUTHENTICATE, HeaderValue::from_static(scheme.as_str()))]);
+        if scheme == Scheme::Payment {
+            wanted.insert(ACCEPT_PAYMENT, HeaderValue::from_static("lightning/charge"));
+        }
+        let sent = |at: &Url| self.request(request, at).headers(wanted.clone()).timeout(self.options.ask_timeout);
         let (response, _) = self.follow(&request.url, &SAME_AGAIN, sent).await?;
         if response.status().is_redirection() {
             return Err(HttpFailure::Redirect(target(&response)));
@@ -285,9 +289,12 @@ impl Origin for HttpOrigin {
     }
 
     async fn redeem(&self, request: &Request, credential: &Credential) -> Result<HttpAnswer, HttpFailure> {
-        let bearing = authorization(credential)?;
+        let mut bearing = authorization(credential)?;
+        if let Some(key) = credential.idempotency_key().and_then(|key| HeaderValue::try_from(key).ok()) {
+            bearing.insert(IDEMPOTENCY_KEY, key);
+        }
         let timeout = self.options.redeem_timeout.max(REDEEM_TIMEOUT_MIN);
-        let sent = |at: &Url| self.request(request, at).header(AUTHORIZATION, bearing.clone()).timeout(timeout);
+        let sent = |at: &Url| self.request(request, at).headers(bearing.clone()).timeout(timeout);
         let (response, _) = self.follow(&request.url, &SAME_AGAIN, sent).await?;
         answer(response, self.options.result_body_bytes_max).await
     }
@@ -297,7 +304,7 @@ impl Origin for HttpOrigin {
         let sent = |at: &Url| {
             let request = self.client(at).get(at.clone()).timeout(self.options.poll_timeout);
             match &bearing {
-                Some(bearing) => request.header(AUTHORIZATION, bearing.clone()),
+                Some(bearing) => request.headers(bearing.clone()),
                 None => request,
             }
         };
@@ -326,11 +333,11 @@ impl Origin for HttpOrigin {
 }
 
 /// The credential as a header that no log shows.
-pub(super) fn authorization(credential: &Credential) -> Result<HeaderValue, HttpFailure> {
+pub(super) fn authorization(credential: &Credential) -> Result<HeaderMap, HttpFailure> {
     let mut value = HeaderValue::from_str(&credential.header_value())
         .map_err(|_| HttpFailure::NotSent("the token cannot stand in a header".to_owned()))?;
     value.set_sensitive(true);
-    Ok(value)
+    Ok(HeaderMap::from_iter([(HeaderName::from_static(credential.header_name()), value)]))
 }
 
 fn kept_headers(headers: &HeaderMap) -> Result<Vec<(String, String)>, HttpFailure> {

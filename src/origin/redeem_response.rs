@@ -46,6 +46,12 @@ pub enum RedeemResponse {
         /// In words; harmless, without secrets.
         message: String,
     },
+    /// 401 or 402, and the origin says that no other try changes it: the charge is used up, or its time is over. A charge
+    /// of the `Payment` scheme is consumed once, even where nothing was handed over for it.
+    CredentialSpent {
+        /// In words; harmless, without secrets.
+        message: String,
+    },
     /// Success that brings nothing: it says that it failed, names no address to poll, or broke off.
     Failed {
         /// `unknown_answer` where a person may find more in it than a program; else why it failed.
@@ -97,6 +103,9 @@ pub fn read_redeem(answer: &HttpAnswer, endpoint: &Endpoint) -> RedeemResponse {
         Treatment::NotForSale | Treatment::ByStatus => match said.status {
             200..=299 if word == Word::Failed => refused(said, Reason::OriginFailed),
             200..=299 => RedeemResponse::UnknownShape { message: no_result(&said, rule) },
+            401 | 402 if is_final(&said) => {
+                RedeemResponse::CredentialSpent { message: format!("{}{SPENT}", said.message) }
+            }
             401 | 402 => RedeemResponse::CredentialRejected {
                 after_ms: said.after_ms,
                 message: with_other_scheme(said.message, answer, endpoint),
@@ -105,6 +114,19 @@ pub fn read_redeem(answer: &HttpAnswer, endpoint: &Endpoint) -> RedeemResponse {
             _ => not_delivered(said, Reason::NotDelivered),
         },
     }
+}
+
+/// The kinds of problem by which the drafts of the `Payment` scheme say that a credential will never be taken (any more): the
+/// last words of `type` (RFC 9457).
+const FINAL_PROBLEMS: [&str; 4] = ["invalid-challenge", "unknown-challenge", "payment-expired", "expired-invoice"];
+
+const SPENT: &str = "; what was paid for is used up by the origin's word, so nothing is sent again by itself; the receipt proves \
+                     the payment to whoever sold it";
+
+fn is_final(said: &Envelope) -> bool {
+    let kind = said.text_at(&["/type".to_owned()]);
+    let kind = kind.map(|kind| kind.trim_end_matches('/').rsplit(['/', ':', '#']).next().unwrap_or_default());
+    kind.is_some_and(|kind| FINAL_PROBLEMS.iter().any(|known| kind.eq_ignore_ascii_case(known)))
 }
 
 /// A word against the purchase. Said with success it is the answer to it; else the same credential may be shown again, as
@@ -472,6 +494,33 @@ mod tests {
             let message = format!("HTTP {status}: unknown credential");
             assert_eq!(found, RedeemResponse::CredentialRejected { after_ms: Some(1_000), message });
         }
+    }
+
+    #[test]
+    fn a_charge_that_is_used_up_is_told_apart_from_one_that_is_not_seen_yet() {
+        let problem = |status, kind: &str| {
+            let fresh = ("www-authenticate", r#"Payment id="2", method="lightning", intent="charge", request="e30""#);
+            redeem(status, &[fresh], &format!(r#"{{"type":"{kind}","title":"Invalid Challenge","detail":"used"}}"#))
+        };
+        for (status, kind) in [
+            (402, "https://paymentauth.org/problems/invalid-challenge"),
+            (401, "https://paymentauth.org/problems/lightning/unknown-challenge"),
+            (402, "https://ietf.org/payment/problems/payment-expired"),
+            (401, "urn:x:expired-invoice"),
+            (402, "Invalid-Challenge"),
+        ] {
+            let RedeemResponse::CredentialSpent { message } = problem(status, kind) else { panic!("{kind}") };
+            assert!(message.starts_with(&format!("HTTP {status}: Invalid Challenge; used; ")), "{message}");
+        }
+        for kind in
+            ["verification-failed", "payment-required", "invalid-preimage", "about:blank", "", "invalid-challenge/x"]
+        {
+            assert!(matches!(problem(402, kind), RedeemResponse::CredentialRejected { .. }), "{kind}");
+        }
+        let elsewhere = problem(500, "https://paymentauth.org/problems/invalid-challenge");
+        assert!(matches!(elsewhere, RedeemResponse::Retry { .. }), "no other status says so: {elsewhere:?}");
+        let nested = redeem(402, &[], r#"{"error":{"type":"invalid-challenge"}}"#);
+        assert!(matches!(nested, RedeemResponse::CredentialRejected { .. }), "{nested:?}");
     }
 
     #[test]

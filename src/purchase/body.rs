@@ -7,6 +7,7 @@ use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use sha2::{Digest, Sha256};
 use tempfile::TempPath;
 
 /// So much of a file is in memory at once.
@@ -35,6 +36,15 @@ impl Body {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len() == 0
+    }
+
+    /// The SHA-256 of its bytes.
+    #[must_use]
+    pub fn sha256(&self) -> [u8; 32] {
+        match self {
+            Self::Held(bytes) => Sha256::digest(bytes).into(),
+            Self::Filed(file) => file.sha256(),
+        }
     }
 
     /// All of it in memory.

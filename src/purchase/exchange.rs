@@ -1,11 +1,12 @@
 //! What goes with a request and what comes back: what proves its payment, and the answer, uninterpreted.
 
-use crate::l402::{Preimage, Scheme, Token, payment_credential};
+use crate::l402::{PAYMENT_AUTHORIZATION, Preimage, Scheme, Token, has_own_header, payment_credential};
 
 /// The header under which it is kept why only a part of an answer came.
 pub(crate) const INCOMPLETE: &str = "x-l402-batch-incomplete";
 
-/// What proves a payment to the origin: `Authorization: L402 token:preimage`, or its `Payment` form.
+/// What proves a payment to the origin: `Authorization: L402 token:preimage`, or its `Payment` form, in the header that the
+/// challenge names.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Credential {
     /// The scheme name of the challenge.
@@ -17,7 +18,27 @@ pub struct Credential {
 }
 
 impl Credential {
-    /// The value of the `Authorization` header. A secret: never for a log.
+    /// The header in which it goes, in lower case.
+    #[must_use]
+    pub fn header_name(&self) -> &'static str {
+        match self.scheme {
+            Scheme::Payment if has_own_header(&self.token) => PAYMENT_AUTHORIZATION,
+            Scheme::L402 | Scheme::Lsat | Scheme::Payment => "authorization",
+        }
+    }
+
+    /// What is one and the same in every request of one `Payment` purchase and in no other's: its payment hash, quoted, as
+    /// `Idempotency-Key`. It goes with the credential alone. A server that keeps answers by such keys would else give the 402
+    /// that it once answered to whoever has paid.
+    #[must_use]
+    pub fn idempotency_key(&self) -> Option<String> {
+        match self.scheme {
+            Scheme::L402 | Scheme::Lsat => None,
+            Scheme::Payment => Some(format!("\"{}\"", self.preimage.hash())),
+        }
+    }
+
+    /// The value of that header. A secret: never for a log.
     #[must_use]
     pub fn header_value(&self) -> String {
         let scheme = self.scheme.as_str();
@@ -90,5 +111,21 @@ mod tests {
         let credential = Credential { scheme: Scheme::Lsat, token: Token::new("AGI+/w==".to_owned()), preimage };
         assert_eq!(credential.header_value(), format!("LSAT AGI+/w==:{}", "07".repeat(32)));
         assert!(!format!("{credential:?}").contains("AGI"));
+        assert_eq!((credential.header_name(), credential.idempotency_key()), ("authorization", None));
+    }
+
+    #[test]
+    fn a_payment_credential_goes_where_its_challenge_says_with_a_key_of_its_purchase() {
+        let hash = PaymentHash(Sha256::digest([7; 32]).into());
+        let of = |token: &str| Credential {
+            scheme: Scheme::Payment,
+            token: Token::new(token.to_owned()),
+            preimage: Preimage::verify([7; 32], &hash).unwrap(),
+        };
+        assert_eq!(of(r#"{"id":"1"}"#).header_name(), "authorization");
+        let own = of(r#"{"header":"Payment-Authorization","id":"1"}"#);
+        assert_eq!(own.header_name(), "payment-authorization");
+        assert_eq!(own.idempotency_key(), Some(format!("\"{hash}\"")));
+        assert_eq!(own.idempotency_key(), of(r#"{"id":"1"}"#).idempotency_key());
     }
 }

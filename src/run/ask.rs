@@ -8,7 +8,7 @@ use std::sync::Arc;
 use crate::catalog::{DedupPolicy, Value};
 use crate::error::Hinted;
 use crate::event::Event;
-use crate::l402::{CheckedChallenge, Expected, Refusal, check};
+use crate::l402::{CheckedChallenge, Expected, Refusal, check, check_body};
 use crate::ledger::{IdenticalRequest, Ledger, LedgerError, NewIntent, PendingJob, Record};
 use crate::manifest::image::{self, ImageProblem};
 use crate::origin::{self, HttpFailure, Origin, challenged_in, read_ask};
@@ -94,7 +94,7 @@ impl<L: Ledger, P: Payer, O: Origin, C: Clock> Driver<'_, L, P, O, C> {
                 Err(failure) => return Ok(unanswered(&failure)),
             };
             self.heed(&request, &answer, now);
-            let checked = match self.challenge(pending, &answer, buying, now) {
+            let checked = match self.challenge(pending, (&request, &answer), buying, now) {
                 Ok(checked) => checked,
                 Err(asked) => return Ok(asked),
             };
@@ -210,7 +210,7 @@ impl<L: Ledger, P: Payer, O: Origin, C: Clock> Driver<'_, L, P, O, C> {
     fn challenge(
         &self,
         pending: &PendingJob,
-        answer: &HttpAnswer,
+        (request, answer): (&Request, &HttpAnswer),
         buying: &Buying,
         now: UnixMs,
     ) -> Result<CheckedChallenge, Asked> {
@@ -229,7 +229,8 @@ impl<L: Ledger, P: Payer, O: Origin, C: Clock> Driver<'_, L, P, O, C> {
             min_lifetime_ms: INVOICE_LIFE_MS_MIN,
             max_lifetime_ms: self.run.settings.invoice_life_ms_max,
         };
-        let checked = check(challenge, &expected);
+        let fits = check_body(&challenge, || request.body().sha256());
+        let checked = fits.and_then(|()| check(challenge, &expected));
         match &checked {
             Ok(_) => self.shared.price_refusals.admitted(pending),
             Err(Refusal::PriceChanged { asked, .. }) => {

@@ -11,7 +11,7 @@ use lightning_invoice::{CreationError, Currency, InvoiceBuilder, PaymentSecret};
 use sha2::{Digest, Sha256};
 
 use crate::l402::PaymentHash;
-use crate::l402::mint::{mint, verify};
+use crate::l402::mint::{hmac, mint, verify};
 use crate::money::Msat;
 use crate::time::UnixMs;
 
@@ -242,6 +242,11 @@ impl Keys {
         identifier.extend_from_slice(hash);
         identifier.extend_from_slice(&derive(&self.root, "token id", number));
         mint(&derive(&self.root, "macaroon", 0), &identifier, &[], "")
+    }
+
+    /// What only this sandbox makes of a message: it shows that a challenge is its own.
+    pub(super) fn bind(&self, message: &[u8]) -> [u8; 32] {
+        hmac(&derive(&self.root, "challenge", 0), message)
     }
 
     /// The payment hash of a token that was minted here.

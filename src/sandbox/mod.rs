@@ -6,6 +6,7 @@
 mod books;
 mod errors;
 mod faults;
+mod gate;
 mod goods;
 mod journal;
 mod keys;

@@ -104,6 +104,8 @@ pub enum AnswerShape {
     Unaddressed,
     /// 200, and the connection closes half way through the body.
     Cut,
+    /// 500; a charge of the Payment scheme is consumed by that.
+    Consumed,
 }
 
 /// What stands behind the same gate as the purchase itself.

@@ -17,21 +17,28 @@ use crate::l402::PaymentHash;
 
 const JSON: &str = "application/json";
 
-/// How often the handler ran for each purchase: past the gate, whatever it answered.
+/// How often the handler ran for each purchase: past the gate, whatever it answered; and by which key it was asked first.
 #[derive(Default)]
-pub(super) struct Handled(Mutex<BTreeMap<PaymentHash, u64>>);
+pub(super) struct Handled(Mutex<BTreeMap<PaymentHash, (u64, Option<Vec<u8>>)>>);
 
 impl Handled {
     /// One more; gives how often it ran before.
-    pub(super) fn runs(&self, hash: PaymentHash) -> u64 {
+    pub(super) fn runs(&self, hash: PaymentHash, key: Option<&[u8]>) -> u64 {
         let mut counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let count = counts.entry(hash).or_default();
+        let (count, _) = counts.entry(hash).or_insert_with(|| (0, key.map(<[u8]>::to_vec)));
         *count = count.saturating_add(1);
         count.saturating_sub(1)
     }
 
     pub(super) fn count(&self, hash: &PaymentHash) -> u64 {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).get(hash).copied().unwrap_or(0)
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).get(hash).map_or(0, |(count, _)| *count)
+    }
+
+    /// Whether it was asked first by that very key.
+    pub(super) fn is_by(&self, hash: &PaymentHash, key: Option<&[u8]>) -> bool {
+        let counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let first = counts.get(hash).and_then(|(_, first)| first.as_deref());
+        first.is_some() && first == key
     }
 }
 
@@ -50,6 +57,10 @@ pub(super) fn answer(shape: AnswerShape, url: &str) -> Response {
         }
         AnswerShape::Unaddressed => {
             (StatusCode::ACCEPTED, [(CONTENT_TYPE, JSON)], r#"{"status":"processing"}"#).into_response()
+        }
+        AnswerShape::Consumed => {
+            (StatusCode::INTERNAL_SERVER_ERROR, [(CONTENT_TYPE, JSON)], r#"{"error":"the model failed"}"#)
+                .into_response()
         }
         AnswerShape::Cut => cut(&json!({ "videoUrl": url }).to_string()),
     }

@@ -7,14 +7,12 @@ use std::time::Duration;
 use axum::Router;
 use axum::body::Bytes;
 use axum::extract::{DefaultBodyLimit, Path, Query, State};
-use axum::http::header::{AUTHORIZATION, CONTENT_TYPE, HOST, RETRY_AFTER, WWW_AUTHENTICATE};
+use axum::http::header::{AUTHORIZATION, CONTENT_TYPE, HOST, RETRY_AFTER};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
-use data_encoding::HEXLOWER_PERMISSIVE;
 use serde::Deserialize;
 use serde_json::json;
-use sha2::{Digest, Sha256};
 use url::Url;
 
 use super::books::{Redeemed, Terms};
@@ -24,7 +22,7 @@ use super::goods::Good;
 use super::journal::Asked;
 use super::keys::{Bill, Minted, hex, request_digest};
 use super::mint::{Mint, MintError};
-use super::mpp::{self, Shown};
+use super::mpp::{self, Problem};
 use super::options::{ErrorCode, Gate, OfferedScheme};
 use super::serve::HangUp;
 use super::{World, now, refund, shapes, videos};
@@ -33,10 +31,11 @@ use crate::money::{Msat, Sats};
 
 /// An image of some megabytes as base64, and room to spare.
 const BODY_BYTES_MAX: usize = 32 << 20;
-const JSON: &str = "application/json";
+pub(super) const JSON: &str = "application/json";
 const X_ERROR_CODE: HeaderName = HeaderName::from_static("x-error-code");
 const X_DEDUP: HeaderName = HeaderName::from_static("x-dedup");
 const X_NO_CACHE: HeaderName = HeaderName::from_static("x-no-cache");
+pub(super) const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 const X_JOB_ID: HeaderName = HeaderName::from_static("x-job-id");
 const REQUEST_ID_PREFIX: &str = "pred_";
 const POLL_MS_MIN: u64 = 50;
@@ -49,7 +48,7 @@ pub(super) struct Shop {
 }
 
 /// One request for a video.
-struct Wish {
+pub(super) struct Wish {
     good: Good,
     digest: [u8; 32],
     body: Bytes,
@@ -57,8 +56,10 @@ struct Wish {
 }
 
 /// What proves a payment.
-struct Proof {
-    hash: PaymentHash,
+pub(super) struct Proof {
+    pub hash: PaymentHash,
+    /// The id of the charge, where it was paid in the `Payment` scheme.
+    pub charge: Option<String>,
 }
 
 /// Every route of the API, and the books.
@@ -95,12 +96,13 @@ async fn sell(State(shop): State<Arc<Shop>>, Path(name): Path<String>, headers: 
         return errors::answer(code, None);
     }
     let answer = match headers.get(AUTHORIZATION) {
-        None => shop.ask(&wish, &headers).await,
-        Some(value) => match shop.world.proof(value.as_bytes()) {
-            Some(proof) => shop.redeem(&wish, &proof, &headers).await,
+        None => shop.ask(&wish, &headers, None).await,
+        Some(value) => match shop.world.proof(value.as_bytes(), Some(&wish.body)) {
+            Ok(proof) => shop.redeem_with_receipt(&wish, &proof, &headers).await,
+            Err(Some(problem)) => shop.ask(&wish, &headers, Some(problem)).await,
             // As aperture does: whoever shows nothing that it takes is asked to pay.
-            None if shop.world.options.scheme == OfferedScheme::Mpp => shop.ask(&wish, &headers).await,
-            None => Ok(bad_credential("the credential's macaroon or preimage is not right")),
+            Err(None) if shop.world.options.scheme == OfferedScheme::Mpp => shop.ask(&wish, &headers, None).await,
+            Err(None) => Ok(bad_credential("the credential's macaroon or preimage is not right")),
         },
     };
     if luck.dropped {
@@ -110,8 +112,9 @@ async fn sell(State(shop): State<Arc<Shop>>, Path(name): Path<String>, headers: 
 }
 
 impl Shop {
-    /// Answers a request without payment: 402 with a challenge, or what is wrong with it.
-    async fn ask(&self, wish: &Wish, headers: &HeaderMap) -> io::Result<Response> {
+    /// Answers a request without payment: 402 with a challenge, or what is wrong with it. Where a credential was shown, the
+    /// `problem` with that.
+    pub(super) async fn ask(&self, wish: &Wish, headers: &HeaderMap, problem: Option<Problem>) -> io::Result<Response> {
         let is_json = headers.get(CONTENT_TYPE).is_some_and(|kind| kind.as_bytes().starts_with(JSON.as_bytes()));
         if !is_json {
             return Ok(invalid("the Content-Type must be application/json"));
@@ -139,18 +142,8 @@ impl Shop {
             amount_msat: price,
             at: now,
         })?;
-        let body = json!({
-            "error": "Payment Required",
-            "error_code": "L402_PAYMENT_REQUIRED",
-            "price_sats": price.sats_ceil(),
-            "suggestion": "pay the invoice, then send the identical request with Authorization: L402 <macaroon>:<preimage>",
-        });
-        let mut response = (StatusCode::PAYMENT_REQUIRED, [(CONTENT_TYPE, JSON)], body.to_string()).into_response();
-        for challenge in mpp::challenges(world.options.scheme, &minted, price) {
-            let challenge = HeaderValue::from_str(&challenge).map_err(io::Error::other)?;
-            response.headers_mut().append(WWW_AUTHENTICATE, challenge);
-        }
-        Ok(response)
+        let expires_at = now.plus_ms(ms(world.options.invoice_expiry_s.saturating_mul(1_000)));
+        self.payment_required(&mpp::Charge { minted: &minted, price, expires_at, body: &wish.body }, problem)
     }
 
     /// The challenge for a bill: the invoice of the node that mints, or the sandbox's own.
@@ -165,7 +158,7 @@ impl Shop {
     }
 
     /// Answers a request with a credential whose macaroon and preimage are right.
-    async fn redeem(&self, wish: &Wish, proof: &Proof, headers: &HeaderMap) -> io::Result<Response> {
+    pub(super) async fn redeem(&self, wish: &Wish, proof: &Proof, headers: &HeaderMap) -> io::Result<Response> {
         if self.world.mint.is_some() {
             // Only who paid has the preimage: the payment itself was another node's affair.
             self.world.books().paid_elsewhere(proof.hash, now())?;
@@ -181,26 +174,32 @@ impl Shop {
         };
         let redeemed = self.world.books().redeem(proof.hash, &hex(&wish.digest), terms, now())?;
         if matches!(redeemed, Redeemed::Delivered { .. } | Redeemed::Processing) {
-            if options.single_use && self.world.handled.count(&proof.hash) > 0 {
-                return Ok(bad_credential("the token was already used"));
+            if self.is_used_up(proof, headers) {
+                let shown = (wish, proof, headers);
+                return self.turned_away(shown, Problem::InvalidChallenge, "the token was already used").await;
             }
-            let ran = self.world.handled.runs(proof.hash);
+            let ran = self.world.handled.runs(proof.hash, headers.get(IDEMPOTENCY_KEY).map(HeaderValue::as_bytes));
             if let (Some(shape), Redeemed::Delivered { video, .. }) = (options.answer, &redeemed)
                 && options.answers.is_none_or(|most| ran < most)
             {
                 return Ok(shapes::answer(shape, &format!("{}videos/{video}.mp4", self.base_for(headers))));
             }
         }
-        match redeemed {
-            Redeemed::Delivered { video, deduplicated } => Ok(self.delivered(&video, deduplicated)),
-            Redeemed::Processing => Ok(self.accepted(&proof.hash)),
-            Redeemed::Unpaid => self.ask(wish, headers).await,
-            Redeemed::Expired => Ok(bad_credential("the credential has expired; it cannot be used any more")),
-            Redeemed::OtherRequest => {
-                Ok(bad_credential("the credential was made for another request; the payload must be identical"))
+        let (problem, why) = match redeemed {
+            Redeemed::Delivered { video, deduplicated } => return Ok(self.delivered(&video, deduplicated)),
+            Redeemed::Processing => return Ok(self.accepted(&proof.hash)),
+            Redeemed::Unpaid => {
+                let problem = proof.charge.is_some().then_some(Problem::VerificationFailed);
+                return self.ask(wish, headers, problem).await;
             }
-            Redeemed::Unknown => Ok(bad_credential("the credential is not known here")),
-        }
+            Redeemed::Expired => (Problem::PaymentExpired, "the credential has expired; it cannot be used any more"),
+            Redeemed::OtherRequest => (
+                Problem::VerificationFailed,
+                "the credential was made for another request; the payload must be identical",
+            ),
+            Redeemed::Unknown => (Problem::InvalidChallenge, "the credential is not known here"),
+        };
+        self.turned_away((wish, proof, headers), problem, why).await
     }
 
     /// The error code that was asked for, where this is paid; nothing is handed over then.
@@ -264,43 +263,6 @@ impl Shop {
     fn drifted(&self, price: Sats, request: &[u8; 32]) -> Msat {
         let percent = if self.world.faults.drifts(request) { self.world.options.price_drift_percent } else { 0 };
         Msat::new(drifted(price, percent).get().saturating_mul(1_000))
-    }
-}
-
-impl World {
-    /// The credential in an Authorization header, where macaroon and preimage hold.
-    fn proof(&self, header: &[u8]) -> Option<Proof> {
-        let (scheme, credential) = std::str::from_utf8(header).ok()?.split_once(' ')?;
-        if scheme.eq_ignore_ascii_case("Payment") {
-            return self.proof_of(&mpp::read_credential(credential.trim())?);
-        }
-        if self.options.scheme == OfferedScheme::Mpp
-            || !["L402", "LSAT"].iter().any(|known| scheme.eq_ignore_ascii_case(known))
-        {
-            return None;
-        }
-        let (token, preimage) = credential.trim().rsplit_once(':')?;
-        self.proof_of(&Shown { token: token.to_owned(), preimage: preimage.to_owned() })
-    }
-
-    fn proof_of(&self, shown: &Shown) -> Option<Proof> {
-        let preimage: [u8; 32] = HEXLOWER_PERMISSIVE.decode(shown.preimage.as_bytes()).ok()?.try_into().ok()?;
-        let hash = self.keys.verify(&shown.token)?;
-        (<[u8; 32]>::from(Sha256::digest(preimage)) == hash.0).then_some(Proof { hash })
-    }
-
-    /// Whether a credential of that purchase is shown.
-    fn shows(&self, headers: &HeaderMap, hash: &PaymentHash) -> bool {
-        let shown = headers.get(AUTHORIZATION).and_then(|value| self.proof(value.as_bytes()));
-        shown.is_some_and(|proof| proof.hash == *hash)
-    }
-
-    /// Whether the credential of the purchase of that video is shown.
-    pub(super) fn shows_for(&self, headers: &HeaderMap, video: &str) -> bool {
-        let shown = headers.get(AUTHORIZATION).and_then(|value| self.proof(value.as_bytes()));
-        let books = self.books();
-        let bought = shown.and_then(|proof| books.state.sale(&proof.hash)?.bought.as_ref());
-        bought.is_some_and(|bought| bought.video == video)
     }
 }
 
@@ -401,7 +363,7 @@ fn invalid(why: &str) -> Response {
     refuse(StatusCode::BAD_REQUEST, "INVALID_INPUT", why)
 }
 
-fn bad_credential(why: &str) -> Response {
+pub(super) fn bad_credential(why: &str) -> Response {
     refuse(StatusCode::UNAUTHORIZED, "L402_INVALID_CREDENTIAL", why)
 }
 

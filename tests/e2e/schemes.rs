@@ -40,6 +40,54 @@ fn a_scheme_that_is_not_offered_is_not_paid() {
     }
 }
 
+/// A receipt of the seller's is kept beside its answer, and shown without what it may give away.
+#[test]
+fn the_seller_s_receipt_is_kept_and_shown() {
+    let sandbox = Sandbox::start("--sandbox-scheme payment");
+    let client = Client::of(&sandbox);
+    client.write("jobs.toml", &two_jobs(""));
+    client.run("run jobs.toml").with(0);
+    let id = client.column("jobs.results.csv", "id").remove(0);
+    let line = format!("status jobs.toml --job {id}");
+    client.says(&line).with(0).saying("its receipt says success, by lightning, at 2").saying("for this payment");
+    client.says(&format!("{line} --json")).with(0).saying("\"is_of_payment\":true");
+}
+
+/// A charge that is consumed without a delivery: the origin says so to the second redeem, and it is a person's then. No run
+/// shows the credential again, and none pays again.
+#[test]
+fn a_charge_that_is_consumed_in_vain_is_a_person_s_at_once() {
+    let sandbox = Sandbox::start("--sandbox-scheme payment --sandbox-answer consumed");
+    let client = Client::of(&sandbox);
+    let one = two_jobs("").split("[[job]]").take(2).collect::<Vec<_>>().join("[[job]]");
+    client.write("jobs.toml", &one);
+    for _ in 0..2 {
+        client.run("run jobs.toml").with(4);
+        let row = client.rows("jobs.results.csv").remove(0);
+        let stands = (row["state"].as_str(), row["reason"].as_str(), row["next"].as_str());
+        assert_eq!(stands, ("lost", "credential_rejected", "person"), "{row:?}");
+        assert!(row["error"].contains("Invalid Challenge"), "{row:?}");
+        let books = sandbox.books();
+        // The second challenge is the fresh one that came with the refusal.
+        assert_eq!((books.settled().len(), books.sales.len()), (1, 2), "nothing is asked for, or paid, again");
+    }
+    let line = format!("status jobs.toml --job {} --proof", client.column("jobs.results.csv", "id").remove(0));
+    let shown = client.says(&line).with(4).saying("2 answers").saying("preimage ").saying("invoice ");
+    assert_eq!(shown.stdout.matches("redeem").count(), 2, "{shown}");
+}
+
+/// A charge is consumed once. Whoever repeats its request, as nothing of the answer came, shows by its key that it is the same one.
+#[test]
+fn a_repeated_redeem_is_the_same_purchase_by_its_key() {
+    let sandbox = Sandbox::start("--sandbox-scheme payment --sandbox-drop-percent 40 --sandbox-seed 3");
+    let client = Client::of(&sandbox);
+    client.write("jobs.toml", &two_jobs(""));
+    client.run("run jobs.toml").with(0);
+    let books = sandbox.books();
+    assert!(books.sales.iter().any(|sale| sale.handled > 1), "none was repeated");
+    Audit::of(&client, "jobs", &books).all_delivered(2);
+}
+
 #[test]
 fn an_entry_s_words_are_shown_and_checked() {
     let client = Client::alone();

@@ -6,10 +6,11 @@ use rusqlite::{OptionalExtension, Row, params};
 use sha2::{Digest, Sha256};
 
 use super::SqliteLedger;
-use super::convert::{hex, text_or_what_is_left, uint};
+use super::convert::{Json, hex, text_or_what_is_left, uint};
 use super::error::Fault;
 use super::schema::OPEN_PAYMENT;
 use super::views::RESULT;
+use crate::l402::{PaymentHash, PaymentReceipt};
 use crate::ledger::decide::PaymentState;
 use crate::ledger::port::Inspection;
 use crate::ledger::shown_body::{BODY_BYTES_READ, Secrets};
@@ -18,6 +19,7 @@ use crate::ledger::{
     TransitionRow,
 };
 use crate::money::Msat;
+use crate::purchase::HttpAnswer;
 
 /// Transitions of one take that are read: the latest.
 const TRANSITIONS_MAX: u32 = 1_000;
@@ -89,9 +91,11 @@ impl SqliteLedger {
             let preimage = row.get::<_, Option<[u8; 32]>>(32)?.map(|bytes| hex(&bytes));
             let secrets =
                 Secrets { token: row.get(31)?, preimage: preimage.clone(), refund_link: self.refund_link(payment)? };
+            let payment_row = payment_of_row(row)?;
             payments.push(PaymentRecord {
                 by_receipt: secrets.token.is_empty(),
-                row: payment_of_row(row)?,
+                answers: self.answers_to(payment, &payment_row.hash, &secrets)?,
+                row: payment_row,
                 method: row.get(24)?,
                 url: row.get(25)?,
                 body_sha256,
@@ -99,7 +103,6 @@ impl SqliteLedger {
                 invoice: row.get(28)?,
                 payee: row.get(29)?,
                 network: row.get(30)?,
-                answers: self.answers_to(payment, &secrets)?,
                 preimage,
             });
         }
@@ -115,15 +118,19 @@ impl SqliteLedger {
         Ok(found.flatten())
     }
 
-    fn answers_to(&self, payment: PaymentKey, secrets: &Secrets) -> Result<Vec<AnswerRow>, Fault> {
+    fn answers_to(&self, payment: PaymentKey, hash: &PaymentHash, secrets: &Secrets) -> Result<Vec<AnswerRow>, Fault> {
         // Of an empty BLOB SQLite gives NULL for a part.
         let mut statement = self.conn.prepare_cached(
-            "SELECT kind, at, status, coalesce(substr(body, 1, ?2), x''), length(body) FROM answers WHERE payment = ?1
-             ORDER BY id",
+            "SELECT kind, at, status, coalesce(substr(body, 1, ?2), x''), length(body), headers FROM answers
+             WHERE payment = ?1 ORDER BY id",
         )?;
         let rows = statement.query_map(params![payment, BODY_BYTES_READ], |row| {
             let status = row.get(2)?;
+            let Json(headers) = row.get(5)?;
+            let answer = HttpAnswer { status, headers, body: Vec::new() };
+            let receipt = answer.header("payment-receipt").and_then(|header| PaymentReceipt::read(header, hash));
             Ok(AnswerRow {
+                receipt,
                 kind: row.get(0)?,
                 at: row.get(1)?,
                 status,

@@ -6,7 +6,7 @@ use jiff::tz::TimeZone;
 use serde_json::{Value, json};
 
 use crate::catalog;
-use crate::ledger::{AnswerKind, AnswerRow, PaymentRecord, TakeRecord};
+use crate::ledger::{AnswerKind, AnswerRow, PaymentReceipt, PaymentRecord, TakeRecord};
 use crate::money::{counted, thousands};
 use crate::purchase::Reason;
 use crate::report::labels::{amount, state_words, whole_line};
@@ -141,6 +141,7 @@ fn write_payment(lines: &mut Lines<'_>, payment: &PaymentRecord, style: &StatusS
         let body: String = answer.body.chars().take(BODY_CHARS_MAX).collect();
         let (at, kind) = (second(answer.at, zone), kind_words(answer.kind));
         lines.put("", &format!("{at}  {kind}  {}  {}", answer.status, printable(&body)))?;
+        lines.maybe("", answer.receipt.as_ref().map(receipt_words))?;
     }
     Ok(())
 }
@@ -187,6 +188,13 @@ fn second(at: UnixMs, zone: &TimeZone) -> String {
         Ok(time) => time.to_zoned(zone.clone()).strftime("%Y-%m-%d %H:%M:%S").to_string(),
         Err(_) => at.rfc3339(),
     }
+}
+
+/// What the seller says of the payment.
+fn receipt_words(receipt: &PaymentReceipt) -> String {
+    let PaymentReceipt { status, method, timestamp, is_of_payment } = receipt;
+    let of = if *is_of_payment { "for this payment" } else { "but not for this payment" };
+    format!("its receipt says {status}, by {method}, at {timestamp}, {of}")
 }
 
 const fn kind_words(kind: AnswerKind) -> &'static str {
@@ -288,6 +296,12 @@ fn answer_json(answer: &AnswerRow) -> Value {
         "status": answer.status,
         "body": answer.body,
         "body_bytes": answer.body_bytes,
+        "receipt": answer.receipt.as_ref().map(|receipt| json!({
+            "status": receipt.status,
+            "method": receipt.method,
+            "timestamp": receipt.timestamp,
+            "is_of_payment": receipt.is_of_payment,
+        })),
     })
 }
 

@@ -99,7 +99,14 @@ fn payments() -> OpenPayments {
 }
 
 fn answer(at: i64, status: u16, body: &str) -> AnswerRow {
-    AnswerRow { kind: AnswerKind::Redeem, at: UnixMs(at), status, body: body.into(), body_bytes: body.len() as u64 }
+    AnswerRow {
+        kind: AnswerKind::Redeem,
+        at: UnixMs(at),
+        status,
+        body: body.into(),
+        body_bytes: body.len() as u64,
+        receipt: None,
+    }
 }
 
 fn record(row: PaymentRow, answers: Vec<AnswerRow>) -> PaymentRecord {

@@ -46,6 +46,7 @@ fn words(answer: &HttpAnswer, endpoint: &Endpoint) -> Vec<String> {
         RedeemResponse::RefundOffered { message, .. }
         | RedeemResponse::Retry { message, .. }
         | RedeemResponse::CredentialRejected { message, .. }
+        | RedeemResponse::CredentialSpent { message }
         | RedeemResponse::Failed { message, .. }
         | RedeemResponse::UnknownShape { message } => Some(message),
     };
