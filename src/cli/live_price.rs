@@ -9,10 +9,13 @@ use crate::catalog::Endpoint;
 use crate::cli::{CommandError, Failure};
 use crate::l402::{Invoice, Network};
 use crate::loopback::is_loopback;
+use crate::manifest::image;
 use crate::money::Msat;
 use crate::origin::{
     ChallengeResponse, HttpFailure, HttpOptions, HttpOrigin, Origin, challenged_in, read_ask, retry_after_ms,
 };
+use crate::plan::PlannedJob;
+use crate::plan::view::LiveAnswer;
 use crate::purchase::{HttpAnswer, Reason, Request};
 
 /// Between two requests, in milliseconds.
@@ -69,6 +72,25 @@ impl LivePrices {
                 self.silent.insert(host, why.clone());
                 LivePrice::Unknown(why)
             }
+        }
+    }
+
+    /// What a job's seller asks for it now, where its invoice is on the network that is expected.
+    pub(in crate::cli) async fn answer(&mut self, job: &PlannedJob, network: Option<Network>) -> LiveAnswer {
+        let endpoint = &job.endpoint;
+        let request = match Request::build(endpoint, &job.params, image::read) {
+            Ok(request) => request,
+            Err(problem) => return LiveAnswer::Unknown(problem.to_string()),
+        };
+        match self.ask(endpoint, &request).await {
+            LivePrice::Asked(price, found)
+                if expected_network(endpoint, network).is_some_and(|expected| expected != found) =>
+            {
+                LiveAnswer::Refuses(format!("{price}, {}", elsewhere(found, network)))
+            }
+            LivePrice::Asked(price, _) => LiveAnswer::Asks(price),
+            LivePrice::Refused(why) => LiveAnswer::Refuses(why),
+            LivePrice::Unknown(why) => LiveAnswer::Unknown(why),
         }
     }
 

@@ -90,6 +90,10 @@ fn execute(cli: Cli) -> Result<ExitCode, Failure> {
             let sandbox = args.sandbox_options.clone();
             commands::run::execute(&config(cli.config)?.run(*args)?, &sandbox)
         }
+        Command::Get(args) => {
+            let sandbox = args.sandbox_options.clone();
+            commands::get::execute(config(cli.config)?.get(*args)?, &sandbox)
+        }
         Command::Recover(args) => commands::recover::execute(&config(cli.config)?.recover(*args)?),
         Command::Status(args) => commands::status::execute(&config(cli.config)?.status(args)?),
         Command::Export(args) => commands::export::execute(&config(cli.config)?.export(args)?),

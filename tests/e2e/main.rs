@@ -46,6 +46,8 @@ mod files_and_refunds;
 mod foretold;
 mod gated;
 #[cfg(test)]
+mod get;
+#[cfg(test)]
 mod identical;
 #[cfg(test)]
 mod killed;

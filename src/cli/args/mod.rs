@@ -3,6 +3,7 @@
 
 mod buy;
 mod finish;
+mod get;
 mod keep;
 mod look;
 mod setup;
@@ -25,6 +26,7 @@ pub use buy::{PlanArgs, RunArgs};
 pub use finish::{
     DownloadCommandArgs, RecoverArgs, RefundsArgs, RefundsClaimArgs, RefundsCommand, RefundsListArgs, ResolveArgs,
 };
+pub use get::GetArgs;
 pub use keep::{LaterArgs, LedgerCommand, LedgerCommandArgs, LedgerMergeArgs};
 pub use look::{AuditArgs, BatchesArgs, ExportArgs, StatusArgs};
 pub use setup::{
@@ -69,6 +71,9 @@ pub enum Command {
     /// Buy it; the same command again goes on where it stopped
     #[command(after_help = buy::RUN_EXAMPLES)]
     Run(Box<RunArgs>),
+    /// Buy one thing without a manifest: an address or an endpoint; what comes goes to standard output
+    #[command(after_help = get::GET_EXAMPLES)]
+    Get(Box<GetArgs>),
     /// Finish everything that is open, and buy nothing
     #[command(after_help = finish::RECOVER_EXAMPLES)]
     Recover(Box<RecoverArgs>),
@@ -185,7 +190,9 @@ fn with_default(arg: Arg) -> Arg {
 }
 
 fn with_variable(arg: Arg) -> Arg {
-    let Some(variable) = arg.get_long().and_then(options::variable_of_flag) else { return arg };
+    // A flag of one command alone may be called like an option of others, and is none.
+    let flag = arg.get_long().filter(|flag| arg.get_id().as_str() == flag.replace('-', "_"));
+    let Some(variable) = flag.and_then(options::variable_of_flag) else { return arg };
     let Some(help) = arg.get_help().map(ToString::to_string) else { return arg };
     arg.long_help(format!("{help}\n\n[env: {variable}]"))
 }

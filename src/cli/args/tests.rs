@@ -110,6 +110,8 @@ fn every_command_is_there() {
         "plan a.toml --jobs",
         "estimate a.toml",
         "cost - --manifest-format csv",
+        "get https://x.example/y a=b --json {} --method post --max-sats 5 -o f --overwrite --dry-run",
+        "get endpoint a=b --sandbox -q",
         "recover --all",
         "status --batch june --job x --job y",
         "export a.toml --results r.csv --receipts s.csv --overwrite",

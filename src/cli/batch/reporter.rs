@@ -21,6 +21,7 @@ pub(in crate::cli) struct Reporter {
     json: Option<Arc<JsonLines>>,
     progress: Option<Arc<Progress>>,
     summary: bool,
+    stdout_is_taken: bool,
     /// Set with every change of a job, for the files.
     changed: Arc<AtomicBool>,
     /// How long questions have waited for a person, in milliseconds: no work is done meanwhile.
@@ -54,7 +55,8 @@ impl Reporter {
             .into();
         let summary = output.format != Format::Json && !output.quiet;
         let (changed, asked_ms) = (Arc::new(AtomicBool::new(false)), AtomicI64::new(0));
-        Ok(Self { background, lines, json, progress, summary, changed, asked_ms })
+        let stdout_is_taken = output.stdout_is_taken;
+        Ok(Self { background, lines, json, progress, summary, stdout_is_taken, changed, asked_ms })
     }
 
     /// Beats once a minute where lines are printed.
@@ -139,6 +141,15 @@ impl Reporter {
     /// Whether a summary is printed at the end.
     pub(in crate::cli) const fn summarises(&self) -> bool {
         self.summary
+    }
+
+    /// Prints the summary: how the batch stands is a result, where standard output is not for another.
+    pub(in crate::cli) fn print_summary(&self, text: &str) -> Result<(), Failure> {
+        if self.stdout_is_taken {
+            terminal::say(text);
+            return Ok(());
+        }
+        terminal::print(Format::Table, |out| out.write_all(text.as_bytes()))
     }
 
     /// Waits until all is told, and says where standard output did not take it: how the batch stands weighs more.

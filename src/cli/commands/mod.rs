@@ -8,6 +8,7 @@ pub(in crate::cli) mod config_show;
 pub(in crate::cli) mod doctor;
 pub(in crate::cli) mod download;
 pub(in crate::cli) mod export;
+pub(in crate::cli) mod get;
 pub(in crate::cli) mod ledger;
 pub(in crate::cli) mod manual;
 pub(in crate::cli) mod plan;

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use crate::cli::again::{again, in_the_way_here};
 use crate::cli::exit::Findings;
-use crate::cli::{CommandError, ExitCode, Failure, Format, exit, terminal};
+use crate::cli::{CommandError, ExitCode, Failure, exit};
 use crate::command::{carried, without};
 use crate::error::Hinted;
 use crate::event::{EndCount, Event, Listener, NeedsPerson, RunEnded};
@@ -140,7 +140,7 @@ pub(in crate::cli) fn tell(ledger: &OpenLedger, ending: &Ending<'_>, reporter: &
     // Where nothing was bought and nothing was open, the refusal says all there is to say.
     if reporter.summarises() && (ending.refused.is_none() || counts.by_state.iter().any(is_touched)) {
         // How the batch stands weighs more than whether anybody read it.
-        if let Err(unread) = terminal::print(Format::Table, |out| out.write_all(text.as_bytes())) {
+        if let Err(unread) = reporter.print_summary(&text) {
             return Ok(code.or_worse(unread.report()));
         }
     }

@@ -11,7 +11,7 @@ use crate::time::UnixMs;
 use crate::cli::Failure;
 use crate::cli::options::displayed::Displayed;
 use crate::cli::options::layer::Layers;
-use crate::cli::options::values::{Format, ManifestFormat, Pair, TrustWord};
+use crate::cli::options::values::{Format, ManifestFormat, Pair, RequestMethod, TrustWord};
 
 pub use crate::cli::node::NodeOptions;
 pub use crate::cli::options::resolve::Config;
@@ -74,6 +74,8 @@ pub struct Output {
     pub format: Format,
     /// Print only what needs a person.
     pub quiet: bool,
+    /// Standard output is for something else: words at the end go to standard error, too.
+    pub stdout_is_taken: bool,
 }
 
 /// Whether and how results are fetched into files.
@@ -198,6 +200,34 @@ pub struct RunOptions {
     pub payment: Payment,
     /// How to print.
     pub output: Output,
+}
+
+/// What `get` works with, every option resolved.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GetOptions {
+    /// An address, or the name of an endpoint.
+    pub target: String,
+    /// Its parameters, in order.
+    pub params: Vec<Pair>,
+    /// The JSON object to send, or `@FILE` with it.
+    pub json: Option<String>,
+    /// How an address is asked, where it is said.
+    pub method: Option<RequestMethod>,
+    /// Where what comes goes; to standard output, where it is not said.
+    pub out: Option<PathBuf>,
+    /// Replace that file.
+    pub overwrite: bool,
+    /// What is done about it. Its manifest is still to be made.
+    pub way: GetWay,
+}
+
+/// Whether `get` buys.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum GetWay {
+    /// It asks what it costs.
+    Ask(Box<PlanOptions>),
+    /// It buys as a run does.
+    Buy(Box<RunOptions>),
 }
 
 /// What `recover` works with, every option resolved.

@@ -145,7 +145,11 @@ impl Layer {
 
     /// How, and how much, is printed.
     pub(in crate::cli) fn output(&self) -> Output {
-        Output { format: self.output_format().unwrap_or_default(), quiet: self.quiet.unwrap_or_default() }
+        Output {
+            format: self.output_format().unwrap_or_default(),
+            quiet: self.quiet.unwrap_or_default(),
+            stdout_is_taken: false,
+        }
     }
 
     /// How results are written.

@@ -57,6 +57,10 @@ fn options_have_the_flags_that_they_are_declared_with() {
     let mut seen: Vec<String> = Vec::new();
     flags(&args::command(), &mut |command, arg| {
         let name = arg.get_long().unwrap_or_default().replace('-', "_");
+        // What curl and the documents of sellers call the body that is sent.
+        if (command, name.as_str()) == ("get", "json") {
+            return;
+        }
         if let Some(option) = find(&name) {
             assert!(option.who.flag, "--{name} of {command} may not be given so");
             assert_eq!(arg.get_id().as_str(), name, "{command}");

@@ -220,6 +220,15 @@ impl From<ManifestFormat> for manifest::Format {
     }
 }
 
+/// How `get` asks an address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum RequestMethod {
+    /// With a query.
+    Get,
+    /// With a JSON body.
+    Post,
+}
+
 /// `KEY=VALUE`, as `--default` and `--column` take it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Pair {

@@ -204,7 +204,8 @@ pub(in crate::cli) async fn means(found: &Duplicates, reporter: &Reporter, signa
     says_yes(question, reporter, signals).await
 }
 
-fn is_terminal() -> bool {
+/// Whether there is anybody to ask.
+pub(in crate::cli) fn is_terminal() -> bool {
     io::stdin().is_terminal() && io::stderr().is_terminal()
 }
 

@@ -178,7 +178,7 @@ impl Client {
 
     /// The flags that name the node; only what reads a manifest has a use for a catalogue.
     pub fn node_for(&self, line: &str) -> &[String] {
-        let buys = line.starts_with("run") || line.starts_with("doctor") || self.node.is_empty();
+        let buys = ["run", "doctor", "get"].iter().any(|word| line.starts_with(word)) || self.node.is_empty();
         &self.node[if buys { 0 } else { 2 }..]
     }
 

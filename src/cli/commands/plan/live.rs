@@ -3,17 +3,14 @@
 use std::collections::{HashMap, HashSet};
 use std::time::{Duration, Instant};
 
-use crate::cli::live_price::{LivePrice, LivePrices, elsewhere, expected_network};
+use crate::cli::live_price::LivePrices;
 use crate::cli::options::config::PlanOptions;
 use crate::cli::preflight::foresight::Foresight;
 use crate::cli::preflight::planned::Planned;
 use crate::cli::{CommandError, ExitCode, Failure};
-use crate::l402::Network;
-use crate::manifest::image;
 use crate::money::Msat;
 use crate::plan::PlannedJob;
 use crate::plan::view::{Live, LiveAnswer, LiveRate, LiveVerdict};
-use crate::purchase::Request;
 
 /// So many rates are asked for.
 const RATES_MAX: usize = 100;
@@ -32,7 +29,7 @@ pub(super) fn ask(planned: &Planned<'_>, foresight: &Foresight<'_>, options: &Pl
             } else if began.elapsed() > TIME_MAX {
                 LiveAnswer::Unknown("not asked: the sellers took too long".to_owned())
             } else {
-                ask_for(&mut prices, &rate.job, options.network).await
+                prices.answer(&rate.job, options.network).await
             };
         }
     });
@@ -48,24 +45,6 @@ pub(super) fn exit(live: &Live) -> ExitCode {
         ExitCode::Unfinished
     } else {
         ExitCode::Done
-    }
-}
-
-async fn ask_for(prices: &mut LivePrices, job: &PlannedJob, network: Option<Network>) -> LiveAnswer {
-    let endpoint = &job.endpoint;
-    let request = match Request::build(endpoint, &job.params, image::read) {
-        Ok(request) => request,
-        Err(problem) => return LiveAnswer::Unknown(problem.to_string()),
-    };
-    match prices.ask(endpoint, &request).await {
-        LivePrice::Asked(price, found)
-            if expected_network(endpoint, network).is_some_and(|expected| expected != found) =>
-        {
-            LiveAnswer::Refuses(format!("{price}, {}", elsewhere(found, network)))
-        }
-        LivePrice::Asked(price, _) => LiveAnswer::Asks(price),
-        LivePrice::Refused(why) => LiveAnswer::Refuses(why),
-        LivePrice::Unknown(why) => LiveAnswer::Unknown(why),
     }
 }
 

@@ -12,17 +12,20 @@ use crate::l402::Network;
 use crate::manifest::normal_id;
 
 use crate::cli::args::{
-    AuditArgs, BatchesArgs, CatalogViewArgs, DoctorArgs, DownloadCommandArgs, ExportArgs, LedgerMergeArgs, PlanArgs,
-    RecoverArgs, RefundsClaimArgs, RefundsListArgs, ResolveArgs, RunArgs, ShowArgs, StatusArgs,
+    AuditArgs, BatchesArgs, CatalogViewArgs, DoctorArgs, DownloadCommandArgs, ExportArgs, GetArgs, LedgerMergeArgs,
+    PlanArgs, RecoverArgs, RefundsClaimArgs, RefundsListArgs, ResolveArgs, RunArgs, ShowArgs, StatusArgs,
 };
 use crate::cli::options::config::{
-    AuditOptions, BatchesOptions, CatalogOptions, DoctorOptions, DownloadCommand, ExportOptions, LedgerMergeOptions,
-    ManifestSource, PlanOptions, RecoverOptions, RefundsClaimOptions, RefundsListOptions, ResolveOptions, ResolveWord,
-    RunOptions, ShowOptions, StatusOptions,
+    AuditOptions, BatchesOptions, CatalogOptions, DoctorOptions, DownloadCommand, ExportOptions, GetOptions, GetWay,
+    LedgerMergeOptions, ManifestSource, PlanOptions, RecoverOptions, RefundsClaimOptions, RefundsListOptions,
+    ResolveOptions, ResolveWord, RunOptions, ShowOptions, StatusOptions,
 };
+use crate::cli::options::flags::ManifestArgs;
 use crate::cli::options::layer::Layers;
 use crate::cli::options::values::{DecisionWord, Format};
-use crate::cli::options::{Group, Layer, LedgerArgs, NodeArgs, OPTIONS, file};
+use crate::cli::options::{
+    ChoiceArgs, Group, JobReadingArgs, Layer, LedgerArgs, NodeArgs, OPTIONS, OutputArgs, ReadingArgs, file,
+};
 use crate::cli::{CommandError, Environment, Failure, node};
 
 use resolved::{Resolved, ids, target, usage};
@@ -95,6 +98,39 @@ impl Config {
         let (buying, output) = (all.buying(limits)?, all.output_without_csv("run")?);
         // Last, as play money gets a folder for its ledger.
         Ok(RunOptions { manifest, payment: all.payment(is_named)?, buying, output })
+    }
+
+    /// Resolves `get`: as a run of a manifest that is still to be made.
+    ///
+    /// # Errors
+    /// As `run`.
+    pub fn get(self, args: GetArgs) -> Result<GetOptions, Failure> {
+        let GetArgs { target, params, json, method, catalog, out, overwrite, ask, limits, node, quiet, .. } = args;
+        let reading = JobReadingArgs { catalog, ..JobReadingArgs::default() };
+        // How it is called says only how it is written.
+        let reading = ReadingArgs { jobs: reading, ..ReadingArgs::default() };
+        let manifest = ManifestArgs { manifest: PathBuf::from("get.toml"), reading };
+        let output = OutputArgs { quiet, ..OutputArgs::default() };
+        let is_play = args.play.sandbox || self.variables.sandbox == Some(true);
+        let is_dry = ask.dry_run || self.variables.dry_run == Some(true);
+        let way = if is_dry && !is_play {
+            let plan = PlanArgs { manifest, limits, output, ledger: args.ledger, ..PlanArgs::default() };
+            GetWay::Ask(Box::new(self.plan(plan)?))
+        } else {
+            let choice = ChoiceArgs { ask, ..ChoiceArgs::default() };
+            let run = RunArgs {
+                manifest,
+                choice,
+                limits,
+                node,
+                output,
+                ledger: args.ledger,
+                play: args.play,
+                ..RunArgs::default()
+            };
+            GetWay::Buy(Box::new(self.run(run)?))
+        };
+        Ok(GetOptions { target, params, json, method, out, overwrite, way })
     }
 
     /// Resolves `recover`.

@@ -1,0 +1,217 @@
+//! `get`: one purchase without a manifest. It makes the manifest of one job, and runs it: the same command is the same
+//! batch, so that it goes on where it stopped, and gives again what is bought.
+
+mod hand_out;
+mod place;
+mod wanted;
+
+use crate::cli::batch::counterparties::SandboxOptions;
+use crate::cli::commands::{download, run};
+use crate::cli::live_price::LivePrices;
+use crate::cli::options::config::{
+    DownloadCommand, GetOptions, GetWay, ManifestSource, Output, Payment, PlanOptions, RunOptions, Target,
+};
+use crate::cli::options::values::{Format, ManifestFormat};
+use crate::cli::preflight::questions::{in_msat, is_terminal};
+use crate::cli::{CommandError, ExitCode, Failure, input, terminal};
+use crate::l402::Network;
+use crate::ledger::ResultRow;
+use crate::manifest::Limits;
+use crate::money::{Msat, Sats};
+use crate::plan::PlannedJob;
+use crate::plan::view::LiveAnswer;
+use crate::purchase::JobState;
+
+use hand_out::{check_out, hand_out};
+use place::{Place, row_of};
+use wanted::Wanted;
+
+/// What stands for a price that nobody knows yet: a manifest needs one to be read.
+const UNASKED: Sats = Sats::new(1);
+/// What is shown as the file of a manifest that is not written.
+const NAME: &str = "get";
+
+/// Buys one thing, or asks what it costs.
+pub(in crate::cli) fn execute(options: GetOptions, sandbox: &SandboxOptions) -> Result<ExitCode, Failure> {
+    match &options.way {
+        GetWay::Ask(plan) => ask(&options, plan),
+        GetWay::Buy(run) => {
+            let ended = buy(&options, RunOptions::clone(run), sandbox);
+            if let Payment::Sandbox(ledger) = &run.payment {
+                // The folder for play money's ledger, where none was begun. One that holds anything stays.
+                let _ = ledger.file().parent().map(std::fs::remove_dir);
+            }
+            ended
+        }
+    }
+}
+
+/// `--dry-run`: nothing is paid, and nothing written.
+fn ask(options: &GetOptions, plan: &PlanOptions) -> Result<ExitCode, Failure> {
+    let wanted = Wanted::of(options, &plan.manifest.catalogs)?;
+    let (job, limits) = job_of(&wanted, plan)?;
+    let price = live(&job, plan.network)?;
+    let planned = (!wanted.is_address()).then_some(job.priced.price);
+    let differs = planned.filter(|planned| *planned != price);
+    let beside = differs.map(|planned| format!(", and the catalogue says {planned}")).unwrap_or_default();
+    terminal::say(&format!("it costs {price} now{beside}; nothing was paid, and nothing written\n"));
+    if let Some(most) = limits.max_sats.filter(|most| most.msat().is_some_and(|most| price > most)) {
+        return Err(CommandError::limit(format!("max_sats of {most} does not hold it")).into());
+    }
+    Ok(if differs.is_some() { ExitCode::NotAsPlanned } else { ExitCode::Done })
+}
+
+/// The one job that is wanted, and the limits. Everything that is wrong with either is found here.
+fn job_of(wanted: &Wanted, plan: &PlanOptions) -> Result<(PlannedJob, Limits), Failure> {
+    let manifest = wanted.open(UNASKED, NAME.as_ref(), &plan.manifest.catalogs)?;
+    let (planned, limits) = input::plan(&manifest, &plan.buying.limits)?;
+    let mut found = None;
+    for job in planned.jobs(&manifest) {
+        found = Some(job.map_err(Failure::Input)?);
+    }
+    let job = found.ok_or_else(|| CommandError::internal("a manifest of one job has none"))?;
+    Ok((job, limits))
+}
+
+/// What the seller asks now.
+fn live(job: &PlannedJob, network: Option<Network>) -> Result<Msat, Failure> {
+    let mut prices = LivePrices::new()?;
+    match crate::cli::runtime()?.block_on(prices.answer(job, network)) {
+        LiveAnswer::Asks(price) => Ok(price),
+        LiveAnswer::Refuses(why) => Err(CommandError::not_as_planned(format!("{why}; nothing was paid")).into()),
+        LiveAnswer::Unknown(why) => Err(CommandError::unwritten(format!("{why}; nothing was paid")).into()),
+    }
+}
+
+fn buy(options: &GetOptions, mut run: RunOptions, sandbox: &SandboxOptions) -> Result<ExitCode, Failure> {
+    let (ledger, play) = match &run.payment {
+        Payment::Node(_, ledger) => (ledger.clone(), false),
+        Payment::Sandbox(ledger) => (ledger.clone(), true),
+    };
+    let wanted = Wanted::of(options, &run.manifest.catalogs)?;
+    if play && wanted.is_address() {
+        return Err(CommandError::usage("--sandbox sells what is built in, and no other address")
+            .hint("name an endpoint: the command `catalog show` lists them")
+            .into());
+    }
+    let place = Place::of(&ledger, &wanted.name);
+    let before = row_of(&ledger, &wanted.name)?;
+    check_out(options, before.as_ref())?;
+    if let Some(row) = before.as_ref().filter(|row| is_bought(row)) {
+        return give_again(options, &run, &place, row);
+    }
+    let limits = run.buying.limits.with_manifest(&Limits::default());
+    if !play && !is_terminal() {
+        if limits.max_sats.is_none() {
+            return Err(CommandError::usage("there is no terminal to ask on, and no limit; nothing was bought")
+                .hint("add --max-sats SATS, the most that it may cost with its routing fee")
+                .into());
+        }
+        run.buying.choice.yes = true;
+    }
+    let price = price(&wanted, &run, before.as_ref())?;
+    // What is wrong with it leaves no trace.
+    input::plan(&wanted.open(price, NAME.as_ref(), &run.manifest.catalogs)?, &run.buying.limits)?;
+    place.write(&wanted.manifest(price))?;
+    run.manifest.source = ManifestSource::File(place.manifest.clone(), ManifestFormat::Toml);
+    run.manifest.batch = Some(wanted.name.clone());
+    run.buying.downloads.folder = Some(place.files.clone());
+    run.buying.downloads.name = None;
+    (run.output.format, run.output.stdout_is_taken) = (Format::Table, true);
+    let ended = run::execute(&run, sandbox);
+    let after = row_of(&ledger, &wanted.name);
+    if !matches!(after, Ok(Some(_))) {
+        place.leave();
+    }
+    let code = ended?;
+    if let Some(row) = after?.filter(is_bought) {
+        hand_out(options, &row, run.output.quiet)?;
+    }
+    Ok(code)
+}
+
+/// What an address costs: as its purchase was begun, where that is open; else as it asks now. An endpoint's price stands in the
+/// catalogue.
+fn price(wanted: &Wanted, run: &RunOptions, before: Option<&ResultRow>) -> Result<Sats, Failure> {
+    if !wanted.is_address() {
+        return Ok(UNASKED);
+    }
+    if let Some(row) = before.filter(|row| is_begun(row.state)) {
+        return Ok(row.price.sats_ceil());
+    }
+    let manifest = wanted.open(UNASKED, NAME.as_ref(), &run.manifest.catalogs)?;
+    let (planned, limits) = input::plan(&manifest, &run.buying.limits)?;
+    let mut asked = UNASKED;
+    for job in planned.jobs(&manifest) {
+        asked = live(&job.map_err(Failure::Input)?, None)?.sats_ceil();
+    }
+    let most = limits.max_sats.map(in_msat).transpose()?;
+    if let Some(most) = most.filter(|most| asked.msat().is_none_or(|asked| asked > *most)) {
+        return Err(CommandError::limit(format!(
+            "it costs {asked} now, and --max-sats is {}; nothing was bought",
+            most.sats_floor()
+        ))
+        .into());
+    }
+    Ok(asked)
+}
+
+/// Money has gone out for it, or may have.
+const fn is_begun(state: JobState) -> bool {
+    match state {
+        JobState::Running
+        | JobState::InDoubt
+        | JobState::Paid
+        | JobState::Delivered
+        | JobState::Downloaded
+        | JobState::RefundOffered
+        | JobState::Refunded
+        | JobState::Lost => true,
+        JobState::Pending | JobState::Refused | JobState::Failed => false,
+    }
+}
+
+const fn is_bought(row: &ResultRow) -> bool {
+    matches!(row.state, JobState::Delivered | JobState::Downloaded)
+}
+
+/// What is bought already is given once more, and fetched once more where its file has gone.
+fn give_again(options: &GetOptions, run: &RunOptions, place: &Place, row: &ResultRow) -> Result<ExitCode, Failure> {
+    let Payment::Node(_, ledger) = &run.payment else {
+        return Err(CommandError::internal("play money has bought nothing before").into());
+    };
+    if !run.output.quiet {
+        let at = row.finished_at.map(|at| format!(" ({at})")).unwrap_or_default();
+        terminal::say(&format!(
+            "bought already{at}, for {}: this is what came then, and nothing is paid. One purchase more is a person's word: \
+             --retake {}, to a run of {}\n",
+            row.price.sats_ceil(),
+            row.id,
+            place.manifest.display()
+        ));
+    }
+    let mut code = ExitCode::Done;
+    let mut found = row.clone();
+    if !hand_out::is_here(&found) {
+        let mut downloads = run.buying.downloads.clone();
+        downloads.folder = Some(place.files.clone());
+        downloads.name = None;
+        code = download::execute(&DownloadCommand {
+            target: Target { manifest: None, batch: Some(row_name(row)) },
+            jobs: Vec::new(),
+            missing: true,
+            downloads,
+            pace: run.buying.pace.clone(),
+            output: Output { format: Format::Table, stdout_is_taken: true, ..run.output },
+            ledger: ledger.clone(),
+        })?;
+        found = row_of(ledger, &row_name(row))?.unwrap_or(found);
+    }
+    hand_out(options, &found, run.output.quiet)?;
+    Ok(code)
+}
+
+/// Its batch is called as its job.
+fn row_name(row: &ResultRow) -> String {
+    row.id.clone()
+}

@@ -1,0 +1,145 @@
+//! `get`: one purchase without a manifest, through the same ledger as a run's.
+
+use crate::harness::{Client, Ended, Process, Sandbox};
+
+const WORDS: &str = r#"{"prompt":"a-kite","duration":3,"mode":"standard"}"#;
+
+/// An address of that sandbox, and the body that it is asked with.
+fn address(sandbox: &Sandbox) -> String {
+    format!("get {}/api/l402/generate-video --json {WORDS}", sandbox.origin)
+}
+
+/// No secret of a purchase is printed.
+fn tells_no_secret(ended: &Ended, client: &Client) {
+    let ledger = rusqlite::Connection::open(client.ledger()).unwrap();
+    let (token, preimage): (String, Vec<u8>) = ledger
+        .query_row("SELECT i.token, p.preimage FROM intents i JOIN payments p ON p.id = i.payment", [], |row| {
+            Ok((row.get(0)?, row.get(1)?))
+        })
+        .unwrap();
+    let preimage = data_encoding::HEXLOWER.encode(&preimage);
+    for said in [&ended.stdout, &ended.stderr] {
+        assert!(!said.contains(&token) && !said.contains(&preimage), "{ended}");
+    }
+}
+
+#[test]
+fn an_address_is_bought_once_and_what_came_is_given_again() {
+    for scheme in ["l402", "payment"] {
+        let sandbox = Sandbox::start(&format!("--sandbox-scheme {scheme}"));
+        let client = Client::of(&sandbox);
+        let line = address(&sandbox);
+        let first = client.asks(&format!("{line} --max-sats 1000")).with(0).saying("delivered");
+        let body: serde_json::Value =
+            serde_json::from_str(&first.stdout).unwrap_or_else(|error| panic!("{error}: {first}"));
+        assert!(body["videoUrl"].is_string(), "what came, and nothing else: {first}");
+        tells_no_secret(&first, &client);
+        // Without a limit, as nothing is paid; and where its file has gone.
+        for gone in [false, true] {
+            let files = client.ledger().with_file_name("ledger.db.gets").join("files");
+            if gone {
+                std::fs::remove_dir_all(&files).unwrap();
+            }
+            let again = client.asks(&line).with(0).saying("bought already");
+            assert_eq!(again.stdout, first.stdout, "{again}");
+        }
+        let books = sandbox.books();
+        assert_eq!((books.settled().len(), books.sales.len()), (1, 2), "asked for its price, then bought");
+        client.says("batches").with(0).saying("get-");
+    }
+}
+
+#[test]
+fn an_endpoint_is_bought_into_a_file_which_replaces_nothing() {
+    let sandbox = Sandbox::start("");
+    let client = Client::of(&sandbox);
+    client.write("kite.mp4", "mine");
+    let line = "get generate-video prompt=kite duration=3 mode=standard --max-sats 1000 -o kite.mp4";
+    client.asks(line).with(2).saying("kite.mp4 is there already").saying("--overwrite");
+    assert_eq!(client.read("kite.mp4"), "mine");
+    assert!(sandbox.books().sales.is_empty() && !client.ledger().exists(), "nothing was asked, and nothing written");
+    let bought = client.asks(&format!("{line} --overwrite")).with(0).saying("written to kite.mp4");
+    assert_eq!(bought.stdout, "");
+    assert_eq!(&std::fs::read(client.path("kite.mp4")).unwrap()[4..8], b"ftyp");
+    // What is here already is no other file.
+    client.asks(line).with(0).saying("bought already");
+    assert_eq!(sandbox.books().settled().len(), 1);
+    let quiet = client.asks("get generate-video prompt=kite duration=3 mode=standard -q").with(0);
+    assert_eq!(quiet.stderr, "");
+}
+
+#[test]
+fn a_dry_run_says_the_price_and_leaves_no_trace() {
+    let sandbox = Sandbox::start("--sandbox-price-drift-percent 10");
+    let client = Client::of(&sandbox);
+    let line = format!("{} --dry-run", address(&sandbox));
+    let said = client.says(&line).with(0).saying("it costs 990 sats now; nothing was paid, and nothing written");
+    assert_eq!(said.stdout, "");
+    client.says(&format!("{line} --max-sats 900")).with(8).saying("max_sats of 900 sats does not hold it");
+    let catalog = sandbox.file("catalog.toml").display().to_string();
+    let line = format!("get generate-video prompt=kite duration=3 mode=standard --dry-run --catalog {catalog}");
+    client.says(&line).with(6).saying("990 sats now, and the catalogue says 900 sats");
+    sandbox.books().are_unpaid();
+    assert!(!client.ledger().parent().unwrap().exists() && client.files() == ["picture.png"]);
+}
+
+#[test]
+fn nobody_to_ask_and_no_limit_buys_nothing() {
+    let sandbox = Sandbox::start("");
+    let client = Client::of(&sandbox);
+    let line = address(&sandbox);
+    client.asks(&line).with(2).saying("add --max-sats SATS");
+    client.asks(&format!("{line} --max-sats 800")).with(8).saying("it costs 900 sats now");
+    client.asks("get generate-video prompt=kite --max-sats 10").with(8);
+    for (line, code, words) in [
+        ("get generate-vido prompt=kite --max-sats 10", 2, "did you mean \"generate-video\"?"),
+        ("get generate-video prmpt=kite --max-sats 10", 2, "did you mean \"prompt\"?"),
+        ("get generate-video prompt=kite --json {} --max-sats 10", 2, "go with an address"),
+        ("get http://shop.example/x --max-sats 10", 2, "allow_http"),
+        ("get https://shop.example/x --json [1] --max-sats 10", 2, "expected a JSON object"),
+        ("get https://shop.example/x --json {\"a\":null} --max-sats 10", 2, "null"),
+    ] {
+        client.asks(line).with(code).saying(words);
+    }
+    sandbox.books().are_unpaid();
+    let left: Vec<_> = std::fs::read_dir(client.ledger().parent().unwrap()).into_iter().flatten().flatten().collect();
+    assert!(!left.iter().any(|entry| entry.file_name() == "ledger.db.gets"), "{left:?}");
+}
+
+#[test]
+fn the_same_command_after_a_kill_finishes_the_purchase_and_pays_once() {
+    let sandbox = Sandbox::start("--sandbox-pay-ms 1500");
+    let client = Client::of(&sandbox);
+    let line = format!("{} --max-sats 1000", address(&sandbox));
+    let mut command = client.program();
+    command.args(line.split_whitespace()).args(client.node_for(&line));
+    let process = Process::start(&mut command);
+    sandbox.wait_for("a payment", |books| !books.payments.is_empty());
+    process.kill();
+    let ended = client.asks(&line).with(0);
+    assert!(ended.stdout.contains("videoUrl"), "{ended}");
+    let books = sandbox.books();
+    assert_eq!((books.settled().len(), books.sales.len()), (1, 2), "its price is not asked for again: {books:?}");
+}
+
+/// A price that has risen since is the seller's word of now, where nothing was begun; and what was not delivered is not bought anew.
+#[test]
+fn what_is_paid_and_not_delivered_is_not_bought_again() {
+    let sandbox = Sandbox::start("--sandbox-scheme payment --sandbox-answer consumed");
+    let client = Client::of(&sandbox);
+    let line = format!("{} --max-sats 5000", address(&sandbox));
+    for _ in 0..2 {
+        let ended = client.asks(&line).with(4);
+        assert_eq!(ended.stdout, "", "{ended}");
+    }
+    assert_eq!(sandbox.books().settled().len(), 1);
+}
+
+#[test]
+fn play_money_buys_what_is_built_in() {
+    let client = Client::alone();
+    let line = "get generate-video prompt=kite duration=3 --sandbox -o kite.mp4";
+    client.says(line).with(0).saying("play money").saying("written to kite.mp4");
+    assert_eq!(&std::fs::read(client.path("kite.mp4")).unwrap()[4..8], b"ftyp");
+    client.says("get https://shop.example/x --sandbox").with(2).saying("--sandbox sells what is built in");
+}
