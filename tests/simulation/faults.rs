@@ -123,6 +123,10 @@ faults! {
     PollStumbles,
     /// A credential that was answered with success is not taken a second time.
     BurnsTokens,
+    /// It asks for payment in the `Payment` scheme alone.
+    ChargesPayment,
+    /// Such a charge is consumed by a redeem that brings nothing.
+    ConsumesInVain,
 }
 
 /// The first of those that are drawn with dice of their own, so that the worlds of all others are as they were.

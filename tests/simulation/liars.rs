@@ -44,6 +44,8 @@ pub enum Liar {
     HastyLedger,
     /// An origin adapter that posts again by itself what was answered with success in a shape that it does not understand.
     RepeatingOrigin,
+    /// An origin adapter that shows again by itself what is used up.
+    StubbornOrigin,
     /// A command that buys all that is pending where a results file has chosen some.
     WholeBatch,
     /// A command that hears a word for what was paid for, and buys it anew.
@@ -51,7 +53,7 @@ pub enum Liar {
 }
 
 impl Liar {
-    pub const ALL: [Self; 21] = [
+    pub const ALL: [Self; 22] = [
         Self::EagerLedger,
         Self::ForgivingLedger,
         Self::ForgetfulPayer,
@@ -71,6 +73,7 @@ impl Liar {
         Self::DoubtlessLedger,
         Self::HastyLedger,
         Self::RepeatingOrigin,
+        Self::StubbornOrigin,
         Self::WholeBatch,
         Self::BuyingWord,
     ];
@@ -98,6 +101,7 @@ impl Liar {
             | Self::DroppingMerge
             | Self::LazyFolder
             | Self::RepeatingOrigin
+            | Self::StubbornOrigin
             | Self::WholeBatch
             | Self::BuyingWord => Lie::None,
         }

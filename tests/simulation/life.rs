@@ -159,10 +159,11 @@ impl Life {
         world.note(|| format!("seed {}, faults: {:?}", options.seed, faults.names()));
         world.files.lies.set(options.liar == Liar::LazyFolder);
         let (pays_again, posts_again) = (options.liar == Liar::PayingOrigin, options.liar == Liar::RepeatingOrigin);
+        let shows_again = options.liar == Liar::StubbornOrigin;
         let mut life = Self {
             disk: Disk::new(&world, options.liar.lie(), LedgerFile::draw(options.seed, options.restored)),
             payer: SimPayer { world: Rc::clone(&world), liar: options.liar },
-            origin: SimOrigin { world: Rc::clone(&world), pays_again, posts_again },
+            origin: SimOrigin { world: Rc::clone(&world), pays_again, posts_again, shows_again },
             liar: options.liar,
             batches: Vec::new(),
             processes: 0,

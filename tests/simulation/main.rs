@@ -322,6 +322,12 @@ fn an_origin_adapter_that_posts_again_what_it_does_not_understand_is_caught() {
     is_caught(Liar::RepeatingOrigin, &[]);
 }
 
+/// It takes charges of the `Payment` scheme that are consumed in vain.
+#[test]
+fn an_origin_adapter_that_shows_again_what_is_used_up_is_caught() {
+    is_caught(Liar::StubbornOrigin, &[(Fault::ChargesPayment, 500), (Fault::ConsumesInVain, 400)]);
+}
+
 #[test]
 fn a_command_that_buys_more_than_a_results_file_names_is_caught() {
     is_caught(Liar::WholeBatch, &[]);

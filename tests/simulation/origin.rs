@@ -22,6 +22,8 @@ pub struct SimOrigin {
     pub pays_again: bool,
     /// It posts again by itself what was answered with success in a shape that nobody understands.
     pub posts_again: bool,
+    /// It shows a credential again by itself that is used up.
+    pub shows_again: bool,
 }
 
 impl Origin for SimOrigin {
@@ -51,6 +53,9 @@ impl Origin for SimOrigin {
         let post = || self.post(hash, sold.clone(), token.clone(), preimage);
         let mut answer = post().await;
         if self.posts_again && answer.as_ref().is_ok_and(is_strange) {
+            answer = post().await;
+        }
+        if self.shows_again && answer.as_ref().is_ok_and(shop::is_spent) {
             answer = post().await;
         }
         if let Some(hash) = hash.filter(|_| matches!(answer, Err(Lost::NotSent))) {
@@ -106,6 +111,9 @@ impl SimOrigin {
             && !world.shop.borrow().is_of_another(&hash, answer)
         {
             world.auditor.borrow_mut().redeems.heard(hash);
+        }
+        if let Some(hash) = hash.filter(|_| answer.as_ref().is_ok_and(shop::is_spent)) {
+            world.auditor.borrow_mut().redeems.heard_spent(hash);
         }
         answer
     }

@@ -13,7 +13,7 @@ use l402_batch::time::UnixMs;
 use super::auditor::Auditor;
 use super::coverage::Sight;
 use super::disk::Disk;
-use super::shop::STRANGE;
+use super::shop::{STRANGE, is_spent};
 
 /// What an intent said.
 #[derive(Clone, Debug)]
@@ -69,6 +69,9 @@ impl Disk {
                 {
                     let understood = !String::from_utf8_lossy(&answer.body).contains(STRANGE);
                     auditor.redeems.answered(known.hash, understood);
+                }
+                if let Some(known) = payments.get(payment).filter(|_| *kind == AnswerKind::Redeem && is_spent(answer)) {
+                    auditor.redeems.spent(known.hash);
                 }
                 let good = payments.get(payment).is_some_and(|known| now <= known.credential_ends);
                 self.note_rejected(*payment, answer.status, good);

@@ -15,17 +15,34 @@ pub struct Redeems {
     pub retried_calmly: BTreeSet<PaymentHash>,
     /// Redeems that this process has had a 2xx for, which is not durable yet.
     heard: BTreeSet<PaymentHash>,
+    /// Purchases that the origin says to be used up, as this process has heard; and, where that is durable, how many words for
+    /// one redeem more there were then.
+    heard_spent: BTreeSet<PaymentHash>,
+    spent: BTreeMap<PaymentHash, u32>,
 }
 
 impl Redeems {
     /// Another ledger is in the place of the one before: it knows of no answer but those that come.
     pub fn other_ledger(&mut self) {
         self.answered.clear();
+        self.spent.clear();
     }
 
     /// A process begins: it knows what is durable.
     pub fn begins(&mut self) {
         self.heard.clear();
+        self.heard_spent.clear();
+    }
+
+    /// The origin says that what was paid for is used up.
+    pub fn heard_spent(&mut self, hash: PaymentHash) {
+        self.heard_spent.insert(hash);
+    }
+
+    /// It said so, and that is durable.
+    pub fn spent(&mut self, hash: PaymentHash) {
+        self.heard_spent.remove(&hash);
+        self.spent.insert(hash, self.retries.get(&hash).copied().unwrap_or(0));
     }
 
     /// A redeem has had a 2xx.
@@ -45,8 +62,11 @@ impl Redeems {
         if self.heard.contains(&hash) {
             return Some(format!("{hash} is redeemed again after a 2xx that nobody has kept"));
         }
-        let understood = *self.answered.get(&hash)?;
         let words = self.retries.get(&hash).copied().unwrap_or(0);
+        if self.heard_spent.contains(&hash) || self.spent.get(&hash) == Some(&words) {
+            return Some(format!("{hash} is shown again, although it is used up, and no person has said so"));
+        }
+        let understood = *self.answered.get(&hash)?;
         let again = self.posted_again.entry(hash).or_default();
         *again += 1;
         let most = u32::from(replays && understood) + words;

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
-use l402_batch::l402::PaymentHash;
+use l402_batch::l402::{Challenge, PaymentHash};
 use l402_batch::money::Msat;
 use l402_batch::purchase::{HttpAnswer, Request};
 use l402_batch::time::UnixMs;
@@ -58,6 +58,12 @@ struct Sale {
     preimage: [u8; 32],
     token: String,
     invoice: String,
+    /// The challenge, as its header has it.
+    line: String,
+    /// It is a charge of the `Payment` scheme, which is consumed once; by its first redeem in vain; and whether it is.
+    charges: bool,
+    in_vain: bool,
+    consumed: bool,
     /// Where it was asked for, without the query.
     endpoint: String,
     /// The requests for which it was handed out.
@@ -146,7 +152,7 @@ impl Shop {
         let stumbles = sale.stumbled_at.zip(sale.answered_at).is_some_and(|(at, first)| at - first > DAY_MS);
         let burned = sale.burns && sale.answered_at.is_some();
         let good = matches!(sale.temper, Temper::Good | Temper::Late(_) | Temper::VeryLate(_) | Temper::Gone(_));
-        sale.ends || burned || stumbles || !good
+        sale.ends || burned || stumbles || sale.consumed || !good
     }
 
     /// What was paid for a sale that is given back; nothing for any other.
@@ -187,7 +193,7 @@ impl Shop {
             | Temper::NeverDone
             | Temper::Gone(_) => false,
         };
-        !sale.ends && !burned && !refuses
+        !sale.ends && !burned && !sale.in_vain && !refuses
     }
 
     /// Whose token that is.
@@ -272,7 +278,7 @@ fn answer_ask(world: &Rc<World>, request: &Request) -> HttpAnswer {
             world.saw(Sight::AskedIdenticalFromCache);
             return match identical.delivered_at {
                 Some(_) => json(200, format!("{{\"videoUrl\":\"/v/{}.mp4\"}}", identical.number)),
-                None => challenge(&identical.token, &identical.invoice),
+                None => challenge(&identical.line),
             };
         }
     }
@@ -288,17 +294,53 @@ fn answer_ask(world: &Rc<World>, request: &Request) -> HttpAnswer {
                 sale.requests.push(*digest);
                 world.auditor.borrow_mut().share(&sale.requests);
             }
-            return challenge(&sale.token, &sale.invoice);
+            return challenge(&sale.line);
         }
     }
     sell(world, request)
 }
 
-fn challenge(token: &str, invoice: &str) -> HttpAnswer {
+fn challenge(line: &str) -> HttpAnswer {
     let mut answer = error(402, "payment required");
-    let value = format!("L402 macaroon=\"{token}\", invoice=\"{invoice}\"");
-    answer.headers.push(("www-authenticate".to_owned(), value));
+    answer.headers.push(("www-authenticate".to_owned(), line.to_owned()));
     answer
+}
+
+/// Whether that happens to a sale.
+fn happens_to(world: &World, fault: Fault, number: u64) -> bool {
+    let drawn = Sha256::new().chain_update([fault as u8]).chain_update(number.to_be_bytes()).finalize();
+    world.strikes_by(fault, u32::from(u16::from_be_bytes([drawn[0], drawn[1]])) % 1_000)
+}
+
+/// The challenge as its header has it, and the token by which its credential is known.
+fn line_of(made: &mint::Made, hash: &PaymentHash, number: u64, form: Form, charges: bool) -> (String, String) {
+    if !charges {
+        return (format!("L402 macaroon=\"{}\", invoice=\"{}\"", made.token, made.invoice), made.token.clone());
+    }
+    let bound = if form == Form::OtherToken { PaymentHash([9; 32]) } else { *hash };
+    let request = serde_json::json!({ "methodDetails": { "invoice": made.invoice, "paymentHash": bound.hex() } });
+    let request = data_encoding::BASE64URL_NOPAD.encode(request.to_string().as_bytes());
+    let line = format!(
+        "Payment id=\"{number}\", realm=\"shop\", method=\"lightning\", intent=\"charge\", request=\"{request}\", opaque=\"e30\""
+    );
+    let token = Challenge::read([line.as_str()]).expect("a challenge").token.reveal().to_owned();
+    (line, token)
+}
+
+/// A charge that is used up, with a fresh challenge beside it that nobody may pay for this purchase.
+fn spent(world: &World, sale: &Sale) -> HttpAnswer {
+    world.saw(Sight::ChargeSpent);
+    let kind = if sale.consumed { "invalid-challenge" } else { "payment-expired" };
+    let mut answer = json(402, format!("{{\"type\":\"https://paymentauth.org/problems/{kind}\"}}"));
+    let fresh = sale.line.replacen("id=\"", "id=\"fresh-", 1);
+    answer.headers.push(("www-authenticate".to_owned(), fresh));
+    answer
+}
+
+/// Whether an answer says that its credential will never be taken any more.
+pub fn is_spent(answer: &HttpAnswer) -> bool {
+    let body = String::from_utf8_lossy(&answer.body);
+    answer.status == 402 && (body.contains("/invalid-challenge") || body.contains("/payment-expired"))
 }
 
 /// What is wrong with the next invoice, where something is.
@@ -345,11 +387,19 @@ fn sell(world: &Rc<World>, request: &Request) -> HttpAnswer {
     let hash = PaymentHash(Sha256::digest(preimage).into());
     let at = world.true_time();
     let made = mint::challenge(&Order { hash, amount, at, expiry_s: EXPIRY_S, form });
+    let charges = happens_to(world, Fault::ChargesPayment, number);
+    let in_vain = charges && happens_to(world, Fault::ConsumesInVain, number);
+    let (line, token) = line_of(&made, &hash, number, form, charges);
+    world.saw_if(charges, Sight::ChargedByPayment);
     let sale = Sale {
         number,
         preimage,
-        token: made.token,
+        token,
         invoice: made.invoice,
+        line,
+        charges,
+        in_vain,
+        consumed: false,
         endpoint: endpoint_of(&request.url),
         requests: vec![*digest],
         amount,
@@ -369,7 +419,7 @@ fn sell(world: &Rc<World>, request: &Request) -> HttpAnswer {
         taken_at: None,
     };
     world.note(|| format!("sale {number} is {}, {temper:?}, {form:?}", short(&hash)));
-    let answer = challenge(&sale.token, &sale.invoice);
+    let answer = challenge(&sale.line);
     shop.by_number.push(hash);
     shop.by_token.insert(sale.token.clone(), hash);
     shop.sales.insert(hash, sale);
@@ -446,7 +496,19 @@ fn answer_redeem(world: &Rc<World>, request: &Request, token: &str, preimage: &[
     };
     if sale.ends && sale.delivered_at.is_none() && now - sale.asked_at > i64::try_from(EXPIRY_S).unwrap_or(0) * 1_000 {
         world.saw(Sight::CredentialEnded);
+        if sale.charges {
+            return spent(world, sale);
+        }
         return error(401, "the credential has expired");
+    }
+    if sale.consumed || (sale.charges && sale.burns && sale.answered_at.is_some()) {
+        sale.consumed = true;
+        return spent(world, sale);
+    }
+    if sale.in_vain {
+        world.saw(Sight::ConsumedInVain);
+        sale.consumed = true;
+        return error(500, "it did not come to anything");
     }
     let calm = world.is_calm();
     note_temper(world, sale, now, paid_at);
@@ -566,7 +628,7 @@ fn answer_poll(world: &Rc<World>, url: &Url, token: Option<&str>) -> HttpAnswer 
     if sale.gated {
         world.saw(if token.is_none() { Sight::PollAtGate } else { Sight::PollThroughGate });
         if token.is_none() {
-            return challenge(&sale.token, &sale.invoice);
+            return challenge(&sale.line);
         }
     }
     sale.polls += 1;

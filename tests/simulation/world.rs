@@ -133,6 +133,16 @@ impl World {
         struck
     }
 
+    /// Whether a fault strikes that is drawn by `draw` (below a thousand). No die is thrown, so that it shifts nothing else.
+    pub fn strikes_by(&self, fault: Fault, draw: u32) -> bool {
+        let struck = draw < self.faults.borrow().rate(fault);
+        if struck {
+            self.strikes.borrow_mut()[fault as usize] += 1;
+            self.note(|| format!("fault {fault:?}"));
+        }
+        struck
+    }
+
     /// That something really happened.
     pub fn saw(&self, sight: Sight) {
         self.sights.borrow_mut()[sight as usize] += 1;
