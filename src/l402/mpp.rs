@@ -109,8 +109,21 @@ pub(super) fn expires_at(challenge: &Challenge) -> Option<UnixMs> {
 
 /// The credential that proves the payment of what is echoed: base64url of a JSON object.
 pub(crate) fn credential(echo: &Token, preimage: &Preimage) -> String {
-    let json = format!(r#"{{"challenge":{},"payload":{{"preimage":"{}"}}}}"#, echo.reveal(), preimage.reveal_hex());
+    credential_text(echo.reveal(), &preimage.reveal_hex())
+}
+
+fn credential_text(echo: &str, preimage: &str) -> String {
+    let json = format!(r#"{{"challenge":{echo},"payload":{{"preimage":"{preimage}"}}}}"#);
     BASE64URL_NOPAD.encode(json.as_bytes())
+}
+
+/// What of such a purchase nobody may be shown beside its token and preimage (in hex), though its origin may repeat it: the
+/// credential as it was sent, and what the origin has put into `opaque`. Nothing of another scheme's token.
+pub(crate) fn secrets_of(token: &str, preimage: Option<&str>) -> Vec<String> {
+    let Ok(echo) = serde_json::from_str::<Map<String, Value>>(token) else { return Vec::new() };
+    let opaque = echo.iter().filter(|(name, _)| name.eq_ignore_ascii_case("opaque"));
+    let opaque = opaque.filter_map(|(_, value)| value.as_str()).map(str::to_owned);
+    preimage.map(|preimage| credential_text(token, preimage)).into_iter().chain(opaque).collect()
 }
 
 /// Whether a charge is for a request with a body of that SHA-256: a server turns the credential away with any other one. One that

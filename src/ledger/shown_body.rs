@@ -1,5 +1,6 @@
 //! What a person is shown of a body that an origin answered with: never what could be spent.
 
+use crate::l402::secrets_of;
 use crate::purchase::HttpAnswer;
 
 /// Characters of an answer's body that are handed out.
@@ -27,10 +28,12 @@ impl Secrets {
         let answer = HttpAnswer { status, headers: Vec::new(), body };
         // What was no refund's record may still name a link.
         let told = answer.refund_link();
-        let known = [Some(&self.token), self.preimage.as_ref(), self.refund_link.as_ref(), told.as_ref()];
+        let sent = secrets_of(&self.token, self.preimage.as_deref());
+        let known = [Some(self.token.as_str()), self.preimage.as_deref(), self.refund_link.as_deref(), told.as_deref()];
         let mut text = String::from_utf8_lossy(&answer.body).into_owned();
-        for secret in known.into_iter().flatten().filter(|secret| !secret.is_empty()) {
-            text = text.replace(secret.as_str(), HIDDEN);
+        let known = sent.iter().map(String::as_str).chain(known.into_iter().flatten());
+        for secret in known.filter(|secret| !secret.is_empty()) {
+            text = text.replace(secret, HIDDEN);
             // Many servers write a slash so in JSON.
             text = text.replace(&secret.replace('/', "\\/"), HIDDEN);
         }
@@ -79,6 +82,20 @@ mod tests {
         );
         let long = shown("", "é".repeat(10_000).as_bytes());
         assert_eq!(long.chars().count(), BODY_CHARS_MAX + 1);
+    }
+
+    /// Of the `Payment` scheme the credential is no text in which token and preimage stand side by side.
+    #[test]
+    fn a_body_shows_no_credential_of_the_payment_scheme() {
+        let token = r#"{"id":"1","opaque":"bWFjYXJvb24"}"#;
+        let hash = crate::l402::PaymentHash(
+            sha2::Digest::finalize(sha2::Digest::chain_update(sha2::Sha256::default(), [7; 32])).into(),
+        );
+        let preimage = crate::l402::Preimage::verify([7; 32], &hash).unwrap();
+        let sent = crate::l402::payment_credential(&crate::l402::Token::new(token.to_owned()), &preimage);
+        let secrets = Secrets { token: token.to_owned(), preimage: Some("07".repeat(32)), refund_link: None };
+        let body = format!("got Payment {sent} with bWFjYXJvb24");
+        assert_eq!(secrets.hide_in(500, body.into_bytes()), "got Payment [credential] with [credential]");
     }
 
     #[test]
