@@ -30,10 +30,14 @@ pub enum Event {
         job_count: u64,
         /// Jobs to buy.
         to_buy_count: u64,
-        /// The exact price of those, in msat.
+        /// The price of those, in msat.
         to_buy_msat: Msat,
+        /// Of that, what is the most that it may be, in msat; the rest is exact.
+        to_buy_capped_msat: Msat,
         /// The most that routing them may cost, in msat.
         fee_ceiling_msat: Msat,
+        /// A price of the batch is the most that it may be: the sums of delivered and open ones are no more exact.
+        has_caps: bool,
         /// Jobs at their good end.
         delivered_count: u64,
         /// Their prices together, in msat.
@@ -173,8 +177,10 @@ pub struct RunEnded {
     pub batch: String,
     /// Jobs by state and reason.
     pub counts: Vec<EndCount>,
-    /// The plan's exact price, in msat.
+    /// The plan's price, in msat.
     pub planned_msat: Msat,
+    /// Of that, what is the most that it may be, in msat; the rest is exact.
+    pub planned_capped_msat: Msat,
     /// Settled over all runs of the batch, without fees, in msat.
     pub spent_msat: Msat,
     /// Routing fees over all runs, in msat.
@@ -183,6 +189,10 @@ pub struct RunEnded {
     pub cheaper_count: u64,
     /// So much less, in msat.
     pub saved_msat: Msat,
+    /// Jobs that were paid in this run with less than their cap.
+    pub below_cap_count: u64,
+    /// So much less, in msat.
+    pub below_cap_msat: Msat,
     /// Of that, what settled in this run, without fees, in msat; none where that is not known.
     pub run_spent_msat: Option<Msat>,
     /// Of the fees, what was posted in this run, in msat; none where that is not known.

@@ -152,6 +152,16 @@ pub fn alike<const N: usize>(amounts: [Msat; N]) -> [String; N] {
     amounts.map(|amount| if whole { amount.to_string() } else { format!("{} msat", thousands(amount.get())) })
 }
 
+/// A sum of prices of which so much is capped, the sum as `show` shows it: what is capped is never called exact.
+#[must_use]
+pub fn with_caps(price: Msat, capped: Msat, show: impl Fn(Msat) -> String) -> String {
+    match price.checked_sub(capped) {
+        _ if capped == Msat::ZERO => show(price),
+        None | Some(Msat::ZERO) => format!("at most {}", show(price)),
+        Some(exact) => format!("at most {} ({exact} exact, at most {capped} capped)", show(price)),
+    }
+}
+
 /// A number of things and what they do, as people read it: `1 job is`, `1,200 jobs are`.
 #[must_use]
 pub fn counted_are(number: u64, one: &str) -> String {
@@ -225,6 +235,14 @@ mod tests {
         assert_eq!(of(0, 1), Some([1, 0, 1]));
         assert_eq!(of(1, 1), Some([1, 0, 1]));
         assert_eq!(of(u64::MAX, 1), None);
+    }
+
+    #[test]
+    fn what_is_capped_is_never_called_exact() {
+        let of = |price, capped| with_caps(Msat::new(price), Msat::new(capped), |amount| amount.to_string());
+        assert_eq!(of(5_000, 0), "5 sats");
+        assert_eq!(of(5_000, 5_000), "at most 5 sats");
+        assert_eq!(of(5_000, 3_000), "at most 5 sats (2 sats exact, at most 3 sats capped)");
     }
 
     #[test]

@@ -29,6 +29,7 @@ fn look_at(bolt11: &str) {
     let Ok(challenge) = Challenge::read([format!("L402 token=\"t\", invoice=\"{bolt11}\"").as_str()]) else { return };
     let fitting = Expected {
         price: invoice.amount,
+        is_cap: false,
         is_exact: false,
         network: invoice.network,
         now: invoice.created_at,

@@ -16,6 +16,9 @@ pub struct PriceRule {
     pub quantity: Option<String>,
     /// What one of the quantity is: `second`. A flat price's unit is `job`.
     pub unit: String,
+    /// What it comes to is the most that an invoice may ask, and no price: the invoice decides within it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub is_cap: bool,
 }
 
 /// One rate of a price rule.
@@ -36,7 +39,7 @@ pub struct Priced {
     pub rate: Msat,
     /// How many units; 1 for a flat price.
     pub quantity: u64,
-    /// The exact price.
+    /// The exact price; where the rule is a cap, the most that it may be.
     pub price: Msat,
 }
 
@@ -61,12 +64,12 @@ pub struct Quote {
     pub rate_index: usize,
     /// How many units; 1 for a flat price.
     pub quantity: u64,
-    /// The exact price.
+    /// The exact price; where the rule is a cap, the most that it may be.
     pub price: Msat,
 }
 
 impl PriceRule {
-    /// The exact price of a job with these resolved parameters.
+    /// The price of a job with these resolved parameters.
     ///
     /// # Errors
     /// Where no rate applies, the quantity is no number above zero, or the product does not fit.

@@ -29,10 +29,11 @@ pub(super) fn sum(amounts: impl IntoIterator<Item = Msat>) -> Result<Msat, Failu
 }
 
 /// Adds a job.
-pub(super) fn add(left: &mut LeftToBuy, price: Msat, fee_ceiling: Msat) -> Result<(), Failure> {
+fn add(left: &mut LeftToBuy, job: &ToBuy) -> Result<(), Failure> {
     left.jobs += 1;
-    left.price = sum([left.price, price])?;
-    left.fee_ceiling = sum([left.fee_ceiling, fee_ceiling])?;
+    left.price = sum([left.price, job.price])?;
+    left.capped = sum([left.capped, if job.is_capped { job.price } else { Msat::ZERO }])?;
+    left.fee_ceiling = sum([left.fee_ceiling, job.fee_ceiling])?;
     Ok(())
 }
 
@@ -164,7 +165,7 @@ pub(super) struct Fitting {
 impl Fitting {
     /// Nothing fits, as there is nothing.
     pub(super) const fn of_nothing() -> Self {
-        let fits = LeftToBuy { jobs: 0, price: Msat::ZERO, fee_ceiling: Msat::ZERO };
+        let fits = LeftToBuy { jobs: 0, price: Msat::ZERO, capped: Msat::ZERO, fee_ceiling: Msat::ZERO };
         Self { fits, reached: None, too_small: None, begins_with: None, cheapest: None }
     }
 
@@ -221,7 +222,7 @@ impl Fitting {
             most.sats_floor(),
             counted(left.jobs, "job"),
             if fits.jobs == 1 { "1 fits".to_owned() } else { format!("{} fit", thousands(fits.jobs)) },
-            fits.price.sats_ceil(),
+            fits.price_words(|price| price.sats_ceil().to_string()),
             fits.fee_ceiling.sats_ceil(),
         ))
     }
@@ -253,13 +254,12 @@ pub(super) struct Chosen<'a> {
 impl<'a> Chosen<'a> {
     /// Nothing so far.
     pub(super) fn of(choice: &'a Choice, room: &'a Room) -> Self {
-        let nothing = LeftToBuy { jobs: 0, price: Msat::ZERO, fee_ceiling: Msat::ZERO };
         Self {
             room,
             fitting: Fitting::of_nothing(),
             only: choice.only.iter().map(String::as_str).collect(),
             limit: choice.limit,
-            left: nothing,
+            left: LeftToBuy::default(),
             prices: BTreeMap::new(),
             meant: Vec::new(),
             places: BTreeSet::new(),
@@ -273,7 +273,7 @@ impl<'a> Chosen<'a> {
     pub(super) fn add(&mut self, job: ToBuy) -> Result<(), Failure> {
         let wanted = self.only.is_empty() || self.only.contains(job.id.as_str());
         if wanted && self.limit.is_none_or(|limit| self.left.jobs < limit) {
-            add(&mut self.left, job.price, job.fee_ceiling)?;
+            add(&mut self.left, &job)?;
             self.fit(&job)?;
             self.note(&job);
             let jobs = self.prices.entry(job.price).or_default();
@@ -301,7 +301,7 @@ impl<'a> Chosen<'a> {
         self.bought.update(&job.id);
         self.bought.update(job.price.get().to_le_bytes());
         self.bought.update(job.fee_ceiling.get().to_le_bytes());
-        self.bought.update([u8::from(job.is_duplicate)]);
+        self.bought.update([u8::from(job.is_duplicate), u8::from(job.is_capped)]);
     }
 
     /// The same for the same jobs in the same order at the same cost.
@@ -321,6 +321,6 @@ impl<'a> Chosen<'a> {
             let cost = Msat::checked_sum([fits.price, fits.fee_ceiling, job.price, job.fee_ceiling]);
             *reached = self.room.exceeded_by(cost);
         }
-        if reached.is_none() { add(fits, job.price, job.fee_ceiling) } else { Ok(()) }
+        if reached.is_none() { add(fits, job) } else { Ok(()) }
     }
 }

@@ -12,6 +12,7 @@ impl Hinted for Refusal {
     fn hint(&self) -> Option<Cow<'_, str>> {
         match self {
             Self::WrongNetwork { asked, .. } => Some(format!("use a node on {asked}").into()),
+            Self::AboveCap { .. } => Some("raise the endpoint's at_most_sats and plan again".into()),
             Self::PriceChanged { planned, asked } if asked < planned => {
                 Some("set the new price in the manifest's endpoint and plan again, or leave --exact-price out".into())
             }
@@ -27,7 +28,9 @@ impl Hinted for Refusal {
 pub struct Expected {
     /// The job's price by the plan, in msat.
     pub price: Msat,
-    /// An invoice below that price is refused, too.
+    /// That price is a cap: an invoice at or below it is as planned.
+    pub is_cap: bool,
+    /// An invoice below a price that is no cap is refused, too.
     pub is_exact: bool,
     /// The node's network.
     pub network: Network,
@@ -76,6 +79,14 @@ pub enum Refusal {
         /// The amount of the invoice, in msat.
         asked: Msat,
     },
+    /// The origin asks more than the cap of the price.
+    #[error("the origin asks {}, above the cap of {}", alike([*asked, *cap])[0], alike([*asked, *cap])[1])]
+    AboveCap {
+        /// The most that it may ask by the plan, in msat.
+        cap: Msat,
+        /// The amount of the invoice, in msat.
+        asked: Msat,
+    },
     /// The invoice expires before its payment could finish.
     #[error("the invoice expires at {expires_at}, too soon to be paid")]
     InvoiceExpired {
@@ -110,8 +121,16 @@ pub fn check(challenge: Challenge, expected: &Expected) -> Result<CheckedChallen
     if invoice.network != expected.network {
         return Err(Refusal::WrongNetwork { node: expected.network, asked: invoice.network });
     }
-    if invoice.amount > expected.price || (expected.is_exact && invoice.amount != expected.price) {
-        return Err(Refusal::PriceChanged { planned: expected.price, asked: invoice.amount });
+    let asked = invoice.amount;
+    match expected {
+        Expected { price: cap, is_cap: true, .. } if asked > *cap => {
+            return Err(Refusal::AboveCap { cap: *cap, asked });
+        }
+        Expected { is_cap: true, .. } => {}
+        Expected { price: planned, is_exact, .. } if asked > *planned || (*is_exact && asked != *planned) => {
+            return Err(Refusal::PriceChanged { planned: *planned, asked });
+        }
+        Expected { .. } => {}
     }
     let expires_at = mpp::expires_at(&challenge).map_or(invoice.expires_at, |at| at.min(invoice.expires_at));
     if expires_at < expected.now.plus_ms(expected.min_lifetime_ms) {
@@ -171,6 +190,7 @@ mod tests {
     fn expected() -> Expected {
         Expected {
             price: Msat::new(2_750_000),
+            is_cap: false,
             is_exact: false,
             network: Network::Regtest,
             now: UnixMs::from_secs(1_790_000_000),
@@ -203,6 +223,20 @@ mod tests {
         assert_eq!(checked.invoice().amount, Msat::new(2_749_000));
         let by_a_little = Refusal::PriceChanged { planned: Msat::new(2_750_000), asked: Msat::new(2_750_001) };
         assert!(by_a_little.to_string() == "the plan says 2,750,000 msat and the origin asks 2,750,001 msat");
+    }
+
+    #[test]
+    fn within_a_cap_the_invoice_decides_and_above_it_is_refused() {
+        for is_exact in [false, true] {
+            let capped = Expected { is_cap: true, is_exact, ..expected() };
+            for asked in [1, 2_749, 2_750] {
+                let checked = check(challenge("t", &samples::sats(asked, HASH)), &capped).unwrap();
+                assert_eq!(checked.invoice().amount, Msat::new(asked * 1_000));
+            }
+            let refusal = check(challenge("t", &samples::sats(2_751, HASH)), &capped).unwrap_err();
+            assert_eq!(refusal.to_string(), "the origin asks 2,751 sats, above the cap of 2,750 sats");
+            assert!(refusal.hint().is_some_and(|hint| hint.contains("at_most_sats")));
+        }
     }
 
     #[test]

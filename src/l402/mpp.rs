@@ -200,6 +200,7 @@ mod tests {
         let now = UnixMs::from_secs(1_790_000_000);
         Expected {
             price: Msat::new(2_750_000),
+            is_cap: false,
             is_exact: false,
             network: Network::Regtest,
             now,

@@ -193,6 +193,8 @@ pub struct Duplicates {
     pub count: u64,
     /// Their prices together.
     pub price: Msat,
+    /// Of that, what is the most that it may be.
+    pub capped: Msat,
     /// The first of them: the job's id, and what it repeats.
     pub first: Vec<(String, Original)>,
     /// Of them, those that a word of this load wanted once more.
@@ -201,9 +203,16 @@ pub struct Duplicates {
 
 impl Duplicates {
     /// One more; none where the prices do not fit together.
-    pub(super) fn add(&mut self, id: &str, price: Msat, is_retaken: bool, original: Original) -> Option<()> {
+    pub(super) fn add(
+        &mut self,
+        id: &str,
+        (price, is_capped): (Msat, bool),
+        is_retaken: bool,
+        original: Original,
+    ) -> Option<()> {
         self.count = self.count.saturating_add(1);
         self.price = self.price.checked_add(price)?;
+        self.capped = self.capped.checked_add(if is_capped { price } else { Msat::ZERO })?;
         if is_retaken {
             self.retaken.add(id);
         }
@@ -230,8 +239,10 @@ pub struct Unbought {
 pub struct ToBuy {
     /// Its id.
     pub id: String,
-    /// Its exact price, in msat.
+    /// Its price, in msat.
     pub price: Msat,
+    /// That is the most that it may be, and not exact.
+    pub is_capped: bool,
     /// The most that its routing may cost.
     pub fee_ceiling: Msat,
     /// It is set aside: it is bought by a person's word alone.

@@ -29,7 +29,7 @@ pub struct PendingJob {
     pub params: Vec<(String, Value)>,
     /// The hash of what is bought.
     pub content: ContentHash,
-    /// The exact price.
+    /// The price: exact, or the most that it may be where its endpoint's is a cap.
     pub price: Msat,
     /// The most that routing may cost.
     pub fee_ceiling: Msat,
@@ -291,6 +291,8 @@ pub struct Counts {
     pub refunded: Msat,
     /// The prices of all jobs that are not withdrawn, and of their earlier takes.
     pub planned: Msat,
+    /// Of that, what is the most that it may be; the rest is exact.
+    pub planned_capped: Msat,
     /// The worst case (price plus fee ceiling) of jobs that running again would buy.
     pub to_buy_worst_case: Msat,
 }
@@ -336,6 +338,8 @@ pub struct ResultRow {
     pub params: Vec<(String, Value)>,
     /// The planned price.
     pub price: Msat,
+    /// That is the most that it may be.
+    pub is_capped: bool,
     /// The actual routing fee, once posted.
     pub fee: Option<Msat>,
     /// The result's URL.

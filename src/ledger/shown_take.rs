@@ -76,6 +76,7 @@ mod tests {
             endpoint: "make".to_owned(),
             params: Vec::new(),
             price: Msat::ZERO,
+            is_capped: false,
             fee: None,
             url: None,
             file: None,

@@ -34,6 +34,7 @@ pub(super) fn facts() -> Facts {
         params: Vec::new(),
         body: None,
         price: PriceRule {
+            is_cap: false,
             by: Vec::new(),
             rates: vec![Rate { when: Vec::new(), rate: Msat::new(500_000) }],
             quantity: None,

@@ -131,7 +131,7 @@ impl From<&Refusal> for Reason {
             Refusal::InvoiceInvalid(_) => Self::InvoiceInvalid,
             Refusal::ChallengeInvalid | Refusal::OtherBody => Self::ChallengeInvalid,
             Refusal::WrongNetwork { .. } => Self::WrongNetwork,
-            Refusal::PriceChanged { .. } => Self::PriceChanged,
+            Refusal::PriceChanged { .. } | Refusal::AboveCap { .. } => Self::PriceChanged,
             Refusal::InvoiceExpired { .. } => Self::InvoiceExpired,
             Refusal::InvoiceLife { .. } => Self::InvoiceLife,
         }

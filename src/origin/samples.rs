@@ -12,6 +12,7 @@ pub(crate) fn endpoint(url: &str) -> Endpoint {
         params: Vec::new(),
         body: None,
         price: PriceRule {
+            is_cap: false,
             by: Vec::new(),
             rates: vec![Rate { when: Vec::new(), rate: Msat::new(1_000) }],
             quantity: None,

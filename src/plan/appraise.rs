@@ -14,6 +14,8 @@ pub(super) struct Appraisal {
     /// The position of its endpoint among those in use.
     pub(super) endpoint_index: usize,
     pub(super) quote: Quote,
+    /// The price is the most that it may be.
+    pub(super) is_capped: bool,
     pub(super) fee_ceiling: Msat,
     pub(super) max_cost: Option<Msat>,
 }
@@ -39,6 +41,7 @@ impl Appraiser {
         let quote = form.quote(spec).map_err(|error| error.to_string())?;
         let fee_ceiling =
             self.policy.fee_ceiling(quote.price).ok_or_else(|| format!("the fee ceiling is {TOO_LARGE}"))?;
-        Ok(Appraisal { endpoint_index, quote, fee_ceiling, max_cost: self.policy.max_cost(spec.max_sats) })
+        let is_capped = spec.endpoint.price.is_cap;
+        Ok(Appraisal { endpoint_index, quote, is_capped, fee_ceiling, max_cost: self.policy.max_cost(spec.max_sats) })
     }
 }

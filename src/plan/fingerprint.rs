@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! job         = SHA-256("l402-batch plan job 1", content hash, price in msat, id)        the price 64-bit big-endian
+//! capped job  = SHA-256("l402-batch plan capped job 1", content hash, cap in msat, id)
 //! sum         = the jobs' digests as 256-bit big-endian numbers, added modulo 2^256
 //! fingerprint = SHA-256("l402-batch plan 1", count of jobs as 64-bit big-endian, sum), in lower-case hex
 //! ```
@@ -16,6 +17,7 @@ use super::ContentHash;
 use crate::money::Msat;
 
 const JOB_TAG: &[u8] = b"l402-batch plan job 1";
+const CAPPED_JOB_TAG: &[u8] = b"l402-batch plan capped job 1";
 const PLAN_TAG: &[u8] = b"l402-batch plan 1";
 
 /// The fingerprint of the jobs so far.
@@ -29,10 +31,10 @@ pub struct Fingerprint {
 }
 
 impl Fingerprint {
-    /// Takes one job in.
-    pub fn add(&mut self, id: &str, content: &ContentHash, price: Msat) {
+    /// Takes one job in; `is_cap`: its price is the most that it may be.
+    pub fn add(&mut self, id: &str, content: &ContentHash, price: Msat, is_cap: bool) {
         self.buffer.clear();
-        self.buffer.extend_from_slice(JOB_TAG);
+        self.buffer.extend_from_slice(if is_cap { CAPPED_JOB_TAG } else { JOB_TAG });
         self.buffer.extend_from_slice(&content.0);
         self.buffer.extend_from_slice(&price.get().to_be_bytes());
         self.buffer.extend_from_slice(id.as_bytes());
@@ -72,9 +74,21 @@ mod tests {
     fn of(jobs: &[(&str, u8, u64)]) -> String {
         let mut sum = Fingerprint::default();
         for (id, content, price) in jobs {
-            sum.add(id, &ContentHash([*content; 32]), Msat::new(*price));
+            sum.add(id, &ContentHash([*content; 32]), Msat::new(*price), false);
         }
         sum.hex()
+    }
+
+    /// A cap is another thing to accept than the same price.
+    #[test]
+    fn a_cap_is_no_price() {
+        let capped = |is_cap| {
+            let mut sum = Fingerprint::default();
+            sum.add("a", &ContentHash([1; 32]), Msat::new(1_000), is_cap);
+            sum.hex()
+        };
+        assert_eq!(capped(false), of(&[("a", 1, 1_000)]));
+        assert_eq!(capped(true), "ab43da6be4c66942e36ff4c0777f066e364e4e9bcfc47835a1df2f6e8edb1b33");
     }
 
     /// These strings may stand in saved plans.

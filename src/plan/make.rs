@@ -77,7 +77,7 @@ impl<'a> Maker<'a> {
         let job = self.appraiser.appraise(spec, batches.content());
         // Without a price too: its id may clash with another, and with an error there is no plan that it could falsify.
         let price = job.as_ref().map_or(Msat::ZERO, |job| job.quote.price);
-        batches.add(spec.id.as_deref(), line, price);
+        batches.add(spec.id.as_deref(), line, (price, spec.endpoint.price.is_cap));
         let job = job?;
         self.count(&job).ok_or_else(|| format!("the plan's total is {TOO_LARGE}"))?;
         if exceeds(&job) {
@@ -89,11 +89,13 @@ impl<'a> Maker<'a> {
 
     fn count(&mut self, job: &Appraisal) -> Option<()> {
         self.appraiser.tallies.count(job.endpoint_index, &job.quote)?;
+        let capped = if job.is_capped { job.quote.price } else { Msat::ZERO };
+        let capped = self.totals.capped.checked_add(capped)?;
         let price = self.totals.price.checked_add(job.quote.price)?;
         let fee_ceiling = self.totals.fee_ceiling.checked_add(job.fee_ceiling)?;
         let worst_case = price.checked_add(fee_ceiling)?;
         let job_count = self.totals.job_count.checked_add(1)?;
-        self.totals = Totals { job_count, price, fee_ceiling, worst_case };
+        self.totals = Totals { job_count, price, capped, fee_ceiling, worst_case };
         Some(())
     }
 

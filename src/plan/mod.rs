@@ -1,4 +1,4 @@
-//! The plan: every job with its exact price and its fee ceiling, and the totals; frozen and fingerprinted.
+//! The plan: every job with its exact price (or the cap of it) and its fee ceiling, and the totals; frozen and fingerprinted.
 
 mod appraise;
 mod clash;
@@ -121,7 +121,7 @@ pub struct PlannedJob {
     pub extra: Vec<(String, String)>,
     /// The hash of what is bought: endpoint and parameters, identity version 1.
     pub content: ContentHash,
-    /// Its exact price.
+    /// Its exact price; of a capped one the most that it may be.
     pub priced: Priced,
     /// The most that routing its payment may cost.
     pub fee_ceiling: Msat,
@@ -130,6 +130,12 @@ pub struct PlannedJob {
 }
 
 impl PlannedJob {
+    /// Whether its price is the most that its invoice may ask, and the invoice decides within it.
+    #[must_use]
+    pub fn is_capped(&self) -> bool {
+        self.endpoint.price.is_cap
+    }
+
     /// Whether its worst case is more than its own limit.
     #[must_use]
     pub fn is_above_its_limit(&self) -> bool {
@@ -157,6 +163,8 @@ pub struct Group {
     pub rate_msat: Msat,
     /// What one unit is: `second`, `job`.
     pub unit: String,
+    /// The rate is the most that an invoice may ask.
+    pub is_cap: bool,
     /// How many jobs.
     pub job_count: u64,
     /// How many units together.
@@ -170,8 +178,10 @@ pub struct Group {
 pub struct Totals {
     /// How many jobs.
     pub job_count: u64,
-    /// The exact price of all.
+    /// The price of all: exact, but for what is capped of it.
     pub price: Msat,
+    /// Of that, what is the most that it may be: the invoices decide within it.
+    pub capped: Msat,
     /// The most that routing may add: the sum of the payments' ceilings.
     pub fee_ceiling: Msat,
     /// Price and fee ceiling together, in msat.

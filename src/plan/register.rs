@@ -39,6 +39,8 @@ struct Entry {
     id_end: usize,
     line: u32,
     price: Msat,
+    /// The price is the most that it may be.
+    is_cap: bool,
 }
 
 /// Fills batches and hands them over.
@@ -54,10 +56,10 @@ impl Batches {
     }
 
     /// Adds the job whose content was put.
-    pub(super) fn add(&mut self, id: Option<&str>, line: u32, price: Msat) {
+    pub(super) fn add(&mut self, id: Option<&str>, line: u32, (price, is_cap): (Msat, bool)) {
         let Batch { contents, ids, jobs } = &mut self.batch;
         ids.push_str(id.unwrap_or_default());
-        jobs.push(Entry { content_end: contents.len(), id_end: ids.len(), line, price });
+        jobs.push(Entry { content_end: contents.len(), id_end: ids.len(), line, price, is_cap });
         if contents.len() >= BATCH_BYTES {
             self.flush();
         }
@@ -101,10 +103,10 @@ impl Register {
             if given.is_empty() {
                 made.clear();
                 MadeKey::of(content).put_id(&mut made, number);
-                self.fingerprint.add(&made, content, job.price);
+                self.fingerprint.add(&made, content, job.price, job.is_cap);
             } else {
                 self.given.add(given, job.line);
-                self.fingerprint.add(given, content, job.price);
+                self.fingerprint.add(given, content, job.price, job.is_cap);
             }
         }
     }

@@ -75,6 +75,7 @@ impl Used {
             chosen_by: chosen_by(&self.endpoint, rate_index),
             rate_msat: rate.rate,
             unit: rule.unit.clone(),
+            is_cap: rule.is_cap,
             job_count: tally.job_count,
             quantity: tally.quantity,
             total_msat: tally.total,

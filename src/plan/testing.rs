@@ -1,8 +1,11 @@
 //! A manifest in memory, for tests.
 
-use crate::catalog::{Catalog, ImageKind, ImageRef, ImageSource, Value};
+use std::sync::Arc;
+
+use crate::catalog::{Catalog, Endpoint, ImageKind, ImageRef, ImageSource, PriceRule, Rate, Value};
 use crate::diagnostic::{Diagnostic, Place};
 use crate::manifest::{JobSource, JobSpec};
+use crate::money::Sats;
 
 /// Rows as a manifest would give them.
 #[derive(Clone, Default)]
@@ -59,6 +62,14 @@ pub(super) fn animate(line: u64, prompt: &str, path: &str, seconds: i64) -> JobS
         ("duration", Value::Integer(seconds)),
     ];
     job(line, "animate-image", &given)
+}
+
+/// A job of which the invoice decides what it costs, within that many sats.
+pub(super) fn capped(spec: JobSpec, sats: u64) -> JobSpec {
+    let mut endpoint = Endpoint::clone(&spec.endpoint);
+    let rates = vec![Rate { when: Vec::new(), rate: Sats::new(sats).msat().unwrap() }];
+    endpoint.price = PriceRule { by: Vec::new(), rates, quantity: None, unit: "job".to_owned(), is_cap: true };
+    JobSpec { endpoint: Arc::new(endpoint), ..spec }
 }
 
 pub(super) fn named(id: &str, spec: JobSpec) -> JobSpec {

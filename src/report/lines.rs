@@ -4,7 +4,7 @@ use std::io::Write;
 use std::sync::Mutex;
 
 use crate::event::{Event, Listener};
-use crate::money::{Msat, counted, thousands};
+use crate::money::{Msat, counted, thousands, with_caps};
 use crate::terminal_text::printable;
 use crate::time::UnixMs;
 
@@ -86,13 +86,13 @@ pub(super) fn run_line(event: &Event) -> Option<String> {
 
 /// What is to be bought: `1 to buy for 550 sats plus at most 10 sats routing fees`.
 #[must_use]
-pub fn to_buy_words(jobs: u64, price: Msat, fee_ceiling: Msat) -> String {
+pub fn to_buy_words(jobs: u64, (price, capped): (Msat, Msat), fee_ceiling: Msat) -> String {
     match jobs {
         0 => "nothing to buy".to_owned(),
         _ => format!(
             "{} to buy for {} plus at most {} routing fees",
             thousands(jobs),
-            amount(price),
+            with_caps(price, capped, amount),
             amount(fee_ceiling)
         ),
     }
@@ -105,6 +105,8 @@ fn planned_line(event: &Event) -> Option<String> {
         job_count,
         to_buy_count,
         to_buy_msat,
+        to_buy_capped_msat,
+        has_caps,
         fee_ceiling_msat,
         delivered_count,
         delivered_msat,
@@ -120,7 +122,7 @@ fn planned_line(event: &Event) -> Option<String> {
     else {
         return None;
     };
-    let to_buy = to_buy_words(*to_buy_count, *to_buy_msat, *fee_ceiling_msat);
+    let to_buy = to_buy_words(*to_buy_count, (*to_buy_msat, *to_buy_capped_msat), *fee_ceiling_msat);
     let open_msat = open_msat.checked_sub(*in_doubt_msat).unwrap_or(Msat::ZERO);
     let others = [
         (*delivered_count, "delivered", Some(*delivered_msat)),
@@ -130,11 +132,12 @@ fn planned_line(event: &Event) -> Option<String> {
         (*gone_count, "gone from the manifest", None),
         (*to_download_count, "to fetch", None),
     ];
+    let most = if *has_caps { "at most " } else { "" };
     let others: Vec<String> = others
         .into_iter()
         .filter(|(count, ..)| *count > 0)
         .map(|(count, words, price)| match price {
-            Some(price) => format!("{} {words} ({})", thousands(count), amount(price)),
+            Some(price) => format!("{} {words} ({most}{})", thousands(count), amount(price)),
             None => format!("{} {words}", thousands(count)),
         })
         .collect();

@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 
 use crate::command::{about_batch, command};
 use crate::ledger::{Counts, LockedBy, PaymentRow, ResultRow, TakeRecord};
-use crate::money::{Msat, counted, thousands};
+use crate::money::{Msat, counted, thousands, with_caps};
 use crate::purchase::Next;
 use crate::screen::table;
 use crate::terminal_text::{printable, printable_json};
@@ -197,7 +197,7 @@ fn write_counts(out: &mut dyn Write, head: &StatusHead, counts: &Counts) -> io::
         "{:<14}  {} of {} planned, plus {} routing fees",
         "spent",
         amount(counts.spent),
-        sats(counts.planned),
+        with_caps(counts.planned, counts.planned_capped, sats),
         amount(counts.fees)
     )?;
     if counts.refunded > Msat::ZERO {
@@ -332,6 +332,8 @@ fn begin_json<'a>(out: &'a mut dyn Write, head: &StatusHead, counts: &Counts) ->
         "net_spent_msat": counts.net_spent(),
         "held_msat": counts.held,
         "planned_msat": counts.planned,
+        "planned_exact_msat": counts.planned.checked_sub(counts.planned_capped),
+        "planned_capped_msat": counts.planned_capped,
         "to_buy_worst_case_msat": counts.to_buy_worst_case,
     })
     .to_string();
@@ -351,6 +353,7 @@ fn job_json(head: &StatusHead, row: &ResultRow, payment: Option<&PaymentRow>) ->
         "endpoint": row.endpoint,
         "price_sats": row.price.sats_ceil(),
         "price_msat": row.price,
+        "price_is_cap": row.is_capped,
         "fee_msat": row.fee,
         "url": row.url,
         "file": row.file,

@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use crate::command::{about_batch, command};
 use crate::event::{EndCount, RunEnded};
-use crate::money::{Msat, counted, thousands};
+use crate::money::{Msat, counted, thousands, with_caps};
 use crate::purchase::{JobState, Next, Reason};
 use crate::terminal_text::printable;
 
@@ -66,11 +66,20 @@ fn rows(ended: &RunEnded) -> Vec<(&'static str, String)> {
     let spent = format!(
         "{} of {} planned, plus {} routing fees",
         amount(ended.spent_msat),
-        sats(ended.planned_msat),
+        with_caps(ended.planned_msat, ended.planned_capped_msat, sats),
         amount(ended.fees_msat)
     );
     rows.push(("spent", spent));
-    rows.extend(cheaper_row(ended).map(|text| ("cheaper", text)));
+    let less = |jobs: u64, saved: Msat, than: &str| {
+        format!("{} for {} less than {than}, in this run", counted(jobs, "job"), amount(saved))
+    };
+    if ended.cheaper_count > 0 {
+        rows.push(("cheaper", less(ended.cheaper_count, ended.saved_msat, "planned")));
+    }
+    let caps = if ended.below_cap_count == 1 { "its cap" } else { "their caps" };
+    if ended.below_cap_count > 0 {
+        rows.push(("capped", less(ended.below_cap_count, ended.below_cap_msat, caps)));
+    }
     if ended.refunded_msat > Msat::ZERO {
         let net = ended.spent_msat.checked_sub(ended.refunded_msat).unwrap_or(Msat::ZERO);
         rows.push(("refunded", refunded_words(ended.refunded_msat, net)));
@@ -83,12 +92,6 @@ fn rows(ended: &RunEnded) -> Vec<(&'static str, String)> {
         rows.extend(path.as_deref().map(|path| (kind.into(), whole_line(path))));
     }
     rows
-}
-
-/// `3 jobs for 1,400 sats less than planned`; none where none was.
-fn cheaper_row(ended: &RunEnded) -> Option<String> {
-    let jobs = counted(ended.cheaper_count, "job");
-    (ended.cheaper_count > 0).then(|| format!("{jobs} for {} less than planned, in this run", amount(ended.saved_msat)))
 }
 
 /// How long it took; and what it spent, where earlier runs have spent something too.

@@ -23,6 +23,8 @@ pub(super) struct Tally {
     on_its_way: HashMap<JobState, u64>,
     /// Prices of what this run set out to buy.
     planned: Msat,
+    /// A price among these is the most that it may be.
+    has_caps: bool,
     /// Prices of what was open before this run and settled in it.
     found_open: Msat,
     /// Prices of what settled in this run.
@@ -42,10 +44,10 @@ impl Tally {
     /// Takes note of an event.
     pub(super) fn note(&mut self, event: &Event) {
         match event {
-            Event::Planned { to_buy_count, to_buy_msat, open_count, download, to_download_count, .. } => {
+            Event::Planned { to_buy_count, to_buy_msat, has_caps, open_count, download, to_download_count, .. } => {
                 self.to_do = Some(to_buy_count.saturating_add(*open_count).saturating_add(*to_download_count));
                 self.downloads = download.is_some();
-                self.planned = *to_buy_msat;
+                (self.planned, self.has_caps) = (*to_buy_msat, *has_caps);
                 // What recovery brought to its end is not among what is left to do.
                 self.ended = 0;
             }
@@ -108,9 +110,10 @@ impl Tally {
         parts.join(", ")
     }
 
-    /// `8,250 of 11,450 sats`: prices settled in this run, of those that it set out to pay.
+    /// `8,250 of 11,450 sats`, or of at most so much: what was settled in this run, of those that it set out to pay.
     pub(super) fn money(&self) -> String {
-        format!("{} of {} sats", sats(self.spent), sats(sum(self.planned, self.found_open)))
+        let most = if self.has_caps { "at most " } else { "" };
+        format!("{} of {most}{} sats", sats(self.spent), sats(sum(self.planned, self.found_open)))
     }
 
     /// Whether anything was to be paid, or was.

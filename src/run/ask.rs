@@ -223,6 +223,7 @@ impl<L: Ledger, P: Payer, O: Origin, C: Clock> Driver<'_, L, P, O, C> {
         };
         let expected = Expected {
             price: pending.price,
+            is_cap: pending.endpoint.price.is_cap,
             is_exact: self.run.settings.exact_price,
             network: buying.node.network,
             now: now.plus_ms(self.shared.node_ahead_ms.get()),
@@ -233,7 +234,7 @@ impl<L: Ledger, P: Payer, O: Origin, C: Clock> Driver<'_, L, P, O, C> {
         let checked = fits.and_then(|()| check(challenge, &expected));
         match &checked {
             Ok(_) => self.shared.price_refusals.admitted(pending),
-            Err(Refusal::PriceChanged { asked, .. }) => {
+            Err(Refusal::PriceChanged { asked, .. } | Refusal::AboveCap { asked, .. }) => {
                 if let Some(message) = self.shared.price_refusals.refused(pending, *asked) {
                     self.run.listener.hear(&Event::Warning { message });
                 }

@@ -28,6 +28,8 @@ pub(super) struct Job {
     pub(super) content: ContentHash,
     /// Its price by the plan.
     pub(super) price: Msat,
+    /// That is the most that it may be, and no price to be cheaper than.
+    pub(super) is_capped: bool,
     /// What the seller was paid, once this run knows it.
     pub(super) amount: Option<Msat>,
     pub(super) state: JobState,
@@ -244,7 +246,8 @@ impl<'r, L: Ledger, P: Payer, O: Origin, C: Clock> Driver<'r, L, P, O, C> {
             (true, true, true) | (true, false, false) | (false, ..) => {}
         }
         if let (None, Some(amount)) = (self.job.amount, to.amount) {
-            self.shared.cheaper.set(self.shared.cheaper.get().and(self.job.price, amount));
+            let less = if self.job.is_capped { &self.shared.below_cap } else { &self.shared.cheaper };
+            less.set(less.get().and(self.job.price, amount));
         }
         self.job.amount = to.amount.or(self.job.amount);
         self.job.fee = to.fee.or(self.job.fee);

@@ -67,6 +67,8 @@ pub struct Outcome {
     pub limit_reached: Option<(Reason, String)>,
     /// What was paid with less than the plan says.
     pub cheaper: Cheaper,
+    /// What was paid with less than the plan's cap.
+    pub below_cap: Cheaper,
     /// Jobs that could not begin, by what endpoints, origins and the node hold in the ledger.
     pub held_back: Vec<HeldJobs>,
 }
@@ -190,6 +192,7 @@ impl<L: Ledger, P: Payer, O: Origin, C: Clock> Run<'_, L, P, O, C> {
             node_ahead_ms: std::cell::Cell::new(ahead_ms),
             slots_first_until: std::cell::Cell::new(UnixMs(i64::MIN)),
             cheaper: std::cell::Cell::default(),
+            below_cap: std::cell::Cell::default(),
             price_refusals: PriceRefusals::default(),
             limit_hit: std::cell::RefCell::default(),
             doubt_timed_out: std::cell::Cell::new(false),
@@ -344,6 +347,7 @@ impl<L: Ledger, P: Payer, O: Origin, C: Clock> Run<'_, L, P, O, C> {
             facts: Facts { key: job.key, id: job.id.clone(), take: job.take, endpoint: job.endpoint.clone() },
             content: job.content,
             price: job.price,
+            is_capped: job.endpoint.price.is_cap,
             amount: amount_of(&job.stage),
             state: job.state,
             fee: None,
@@ -365,6 +369,7 @@ impl<L: Ledger, P: Payer, O: Origin, C: Clock> Run<'_, L, P, O, C> {
             facts: Facts { key: job.key, id: job.id.clone(), take: job.take, endpoint: job.endpoint.clone() },
             content: job.content,
             price: job.price,
+            is_capped: job.endpoint.price.is_cap,
             amount: None,
             state: JobState::Pending,
             fee: None,
@@ -527,6 +532,7 @@ impl<L: Ledger, P: Payer, O: Origin, C: Clock> Run<'_, L, P, O, C> {
             node_unusable: shared.node_health.closed(),
             limit_reached: shared.limit_hit.borrow().clone(),
             cheaper: shared.cheaper.get(),
+            below_cap: shared.below_cap.get(),
             held_back: Vec::new(),
         }
     }

@@ -1,4 +1,4 @@
-//! What a run learns of prices: how much less than planned it paid, and at which rates an origin asks something else than the plan.
+//! What a run learns of prices: how much less than planned, or than a cap, it paid, and at which rates an origin asks something else than the plan.
 
 use std::cell::RefCell;
 use std::collections::HashMap;
@@ -11,7 +11,7 @@ use crate::money::{Msat, alike};
 const REFUSALS_MAX: u32 = 3;
 const REFUSALS_OF_RATE_MAX: u32 = 10;
 
-/// What was paid with less than the plan says.
+/// What was paid with less than the plan says, or than its cap.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Cheaper {
     /// So many jobs.
@@ -85,18 +85,19 @@ impl PriceRefusals {
     /// The origin asks that amount for the job instead. Gives what is to be said where that ends the asking.
     pub(super) fn refused(&self, job: &PendingJob, asked: Msat) -> Option<String> {
         let words = prices(job, asked);
-        let [of_price, of_rate] = RateGroup::of(job).map(|group| self.count(group, &words));
+        let is_cap = job.endpoint.price.is_cap;
+        let [of_price, of_rate] = RateGroup::of(job).map(|group| self.count(group, &words, is_cap));
         of_rate.or(of_price)
     }
 
-    fn count(&self, group: RateGroup, words: &str) -> Option<String> {
+    fn count(&self, group: RateGroup, words: &str, is_cap: bool) -> Option<String> {
         let most = group.most();
         let mut refusals = self.0.borrow_mut();
         let refused = refusals.entry(group.clone()).or_default();
         if refused.in_a_row < most {
             refused.in_a_row += 1;
             words.clone_into(&mut refused.words);
-            (refused.in_a_row == most).then(|| group.words(words))
+            (refused.in_a_row == most).then(|| group.words(words, is_cap))
         } else {
             None
         }
@@ -121,13 +122,19 @@ impl RateGroup {
         }
     }
 
-    fn words(&self, prices: &str) -> String {
+    fn words(&self, prices: &str, is_cap: bool) -> String {
         let Self { endpoint, price, chosen_by } = self;
         let of = if chosen_by.is_empty() { String::new() } else { format!(" ({chosen_by})") };
-        let others = if price.is_some() { "rate and price" } else { "rate" };
+        let others = match price {
+            _ if is_cap => "endpoint",
+            Some(_) => "rate and price",
+            None => "rate",
+        };
+        let way_on =
+            if is_cap { "the cap is to be higher, raise at_most_sats" } else { "the new price is right, set it" };
         format!(
-            "{endpoint}{of}: {prices}, {} times in a row: no other job of that {others} is asked for in this run; where the new price is \
-             right, set it in the manifest's [endpoint.{endpoint}.price] or with --catalog FILE, plan, and run again",
+            "{endpoint}{of}: {prices}, {} times in a row: no other job of that {others} is asked for in this run; where {way_on} \
+             in the manifest's [endpoint.{endpoint}.price] or with --catalog FILE, plan, and run again",
             self.most()
         )
     }
@@ -138,8 +145,12 @@ fn priced(job: &PendingJob) -> Option<Priced> {
     job.endpoint.price.price(value_of).ok()
 }
 
-/// `the origin asks 605 sats where the plan says 550 sats, which is 121 sats a second instead of 110 sats`
+/// `the origin asks 605 sats where the plan says 550 sats, which is 121 sats a second instead of 110 sats`; of a cap that it is above it
 fn prices(job: &PendingJob, asked: Msat) -> String {
+    if job.endpoint.price.is_cap {
+        let [cap, asked] = alike([job.price, asked]);
+        return format!("the origin asks {asked}, above the cap of {cap}");
+    }
     let quantity = priced(job).map_or(1, |priced| priced.quantity);
     let unit = |amount: Msat| {
         (quantity > 1 && amount.get().is_multiple_of(quantity)).then(|| Msat::new(amount.get() / quantity))
@@ -209,6 +220,26 @@ mod tests {
             (None, None),
             "other rates and prices"
         );
+    }
+
+    #[test]
+    fn a_cap_that_is_refused_is_told_as_one() {
+        let refusals = PriceRefusals::default();
+        let mut capped = job("pro", 5);
+        let mut endpoint = Arc::unwrap_or_clone(capped.endpoint);
+        endpoint.price.is_cap = true;
+        (endpoint.price.by, endpoint.price.quantity) = (Vec::new(), None);
+        endpoint.price.rates = vec![Rate { when: Vec::new(), rate: Msat::new(500_000) }];
+        (capped.endpoint, capped.price) = (Arc::new(endpoint), Msat::new(500_000));
+        let dear = || refusals.refused(&capped, Msat::new(605_000));
+        assert_eq!((dear(), dear()), (None, None));
+        assert_eq!(
+            dear().unwrap(),
+            "film: the origin asks 605 sats, above the cap of 500 sats, 3 times in a row: no other job of that endpoint is asked for in \
+             this run; where the cap is to be higher, raise at_most_sats in the manifest's [endpoint.film.price] or with --catalog FILE, \
+             plan, and run again"
+        );
+        assert!(refusals.shut(&capped).is_some());
     }
 
     #[test]

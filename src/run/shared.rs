@@ -45,6 +45,8 @@ pub(super) struct Shared {
     pub(super) slots_first_until: Cell<UnixMs>,
     /// What was paid with less than the plan says.
     pub(super) cheaper: Cell<Cheaper>,
+    /// What was paid with less than the plan's cap.
+    pub(super) below_cap: Cell<Cheaper>,
     /// Rates at which another price is asked.
     pub(super) price_refusals: PriceRefusals,
     /// The first limit that was reached.

@@ -168,6 +168,28 @@ fn a_plan_asks_what_it_costs_now() {
     client.says(&format!("plan jobs.toml --live --catalog {catalog}")).with(3).saying("not known");
 }
 
+/// A live price within its cap is as planned, and `catalog check` agrees with it; one above it differs.
+#[test]
+fn a_cap_agrees_with_what_is_asked_within_it() {
+    for (most, code, words) in [(500, 0, "within the cap"), (499, 6, "above the cap of 499 sats")] {
+        let sandbox = Sandbox::start("");
+        let client = Client::of(&sandbox);
+        client.write("jobs.toml", &two_jobs(""));
+        client.write("caps.toml", &format!("[endpoint.animate-image.price]\nat_most_sats = {most}\n"));
+        let of_sandbox = sandbox.file("catalog.toml").display().to_string();
+        let plan = client.says(&format!("plan jobs.toml --live --catalog {of_sandbox} --catalog caps.toml")).with(code);
+        plan.saying(if code == 0 { words } else { "dearer" });
+        let checked =
+            client.says(&format!("catalog check --endpoint animate-image --catalog {of_sandbox} --catalog caps.toml"));
+        checked.saying(words);
+        client
+            .says("catalog show --endpoint animate-image --catalog caps.toml")
+            .with(0)
+            .saying(&format!("at most {most} sats a job"));
+        sandbox.books().are_unpaid();
+    }
+}
+
 /// A body is as its endpoint's template has it: constants, parameters under other names, and none that a job does not give.
 #[test]
 fn a_body_is_as_the_template_says() {

@@ -41,6 +41,41 @@ fn a_cheaper_price_is_paid_unless_it_has_to_be_exact() {
     Audit::of(&client, "jobs", &sandbox.books());
 }
 
+/// Within a cap the invoice decides, whatever `--exact-price` says of other prices; limits count the cap.
+#[test]
+fn an_invoice_within_a_cap_is_paid_and_one_above_it_refused() {
+    let mut sandbox = Sandbox::start("");
+    let client = Client::of(&sandbox);
+    client.write("jobs.toml", &(two_jobs("") + "\n[endpoint.animate-image.price]\nat_most_sats = 600\n"));
+    let plan: Value = serde_json::from_str(&client.says("plan jobs.toml --json").with(0).stdout).unwrap();
+    assert_eq!(
+        ["total_msat", "exact_msat", "capped_msat"].map(|sum| plan[sum].as_u64().unwrap()),
+        [1_950_000, 1_350_000, 600_000]
+    );
+    // 1,350 and 10, 600 and 10.
+    client.run("run jobs.toml --max-sats 1969").with(8);
+    sandbox.books().are_empty();
+    client
+        .run("run jobs.toml --max-sats 1970 --exact-price")
+        .with(0)
+        .saying("at most 1,950 sats (1,350 sats exact, at most 600 sats capped)")
+        .saying("1 job for 100 sats less than its cap")
+        .not_saying("less than planned");
+    assert_eq!(client.column("jobs.receipts.csv", "amount_sats"), ["1350", "500"]);
+    client
+        .says("status jobs.toml")
+        .with(0)
+        .saying("of at most 1,950 (1,350 sats exact, at most 600 sats capped) planned");
+    client.says("status jobs.toml --job image").with(0).saying("at most 600 sats");
+    Audit::of(&client, "jobs", &sandbox.books());
+    sandbox.restart_with("--sandbox-price-drift-percent 30");
+    client.write("again.toml", &(two_jobs("again") + "\n[endpoint.animate-image.price]\nat_most_sats = 600\n"));
+    client.run("run again.toml --only image").with(6);
+    let refused = client.rows("again.results.csv").remove(1);
+    assert_eq!((refused["state"].as_str(), refused["reason"].as_str()), ("refused", "price_changed"));
+    assert!(refused["error"].contains("the origin asks 650 sats, above the cap of 600 sats"), "{}", refused["error"]);
+}
+
 /// The ceiling for routing is a share of what is paid, not of what was planned.
 #[test]
 fn a_cheaper_invoice_has_its_own_fee_ceiling() {

@@ -50,6 +50,8 @@ sights! {
     SoldAtOtherPrice,
     /// A payment settled that was cheaper than planned.
     BoughtCheaper,
+    /// A payment settled for less than the cap of its price.
+    BoughtBelowCap,
     SoldOnOtherNetwork,
     SoldExpired,
     SoldAmountless,

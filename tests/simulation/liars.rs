@@ -50,6 +50,8 @@ pub enum Liar {
     WholeBatch,
     /// A command that hears a word for what was paid for, and buys it anew.
     BuyingWord,
+    /// A command that plans with a higher cap than its manifest has.
+    RaisedCap,
 }
 
 impl Liar {
@@ -76,6 +78,7 @@ impl Liar {
         Self::StubbornOrigin,
         Self::WholeBatch,
         Self::BuyingWord,
+        Self::RaisedCap,
     ];
 
     /// How its ledger lies.
@@ -103,7 +106,8 @@ impl Liar {
             | Self::RepeatingOrigin
             | Self::StubbornOrigin
             | Self::WholeBatch
-            | Self::BuyingWord => Lie::None,
+            | Self::BuyingWord
+            | Self::RaisedCap => Lie::None,
         }
     }
 }

@@ -4,6 +4,7 @@ use std::collections::{BTreeSet, HashSet};
 
 use l402_batch::ledger::port::{Inspection, Loading};
 use l402_batch::ledger::{BatchKey, DecisionRow, LedgerError, NewBatch, ToBuy};
+use l402_batch::money::Msat;
 use l402_batch::plan::PlannedJob;
 
 use super::coverage::Sight;
@@ -25,6 +26,11 @@ pub enum Next {
     Buys(Option<HashSet<String>>),
 }
 
+/// By more than prices drift.
+fn raise(job: &mut PlannedJob) {
+    job.priced.price = Msat::new(job.priced.price.get() + 1_000);
+}
+
 impl Life {
     /// The manifest is handed in, by a command that reads one.
     pub fn hands_in(&mut self, order: &Order) -> Vec<PlannedJob> {
@@ -32,7 +38,10 @@ impl Life {
         match order.command {
             Command::Results => Vec::new(),
             Command::Run | Command::Recover { .. } => {
-                let jobs = batch.plan.resolve(&self.world);
+                let mut jobs = batch.plan.resolve(&self.world);
+                if self.liar == Liar::RaisedCap {
+                    jobs.iter_mut().filter(|job| job.is_capped()).for_each(raise);
+                }
                 let ids = jobs.iter().map(|job| job.id.clone());
                 batch.names.extend(ids.zip(batch.plan.names()));
                 jobs

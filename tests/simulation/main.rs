@@ -333,6 +333,12 @@ fn a_command_that_buys_more_than_a_results_file_names_is_caught() {
     is_caught(Liar::WholeBatch, &[]);
 }
 
+/// It takes invoices above the cap.
+#[test]
+fn a_command_that_raises_a_cap_is_caught() {
+    is_caught(Liar::RaisedCap, &[(Fault::PriceDrift, 300)]);
+}
+
 #[test]
 fn a_command_that_buys_anew_what_is_to_be_asked_for_again_is_caught() {
     is_caught(Liar::BuyingWord, &[(Fault::UnknownShape, 300)]);

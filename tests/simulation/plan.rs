@@ -17,7 +17,7 @@ use url::Url;
 
 use super::coverage::Sight;
 use super::rng::Rng;
-use super::shop::CACHE_MS;
+use super::shop::{CACHE_MS, Price};
 use super::world::World;
 
 /// A plan, as the user's file has it.
@@ -77,6 +77,7 @@ fn endpoint(name: &str, host: &str, method: Method, price_sat: u64, bypass: bool
         params: Vec::new(),
         body: None,
         price: PriceRule {
+            is_cap: is_capped(price_sat),
             by: Vec::new(),
             rates: vec![Rate { when: Vec::new(), rate: Msat::new(price_sat * 1_000) }],
             quantity: None,
@@ -111,6 +112,11 @@ fn endpoint(name: &str, host: &str, method: Method, price_sat: u64, bypass: bool
 /// Whether an endpoint of that price gives a purchase again to whoever redeems again.
 const fn replays(price_sat: u64) -> bool {
     price_sat.is_multiple_of(2)
+}
+
+/// Whether the price of such an endpoint is the most that its invoices may ask.
+const fn is_capped(price_sat: u64) -> bool {
+    price_sat.is_multiple_of(3)
 }
 
 /// An id for a row without one.
@@ -305,7 +311,10 @@ impl Plan {
             let digest = digest(job);
             world.auditor.borrow_mut().planned(name, digest);
             let again = job.endpoint.terms.redeem == RedeemRule::Replays;
-            world.shop.borrow_mut().prices(digest, job.priced.price, again);
+            world
+                .shop
+                .borrow_mut()
+                .prices(digest, Price { most: job.priced.price, is_cap: job.is_capped(), replays: again });
             world.note(|| format!("row {name}, {}: {}", job.id, data_encoding::HEXLOWER.encode(&digest[..4])));
             rows.push(digest);
         }

@@ -103,8 +103,18 @@ pub struct Shop {
     sales: BTreeMap<PaymentHash, Sale>,
     by_token: BTreeMap<String, PaymentHash>,
     by_number: Vec<PaymentHash>,
-    /// What each request costs, and whether a purchase of it is given again to whoever redeems again.
-    prices: BTreeMap<[u8; 32], (Msat, bool)>,
+    /// What plans say of each request.
+    prices: BTreeMap<[u8; 32], Price>,
+}
+
+/// What a plan says of a request.
+#[derive(Clone, Copy, Debug)]
+pub struct Price {
+    pub most: Msat,
+    /// The invoice decides within it.
+    pub is_cap: bool,
+    /// A purchase of it is given again to whoever redeems again.
+    pub replays: bool,
 }
 
 impl Shop {
@@ -114,19 +124,19 @@ impl Shop {
     }
 
     /// What a request costs.
-    pub fn prices(&mut self, request: [u8; 32], price: Msat, replays: bool) {
-        self.prices.insert(request, (price, replays));
+    pub fn prices(&mut self, request: [u8; 32], price: Price) {
+        self.prices.insert(request, price);
     }
 
     /// Whether the origin says of that purchase that it gives it again to whoever redeems again.
     pub fn replays(&self, hash: &PaymentHash) -> bool {
         let request = self.sales.get(hash).and_then(|sale| sale.requests.first());
-        request.and_then(|request| self.prices.get(request)).is_some_and(|(_, replays)| *replays)
+        request.and_then(|request| self.prices.get(request)).is_some_and(|price| price.replays)
     }
 
     /// What plans say that this purchase costs: an invoice may be handed out for several requests.
-    pub fn planned(&self, hash: &PaymentHash) -> Vec<Msat> {
-        self.requests_of(hash).iter().filter_map(|request| self.prices.get(request)).map(|(price, _)| *price).collect()
+    pub fn planned(&self, hash: &PaymentHash) -> Vec<Price> {
+        self.requests_of(hash).iter().filter_map(|request| self.prices.get(request)).copied().collect()
     }
 
     pub fn bill(&self, hash: &PaymentHash) -> Option<Bill> {
@@ -376,8 +386,7 @@ fn sell(world: &Rc<World>, request: &Request) -> HttpAnswer {
     let (gated, burns) = (world.strikes(Fault::GatedPolls), world.strikes(Fault::BurnsTokens));
     let mut shop = world.shop.borrow_mut();
     let number = shop.by_number.len() as u64;
-    let price = shop.prices.get(digest).map_or(0, |(price, _)| price.get());
-    let amount = Msat::new(price.saturating_add_signed(drift));
+    let amount = shop.prices.get(digest).map_or(Msat::ZERO, |price| asked(*price, number, drift));
     let preimage: [u8; 32] = Sha256::new()
         .chain_update(b"sale")
         .chain_update(shop.seed.to_be_bytes())
@@ -424,6 +433,15 @@ fn sell(world: &Rc<World>, request: &Request) -> HttpAnswer {
     shop.by_token.insert(sale.token.clone(), hash);
     shop.sales.insert(hash, sale);
     answer
+}
+
+/// What an invoice asks. Within a cap it asks what it likes; above it only where the price drifts.
+fn asked(price: Price, number: u64, drift: i64) -> Msat {
+    let most = price.most.get();
+    match price.is_cap && drift <= 0 {
+        true => Msat::new(most * (50 + number * 37 % 51) / 100),
+        false => Msat::new(most.saturating_add_signed(drift)),
+    }
 }
 
 fn temper(world: &World) -> Temper {

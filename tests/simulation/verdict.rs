@@ -19,6 +19,7 @@ use super::disk::Disk;
 use super::life::Batch;
 use super::node::short;
 use super::plan::job_name;
+use super::shop::Price;
 use super::world::World;
 
 pub fn rows(ledger: &SqliteLedger, batch: BatchKey) -> Vec<ResultRow> {
@@ -306,14 +307,19 @@ fn prove(world: &World, attempt: &Attempt, receipt: &ReceiptRow) {
     }
 }
 
-/// Nothing costs more than the plan says; nor less, where the price has to be exact.
+/// Nothing costs more than the plan says, or its cap; nor less, where the price has to be exact. A cap never has to be.
 fn price(world: &World, attempt: &Attempt, receipt: Option<&ReceiptRow>, batches: &[Batch]) {
     let planned = world.shop.borrow().planned(&attempt.hash);
-    let Some(most) = planned.iter().copied().max() else { return };
+    let Some(most) = planned.iter().map(|price| price.most).max() else { return };
     let is_exact =
         |receipt: &ReceiptRow| batches.iter().any(|batch| batch.name == receipt.batch && batch.settings.exact_price);
-    let is_planned = planned.contains(&attempt.amount);
+    let is_of = |price: &Price| price.most == attempt.amount || (price.is_cap && attempt.amount < price.most);
+    let is_planned = planned.iter().any(is_of);
     world.saw_if(!is_planned && attempt.amount < most, Sight::BoughtCheaper);
+    world.saw_if(
+        is_planned && planned.iter().all(|price| price.is_cap && attempt.amount < price.most),
+        Sight::BoughtBelowCap,
+    );
     if attempt.amount > most || (!is_planned && receipt.is_some_and(is_exact)) {
         world.violated(format!("{} settled for {}, and the plan says {most}", attempt.hash, attempt.amount));
     }

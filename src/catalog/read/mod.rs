@@ -20,10 +20,11 @@
 //! model = { type = "integer-or-text" }
 //! image = { type = "image" }
 //! [endpoint.NAME.body]         # any JSON object; "{NAME}" is where that parameter stands
-//! [endpoint.NAME.price]        # one of three; msat for sats throughout
+//! [endpoint.NAME.price]        # one of four; msat for sats throughout but in the last
 //! sats = 100                                                     # a flat price
 //! sats_per_unit = 100; quantity = "duration"; unit = "second"    # a rate times a parameter
 //! by = ["mode"]; rates = [{ mode = "pro", sats = 450 }, …]       # a table of rates, with or without quantity
+//! at_most_sats = 500                                             # a cap: the invoice decides within it
 //! [endpoint.NAME.result]       # JSON pointers; done and failed are words
 //! url = ["/url"]; text = []; poll_url = []; poll_interval_ms = []; status = []; done = []; failed = []
 //! body = true                  # or the answer itself

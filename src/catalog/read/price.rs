@@ -1,4 +1,4 @@
-//! The price rule of an endpoint entry: a flat price, a rate times a parameter, or a table of rates.
+//! The price rule of an endpoint entry: a flat price, a rate times a parameter, a table of rates, or a cap.
 
 use std::ops::Range;
 
@@ -10,7 +10,9 @@ use crate::catalog::{Param, PriceRule, Rate, Value};
 use crate::diagnostic::closest;
 use crate::money::{Msat, Sats};
 
-const KEYS: [&str; 8] = ["sats", "msat", "sats_per_unit", "msat_per_unit", "by", "rates", "quantity", "unit"];
+const KEYS: [&str; 9] = ["sats", "msat", "sats_per_unit", "msat_per_unit", "by", "rates", "quantity", "unit", AT_MOST];
+/// The most that an invoice may ask for one job.
+const AT_MOST: &str = "at_most_sats";
 /// The unit of a price that nothing multiplies.
 const FLAT_UNIT: &str = "job";
 /// The unit of a multiplied price that names none.
@@ -24,6 +26,9 @@ pub(super) fn price(reader: &mut Reader<'_>, at: &str, item: &Item<'_>, params: 
         if !KEYS.contains(&key.get_ref().as_ref()) {
             reader.unknown_key(at, key, &KEYS);
         }
+    }
+    if let Some((key, most)) = table.get_key_value(AT_MOST) {
+        return cap(reader, at, (key.span(), most), table);
     }
     let quantity = match table.get("quantity") {
         Some(item) => Some(known_param(reader, &format!("{at}.quantity"), item, params)?),
@@ -43,7 +48,34 @@ pub(super) fn price(reader: &mut Reader<'_>, at: &str, item: &Item<'_>, params: 
         Some(rates) => table_of_rates(reader, at, table, rates, params)?,
         None => (Vec::new(), single_rate(reader, at, item, table, quantity.is_some())?),
     };
-    (reader.error_count() == before).then_some(PriceRule { by, rates, quantity, unit })
+    (reader.error_count() == before).then_some(PriceRule { by, rates, quantity, unit, is_cap: false })
+}
+
+/// `at_most_sats`: the invoice decides within it, so that nothing else says a price.
+fn cap(
+    reader: &mut Reader<'_>,
+    at: &str,
+    (span, most): (Range<usize>, &Item<'_>),
+    table: &DeTable<'_>,
+) -> Option<PriceRule> {
+    let others =
+        table.iter().map(|(key, _)| key.get_ref().as_ref()).filter(|key| *key != AT_MOST && KEYS.contains(key));
+    let others: Vec<String> = others.map(|key| format!("`{key}`")).collect();
+    if !others.is_empty() {
+        let others = others.join(", ");
+        let message =
+            format!("{at}: `{AT_MOST}` is the whole price, as the invoice decides within it: leave {others} out");
+        reader.error_with(span, message, Some(format!("or leave `{AT_MOST}` out, for a price that is exact")));
+        return None;
+    }
+    let at = format!("{at}.{AT_MOST}");
+    let sats = Sats::new(reader.integer(&at, most, 1..=i64::MAX)?.unsigned_abs());
+    let Some(rate) = sats.msat() else {
+        reader.error(most.span(), format!("{at}: larger than any amount of money"));
+        return None;
+    };
+    let rates = vec![Rate { when: Vec::new(), rate }];
+    Some(PriceRule { by: Vec::new(), rates, quantity: None, unit: FLAT_UNIT.to_owned(), is_cap: true })
 }
 
 /// The one rate of a rule without a table.

@@ -88,6 +88,32 @@ fn the_documents_parameters_in_their_order() {
 }
 
 #[test]
+fn a_cap_is_a_whole_price() {
+    let entry = |price: &str| {
+        let params = "n = { type = \"integer\", min = 1, max = 3, required = true }";
+        format!(
+            "[endpoint.any]\nurl = \"https://example.org/\"\nparams = {{ {params} }}\nprice = {price}\nresult.url = [\"/u\"]\n"
+        )
+    };
+    let catalog = merged(&entry("{ at_most_sats = 500 }")).unwrap();
+    let rule = &catalog.get("any").unwrap().price;
+    assert_eq!((rule.is_cap, rule.unit.as_str(), rule.rates[0].rate), (true, "job", Msat::new(500_000)));
+    // What is stored of any other rule is what it was.
+    let exact = merged(&entry("{ sats = 500 }")).unwrap();
+    assert!(!serde_json::to_string(&exact.get("any").unwrap().price).unwrap().contains("cap"));
+    let found: Vec<String> = [
+        "{ at_most_sats = 500, sats = 400 }",
+        "{ at_most_sats = 500, sats_per_unit = 3, quantity = \"n\" }",
+        "{ at_most_sats = 0 }",
+        "{ at_most_sats = 9223372036854775807 }",
+        "{ at_most_sats = 500, at_mots = 3 }",
+    ]
+    .map(|price| errors(&entry(price)))
+    .into();
+    insta::assert_snapshot!(found.join("\n"));
+}
+
+#[test]
 fn an_entry_adds_an_endpoint() {
     let text = r#"
         [endpoint.upscale]

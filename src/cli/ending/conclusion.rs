@@ -130,6 +130,8 @@ pub(in crate::cli) fn tell(ledger: &OpenLedger, ending: &Ending<'_>, reporter: &
         }),
         cheaper_count: ending.carried.outcome.cheaper.jobs,
         saved_msat: ending.carried.outcome.cheaper.saved,
+        below_cap_count: ending.carried.outcome.below_cap.jobs,
+        below_cap_msat: ending.carried.outcome.below_cap.saved,
         run_spent_msat: Some(since(counts.spent, ending.before.map(|before| before.spent))),
         run_fees_msat: Some(since(counts.fees, ending.before.map(|before| before.fees))),
         ..end(&batch.name, counts, code, ending.began)
@@ -200,6 +202,7 @@ fn end(batch: &str, counts: &Counts, code: ExitCode, began: UnixMs) -> RunEnded 
             .map(|count| EndCount { state: count.state, reason: count.reason, jobs: count.jobs })
             .collect(),
         planned_msat: counts.planned,
+        planned_capped_msat: counts.planned_capped,
         spent_msat: counts.spent,
         fees_msat: counts.fees,
         refunded_msat: counts.refunded,
@@ -207,6 +210,8 @@ fn end(batch: &str, counts: &Counts, code: ExitCode, began: UnixMs) -> RunEnded 
         elapsed_ms: u64::try_from(SystemClock.now().since_ms(began)).unwrap_or(0),
         cheaper_count: 0,
         saved_msat: Msat::ZERO,
+        below_cap_count: 0,
+        below_cap_msat: Msat::ZERO,
         run_spent_msat: None,
         run_fees_msat: None,
         needs_person: Vec::new(),

@@ -76,7 +76,7 @@ options! {
             untold FEE_FLOOR_DEFAULT, merged tightest;
         /// Buy what fits into --max-sats instead of refusing to start
         lasting partial: bool, [long], text values::boolean, untold false;
-        /// Refuse an invoice below the plan's price, too, instead of buying for less
+        /// Refuse an invoice below the plan's price, too, instead of buying for less (not of capped prices: there the invoice decides)
         lasting exact_price: bool, [long], text values::boolean, untold false;
     }
 

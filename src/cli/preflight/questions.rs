@@ -10,7 +10,7 @@ use crate::cli::{CommandError, Failure, money, terminal};
 use crate::ledger::port::Loading;
 use crate::ledger::{BatchKey, Duplicates, OpenLedger};
 use crate::manifest::Limits;
-use crate::money::{Msat, Sats, counted, sum_in_sats};
+use crate::money::{Msat, Sats, counted, sum_in_sats, with_caps};
 use crate::payer::{NodeInfo, Payer, ProblemKind};
 use crate::plan::limits::{self, Fit};
 use crate::plan::view::LeftToBuy;
@@ -199,7 +199,7 @@ pub(in crate::cli) async fn means(found: &Duplicates, reporter: &Reporter, signa
     let question = format!(
         "buy {} once more for {}? Otherwise they are left out. [y/N]",
         counted(found.count, "job"),
-        found.price.sats_ceil()
+        with_caps(found.price, found.capped, |price| price.sats_ceil().to_string())
     );
     says_yes(question, reporter, signals).await
 }
@@ -220,8 +220,8 @@ async fn ask(left: &LeftToBuy, fitting: &Fitting, reporter: &Reporter, signals: 
             format!("buy what fits of {jobs}, for at most {} with routing fees? [y/N]", room.sats_floor())
         }
         None => {
-            let (price, fees) = (left.price.sats_ceil(), left.fee_ceiling.sats_ceil());
-            format!("buy {jobs} for {price} and at most {fees} of routing fees? [y/N]")
+            let price = left.price_words(|price| price.sats_ceil().to_string());
+            format!("buy {jobs} for {price} and at most {} of routing fees? [y/N]", left.fee_ceiling.sats_ceil())
         }
     };
     if says_yes(question, reporter, signals).await? { Ok(()) } else { Err(Failure::Declined) }

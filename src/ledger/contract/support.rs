@@ -29,6 +29,7 @@ pub(in crate::ledger) fn endpoint() -> Arc<Endpoint> {
         params: Vec::new(),
         body: None,
         price: PriceRule {
+            is_cap: false,
             by: Vec::new(),
             rates: vec![Rate { when: Vec::new(), rate: PRICE }],
             quantity: None,

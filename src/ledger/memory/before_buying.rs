@@ -98,8 +98,9 @@ impl Loading for MemoryLedger {
         for row in self.latest(batch).into_iter().filter(is_meant) {
             let JobRow { job, id, .. } = row;
             let (id, is_duplicate, place) = (id.clone(), row.is_set_aside(), 0);
-            let to_buy =
-                ToBuy { id, price: job.price, fee_ceiling: job.fee_ceiling, is_duplicate, reason: job.reason, place };
+            let (price, fee_ceiling, reason) = (job.price, job.fee_ceiling, job.reason);
+            let is_capped = row.endpoint.price.is_cap;
+            let to_buy = ToBuy { id, price, is_capped, fee_ceiling, is_duplicate, reason, place };
             if let Err(error) = each(to_buy) {
                 return Ok(Err(error));
             }

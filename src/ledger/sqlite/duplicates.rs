@@ -52,13 +52,14 @@ pub(super) fn to_buy<E>(
     each: &mut dyn FnMut(ToBuy) -> Result<(), E>,
 ) -> Result<Result<(), E>, Fault> {
     let mut statement = conn.prepare_cached(&format!(
-        "SELECT job, price_msat, fee_ceiling_msat, state = 'refused', reason, {} FROM {}
+        "SELECT job, price_msat, fee_ceiling_msat, state = 'refused', reason, {}, {} FROM {}
          WHERE batch = ?1 AND {} AND (state = 'pending' OR (?2 AND state = 'refused' AND reason = 'duplicate'))
          ORDER BY seq, id",
         match rows {
             Rows::Loaded => "endpoint",
             Rows::Planned => "place",
         },
+        rows.is_capped(),
         rows.table(),
         match rows {
             Rows::Loaded => UNSETTLED,
@@ -69,7 +70,8 @@ pub(super) fn to_buy<E>(
     while let Some(row) = rows.next()? {
         let (id, price, fee_ceiling) = (row.get(0)?, row.get(1)?, row.get(2)?);
         let (is_duplicate, reason, place) = (row.get(3)?, row.get(4)?, row.get(5)?);
-        if let Err(error) = each(ToBuy { id, price, fee_ceiling, is_duplicate, reason, place }) {
+        let is_capped = row.get(6)?;
+        if let Err(error) = each(ToBuy { id, price, is_capped, fee_ceiling, is_duplicate, reason, place }) {
             return Ok(Err(error));
         }
     }
@@ -181,6 +183,7 @@ pub(super) fn find(
                 take: row.get(6)?,
                 attempts: row.get(14)?,
                 price: row.get(2)?,
+                is_capped: row.get(16)?,
                 is_aside,
                 is_new_word: row.get(15)?,
                 is_retaken: row.get(8)?,
@@ -278,10 +281,11 @@ fn compared(jobs: Rows) -> String {
     };
     format!(
         "SELECT r.id, r.job, r.price_msat, r.seq, r.state = 'refused', r.meant, r.take, {HAD_CONTENT}, {retaken},
-             r.endpoint, r.params, r.edition, r.content, r.given, {attempts}, {new_word}
+             r.endpoint, r.params, r.edition, r.content, r.given, {attempts}, {new_word}, {is_capped}
          FROM {table} r WHERE r.batch = ?1 AND r.superseded = 0
              AND r.state IN ('pending', 'refused') AND (r.state = 'pending' OR r.reason = 'duplicate')",
         table = jobs.table(),
+        is_capped = jobs.is_capped(),
     )
 }
 
@@ -391,13 +395,15 @@ pub(super) fn stand_planned(
 }
 
 pub(super) fn mean(tx: &Connection, batch: BatchKey, now: UnixMs, only: &[String]) -> Result<(), Fault> {
-    let mut statement = tx.prepare_cached(
-        "SELECT id, job, take, attempts, price_msat, first_load > (SELECT accepted_load FROM batches WHERE id = ?1)
+    let mut statement = tx.prepare_cached(&format!(
+        "SELECT id, job, take, attempts, price_msat, first_load > (SELECT accepted_load FROM batches WHERE id = ?1), {}
          FROM jobs WHERE batch = ?1 AND state = 'refused' AND reason = 'duplicate' AND superseded = 0",
-    )?;
+        Rows::Loaded.is_capped()
+    ))?;
     let aside = statement.query_map([batch], |row| {
         let (key, id, take, attempts, price) = (row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?);
-        Ok(Candidate { key, id, take, attempts, price, is_aside: true, is_new_word: row.get(5)?, is_retaken: false })
+        let (is_new_word, is_capped) = (row.get(5)?, row.get(6)?);
+        Ok(Candidate { key, id, take, attempts, price, is_capped, is_aside: true, is_new_word, is_retaken: false })
     })?;
     let aside: Vec<Candidate> = aside.collect::<Result<_, _>>()?;
     stand(tx, batch, now, decide::load::mean(&aside, only).into_iter().map(Ok))

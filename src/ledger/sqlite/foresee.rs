@@ -54,6 +54,7 @@ const TABLE: &str = "
         is_new INTEGER NOT NULL,
         retaken INTEGER NOT NULL DEFAULT 0,
         facts TEXT,
+        is_capped INTEGER NOT NULL,
         place INTEGER NOT NULL,
         endpoint TEXT,
         params TEXT
@@ -84,8 +85,9 @@ impl<'a> Filling<'a> {
     fn begin(ledger: &'a SqliteLedger, batch: BatchKey, retake: &'a Retake, edition: &'a str) -> Result<Self, Fault> {
         let insert = ledger.conn.prepare_cached(
             "INSERT INTO temp.planned (seq, batch, job, take, content, given, price_msat, fee_ceiling_msat, max_cost_msat,
-                 state, reason, edition, meant, is_new, retaken, facts, place, endpoint, params)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19)",
+                 state, reason, edition, meant, is_new, retaken, facts, place, endpoint, params,
+                 is_capped)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20)",
         )?;
         let (known, reading) = (KnownJobs::of(&ledger.conn, batch)?, Reading::of(retake, unproven(&ledger.conn)?));
         let (named, endpoints, places) = (Named::of(&ledger.conn)?, HashMap::new(), HashMap::new());
@@ -127,7 +129,8 @@ impl<'a> Filling<'a> {
             self.reading.has_unproven().then(|| Json(RowFacts::of(&job.endpoint))),
             place,
             is_shared.then(|| Json(&*job.endpoint)),
-            is_shared.then_some(Json(&job.params))
+            is_shared.then_some(Json(&job.params)),
+            job.is_capped()
         ])?;
         self.seq = self.seq.saturating_add(1);
         Ok(())
@@ -298,10 +301,11 @@ pub(super) fn plan_stored(
         false => "NULL, NULL",
     };
     let insert = format!(
-        "INSERT OR IGNORE INTO temp.planned ({columns}, state, reason, edition, meant, is_new, place, endpoint, params)
+        "INSERT OR IGNORE INTO temp.planned ({columns}, state, reason, edition, meant, is_new, is_capped, place, endpoint, params)
          SELECT {columns}, CASE WHEN reason IN ('duplicate', 'job_limit') THEN state ELSE 'pending' END,
-             CASE WHEN reason IN ('duplicate', 'job_limit') THEN reason ELSE '' END, edition, meant, 0, n.endpoint, {sends}
-         FROM jobs n WHERE batch = ?1 AND superseded = 0 AND NOT ({UNACCEPTED})"
+             CASE WHEN reason IN ('duplicate', 'job_limit') THEN reason ELSE '' END, edition, meant, 0, {}, n.endpoint, {sends}
+         FROM jobs n WHERE batch = ?1 AND superseded = 0 AND NOT ({UNACCEPTED})",
+        Rows::Loaded.is_capped()
     );
     tx.execute(&format!("{insert} AND {stand}"), [batch])?;
     let mut one = tx.prepare(&format!("{insert} AND id = ?2"))?;

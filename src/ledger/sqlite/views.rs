@@ -9,6 +9,7 @@ use url::Url;
 
 use super::convert::{Json, hex, states, uint};
 use super::error::Fault;
+use super::store::{CAPPED_ENDPOINTS, Rows};
 use super::{SqliteLedger, budget, refund};
 use crate::l402::PaymentHash;
 use crate::ledger::port::Views;
@@ -73,6 +74,7 @@ impl Views for SqliteLedger {
                 counts.by_state.push(one);
             }
             ledger.count_before_withdrawn(batch, &mut counts)?;
+            counts.planned_capped = ledger.planned_capped(batch)?;
             counts.by_state.sort_unstable_by_key(|one| (one.state, one.reason));
             (counts.spent, counts.fees, counts.held, counts.refunded) = ledger
                 .conn
@@ -163,6 +165,19 @@ impl Views for SqliteLedger {
 }
 
 impl SqliteLedger {
+    /// Of the prices that are planned, those that are caps. No index has them: they are looked for only where any endpoint has one.
+    fn planned_capped(&self, batch: BatchKey) -> Result<Msat, Fault> {
+        if !self.conn.prepare_cached(&format!("SELECT 1 {CAPPED_ENDPOINTS}"))?.exists([])? {
+            return Ok(Msat::ZERO);
+        }
+        let sql = format!(
+            "SELECT coalesce(sum(price_msat), 0) FROM jobs
+             WHERE batch = ?1 AND (superseded = 1 OR reason <> 'withdrawn') AND {}",
+            Rows::Loaded.is_capped()
+        );
+        Ok(self.conn.prepare_cached(&sql)?.query_row([batch], |row| row.get(0))?)
+    }
+
     /// See [`BEFORE_WITHDRAWN`].
     fn count_before_withdrawn(&self, batch: BatchKey, counts: &mut Counts) -> Result<(), Fault> {
         let mut statement = self.conn.prepare_cached(BEFORE_WITHDRAWN)?;
@@ -193,8 +208,8 @@ impl SqliteLedger {
         let Json(params) = shown(row, 6, &mut damaged)?;
         let Json(extra) = shown(row, 16, &mut damaged)?;
         let (url, error) = (shown(row, 8, &mut damaged)?, shown(row, 15, &mut damaged)?);
-        let name = self.endpoint(row.get(5)?).map(|endpoint| endpoint.name.clone());
-        let endpoint = name.or_else(|fault| absent(fault, String::new(), &mut damaged))?;
+        let of = self.endpoint(row.get(5)?).map(|endpoint| (endpoint.name.clone(), endpoint.price.is_cap));
+        let (endpoint, is_capped) = of.or_else(|fault| absent(fault, (String::new(), false), &mut damaged))?;
         if damaged {
             reason = Reason::RowDamaged;
         }
@@ -208,6 +223,7 @@ impl SqliteLedger {
             endpoint,
             params,
             price: row.get(7)?,
+            is_capped,
             fee: row.get(17)?,
             url,
             file: row.get(9)?,

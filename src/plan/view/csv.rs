@@ -9,8 +9,17 @@ use crate::csv_escape::neutralise;
 use crate::plan::PlannedJob;
 
 const BEFORE: [&str; 3] = ["id", "line", "endpoint"];
-const AFTER: [&str; 8] =
-    ["chosen_by", "rate_msat", "unit", "quantity", "price_sats", "price_msat", "fee_ceiling_sats", "fee_ceiling_msat"];
+const AFTER: [&str; 9] = [
+    "chosen_by",
+    "rate_msat",
+    "unit",
+    "quantity",
+    "price_sats",
+    "price_msat",
+    "fee_ceiling_sats",
+    "fee_ceiling_msat",
+    "price_is_cap",
+];
 
 impl PlanView<'_> {
     /// Writes a header and a row a job. The parameters of all endpoints in use are columns; one whose name is a column's
@@ -69,6 +78,7 @@ fn row(out: &mut ::csv::Writer<&mut dyn Write>, params: &[&str], job: &PlannedJo
         out.write_field(sats(amount).get().to_string())?;
         out.write_field(amount.get().to_string())?;
     }
+    out.write_field(job.is_capped().to_string())?;
     out.write_record(None::<&[u8]>)
 }
 

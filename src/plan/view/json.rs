@@ -48,6 +48,8 @@ impl PlanView<'_> {
             ("job_count", totals.job_count.into()),
             ("total_sats", json!(sats(totals.price))),
             ("total_msat", json!(totals.price)),
+            ("exact_msat", json!(exact(totals.price, totals.capped))),
+            ("capped_msat", json!(totals.capped)),
             ("fee_ceiling_sats", json!(sats(totals.fee_ceiling))),
             ("fee_ceiling_msat", json!(totals.fee_ceiling)),
             ("worst_case_sats", json!(sats(totals.worst_case))),
@@ -83,10 +85,17 @@ impl PlanView<'_> {
             "job_count": found.jobs,
             "total_sats": sats(found.price),
             "total_msat": found.price,
+            "exact_msat": exact(found.price, found.capped),
+            "capped_msat": found.capped,
             "are_bought": found.are_bought,
             "first": first.collect::<Vec<_>>(),
         })
     }
+}
+
+/// What of a price is no cap.
+fn exact(price: Msat, capped: Msat) -> Msat {
+    price.checked_sub(capped).unwrap_or(Msat::ZERO)
 }
 
 /// Of no line.
@@ -101,6 +110,8 @@ fn left_to_buy(left: Option<LeftToBuy>) -> Json {
         "job_count": left.jobs,
         "total_sats": sats(left.price),
         "total_msat": left.price,
+        "exact_msat": exact(left.price, left.capped),
+        "capped_msat": left.capped,
         "fee_ceiling_sats": sats(left.fee_ceiling),
         "fee_ceiling_msat": left.fee_ceiling,
         "worst_case_sats": worst_case.map(sats),
@@ -115,6 +126,7 @@ fn group(group: &Group) -> Json {
         "rate_sats": sats(group.rate_msat),
         "rate_msat": group.rate_msat,
         "unit": group.unit,
+        "is_cap": group.is_cap,
         "job_count": group.job_count,
         "quantity": group.quantity,
         "total_sats": sats(group.total_msat),
@@ -159,6 +171,7 @@ struct JobLine<'a> {
     quantity: u64,
     price_sats: Sats,
     price_msat: Msat,
+    price_is_cap: bool,
     fee_ceiling_sats: Sats,
     fee_ceiling_msat: Msat,
     max_cost_msat: Option<Msat>,
@@ -179,6 +192,7 @@ impl<'a> JobLine<'a> {
             quantity: job.priced.quantity,
             price_sats: sats(job.priced.price),
             price_msat: job.priced.price,
+            price_is_cap: job.is_capped(),
             fee_ceiling_sats: sats(job.fee_ceiling),
             fee_ceiling_msat: job.fee_ceiling,
             max_cost_msat: job.max_cost,

@@ -6,7 +6,7 @@ use serde_json::{Value as Json, json};
 
 use super::sats;
 use super::table::shown;
-use crate::money::{Msat, counted, thousands};
+use crate::money::{Msat, counted, thousands, with_caps};
 use crate::plan::PlannedJob;
 use crate::screen::table;
 
@@ -53,6 +53,8 @@ pub enum LiveVerdict {
     Dearer,
     /// Less.
     Cheaper,
+    /// As planned: no more than the cap.
+    WithinCap,
     /// Not at any price.
     Refused,
     /// Nobody knows.
@@ -66,10 +68,20 @@ impl Live {
         Msat::checked_sum(self.rates.iter().map(|rate| rate.planned))
     }
 
+    /// What of that is capped.
+    #[must_use]
+    pub fn capped(&self) -> Option<Msat> {
+        Msat::checked_sum(self.rates.iter().map(|rate| rate.capped_of(rate.planned)))
+    }
+
     /// What all of it costs now; none where that of any rate is not known.
     #[must_use]
     pub fn total(&self) -> Option<Msat> {
         self.rates.iter().map(LiveRate::total).collect::<Option<Vec<_>>>().and_then(Msat::checked_sum)
+    }
+
+    fn planned_words(&self) -> Option<String> {
+        Some(with_caps(self.planned()?, self.capped()?, |planned| planned.to_string()))
     }
 
     /// Whether any rate stands so.
@@ -85,7 +97,7 @@ impl Live {
         if !self.has(&[Dearer, Cheaper, Refused, Unknown]) {
             return None;
         }
-        let planned = self.planned().map_or_else(|| "too much".to_owned(), |planned| planned.to_string());
+        let planned = self.planned_words().unwrap_or_else(|| "too much".to_owned());
         let of = |verdict: LiveVerdict| {
             let count = self.rates.iter().filter(|rate| rate.verdict() == verdict).count() as u64;
             (count > 0).then(|| format!("{} {}", counted(count, "rate"), verdict.words()))
@@ -95,8 +107,8 @@ impl Live {
             || "what it costs now is not known whole".to_owned(),
             |total| format!("it costs {total} now, and {planned} by the plan"),
         );
-        let first =
-            self.rates.iter().filter(|rate| rate.verdict() != LiveVerdict::Same).take(NAMED_MAX).map(LiveRate::words);
+        let differs = |rate: &&LiveRate| !matches!(rate.verdict(), LiveVerdict::Same | LiveVerdict::WithinCap);
+        let first = self.rates.iter().filter(differs).take(NAMED_MAX).map(LiveRate::words);
         Some(format!("{}: {now} ({})", rates.join(", "), first.collect::<Vec<_>>().join("; ")))
     }
 
@@ -105,16 +117,16 @@ impl Live {
             return writeln!(out, "nothing is left to buy: no live price was asked for\n");
         }
         let rows = self.rates.iter().map(|rate| {
-            let (planned, asked) = match &rate.answer {
-                LiveAnswer::Asks(asked) => (rate.job.priced.price.to_string(), asked.to_string()),
-                LiveAnswer::Refuses(why) | LiveAnswer::Unknown(why) => (rate.job.priced.price.to_string(), why.clone()),
+            let asked = match &rate.answer {
+                LiveAnswer::Asks(asked) => asked.to_string(),
+                LiveAnswer::Refuses(why) | LiveAnswer::Unknown(why) => why.clone(),
             };
             [
                 rate.job.endpoint.name.clone(),
                 shown(&rate.job.priced.chosen_by, usize::MAX),
                 thousands(rate.jobs),
                 shown(&rate.job.id, usize::MAX),
-                planned,
+                rate.planned_words(),
                 shown(&asked, usize::MAX),
                 rate.verdict().words().to_owned(),
             ]
@@ -124,7 +136,9 @@ impl Live {
         writeln!(out)?;
         let sum =
             |amount: Option<Msat>| amount.map_or_else(|| "not known whole".to_owned(), |amount| amount.to_string());
-        writeln!(out, "{:<26}{:>16}", "left, by the plan", sum(self.planned()))?;
+        let capped = self.capped().unwrap_or(Msat::ZERO);
+        let planned = if capped == Msat::ZERO { "left, by the plan" } else { "left, by the plan, most" };
+        writeln!(out, "{planned:<26}{:>16}", sum(self.planned()))?;
         writeln!(
             out,
             "{:<26}{:>16}   asked now of one job a rate, nothing was paid",
@@ -146,6 +160,7 @@ impl Live {
                 "chosen_by": rate.job.priced.chosen_by,
                 "job": rate.job.id,
                 "planned_msat": rate.job.priced.price,
+                "planned_is_cap": rate.job.is_capped(),
                 "asked_msat": asked,
                 "verdict": verdict,
                 "message": message,
@@ -158,6 +173,7 @@ impl Live {
             "rates": rates.collect::<Vec<_>>(),
             "total_sats": self.planned().map(sats),
             "total_msat": self.planned(),
+            "capped_msat": self.capped(),
             "live_total_sats": self.total().map(sats),
             "live_total_msat": self.total(),
         })
@@ -168,12 +184,22 @@ impl Live {
 const NAMED_MAX: usize = 5;
 
 impl LiveRate {
+    /// The price of the job that was asked for, by the plan.
+    fn planned_words(&self) -> String {
+        with_caps(self.job.priced.price, self.capped_of(self.job.priced.price), |price| price.to_string())
+    }
+
+    /// What of so much by the plan is capped.
+    fn capped_of(&self, planned: Msat) -> Msat {
+        if self.job.is_capped() { planned } else { Msat::ZERO }
+    }
+
     /// `generate-video (mode=pro): 605 sats for shot-1, planned 550 sats`
     fn words(&self) -> String {
         let job = &self.job;
         let of = if job.priced.chosen_by.is_empty() { String::new() } else { format!(" ({})", job.priced.chosen_by) };
         let says = match &self.answer {
-            LiveAnswer::Asks(asked) => format!("{asked} for {}, planned {}", job.id, job.priced.price),
+            LiveAnswer::Asks(asked) => format!("{asked} for {}, planned {}", job.id, self.planned_words()),
             LiveAnswer::Refuses(why) | LiveAnswer::Unknown(why) => format!("{}: {why}", job.id),
         };
         shown(&format!("{}{of}: {says}", job.endpoint.name), usize::MAX)
@@ -183,6 +209,9 @@ impl LiveRate {
     #[must_use]
     pub fn verdict(&self) -> LiveVerdict {
         match &self.answer {
+            LiveAnswer::Asks(asked) if self.job.is_capped() && *asked <= self.job.priced.price => {
+                LiveVerdict::WithinCap
+            }
             LiveAnswer::Asks(asked) => match asked.cmp(&self.job.priced.price) {
                 std::cmp::Ordering::Less => LiveVerdict::Cheaper,
                 std::cmp::Ordering::Equal => LiveVerdict::Same,
@@ -215,6 +244,7 @@ impl LiveVerdict {
             Self::Same => "as planned",
             Self::Dearer => "dearer",
             Self::Cheaper => "cheaper",
+            Self::WithinCap => "within the cap",
             Self::Refused => "not to be had",
             Self::Unknown => "not known",
         }

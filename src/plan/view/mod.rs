@@ -19,7 +19,7 @@ use super::{Plan, PlannedJob};
 use crate::catalog::{ImageRef, ImageSource};
 use crate::diagnostic::Diagnostic;
 use crate::manifest::JobSource;
-use crate::money::{Msat, Sats, counted};
+use crate::money::{Msat, Sats, counted, with_caps};
 
 /// A plan, and what is to be shown with it.
 pub struct PlanView<'a> {
@@ -63,8 +63,10 @@ pub struct ManifestFacts {
 pub struct Duplicated {
     /// How many jobs.
     pub jobs: u64,
-    /// Their exact price.
+    /// Their price.
     pub price: Msat,
+    /// Of that, what is capped.
+    pub capped: Msat,
     /// They are bought once more, and are among what is left to buy.
     pub are_bought: bool,
     /// The first of them: the job's id, and in words what it repeats.
@@ -72,21 +74,33 @@ pub struct Duplicated {
 }
 
 /// What is left to buy.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct LeftToBuy {
     /// How many jobs.
     pub jobs: u64,
-    /// Their exact price.
+    /// Their price: exact, but for what is capped of it.
     pub price: Msat,
+    /// Of that, what is the most that it may be.
+    pub capped: Msat,
     /// The most that routing them may cost.
     pub fee_ceiling: Msat,
 }
 
 impl LeftToBuy {
+    /// The price, and what of it is capped, as `show` shows an amount.
+    #[must_use]
+    pub fn price_words(&self, show: impl Fn(Msat) -> String) -> String {
+        with_caps(self.price, self.capped, show)
+    }
+
     /// What files of before keep from being bought, and until when: `until there is room (5 jobs for 4,500 sats)`.
     #[must_use]
     pub fn until_room(&self) -> String {
-        format!("until there is room ({} for {})", counted(self.jobs, "job"), self.price)
+        format!(
+            "until there is room ({} for {})",
+            counted(self.jobs, "job"),
+            self.price_words(|price| price.to_string())
+        )
     }
 }
 

@@ -5,7 +5,7 @@ use std::io::{self, BufWriter, Write};
 use super::{Duplicated, LeftToBuy, PlanView, SoFar, ViewError, image_path};
 use crate::catalog::{Endpoint, Value};
 use crate::money::{Msat, counted, thousands};
-use crate::plan::{Group, PlannedJob};
+use crate::plan::{Group, PlannedJob, Totals};
 use crate::screen::table;
 use crate::terminal_text::printable_char;
 
@@ -49,7 +49,8 @@ impl PlanView<'_> {
         writeln!(out, "{:>6}  {:<20}  {:>16}  job", "line", "id", "price")?;
         for job in self.jobs() {
             let job = job?;
-            let price = job.priced.price.to_string();
+            let most = if job.is_capped() { "≤ " } else { "" };
+            let price = format!("{most}{}", job.priced.price);
             writeln!(out, "{:>6}  {:<20}  {price:>16}  {}", job.line, job.id, words(&job))?;
         }
         writeln!(out)?;
@@ -64,21 +65,55 @@ impl PlanView<'_> {
             policy.fee_floor,
             thousands(policy.max_fee_ppm)
         );
-        let mut sums = vec![
-            ("price", totals.price.to_string(), format!("   {}", counted(totals.job_count, "job"))),
+        let mut sums = self.prices();
+        sums.extend([
             ("routing fees, at most", at_most(totals.fee_ceiling), ceiling),
             ("worst case", at_most(totals.worst_case), String::new()),
-        ];
+        ]);
         sums.extend(self.duplicates.map(duplicated));
-        if let Some(LeftToBuy { jobs, price, fee_ceiling }) = self.left {
+        if let Some(LeftToBuy { jobs, price, capped, fee_ceiling }) = self.left {
             let waits = if self.lacks_room { ", nothing of it until there is room" } else { "" };
-            sums.push(("left to buy", price.to_string(), format!("   {}{waits}", counted(jobs, "job"))));
+            let label = if capped > Msat::ZERO { "left to buy, at most" } else { "left to buy" };
+            sums.push((
+                label,
+                price.to_string(),
+                format!("   {}{}{waits}", counted(jobs, "job"), parts(price, capped)),
+            ));
             let worst_case = price.checked_add(fee_ceiling);
             let worst_case = worst_case.map_or_else(|| "too large".to_owned(), at_most);
             sums.push(("left to buy, worst case", worst_case, String::new()));
         }
         sums.extend(self.so_far.filter(|so_far| so_far.spent > Msat::ZERO).map(spent));
         sums
+    }
+
+    /// The price of all; where anything of it is capped, that beside what is exact.
+    fn prices(&self) -> Vec<(&'static str, String, String)> {
+        let Totals { job_count, price, capped, .. } = self.plan.totals();
+        let jobs = |jobs: u64| format!("   {}", counted(jobs, "job"));
+        if capped == Msat::ZERO {
+            return vec![("price", price.to_string(), jobs(job_count))];
+        }
+        let exact = price.checked_sub(capped).unwrap_or(Msat::ZERO);
+        let capped_jobs = self.plan.groups().iter().filter(|group| group.is_cap).map(|group| group.job_count).sum();
+        vec![
+            ("price, exact", exact.to_string(), jobs(job_count.saturating_sub(capped_jobs))),
+            (
+                "price, capped, at most",
+                capped.to_string(),
+                format!("{}: each invoice decides within its cap", jobs(capped_jobs)),
+            ),
+            ("price together, at most", price.to_string(), jobs(job_count)),
+        ]
+    }
+}
+
+/// What of a price is exact and what capped, behind a number of jobs; nothing where it is all exact.
+fn parts(price: Msat, capped: Msat) -> String {
+    match price.checked_sub(capped) {
+        _ if capped == Msat::ZERO => String::new(),
+        None | Some(Msat::ZERO) => ", all of it capped".to_owned(),
+        Some(exact) => format!(", {exact} of it exact and at most {capped} capped"),
     }
 }
 
@@ -94,7 +129,8 @@ fn duplicated(found: &Duplicated) -> (&'static str, String, String) {
     if usize::try_from(found.jobs).is_ok_and(|jobs| jobs > NAMED_MAX) {
         named.push("…".to_owned());
     }
-    (label, found.price.to_string(), format!("   {}: {}", counted(found.jobs, "job"), named.join(", ")))
+    let jobs = format!("   {}{}: {}", counted(found.jobs, "job"), parts(found.price, found.capped), named.join(", "));
+    (label, found.price.to_string(), jobs)
 }
 
 /// What was spent, and on balance where something came back.
@@ -113,8 +149,8 @@ fn groups(out: &mut dyn Write, groups: &[Group], columns: Option<u16>) -> io::Re
             shown(&group.chosen_by, usize::MAX),
             thousands(group.job_count),
             counted(group.quantity, &unit),
-            format!("{} a {unit}", group.rate_msat),
-            group.total_msat.to_string(),
+            format!("{}{} a {unit}", if group.is_cap { "at most " } else { "" }, group.rate_msat),
+            if group.is_cap { format!("≤ {}", group.total_msat) } else { group.total_msat.to_string() },
         ]
     });
     let header = ["endpoint", "rate chosen by", "jobs", "units", "rate", "price"];

@@ -4,7 +4,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::plan::Policy;
-use crate::plan::testing::{Rows, animate, named, video};
+use crate::plan::testing::{Rows, animate, capped, named, video};
 
 fn rows() -> Rows {
     let mut limited = animate(7, "=HYPERLINK(\"x\")", "/pictures/a.png", 10);
@@ -28,14 +28,21 @@ fn shown_with(
     (left, live): (Option<LeftToBuy>, Option<Live>),
     write: impl Fn(&PlanView<'_>, &mut Vec<u8>) -> Result<(), ViewError>,
 ) -> String {
-    let rows = rows();
-    let plan = Plan::make(&rows, &Policy::default()).unwrap();
+    shown_of(&rows(), (left, live), write)
+}
+
+fn shown_of(
+    rows: &Rows,
+    (left, live): (Option<LeftToBuy>, Option<Live>),
+    write: impl Fn(&PlanView<'_>, &mut Vec<u8>) -> Result<(), ViewError>,
+) -> String {
+    let plan = Plan::make(rows, &Policy::default()).unwrap();
     let manifest = ManifestFacts { path: "/films/jobs.csv".to_owned(), sha256: "00".repeat(32) };
     let mut out = Vec::new();
     write(
         &PlanView {
             plan: &plan,
-            source: &rows,
+            source: rows,
             manifest,
             left,
             fits: None,
@@ -61,8 +68,68 @@ fn the_table() {
 
 #[test]
 fn the_table_with_rows_and_what_is_left() {
-    let left = LeftToBuy { jobs: 1, price: Msat::new(500_001), fee_ceiling: Msat::new(10_000) };
+    let left = LeftToBuy { jobs: 1, price: Msat::new(500_001), capped: Msat::ZERO, fee_ceiling: Msat::new(10_000) };
     insta::assert_snapshot!(shown(Some(left), |view, out| view.table(out, true, None)));
+}
+
+/// Exact parts and capped ones stand apart, and what is capped is never called exact.
+#[test]
+fn capped_prices_stand_apart() {
+    let one = || video(2, "A cat", 5, "pro", true);
+    let mixed = Rows::of([
+        one(),
+        capped(animate(3, "It waves", "/a.png", 5), 600),
+        capped(animate(4, "Bye", "/a.png", 5), 600),
+    ]);
+    let plan = Plan::make(&mixed, &Policy::default()).unwrap();
+    let totals = plan.totals();
+    assert_eq!((totals.price, totals.capped), (Msat::new(3_950_000), Msat::new(1_200_000)));
+    let left = LeftToBuy { jobs: 3, price: totals.price, capped: totals.capped, fee_ceiling: totals.fee_ceiling };
+    let words = left.price_words(|price| price.to_string());
+    assert_eq!(words, "at most 3,950 sats (2,750 sats exact, at most 1,200 sats capped)");
+    insta::assert_snapshot!(shown_of(&mixed, (Some(left), None), |view, out| view.table(out, true, None)));
+    let json = shown_of(&mixed, (Some(left), None), |view, out| view.json(out));
+    let json: serde_json::Value = serde_json::from_str(&json).unwrap();
+    for of in [&json, &json["left_to_buy"]] {
+        assert_eq!((&of["exact_msat"], &of["capped_msat"]), (&2_750_000.into(), &1_200_000.into()));
+    }
+    assert_eq!((&json["jobs"][0]["price_is_cap"], &json["jobs"][1]["price_is_cap"]), (&false.into(), &true.into()));
+    assert_eq!((&json["groups"][0]["is_cap"], &json["groups"][1]["is_cap"]), (&true.into(), &false.into()));
+    // The same price, exact, is another plan.
+    let exact = |sats| {
+        let mut spec = capped(one(), sats);
+        let mut endpoint = crate::catalog::Endpoint::clone(&spec.endpoint);
+        endpoint.price.is_cap = false;
+        spec.endpoint = std::sync::Arc::new(endpoint);
+        Plan::make(&Rows::of([spec]), &Policy::default()).unwrap()
+    };
+    let cap = Plan::make(&Rows::of([capped(one(), 600)]), &Policy::default()).unwrap();
+    assert_ne!(cap.fingerprint(), exact(600).fingerprint());
+    assert_eq!(cap.totals().worst_case, exact(600).totals().worst_case);
+}
+
+/// A live price within the cap is as planned; one above it differs.
+#[test]
+fn live_prices_within_a_cap_are_as_planned() {
+    let mixed = Rows::of([video(2, "A cat", 5, "pro", true), capped(animate(3, "It waves", "/a.png", 5), 600)]);
+    let plan = Plan::make(&mixed, &Policy::default()).unwrap();
+    let live = |asked: u64| {
+        let rate = |job: PlannedJob| {
+            let sats = if job.is_capped() { asked } else { 2_750 };
+            let answer = LiveAnswer::Asks(Msat::new(sats * 1_000));
+            LiveRate { jobs: 1, quantity: job.priced.quantity, planned: job.priced.price, job, answer }
+        };
+        Live { rates: plan.jobs(&mixed).map(|job| rate(job.unwrap())).collect() }
+    };
+    assert_eq!(live(600).words(), None);
+    assert_eq!((live(1).rates[1].verdict(), live(1).words()), (LiveVerdict::WithinCap, None));
+    assert_eq!(live(1).total(), Some(Msat::new(2_751_000)));
+    assert_eq!(
+        live(601).words().unwrap(),
+        "1 rate dearer: it costs 3,351 sats now, and at most 3,350 sats (2,750 sats exact, at most 600 sats capped) by the plan \
+         (animate-image: 601 sats for jl5amflt6uuvrrz5z, planned at most 600 sats)"
+    );
+    insta::assert_snapshot!(shown_of(&mixed, (None, Some(live(450))), |view, out| view.table(out, false, Some(140))));
 }
 
 /// One job of each rate, with what sellers say: in the order of the answers.
@@ -121,7 +188,7 @@ fn the_csv() {
 fn the_json() {
     let text = shown(None, |view, out| view.json(out)).replace(env!("CARGO_PKG_VERSION"), "VERSION");
     insta::assert_snapshot!(text);
-    let left = LeftToBuy { jobs: 1, price: Msat::new(500_001), fee_ceiling: Msat::new(10_000) };
+    let left = LeftToBuy { jobs: 1, price: Msat::new(500_001), capped: Msat::ZERO, fee_ceiling: Msat::new(10_000) };
     let text = shown(Some(left), |view, out| view.json(out));
     let json: serde_json::Value = serde_json::from_str(&text).unwrap();
     assert_eq!(json["left_to_buy"]["worst_case_sats"], 511);

@@ -24,6 +24,7 @@ fn result(id: &str, state: JobState, reason: Reason) -> ResultRow {
             ("generate_audio".into(), Value::Boolean(true)),
         ],
         price: Msat::new(2_750_000),
+        is_capped: false,
         fee: None,
         url: None,
         file: None,

@@ -73,7 +73,8 @@ fn write_take(out: &mut dyn Write, head: &StatusHead, take: &TakeRecord, style: 
         true => String::new(),
         false => format!(", plus at most {} routing fees", amount(take.fee_ceiling)),
     };
-    lines.put("price", &format!("{}{fees}{most}", amount(row.price)))?;
+    let cap = if row.is_capped { "at most " } else { "" };
+    lines.put("price", &format!("{cap}{}{fees}{most}", amount(row.price)))?;
     lines.put("endpoint", &printable(&row.endpoint))?;
     for (name, value) in &row.params {
         lines.put("", &format!("{} = {}", printable(name), value_words(value)))?;
@@ -243,6 +244,7 @@ fn take_json(take: &TakeRecord, proof: bool) -> Value {
         "endpoint": row.endpoint,
         "params": params,
         "price_msat": row.price,
+        "price_is_cap": row.is_capped,
         "fee_ceiling_msat": take.fee_ceiling,
         "max_cost_msat": take.max_cost,
         "started_at": row.started_at.map(UnixMs::rfc3339),

@@ -21,6 +21,7 @@ pub(in crate::report) fn row(id: &str, state: JobState, reason: Reason) -> Resul
         endpoint: "generate-video".into(),
         params: Vec::new(),
         price: Msat::new(550_000),
+        is_capped: false,
         fee: None,
         url: None,
         file: None,
@@ -44,6 +45,7 @@ fn batch() -> (StatusHead, Counts, Vec<ResultRow>) {
     };
     let count = |state, reason, jobs| StateCount { state, reason, jobs, price: Msat::new(550_000 * jobs) };
     let counts = Counts {
+        planned_capped: Msat::ZERO,
         by_state: vec![
             count(JobState::InDoubt, Reason::WaitingForExpiry, 1),
             count(JobState::Delivered, Reason::None, 1),

@@ -109,6 +109,7 @@ pub(super) fn endpoint(host: &str) -> Endpoint {
         params: Vec::new(),
         body: None,
         price: PriceRule {
+            is_cap: false,
             by: Vec::new(),
             rates: vec![Rate { when: Vec::new(), rate: PRICE }],
             quantity: None,

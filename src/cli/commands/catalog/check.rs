@@ -73,6 +73,12 @@ impl Service {
             LivePrice::Asked(price, network) if expected.is_some_and(|expected| expected != network) => {
                 (None, Verdict::Differs, format!("{price} for {job}, {}", elsewhere(network, self.network)))
             }
+            LivePrice::Asked(price, _) if trial.is_cap && price <= trial.price => {
+                (Some(price), Verdict::Agrees, format!("{price} for {job}, within the cap of {}", trial.price))
+            }
+            LivePrice::Asked(price, _) if trial.is_cap => {
+                (Some(price), Verdict::Differs, format!("{price} for {job}, above the cap of {}", trial.price))
+            }
             LivePrice::Asked(price, _) if price == trial.price => {
                 (Some(price), Verdict::Agrees, format!("{price} for {job}"))
             }
@@ -125,6 +131,13 @@ fn compare(
         Listed::Missing => facts(Verdict::Unknown, Vec::new(), format!("the listing at {place} does not name it")),
         Listed::Priceless => {
             facts(Verdict::Unknown, Vec::new(), format!("the listing at {place} names no price of it in sats"))
+        }
+        Listed::Sats(sats) if endpoint.price.is_cap => {
+            let is_held = sats.iter().all(|named| ours.iter().all(|cap| named <= cap));
+            let (verdict, stands) = if is_held { (Verdict::Agrees, "within") } else { (Verdict::Differs, "above") };
+            let message =
+                format!("the listing at {place} names {} sats, {stands} the cap of {}", words(&sats), words(&ours));
+            facts(verdict, sats, message)
         }
         Listed::Sats(sats) if sats == ours => {
             let message = format!("the listing at {place} names {} sats", words(&sats));

@@ -70,6 +70,7 @@ struct ShownParam {
 struct ShownPrice {
     unit: String,
     quantity: Option<String>,
+    is_cap: bool,
     rates: Vec<ShownRate>,
     from: String,
 }
@@ -117,6 +118,7 @@ impl Shown {
             price: ShownPrice {
                 unit: endpoint.price.unit.clone(),
                 quantity: endpoint.price.quantity.clone(),
+                is_cap: endpoint.price.is_cap,
                 rates: endpoint.price.rates.iter().map(|rate| ShownRate::of(rate, endpoint)).collect(),
                 from: home(layers.home(name, |endpoint| endpoint.price.clone())),
             },
@@ -213,7 +215,7 @@ impl ShownRate {
             when,
             rate_sats: rate.rate.sats_ceil(),
             rate_msat: rate.rate,
-            words: format!("{} a {}{of}", rate.rate, rule.unit),
+            words: format!("{}{} a {}{of}", if rule.is_cap { "at most " } else { "" }, rate.rate, rule.unit),
         }
     }
 }

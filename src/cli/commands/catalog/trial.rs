@@ -22,6 +22,8 @@ pub(super) struct Trial {
     pub(super) quantity: u64,
     /// What the catalogue says that it costs.
     pub(super) price: Msat,
+    /// The most, and not what it costs.
+    pub(super) is_cap: bool,
 }
 
 /// The jobs to ask for.
@@ -54,7 +56,7 @@ fn trial(endpoint: &Endpoint, rate: &Rate, size: Size) -> Option<Trial> {
     let priced = rule.price(value_of).ok()?;
     let rate_index = rule.rates.iter().position(|known| known == rate)?;
     let (chosen_by, quantity, price) = (priced.chosen_by, priced.quantity, priced.price);
-    Some(Trial { rate_index, params, chosen_by, quantity, price })
+    Some(Trial { rate_index, params, chosen_by, quantity, price, is_cap: rule.is_cap })
 }
 
 fn extreme(param: &Param, size: Size) -> Option<Value> {

@@ -61,6 +61,9 @@ fn changed(endpoint: &Arc<Endpoint>, facts: &EndpointFacts) -> RateChange {
     if of_verdict(Verdict::Differs).is_none() {
         return RateChange::None;
     }
+    if endpoint.price.is_cap {
+        return RateChange::Unclear("its price is a cap, which is yours to raise: at_most_sats".to_owned());
+    }
     let count = endpoint.price.rates.len();
     let mut rates: Vec<Option<Msat>> = vec![None; count];
     for quote in &facts.quotes {
@@ -96,7 +99,7 @@ fn head(today: &str) -> String {
 }
 
 fn entry(endpoint: &Endpoint, rates: &[Msat], today: &str) -> String {
-    let PriceRule { by, quantity, unit, rates: before } = &endpoint.price;
+    let PriceRule { by, quantity, unit, rates: before, is_cap: _ } = &endpoint.price;
     let mut text = String::new();
     let name = toml_key(&endpoint.name);
     let _ = write!(text, "\n[endpoint.{name}]\nsource = {}\n", toml_text(&format!("quotes of {}", endpoint.url)));

@@ -59,6 +59,7 @@ pub(super) struct PlanFacts {
     pub(super) batch: Option<String>,
     pub(super) to_buy_count: u64,
     pub(super) to_buy_msat: Msat,
+    pub(super) to_buy_capped_msat: Msat,
     pub(super) worst_case_msat: Msat,
     pub(super) dearest_msat: Msat,
 }

@@ -184,12 +184,13 @@ fn plan(survey: &Survey, is_refused: bool, options: &DoctorOptions, report: &mut
         batch: survey.batch.clone(),
         to_buy_count: survey.to_buy.jobs,
         to_buy_msat: survey.to_buy.price,
+        to_buy_capped_msat: survey.to_buy.capped,
         worst_case_msat: survey.worst_case,
         dearest_msat: survey.dearest,
     });
-    let LeftToBuy { jobs, price, fee_ceiling } = survey.to_buy;
+    let LeftToBuy { jobs, price, capped, fee_ceiling } = survey.to_buy;
     let waits = if survey.lacks_room { format!(" {}", survey.left.until_room()) } else { String::new() };
-    report.ok("manifest", format!("{}{waits}", to_buy_words(jobs, price, fee_ceiling)));
+    report.ok("manifest", format!("{}{waits}", to_buy_words(jobs, (price, capped), fee_ceiling)));
     for words in &survey.told {
         report.told("batch", words);
     }

@@ -68,7 +68,12 @@ fn tell(options: &PlanOptions, of: &Ground<'_>, name: Option<&str>) -> Result<Ex
     let to = of.folder(&options.buying, &planned)?;
     let known = known_batch(options, of, name, (&planned, to.is_some()))?;
     let totals = planned.plan.totals();
-    let all = LeftToBuy { jobs: totals.job_count, price: totals.price, fee_ceiling: totals.fee_ceiling };
+    let all = LeftToBuy {
+        jobs: totals.job_count,
+        price: totals.price,
+        capped: totals.capped,
+        fee_ceiling: totals.fee_ceiling,
+    };
     let left = known.as_ref().map_or(all, |known| known.foretold.left);
     let jobs = left.jobs;
     let lacking = of.lacking(to.as_ref(), &left)?;
@@ -254,6 +259,7 @@ fn duplicated(foresight: &Foresight<'_>) -> Option<Duplicated> {
     (foresight.duplicates.count > 0).then(|| Duplicated {
         jobs: foresight.duplicates.count,
         price: foresight.duplicates.price,
+        capped: foresight.duplicates.capped,
         are_bought: foresight.buys_duplicates(),
         first: originals(&foresight.duplicates),
     })

@@ -117,7 +117,7 @@ impl Runner<'_> {
             self.reporter.warn(words);
         }
         if known.is_none() {
-            counts.planned = plan.totals().price;
+            (counts.planned, counts.planned_capped) = (plan.totals().price, plan.totals().capped);
         }
         let node = self.foretell_node(limits, used, (&foretold.left, &foretold.fitting)).await;
         let waits = if lacking.is_some() { ExitCode::Unfinished } else { ExitCode::Done };

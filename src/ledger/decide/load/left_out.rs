@@ -20,6 +20,8 @@ pub struct Candidate {
     /// Intents, and tries that were refused or failed.
     pub attempts: u32,
     pub price: Msat,
+    /// That is the most that it may be.
+    pub is_capped: bool,
     /// It is set aside as a duplicate; else it is to be bought.
     pub is_aside: bool,
     /// Nobody has accepted so far what the load found that made it.
@@ -74,7 +76,7 @@ impl Candidate {
     /// # Errors
     /// Where their prices do not fit together.
     pub fn count(&self, among: &mut Duplicates, original: Original) -> Result<(), Unfit> {
-        let fits = among.add(&self.id, self.price, self.is_retaken, original);
+        let fits = among.add(&self.id, (self.price, self.is_capped), self.is_retaken, original);
         fits.ok_or_else(|| Unfit::Contradiction("the prices of the duplicates do not fit".to_owned()))
     }
 }
@@ -165,6 +167,7 @@ mod tests {
     fn candidate(id: &str, is_aside: bool) -> Candidate {
         let (key, price) = (JobKey(7), Msat::new(500_000));
         Candidate {
+            is_capped: false,
             key,
             id: id.to_owned(),
             take: 1,

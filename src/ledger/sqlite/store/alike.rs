@@ -12,6 +12,9 @@ use crate::money::Msat;
 
 use super::rows;
 
+/// Endpoints whose price is a cap.
+pub(in crate::ledger::sqlite) const CAPPED_ENDPOINTS: &str = "FROM endpoints WHERE json ->> '$.price.is_cap'";
+
 /// Where rows of a manifest stand.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::ledger::sqlite) enum Rows {
@@ -27,6 +30,14 @@ impl Rows {
         match self {
             Self::Loaded => "jobs",
             Self::Planned => "temp.planned",
+        }
+    }
+
+    /// Whether the price of a row is the most that it may be.
+    pub(in crate::ledger::sqlite) fn is_capped(self) -> String {
+        match self {
+            Self::Loaded => format!("endpoint IN (SELECT id {CAPPED_ENDPOINTS})"),
+            Self::Planned => "is_capped".to_owned(),
         }
     }
 

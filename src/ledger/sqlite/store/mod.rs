@@ -22,7 +22,7 @@ use super::error::{Fault, of_row};
 use crate::ledger::decide::{Facts, Keys, Store, Unfit, Write};
 
 pub(super) use admission::{endpoint as endpoint_facts, period, prospective};
-pub(super) use alike::{Rows, alike, buyer};
+pub(super) use alike::{CAPPED_ENDPOINTS, Rows, alike, buyer};
 pub(super) use apply::file_key;
 pub(super) use apply::row as write;
 pub(super) use changed::open_and_changed;
