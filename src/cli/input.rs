@@ -12,6 +12,7 @@ use crate::plan::{Plan, Policy};
 use crate::screen::{holds_secret, stderr_columns};
 use crate::terminal_text::is_printable;
 
+use crate::cli::options::Layer;
 use crate::cli::options::config::{ManifestOptions, ManifestSource};
 use crate::cli::options::layer::Layers;
 use crate::cli::options::values::Pair;
@@ -24,15 +25,23 @@ pub(super) fn open(options: &ManifestOptions, last_catalog: Option<&Path>) -> Re
         ManifestSource::Stdin(format) => (PathBuf::from("-"), *format),
     };
     let pair = |pair: &Pair| (pair.key.clone(), pair.value.clone());
-    Manifest::open(&OpenOptions {
+    let frozen = options.frozen.as_ref();
+    let mut manifest = Manifest::open(&OpenOptions {
         path,
         format: Some(format.into()),
         catalogs: options.catalogs.iter().cloned().chain(last_catalog.map(Path::to_owned)).collect(),
         defaults: options.defaults.iter().map(pair).collect(),
         columns: options.columns.iter().map(pair).collect(),
         delimiter: options.delimiter,
+        endpoints: frozen.map(|frozen| frozen.endpoints.clone()).unwrap_or_default(),
         given_by: options.given_by.clone(),
-    })
+    })?;
+    if let Some(frozen) = frozen {
+        // As any other source of limits: the tightest counts.
+        let layers = Layers { variables: Layer::from(&frozen.limits), ..Layers::default() };
+        manifest.limits = layers.with_manifest(&manifest.limits);
+    }
+    Ok(manifest)
 }
 
 /// The batch whose results the file holds, where that ledger has it. Results of another ledger or batch are a manifest like any

@@ -117,6 +117,8 @@ pub struct Remembered {
     pub fingerprint: Option<String>,
     /// Where its files go, where they were asked for.
     pub download: Option<DownloadTo>,
+    /// The saved plan that began it, by its own identity; it begins no other.
+    pub plan: Option<String>,
 }
 
 /// Where files go.

@@ -10,7 +10,7 @@ use super::names::{LATER_KEYS, PARAMS_PREFIX, name_problem, parse_delimiter};
 use super::template::{DefaultEntry, Templates, default_problem};
 use super::values::{Given, integer_of, shown};
 use super::{Duplicates, Edition, JobSpec, Limits, limits};
-use crate::catalog::Catalog;
+use crate::catalog::{Catalog, Endpoint};
 use crate::diagnostic::{Diagnostic, Place, SourceText, closest};
 
 const KEYS: &[&str] = &["version", "name", "duplicates", "edition", "defaults", "limits", "rows", "job", "endpoint"];
@@ -22,6 +22,12 @@ const FAULTS_MAX: usize = 50;
 const ERRORS_MAX: usize = 500;
 /// The most keys of a table that is no job. The place of each is found by a look through the file.
 const KEYS_MAX: usize = 1_000;
+
+/// The endpoints that a manifest finds, and those that count whatever its own tables say.
+pub(super) struct Catalogs<'c> {
+    pub(super) all: &'c mut Catalog,
+    pub(super) frozen: &'c [Endpoint],
+}
 
 /// Everything that a TOML manifest says.
 pub(super) struct Document {
@@ -70,7 +76,7 @@ impl<'a> Reader<'a> {
     /// Reads the whole document. What cannot be parsed is reported, and the rest read all the same.
     pub(super) fn document(
         mut self,
-        catalog: &mut Catalog,
+        Catalogs { all: catalog, frozen }: Catalogs<'_>,
         defined_in: &str,
         flags: FlagDefaults<'_>,
         images: &Images,
@@ -83,6 +89,7 @@ impl<'a> Reader<'a> {
         if let Some(endpoints) = self.table(table, "endpoint") {
             catalog.merge(self.source, endpoints, defined_in, self.errors);
         }
+        frozen.iter().for_each(|endpoint| catalog.put(endpoint.clone()));
         let (templates, Read { used, list: jobs, wrong_ids }) = self.jobs(table, catalog, flags, images);
         let limits = self.table(table, "limits").map(|table| limits::read(self.source, table, self.errors));
         let rows = self.table(table, "rows").and_then(|rows| self.rows(rows, table));

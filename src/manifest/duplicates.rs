@@ -36,6 +36,13 @@ const DATE: &str = "{date}";
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Edition(String);
 
+impl std::fmt::Display for Edition {
+    /// As the key has it.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
 impl Edition {
     /// Reads one.
     ///

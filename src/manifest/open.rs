@@ -9,7 +9,7 @@ use sha2::{Digest as _, Sha256};
 use super::bounded_reader::RECORD_BYTES_MAX;
 use super::bytes::Bytes;
 use super::digest::FileDigest;
-use super::document::{Document, EndpointName, FlagDefaults, Reader, RowsTable, set_default_endpoint};
+use super::document::{Catalogs, Document, EndpointName, FlagDefaults, Reader, RowsTable, set_default_endpoint};
 use super::header::{Alias, ColumnRules};
 use super::image::Images;
 use super::names::fold;
@@ -19,7 +19,7 @@ use super::rows::{Found, RowPass, Rows, RowsOptions, unreadable};
 use super::template::{DefaultEntry, Templates, default_problem, param_name};
 use super::values::Given;
 use super::{Duplicates, Edition, JobSource, JobSpec, Limits, locate};
-use crate::catalog::Catalog;
+use crate::catalog::{Catalog, Endpoint};
 use crate::diagnostic::{Diagnostic, Place, SourceText, similar, unread};
 
 /// The name that stands for standard input.
@@ -72,6 +72,8 @@ pub struct OpenOptions {
     pub columns: Vec<(String, String)>,
     /// The delimiter of a CSV, where it is not to be found from the header.
     pub delimiter: Option<u8>,
+    /// Endpoints as they are bought from, whatever the catalogues and the manifest say of their names.
+    pub endpoints: Vec<Endpoint>,
     /// What `defaults` and `columns` were given by, where it was another source than these flags: the name of each.
     pub given_by: GivenBy,
 }
@@ -223,6 +225,8 @@ impl Manifest {
                 errors.extend(found);
             }
         }
+        // The manifest's own tables may stand on one of these.
+        options.endpoints.iter().for_each(|endpoint| catalog.put(endpoint.clone()));
         match format {
             Format::Toml => Self::from_toml(options, bytes, catalog, errors),
             Format::Csv | Format::Tsv => Self::from_csv(options, format, bytes, catalog, errors),
@@ -273,7 +277,8 @@ impl Manifest {
         };
         let flags = flag_defaults(options, &mut errors);
         let reader = Reader { source: &source, errors: &mut errors };
-        let document = reader.document(&mut catalog, &source.file, flags, &Images::new(folder(options)));
+        let catalogs = Catalogs { all: &mut catalog, frozen: &options.endpoints };
+        let document = reader.document(catalogs, &source.file, flags, &Images::new(folder(options)));
         let Document { name, duplicates, edition, limits, templates, jobs, used, wrong_ids, rows } = document;
         if rows.is_none() && !options.columns.is_empty() {
             let error = Diagnostic::error(

@@ -12,6 +12,7 @@ pub mod limits;
 mod make;
 mod policy;
 mod register;
+pub mod saved;
 mod tally;
 #[cfg(test)]
 mod testing;

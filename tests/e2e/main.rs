@@ -88,6 +88,8 @@ mod room;
 #[cfg(test)]
 mod said;
 #[cfg(test)]
+mod saved_plans;
+#[cfg(test)]
 mod schemes;
 #[cfg(test)]
 mod screens;

@@ -16,8 +16,10 @@ Examples:
   l402-batch plan shots.csv --default endpoint=animate-image --column S=duration
   l402-batch plan jobs.toml --retake shot-7        what a run with that word would buy
   l402-batch plan jobs.toml --live                 and what the sellers ask now: nothing is paid
+  l402-batch plan jobs.toml --live --out june.plan
+                                                   saved with these prices: `run june.plan` buys that
 
-Nothing is written, and but for --live nobody is asked. It ends as the run would, as far as that is known before: 0, 2 (manifest), 3
+But for --out nothing is written, and but for --live nobody is asked. It ends as the run would, as far as that is known before: 0, 2 (manifest), 3
 (something is left to another run), 4 (a person must act), 5 (a payment is in doubt), 6 (not all that is
 asked for would be bought, or a live price differs), 7 (ledger), 8 (a limit does not hold it), 11 (another run holds the batch).";
 
@@ -30,6 +32,7 @@ Examples:
   l402-batch run jobs.toml --max-sats 50000 --limit 2
   l402-batch run jobs.toml --max-sats 50000 --yes --deadline 06:30 --quiet
   l402-batch run jobs.toml --download videos       and fetch every result into that folder
+  l402-batch run june.plan                         what `plan --out` has saved, without a question
   l402-batch run jobs.toml --retake shot-7         buy that job anew: this spends again
 
 Running again goes on where it stopped: what is paid is redeemed, never paid anew; what is
@@ -60,6 +63,12 @@ pub struct PlanArgs {
     /// Ask the sellers what it costs now: of each rate one job, without paying
     #[arg(long, help_heading = "Prices")]
     pub live: bool,
+    /// Save the plan, for one batch that `run FILE.plan` buys without a question: the plan is the yes
+    #[arg(long, value_name = "FILE.plan", help_heading = "Prices")]
+    pub out: Option<std::path::PathBuf>,
+    /// Replace a file that is no saved plan
+    #[arg(long, requires = "out", help_heading = "Prices")]
+    pub overwrite: bool,
     /// Where files would go.
     #[command(flatten)]
     pub download: DownloadToArgs,

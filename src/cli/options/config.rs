@@ -3,10 +3,12 @@
 use crate::ledger::{ByKind, Decision, LedgerAddress, Reopening};
 use std::path::PathBuf;
 
+use crate::catalog::Endpoint;
 use crate::download::name::Template;
 use crate::l402::Network;
-use crate::manifest::{Duplicates, GivenBy};
+use crate::manifest::{Duplicates, GivenBy, Limits};
 use crate::time::UnixMs;
+use url::Url;
 
 use crate::cli::Failure;
 use crate::cli::options::displayed::Displayed;
@@ -34,6 +36,17 @@ pub struct ManifestOptions {
     pub delimiter: Option<u8>,
     /// What gave defaults and columns, for what is wrong with them.
     pub given_by: GivenBy,
+    /// What a saved plan says of endpoints and limits.
+    pub frozen: Option<Frozen>,
+}
+
+/// What counts whatever manifest and catalogues say: a saved plan has it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Frozen {
+    /// Endpoints as they are bought from.
+    pub endpoints: Vec<Endpoint>,
+    /// Limits that are never loosened.
+    pub limits: Limits,
 }
 
 /// Where the manifest is.
@@ -179,8 +192,12 @@ pub struct PlanOptions {
     pub jobs: bool,
     /// Whether to ask what it costs now.
     pub live: bool,
+    /// Where the plan is to be saved.
+    pub save: Option<SaveTo>,
     /// The network that the node is said to be on.
     pub network: Option<Network>,
+    /// The address of the node, where one is named.
+    pub node_url: Option<Url>,
     /// How to print.
     pub output: Output,
     /// Where the batch may have run already; it need not exist.
@@ -189,11 +206,22 @@ pub struct PlanOptions {
     pub play: bool,
 }
 
+/// Where a plan is saved.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SaveTo {
+    /// The path of the file.
+    pub path: PathBuf,
+    /// Replace what is there, whatever it is.
+    pub overwrite: bool,
+}
+
 /// What `run` works with, every option resolved.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RunOptions {
     /// What to buy.
     pub manifest: ManifestOptions,
+    /// The saved plan that says what, where one is named instead of a manifest.
+    pub saved_plan: Option<PathBuf>,
     /// Within which limits, how fast, and which of the jobs.
     pub buying: Buying,
     /// Who pays, and where it is recorded.

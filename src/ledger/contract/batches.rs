@@ -64,6 +64,7 @@ pub(super) fn what_is_remembered_of_a_batch_is_there_again<S: Commanded>() {
         accepted: Some(Msat::new(510_000)),
         fingerprint: Some("f1".to_owned()),
         download: Some(download),
+        plan: Some("5a".repeat(16)),
         ..Remembered::default()
     };
     ledger.remember(june, &what).unwrap();

@@ -16,7 +16,8 @@ use crate::manifest::Limits;
 use crate::purchase::Reason;
 use crate::time::UnixMs;
 
-const COLUMNS: &str = "id, name, manifest, sandbox, created_at, remembered, accepted_msat, fingerprint, last_run_at";
+const COLUMNS: &str =
+    "id, name, manifest, sandbox, created_at, remembered, accepted_msat, fingerprint, last_run_at, plan";
 
 fn batch_of_row(row: &Row<'_>) -> rusqlite::Result<Batch> {
     // What one batch lacks is that batch's: the others are listed, and what is open of this one is finished.
@@ -34,7 +35,14 @@ fn batch_of_row(row: &Row<'_>) -> rusqlite::Result<Batch> {
         sandbox: row.get(3)?,
         created_at: row.get(4)?,
         last_run_at: row.get(8)?,
-        remembered: Remembered { layout, outputs, accepted: row.get(6)?, fingerprint: row.get(7)?, download },
+        remembered: Remembered {
+            layout,
+            outputs,
+            accepted: row.get(6)?,
+            fingerprint: row.get(7)?,
+            download,
+            plan: row.get(9)?,
+        },
         is_damaged,
     })
 }
@@ -154,13 +162,14 @@ impl Batches for SqliteLedger {
         self.note(|tx, _| {
             let rows = tx
                 .prepare_cached(
-                    "UPDATE batches SET remembered = ?2, accepted_msat = ?3, fingerprint = ?4 WHERE id = ?1",
+                    "UPDATE batches SET remembered = ?2, accepted_msat = ?3, fingerprint = ?4, plan = ?5 WHERE id = ?1",
                 )?
                 .execute(params![
                     batch,
                     Json((&what.layout, &what.outputs, &what.download)),
                     what.accepted,
-                    what.fingerprint
+                    what.fingerprint,
+                    what.plan
                 ])?;
             if rows == 1 { Ok(()) } else { contradiction(format!("there is no batch {}", batch.0)) }
         })

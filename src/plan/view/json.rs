@@ -159,7 +159,7 @@ fn warning(warning: &Diagnostic) -> Json {
 
 /// A job in the document.
 #[derive(serde::Serialize)]
-struct JobLine<'a> {
+pub(super) struct JobLine<'a> {
     id: &'a str,
     line: u64,
     endpoint: &'a str,
@@ -179,7 +179,7 @@ struct JobLine<'a> {
 }
 
 impl<'a> JobLine<'a> {
-    fn of(job: &'a PlannedJob) -> Self {
+    pub(super) fn of(job: &'a PlannedJob) -> Self {
         Self {
             id: &job.id,
             line: job.line,

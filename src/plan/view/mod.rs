@@ -5,6 +5,7 @@
 mod csv;
 mod json;
 mod live;
+mod saved;
 mod table;
 #[cfg(test)]
 mod tests;
@@ -15,7 +16,7 @@ use serde::Serialize;
 
 pub use live::{Live, LiveAnswer, LiveRate, LiveVerdict};
 
-use super::{Plan, PlannedJob};
+use super::{Plan, PlannedJob, Totals};
 use crate::catalog::{ImageRef, ImageSource};
 use crate::diagnostic::Diagnostic;
 use crate::manifest::JobSource;
@@ -87,6 +88,13 @@ pub struct LeftToBuy {
 }
 
 impl LeftToBuy {
+    /// All of a plan.
+    #[must_use]
+    pub const fn of(totals: &Totals) -> Self {
+        let Totals { job_count: jobs, price, capped, fee_ceiling, .. } = *totals;
+        Self { jobs, price, capped, fee_ceiling }
+    }
+
     /// The price, and what of it is capped, as `show` shows an amount.
     #[must_use]
     pub fn price_words(&self, show: impl Fn(Msat) -> String) -> String {

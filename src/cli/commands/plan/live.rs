@@ -36,16 +36,29 @@ pub(super) fn ask(planned: &Planned<'_>, foresight: &Foresight<'_>, options: &Pl
     Ok(live)
 }
 
-/// How a plan with these prices ends.
-pub(super) fn exit(live: &Live) -> ExitCode {
+/// How a plan with these prices ends. What a saved plan takes over is as planned there.
+pub(super) fn exit(live: &Live, is_saved: bool) -> ExitCode {
     use LiveVerdict::{Cheaper, Dearer, Refused, Unknown};
-    if live.has(&[Dearer, Cheaper, Refused]) {
+    let differs = |rate: &LiveRate| match rate.verdict() {
+        Dearer | Cheaper => !is_saved || unit_price(rate).is_none(),
+        Refused => true,
+        LiveVerdict::Same | LiveVerdict::WithinCap | Unknown => false,
+    };
+    if live.rates.iter().any(differs) {
         ExitCode::NotAsPlanned
     } else if live.has(&[Unknown]) {
         ExitCode::Unfinished
     } else {
         ExitCode::Done
     }
+}
+
+/// What a unit costs now, where that is known and is a whole number of msat; none of a capped rate, whose cap is the person's own.
+pub(super) fn unit_price(rate: &LiveRate) -> Option<Msat> {
+    let LiveAnswer::Asks(asked) = &rate.answer else { return None };
+    let units = rate.job.priced.quantity;
+    let is_whole = !rate.job.is_capped() && asked.get().checked_rem(units) == Some(0);
+    is_whole.then(|| Msat::new(asked.get() / units))
 }
 
 /// The rates of what is left to buy, each with its smallest job.

@@ -1,6 +1,7 @@
 //! `plan`: what a manifest costs, exactly; nothing written, and no network but for live prices.
 
 mod live;
+mod save;
 
 use crate::ledger::port::{Batches, Views};
 use crate::ledger::{Batch, DownloadTo, OpenLedger, OpenMode};
@@ -47,6 +48,7 @@ pub(in crate::cli) fn execute(options: PlanOptions) -> Result<ExitCode, Failure>
         known: batch.as_ref(),
         of_results: of_results.is_some(),
     };
+    save::check(&options, &of, name.as_deref())?;
     let refused = of.refusal((&options.ledger, options.play), name.as_deref(), &options.buying);
     let told = tell(&options, &of, name.as_deref());
     // Whatever else a run would say, it ends with that.
@@ -68,12 +70,7 @@ fn tell(options: &PlanOptions, of: &Ground<'_>, name: Option<&str>) -> Result<Ex
     let to = of.folder(&options.buying, &planned)?;
     let known = known_batch(options, of, name, (&planned, to.is_some()))?;
     let totals = planned.plan.totals();
-    let all = LeftToBuy {
-        jobs: totals.job_count,
-        price: totals.price,
-        capped: totals.capped,
-        fee_ceiling: totals.fee_ceiling,
-    };
+    let all = LeftToBuy::of(&totals);
     let left = known.as_ref().map_or(all, |known| known.foretold.left);
     let jobs = left.jobs;
     let lacking = of.lacking(to.as_ref(), &left)?;
@@ -89,6 +86,9 @@ fn tell(options: &PlanOptions, of: &Ground<'_>, name: Option<&str>) -> Result<Ex
         terminal::say(&format!("note: {words}\n"));
     }
 
+    if let Some((to, name)) = options.save.as_ref().zip(name) {
+        save::save((options, to), of, &planned, name, live)?;
+    }
     let (used, rest) = match &known {
         Some(LedgerView { used, foretold: Foretold { left, .. }, .. }) => {
             (*used, left.price.checked_add(left.fee_ceiling))
@@ -97,7 +97,7 @@ fn tell(options: &PlanOptions, of: &Ground<'_>, name: Option<&str>) -> Result<Ex
     };
     let code = |begins: bool| {
         let code = known.as_ref().map_or(ExitCode::Done, |known| known.foretold.code(begins && lacking.is_none()));
-        let code = live.map_or(code, |live| code.or_worse(live::exit(live)));
+        let code = live.map_or(code, |live| code.or_worse(live::exit(live, options.save.is_some())));
         if lacking.is_some() { code.or_worse(ExitCode::Unfinished) } else { code }
     };
     let rest = rest.ok_or_else(|| CommandError::internal("the worst case is larger than any amount"))?;

@@ -3,6 +3,7 @@
 mod dry_run;
 mod preflight;
 mod results;
+mod saved;
 mod stand;
 mod taking;
 
@@ -22,6 +23,7 @@ use crate::cli::preflight::planned::Planned;
 use crate::cli::preflight::questions::{self, Answered};
 use crate::cli::preflight::words::{LeftOut, elsewhere_words};
 use preflight::Preflight;
+use saved::Saved;
 use stand::{Stand, planned};
 use taking::{Accepted, Taken, TakenIn, ToTake, Tried, What};
 
@@ -55,9 +57,11 @@ pub(in crate::cli) fn execute(options: &RunOptions, sandbox: &SandboxOptions) ->
     if matches!(options.payment, Payment::Node(..)) && *sandbox != SandboxOptions::default() {
         return Err(CommandError::usage("the --sandbox-… flags go with --sandbox").into());
     }
+    let (of_saved, saved) = saved::open(options)?.unzip();
+    let options = of_saved.as_ref().unwrap_or(options);
     let result = crate::cli::runtime()?.block_on(async {
         let counterparties = Counterparties::open(&options.payment, sandbox).await?;
-        let result = Runner::new(options, &counterparties)?.run().await;
+        let result = Runner::new((options, saved.as_ref()), &counterparties)?.run().await;
         counterparties.close().await;
         result
     });
@@ -71,6 +75,8 @@ pub(in crate::cli) fn execute(options: &RunOptions, sandbox: &SandboxOptions) ->
 /// One run, with all that it works with.
 struct Runner<'a> {
     options: Cow<'a, RunOptions>,
+    /// The saved plan that says what is bought, where one does.
+    saved: Option<&'a Saved>,
     counterparties: &'a Counterparties,
     reporter: Reporter,
     began: UnixMs,
@@ -92,10 +98,14 @@ struct Traces {
 }
 
 impl<'a> Runner<'a> {
-    fn new(options: &'a RunOptions, counterparties: &'a Counterparties) -> Result<Self, Failure> {
+    fn new(
+        (options, saved): (&'a RunOptions, Option<&'a Saved>),
+        counterparties: &'a Counterparties,
+    ) -> Result<Self, Failure> {
         let reporter = Reporter::new(options.output)?;
         Ok(Self {
             options: Cow::Borrowed(options),
+            saved,
             counterparties,
             reporter,
             began: SystemClock.now(),

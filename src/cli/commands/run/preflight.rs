@@ -34,6 +34,7 @@ impl Runner<'_> {
     /// The first of them that is wrong; nothing was written.
     pub(super) fn preflight(&self, ground: &Ground<'_>, planned: Planned<'_>) -> Result<Preflight, Failure> {
         self.counterparties.check_endpoints(&planned.plan)?;
+        self.saved.map_or(Ok(()), |saved| saved.check(ground.manifest, &planned.plan, ground.known))?;
         let retake = ground.retake(&self.options.buying, &planned)?;
         let to = ground.folder(&self.options.buying, &planned)?;
         let Planned { plan, limits, rows, .. } = planned;

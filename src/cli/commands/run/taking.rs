@@ -289,6 +289,7 @@ impl Runner<'_> {
         let key = batch.key;
         let load = PlanLoad { above_limit: session::hold_to_job_limit(ledger, key, of.limits)?, ..load };
         batch.remembered.download = of.to.clone().or(batch.remembered.download);
+        batch.remembered.plan = self.saved.map(|saved| saved.id().to_owned()).or(batch.remembered.plan);
         let is_nothing = of.what.is_nothing(&choice.only);
         let duplicates = match is_nothing {
             true => FoundDuplicates::default(),

@@ -18,7 +18,7 @@ use crate::cli::args::{
 use crate::cli::options::config::{
     AuditOptions, BatchesOptions, CatalogOptions, DoctorOptions, DownloadCommand, ExportOptions, GetOptions, GetWay,
     LedgerMergeOptions, ManifestSource, PlanOptions, RecoverOptions, RefundsClaimOptions, RefundsListOptions,
-    ResolveOptions, ResolveWord, RunOptions, ShowOptions, StatusOptions,
+    ResolveOptions, ResolveWord, RunOptions, SaveTo, ShowOptions, StatusOptions,
 };
 use crate::cli::options::flags::ManifestArgs;
 use crate::cli::options::layer::Layers;
@@ -28,7 +28,7 @@ use crate::cli::options::{
 };
 use crate::cli::{CommandError, Environment, Failure, node};
 
-use resolved::{Resolved, ids, target, usage};
+use resolved::{Resolved, ids, is_saved_plan, target, usage};
 
 /// What environment and configuration file say, before any flag.
 #[derive(Clone, Debug)]
@@ -75,6 +75,9 @@ impl Config {
             buying: all.buying(limits)?,
             jobs: args.jobs,
             live: args.live,
+            save: args.out.clone().map(|path| SaveTo { path, overwrite: args.overwrite }),
+            // Whatever is wrong with how it is named, is a run's to tell.
+            node_url: all.node().ok().flatten().filter(|node| !node.found.url).map(|node| node.url),
             network: all.layer.lnd_network.as_deref().and_then(Network::from_name),
             output: all.output(),
             ledger: if play { none() } else { all.ledger()? },
@@ -91,13 +94,17 @@ impl Config {
             &args;
         let (all, limits) = self.lay(&[&what.reading, choice, limits, node, pace, to, downloads, output, ledger, play]);
         let is_named = !play.sandbox && (*node != NodeArgs::default() || *ledger != LedgerArgs::default());
-        let manifest = all.manifest(&what.manifest)?;
+        let saved_plan = Some(&what.manifest).filter(|path| is_saved_plan(path)).cloned();
+        let manifest = match &saved_plan {
+            Some(path) => all.of_saved_plan(path)?,
+            None => all.manifest(&what.manifest)?,
+        };
         if matches!(manifest.source, ManifestSource::Stdin(_)) && manifest.batch.is_none() {
             return Err(usage("a manifest from standard input needs --batch NAME"));
         }
         let (buying, output) = (all.buying(limits)?, all.output_without_csv("run")?);
         // Last, as play money gets a folder for its ledger.
-        Ok(RunOptions { manifest, payment: all.payment(is_named)?, buying, output })
+        Ok(RunOptions { manifest, saved_plan, payment: all.payment(is_named)?, buying, output })
     }
 
     /// Resolves `get`: as a run of a manifest that is still to be made.

@@ -158,6 +158,29 @@ impl Resolved {
             columns: layer.column.clone(),
             delimiter: layer.delimiter,
             given_by: GivenBy { defaults: by("default"), columns: by("column") },
+            frozen: None,
+        })
+    }
+
+    /// What a saved plan is run with; what it is about, it says itself.
+    ///
+    /// # Errors
+    /// Where a flag says what the plan says, or something else.
+    pub(super) fn of_saved_plan(&self, path: &Path) -> Result<ManifestOptions, Failure> {
+        if let Some(name) = OF_SAVED.iter().find(|name| self.typed.contains(*name)) {
+            let words = format!("{} says itself what is bought, and takes no {}", path.display(), flag(name));
+            return Err(CommandError::usage(words).hint("leave it out, or save a plan that has it").into());
+        }
+        // The source is the plan's manifest, once it is read.
+        Ok(ManifestOptions {
+            source: ManifestSource::File(path.to_owned(), ManifestFormat::Toml),
+            batch: None,
+            catalogs: self.layer.catalog.clone(),
+            defaults: Vec::new(),
+            columns: Vec::new(),
+            delimiter: None,
+            given_by: GivenBy::default(),
+            frozen: None,
         })
     }
 
@@ -213,12 +236,37 @@ impl Resolved {
     }
 }
 
+/// Options that a saved plan has itself, or that would buy something else than it says.
+const OF_SAVED: [&str; 12] = [
+    "batch",
+    "manifest_format",
+    "catalog",
+    "default",
+    "column",
+    "delimiter",
+    "retake",
+    "retake_changed",
+    "retake_refunded",
+    "duplicates",
+    "adopt",
+    "sandbox",
+];
+
+/// Whether a path is that of a saved plan, by its ending.
+pub(super) fn is_saved_plan(path: &Path) -> bool {
+    path.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("plan"))
+}
+
 fn source(path: &Path, given: Option<ManifestFormat>) -> Result<ManifestSource, Failure> {
     if path.as_os_str() == "-" {
         let words = || values::words::<ManifestFormat>().join("|");
         let untold = || format!("standard input has no name to tell by; give --manifest-format {}", words());
         let format = given.ok_or_else(|| usage(untold()))?;
         return Ok(ManifestSource::Stdin(format));
+    }
+    if is_saved_plan(path) && given.is_none() {
+        let words = format!("{}: a saved plan is bought by `run`, and by nothing else", path.display());
+        return Err(CommandError::usage(words).hint("name its manifest").into());
     }
     Ok(ManifestSource::File(path.to_owned(), format(path, given)?))
 }

@@ -83,6 +83,7 @@ pub(super) const BATCHES: Table = Table {
                  WHEN json_extract(m.remembered, '$[1].results') IS NULL THEN o.remembered ELSE m.remembered END",
         ),
         either!("fingerprint"),
+        either!("plan"),
         either!("accepted_msat"),
         most!("loads"),
         ours!("accepted_load"),

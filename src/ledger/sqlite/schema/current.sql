@@ -39,7 +39,8 @@ CREATE TABLE batches (
     last_run_at INTEGER NOT NULL,
     limits TEXT,
     loaded BLOB CHECK (length(loaded) = 32),
-    written TEXT
+    written TEXT,
+    plan TEXT CHECK (plan <> '')
 ) STRICT;
 
 CREATE TABLE endpoints (

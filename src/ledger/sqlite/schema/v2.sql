@@ -93,6 +93,8 @@ ALTER TABLE batches ADD COLUMN limits TEXT;
 ALTER TABLE batches ADD COLUMN loaded BLOB CHECK (length(loaded) = 32);
 -- Its files as it wrote them last: what each was made of, and by what it is known to stand there untouched.
 ALTER TABLE batches ADD COLUMN written TEXT;
+-- The saved plan that began it, by its own identity.
+ALTER TABLE batches ADD COLUMN plan TEXT CHECK (plan <> '');
 -- Which ledger this is, wherever its file lies: a copy is the same ledger. And how many intents were ever made with it: what stands
 -- beside its locks says when it has become an older one. And how often what a view shows was written: a view that was made since
 -- then is as the ledger is.

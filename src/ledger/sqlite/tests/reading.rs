@@ -300,6 +300,7 @@ fn a_batch_is_found_again_and_remembers() {
         accepted: Some(Msat::new(9)),
         fingerprint: Some("f".to_owned()),
         download: Some(DownloadTo { folder: "/a/videos".to_owned(), name: "{id}".to_owned(), device: Some(7) }),
+        plan: Some("5a".repeat(16)),
     };
     ledger.remember(batch.key, &what).unwrap();
     let BatchStart::Existing(known) = ledger.begin_batch(NOW, &new).unwrap() else { panic!() };
