@@ -55,7 +55,7 @@ pub enum Liar {
 }
 
 impl Liar {
-    pub const ALL: [Self; 22] = [
+    pub const ALL: [Self; 23] = [
         Self::EagerLedger,
         Self::ForgivingLedger,
         Self::ForgetfulPayer,
