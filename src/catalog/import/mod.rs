@@ -30,8 +30,8 @@ use offer::{Entry, Offer};
 const ENDPOINTS_MAX: usize = 500;
 /// So many bytes of tables are written: a catalogue file is no longer than 1 MiB, comments included.
 const TABLES_BYTES_MAX: usize = 900_000;
-/// So many lines tell what is left out.
-const LEFT_MAX: usize = 1_000;
+/// So many bytes of lines tell what is left out: they stand in the same file.
+const LEFT_BYTES_MAX: usize = 100_000;
 /// Longest name that is made, in characters; what a prefix and a number need is left of the reader's own bound.
 const NAME_CHARS_MAX: usize = 48;
 /// Where a document says of which day it is.
@@ -108,8 +108,14 @@ pub fn import(document: &Json, source: &Source<'_>, wanted: &Wanted<'_>) -> Resu
     if entries.is_empty() {
         return Err(ImportError::Nothing);
     }
-    let mut import =
-        Import { source, wanted, as_of: day_of(document), taken: builtin_names(), imported: Imported::default() };
+    let mut import = Import {
+        source,
+        wanted,
+        as_of: day_of(document),
+        taken: builtin_names(),
+        imported: Imported::default(),
+        left_room: LEFT_BYTES_MAX,
+    };
     for entry in entries {
         import.add(entry);
     }
@@ -126,6 +132,8 @@ struct Import<'a> {
     /// How often each name was made.
     taken: BTreeMap<String, usize>,
     imported: Imported,
+    /// So many bytes more tell what is left out.
+    left_room: usize,
 }
 
 impl Import<'_> {
@@ -181,12 +189,13 @@ impl Import<'_> {
     }
 
     fn leave(&mut self, what: &str, lack: &Lack) {
-        let left = &mut self.imported.left;
-        if left.len() < LEFT_MAX {
-            left.push(printable(&format!("{what}: {lack}")));
-        } else if left.len() == LEFT_MAX {
-            left.push("and more".to_owned());
+        if self.left_room == 0 {
+            return;
         }
+        let line = printable(&format!("{what}: {lack}"));
+        // With what stands before it in the file, and the end of the line.
+        self.left_room = self.left_room.saturating_sub(line.len().saturating_add("# - \n".len()));
+        self.imported.left.push(if self.left_room > 0 { line } else { "and more".to_owned() });
     }
 
     /// A name that nothing else has.

@@ -170,6 +170,13 @@ fn what_sells_nothing_is_said_and_much_is_bounded() {
     let large = read(&Json::from_iter((0..200).map(long)), None).unwrap();
     assert!(large.tables.len() <= TABLES_BYTES_MAX && large.names.len() + large.left.len() == 200);
     assert!(large.names.len() > 50, "{}", large.names.len());
+    let lists: serde_json::Map<String, Json> =
+        (0..9).map(|n| (format!("{n}{}", "é".repeat(60)), json!({ "type": "array" }))).collect();
+    let lacking = |n: usize| json!({ "url": format!("https://a.example/{n}"), "price_sats": 1, "params": lists });
+    let lacking = read(&Json::from_iter((0..400).map(lacking)), None).unwrap();
+    let told: usize = lacking.left.iter().map(|line| line.len() + "# - \n".len()).sum();
+    assert!(lacking.names.len() == 400 && told <= LEFT_BYTES_MAX + "# - and more\n".len(), "{told}");
+    assert_eq!(lacking.left.last().map(String::as_str), Some("and more"));
 }
 
 /// Words of a document that would end a text, a comment or a table, or steer a terminal.
