@@ -2,7 +2,7 @@
 
 use toml::de::{DeInteger, DeValue};
 
-use super::{Mismatch, Param, ParamKind, Value, meant};
+use super::{Decimal, Mismatch, Param, ParamKind, Structured, Value, meant};
 
 use crate::csv_escape::{lf, trim};
 use crate::diagnostic::closest;
@@ -21,6 +21,10 @@ impl Param {
                 Ok(n) if (*min..=*max).contains(&n) => Ok(Value::Integer(n)),
                 Ok(_) | Err(_) => Err(self.mismatch(self.meant(cell))),
             },
+            ParamKind::Decimal { .. } => self.decimal(cell).ok_or_else(|| self.mismatch(self.meant(cell))),
+            ParamKind::List | ParamKind::Object => {
+                self.structured(Structured::parse(cell)).ok_or_else(|| self.mismatch(None))
+            }
             ParamKind::Boolean => truth(cell).map(Value::Boolean).ok_or_else(|| self.mismatch(self.meant(cell))),
             ParamKind::Choice { values } => self.choice(values, cell),
             ParamKind::IntegerOrText => match canonical_integer(cell) {
@@ -48,8 +52,18 @@ impl Param {
             (ParamKind::IntegerOrText, DeValue::Integer(n)) => {
                 integer(n).map(Value::Integer).ok_or_else(|| self.mismatch(None))
             }
+            (ParamKind::Decimal { .. }, DeValue::Integer(n)) => {
+                let number = integer(n).and_then(|n| self.decimal(&n.to_string()));
+                number.ok_or_else(|| self.mismatch(None))
+            }
+            (ParamKind::Decimal { .. }, DeValue::Float(number)) => {
+                self.decimal(&number.as_str().replace('_', "")).ok_or_else(|| self.mismatch(None))
+            }
+            (ParamKind::List | ParamKind::Object, DeValue::Array(_) | DeValue::Table(_)) => {
+                self.structured(Structured::of_toml(value)).ok_or_else(|| self.mismatch(None))
+            }
             (ParamKind::Boolean, DeValue::Boolean(b)) => Ok(Value::Boolean(*b)),
-            (ParamKind::Integer { .. } | ParamKind::Boolean, DeValue::String(text)) => {
+            (ParamKind::Integer { .. } | ParamKind::Decimal { .. } | ParamKind::Boolean, DeValue::String(text)) => {
                 let meant = self.from_text(text).map(|value| value.to_string()).ok().or_else(|| self.meant(text));
                 Err(self.mismatch(meant.map(|value| format!("{value} without quotes"))))
             }
@@ -61,7 +75,10 @@ impl Param {
                 | ParamKind::Choice { .. }
                 | ParamKind::IntegerOrText
                 | ParamKind::Integer { .. }
+                | ParamKind::Decimal { .. }
                 | ParamKind::Boolean
+                | ParamKind::List
+                | ParamKind::Object
                 | ParamKind::Image,
                 _,
             ) => Err(self.mismatch(None)),
@@ -77,6 +94,14 @@ impl Param {
             ParamKind::Integer { min, max: i64::MAX } => format!("an integer of at least {min}"),
             ParamKind::Integer { min: i64::MIN, max } => format!("an integer of at most {max}"),
             ParamKind::Integer { min, max } => format!("an integer from {min} to {max}"),
+            ParamKind::Decimal { min, max } => {
+                let bound = |words: &str, bound: &Option<Decimal>| bound.map(|bound| format!("{words}{bound}"));
+                let most = bound(if min.is_some() { " to " } else { " of at most " }, max).unwrap_or_default();
+                let least = bound(if max.is_some() { " from " } else { " of at least " }, min).unwrap_or_default();
+                format!("a decimal number{least}{most}")
+            }
+            ParamKind::List => "a list, in JSON: [\"a\", 2]".to_owned(),
+            ParamKind::Object => "an object, in JSON: {\"a\": 2}".to_owned(),
             ParamKind::Boolean => "true or false".to_owned(),
             ParamKind::Choice { values } => {
                 let words: Vec<String> = values.iter().map(|word| format!("{word:?}")).collect();
@@ -89,6 +114,17 @@ impl Param {
             ParamKind::IntegerOrText => "an integer, or text that is not blank".to_owned(),
             ParamKind::Image => "an image (png, jpeg or webp): a path, base64 or a data URI".to_owned(),
         }
+    }
+
+    fn decimal(&self, text: &str) -> Option<Value> {
+        let ParamKind::Decimal { min, max } = &self.kind else { return None };
+        let number = Decimal::parse(text)?;
+        let fits = min.is_none_or(|min| min <= number) && max.is_none_or(|max| number <= max);
+        fits.then_some(Value::Decimal(number))
+    }
+
+    fn structured(&self, value: Option<Structured>) -> Option<Value> {
+        value.filter(|value| value.is_list() == (self.kind == ParamKind::List)).map(Value::Structured)
     }
 
     fn choice(&self, values: &[String], cell: &str) -> Result<Value, Mismatch> {
@@ -104,10 +140,19 @@ impl Param {
             ParamKind::Integer { min, max } => {
                 meant::integer(cell, |n| (*min..=*max).contains(&n)).map(|n| n.to_string())
             }
+            ParamKind::Decimal { .. } => {
+                let with_point = cell.replacen(',', ".", 1);
+                self.decimal(&with_point).map(|_| with_point)
+            }
             ParamKind::Boolean => {
                 meant::truth(cell).or_else(|| closest(cell, ["true", "false", "yes", "no"])).map(str::to_owned)
             }
-            ParamKind::Text | ParamKind::Choice { .. } | ParamKind::IntegerOrText | ParamKind::Image => None,
+            ParamKind::Text
+            | ParamKind::Choice { .. }
+            | ParamKind::IntegerOrText
+            | ParamKind::List
+            | ParamKind::Object
+            | ParamKind::Image => None,
         }
     }
 

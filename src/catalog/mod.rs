@@ -5,6 +5,7 @@
 
 mod accept;
 mod address;
+mod decimal;
 mod errors;
 pub mod import;
 mod listing;
@@ -12,15 +13,18 @@ pub(crate) mod meant;
 mod param;
 mod price;
 mod read;
+mod structured;
 mod template;
 mod terms;
 mod toml_text;
 
+pub use decimal::Decimal;
 pub use errors::{ErrorRule, Treatment};
 pub use listing::{Listed, listed};
 pub use param::{ImageKind, ImageRef, ImageSource, Mismatch, Param, ParamKind, Value};
 pub use price::{PriceError, PriceRule, Priced, Quote, Rate};
 pub use read::BUILT_IN;
+pub use structured::Structured;
 pub use template::{Template, placeholder};
 pub use terms::{AuthScheme, RedeemRule, Terms};
 pub use toml_text::{toml_key, toml_text};

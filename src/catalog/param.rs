@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+use super::{Decimal, Structured};
+
 /// A parameter that an endpoint takes.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Param {
@@ -30,6 +32,13 @@ pub enum ParamKind {
         /// The most it may be.
         max: i64,
     },
+    /// A decimal number within inclusive bounds, where there are any.
+    Decimal {
+        /// The least it may be.
+        min: Option<Decimal>,
+        /// The most it may be.
+        max: Option<Decimal>,
+    },
     /// `true` or `false`; in CSV also yes/no and 1/0.
     Boolean,
     /// One of some words.
@@ -39,6 +48,10 @@ pub enum ParamKind {
     },
     /// A number or a text: text that reads as an integer is a number.
     IntegerOrText,
+    /// A list: JSON in a CSV cell, a list in TOML.
+    List,
+    /// An object: JSON in a CSV cell, a table in TOML.
+    Object,
     /// A png, jpeg or webp image: a path, base64 or a data URI.
     Image,
 }
@@ -51,6 +64,10 @@ pub enum Value {
     Text(String),
     /// A whole number.
     Integer(i64),
+    /// A decimal number.
+    Decimal(Decimal),
+    /// A list or an object.
+    Structured(Structured),
     /// A truth value.
     Boolean(bool),
     /// An image, by digest; its bytes are loaded when the job runs.

@@ -120,6 +120,8 @@ impl std::fmt::Display for Value {
         match self {
             Self::Text(text) => f.write_str(text),
             Self::Integer(n) => n.fmt(f),
+            Self::Decimal(number) => number.fmt(f),
+            Self::Structured(json) => json.fmt(f),
             Self::Boolean(b) => b.fmt(f),
             Self::Image(image) => write!(f, "sha256:{}", image.sha256),
         }

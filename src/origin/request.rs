@@ -90,6 +90,11 @@ fn json<E>(
         Value::Text(text) => Json::from(text.as_str()),
         Value::Integer(number) => Json::from(*number),
         Value::Boolean(truth) => Json::from(*truth),
+        // Written as JSON has them: a decimal never becomes a binary number.
+        Value::Decimal(_) | Value::Structured(_) => {
+            body(value.to_string().as_bytes());
+            return Ok(());
+        }
         Value::Image(image) => {
             // Nothing in a data URI is escaped.
             body(b"\"");
@@ -104,7 +109,9 @@ fn json<E>(
 
 fn text<E>(value: &Value, read_image: &impl Fn(&ImageRef, Pieces<'_>) -> Result<(), E>) -> Result<String, E> {
     match value {
-        Value::Text(_) | Value::Integer(_) | Value::Boolean(_) => Ok(value.to_string()),
+        Value::Text(_) | Value::Integer(_) | Value::Decimal(_) | Value::Boolean(_) | Value::Structured(_) => {
+            Ok(value.to_string())
+        }
         Value::Image(image) => {
             let mut uri = String::new();
             data_uri(image, read_image, &mut |text| uri.push_str(text))?;

@@ -11,6 +11,7 @@
 //! for each parameter, by name in byte order:
 //!     length, bytes                                      its name
 //!     "t" length, bytes | "i" integer | "b" 0 or 1 | "m" length, lower-case hex of the image's SHA-256
+//!     | "d" length, a decimal in its shortest form | "j" length, compact JSON with its keys in order
 //! ```
 //!
 //! Lengths and counts are 64-bit, integers 64-bit two's complement, all big-endian. A made id is `j` and the first 16
@@ -99,6 +100,14 @@ fn put_value(buffer: &mut Vec<u8>, value: &Value) {
             buffer.extend_from_slice(&n.to_be_bytes());
         }
         Value::Boolean(truth) => buffer.extend_from_slice(&[b'b', u8::from(*truth)]),
+        Value::Decimal(number) => {
+            buffer.push(b'd');
+            put_bytes(buffer, number.to_string().as_bytes());
+        }
+        Value::Structured(json) => {
+            buffer.push(b'j');
+            put_bytes(buffer, json.as_str().as_bytes());
+        }
         Value::Image(image) => {
             buffer.push(b'm');
             put_bytes(buffer, image.sha256.as_bytes());
@@ -172,7 +181,7 @@ pub fn folded(id: &str) -> impl Iterator<Item = char> + '_ {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::catalog::{ImageKind, ImageRef, ImageSource};
+    use crate::catalog::{Decimal, ImageKind, ImageRef, ImageSource, Structured};
     use data_encoding::HEXLOWER;
     use proptest::prelude::*;
 
@@ -203,7 +212,16 @@ mod tests {
             ("image".to_owned(), Value::Image(image("/a.png"))),
             ("duration".to_owned(), Value::Integer(-5)),
         ];
+        let shaped = [
+            ("strength".to_owned(), Value::Decimal(Decimal::parse("0.50").unwrap())),
+            ("tags".to_owned(), Value::Structured(Structured::parse(r#"["sea", {"b": 2, "a": 1.5}]"#).unwrap())),
+        ];
         let vectors = [
+            (
+                content_hash("shaped", &shaped),
+                "b277b902ff2bb461544cc0a0d5598ee4cdc54d0de602eb0fc67fe149f441a80b",
+                "jwj33sax7fo2gcvcm",
+            ),
             (
                 content_hash("generate-video", &video),
                 "794153c8d4464d7b84dd3fd34dbd275a5cbf53caedf076e331a3caabd7833e8d",

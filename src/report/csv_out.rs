@@ -250,6 +250,8 @@ impl Cells<'_, '_> {
             None => self.word(""),
             Some(Value::Text(text)) => self.text(text),
             Some(Value::Integer(number)) => self.word(&number.to_string()),
+            Some(Value::Decimal(number)) => self.word(&number.to_string()),
+            Some(Value::Structured(json)) => self.text(json.as_str()),
             Some(Value::Boolean(is)) => self.word(if *is { "true" } else { "false" }),
             Some(Value::Image(image)) => match &image.source {
                 ImageSource::File(path) => self.text(&path.to_string_lossy()),

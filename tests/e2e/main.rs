@@ -27,6 +27,8 @@ mod credentials;
 #[cfg(test)]
 mod decided;
 #[cfg(test)]
+mod described;
+#[cfg(test)]
 mod disk;
 #[cfg(test)]
 mod doctor;

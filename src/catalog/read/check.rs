@@ -119,6 +119,11 @@ fn possible_values(kind: &ParamKind) -> Option<Vec<Value>> {
             let few = i128::from(*max) - i128::from(*min) < INTEGER_VALUES_MAX;
             few.then(|| (*min..=*max).map(Value::Integer).collect())
         }
-        ParamKind::Text | ParamKind::IntegerOrText | ParamKind::Image => None,
+        ParamKind::Text
+        | ParamKind::Decimal { .. }
+        | ParamKind::IntegerOrText
+        | ParamKind::List
+        | ParamKind::Object
+        | ParamKind::Image => None,
     }
 }

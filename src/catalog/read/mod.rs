@@ -15,6 +15,8 @@
 //! [endpoint.NAME.params]       # sent in this order
 //! prompt = { type = "text", required = true }
 //! duration = { type = "integer", min = 3, max = 15, default = 5 }
+//! strength = { type = "decimal", min = 0, max = 1.0, default = 0.5 }
+//! tags = { type = "list" }      # JSON in a cell; `object` likewise
 //! mode = { type = "choice", values = ["standard", "pro"], default = "pro" }
 //! audio = { type = "boolean", default = false }
 //! model = { type = "integer-or-text" }

@@ -1,12 +1,13 @@
 //! The parameters of an endpoint entry.
 
-use toml::de::DeTable;
+use toml::de::{DeTable, DeValue};
 
 use super::reader::{Item, Reader};
-use crate::catalog::{Param, ParamKind};
+use crate::catalog::{Decimal, Param, ParamKind, accept};
 use crate::terminal_text::is_printable;
 
-const TYPES: [&str; 6] = ["text", "integer", "boolean", "choice", "integer-or-text", "image"];
+const TYPES: [&str; 9] =
+    ["text", "integer", "decimal", "boolean", "choice", "integer-or-text", "list", "object", "image"];
 /// Longest name of a parameter, in characters.
 const NAME_CHARS_MAX: usize = 64;
 
@@ -40,9 +41,11 @@ fn param(reader: &mut Reader<'_>, at: &str, name: &str, item: &Item<'_>) -> Opti
     };
     let kind = kind(reader, at, kind_item, table)?;
     let own: &[&str] = match &kind {
-        ParamKind::Integer { .. } => &["type", "required", "default", "min", "max"],
+        ParamKind::Integer { .. } | ParamKind::Decimal { .. } => &["type", "required", "default", "min", "max"],
         ParamKind::Choice { .. } => &["type", "required", "default", "values"],
-        ParamKind::Text | ParamKind::Boolean | ParamKind::IntegerOrText => &["type", "required", "default"],
+        ParamKind::Text | ParamKind::Boolean | ParamKind::IntegerOrText | ParamKind::List | ParamKind::Object => {
+            &["type", "required", "default"]
+        }
         ParamKind::Image => &["type", "required"],
     };
     for (key, _) in table {
@@ -69,7 +72,10 @@ fn kind(reader: &mut Reader<'_>, at: &str, item: &Item<'_>, table: &DeTable<'_>)
         Some("text") => Some(ParamKind::Text),
         Some("boolean") => Some(ParamKind::Boolean),
         Some("integer-or-text") => Some(ParamKind::IntegerOrText),
+        Some("list") => Some(ParamKind::List),
+        Some("object") => Some(ParamKind::Object),
         Some("image") => Some(ParamKind::Image),
+        Some("decimal") => decimal(reader, at, item, table),
         Some("integer") => integer(reader, at, item, table),
         Some("choice") => choice(reader, at, item, table),
         Some(other) => {
@@ -97,6 +103,30 @@ fn integer(reader: &mut Reader<'_>, at: &str, kind: &Item<'_>, table: &DeTable<'
         return None;
     }
     Some(ParamKind::Integer { min, max })
+}
+
+fn decimal(reader: &mut Reader<'_>, at: &str, kind: &Item<'_>, table: &DeTable<'_>) -> Option<ParamKind> {
+    let mut bound = |key: &str| {
+        let Some(item) = table.get(key) else { return Some(None) };
+        let number = match item.get_ref() {
+            DeValue::Integer(number) => accept::integer(number).and_then(Decimal::whole),
+            DeValue::Float(number) => Decimal::parse(&number.as_str().replace('_', "")),
+            DeValue::String(_) | DeValue::Boolean(_) | DeValue::Datetime(_) | DeValue::Array(_) | DeValue::Table(_) => {
+                None
+            }
+        };
+        if number.is_none() {
+            reader.expected(&format!("{at}.{key}"), item, "a decimal number");
+        }
+        number.map(Some)
+    };
+    let (min, max) = (bound("min"), bound("max"));
+    let (min, max) = (min?, max?);
+    if let Some((min, max)) = min.zip(max).filter(|(min, max)| min > max) {
+        reader.error(kind.span(), format!("{at}: min {min} is above max {max}"));
+        return None;
+    }
+    Some(ParamKind::Decimal { min, max })
 }
 
 fn choice(reader: &mut Reader<'_>, at: &str, kind: &Item<'_>, table: &DeTable<'_>) -> Option<ParamKind> {

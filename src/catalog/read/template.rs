@@ -4,11 +4,9 @@ use serde_json::{Map, Number, Value as Json};
 use toml::de::{DeTable, DeValue};
 
 use super::reader::{Item, Reader};
+use crate::catalog::structured::DEPTH_MAX;
 use crate::catalog::{Param, Template, accept, placeholder};
 use crate::diagnostic::closest;
-
-/// Deeper than any service's bodies are.
-const DEPTH_MAX: usize = 32;
 
 /// Reads `[endpoint.NAME.body]` against the entry's parameters, each of which needs a place in it. Nothing where anything is wrong.
 pub(super) fn template(reader: &mut Reader<'_>, at: &str, item: &Item<'_>, params: &[Param]) -> Option<Template> {

@@ -82,7 +82,7 @@ fn an_image_that_has_become_a_pipe_does_not_hang() {
     let planned = jobs.jobs();
     let image = planned[0].params().find_map(|(_, value)| match value {
         Value::Image(image) => Some(image.clone()),
-        Value::Text(_) | Value::Integer(_) | Value::Boolean(_) => None,
+        Value::Text(_) | Value::Integer(_) | Value::Decimal(_) | Value::Boolean(_) | Value::Structured(_) => None,
     });
     let path = jobs.folder.path().join("a.png");
     fs::remove_file(&path).unwrap();

@@ -42,7 +42,7 @@ fn images_are_found_recognised_and_loaded() {
         .iter()
         .filter_map(|job| match job.params().find(|(name, _)| *name == "image")?.1 {
             Value::Image(image) => Some(image.clone()),
-            Value::Text(_) | Value::Integer(_) | Value::Boolean(_) => None,
+            Value::Text(_) | Value::Integer(_) | Value::Decimal(_) | Value::Boolean(_) | Value::Structured(_) => None,
         })
         .collect();
     assert_eq!(images[0].source, ImageSource::File(case.folder.path().join("a.png")));

@@ -86,6 +86,8 @@ fn cell(value: &Value) -> String {
     match value {
         Value::Text(text) => neutralise(text).into_owned(),
         Value::Integer(n) => n.to_string(),
+        Value::Decimal(number) => number.to_string(),
+        Value::Structured(json) => neutralise(json.as_str()).into_owned(),
         Value::Boolean(truth) => truth.to_string(),
         Value::Image(image) => {
             image_path(image).map_or_else(|| value.to_string(), |path| neutralise(&path).into_owned())

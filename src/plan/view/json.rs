@@ -211,6 +211,8 @@ impl Serialize for Params<'_> {
             match value {
                 Value::Text(text) => map.serialize_entry(name, text)?,
                 Value::Integer(n) => map.serialize_entry(name, n)?,
+                Value::Decimal(number) => map.serialize_entry(name, number)?,
+                Value::Structured(value) => map.serialize_entry(name, &value.json())?,
                 Value::Boolean(truth) => map.serialize_entry(name, truth)?,
                 Value::Image(image) => {
                     map.serialize_entry(name, &json!({ "path": image_path(image), "sha256": image.sha256 }))?;

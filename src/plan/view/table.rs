@@ -176,7 +176,9 @@ fn price_source(endpoint: &Endpoint) -> String {
 fn words(job: &PlannedJob) -> String {
     let value = |value: &Value| match value {
         Value::Image(image) => image_path(image).unwrap_or_else(|| value.to_string()),
-        Value::Text(_) | Value::Integer(_) | Value::Boolean(_) => value.to_string(),
+        Value::Text(_) | Value::Integer(_) | Value::Decimal(_) | Value::Boolean(_) | Value::Structured(_) => {
+            value.to_string()
+        }
     };
     let params = job.params.iter().map(|(name, given)| format!(" {name}={}", shown(&value(given), VALUE_CHARS_MAX)));
     std::iter::once(job.endpoint.name.clone()).chain(params).collect()

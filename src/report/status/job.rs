@@ -219,6 +219,8 @@ fn value_words(value: &catalog::Value) -> String {
     match value {
         catalog::Value::Text(text) => printable(text),
         catalog::Value::Integer(number) => number.to_string(),
+        catalog::Value::Decimal(number) => number.to_string(),
+        catalog::Value::Structured(json) => printable(json.as_str()),
         catalog::Value::Boolean(is) => is.to_string(),
         catalog::Value::Image(image) => format!("image, sha256 {}", image.sha256),
     }
@@ -311,6 +313,8 @@ fn value_json(value: &catalog::Value) -> Value {
     match value {
         catalog::Value::Text(text) => json!(text),
         catalog::Value::Integer(number) => json!(number),
+        catalog::Value::Decimal(number) => json!(number),
+        catalog::Value::Structured(value) => value.json(),
         catalog::Value::Boolean(is) => json!(is),
         catalog::Value::Image(image) => json!({ "sha256": image.sha256 }),
     }

@@ -18,7 +18,7 @@ pub use cutter::{Count, Cutter};
 pub use process::{Ended, Process};
 pub use sandbox::{Books, Sandbox};
 pub use screen::Screen;
-pub use seller::{Sale, Seller, Served};
+pub use seller::{AnyRequest, Asked, Sale, Seller, Served};
 
 /// The program under test.
 pub const PROGRAM: &str = env!("CARGO_BIN_EXE_l402-batch");

@@ -5,10 +5,12 @@ use std::collections::HashMap;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::thread;
 
+use data_encoding::HEXLOWER;
 use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
 
 use super::Sandbox;
 
@@ -96,6 +98,46 @@ fn endpoint(origin: &str, name: &str, pointer: &str) -> String {
 
 impl Shop {
     fn answer(&self, mut client: TcpStream) -> std::io::Result<()> {
+        let asked = Asked::read(&client)?;
+        let served = match asked.path.strip_prefix("/files/") {
+            Some(name) => (self.serve)(name),
+            None => self.sold_by(&asked)?,
+        };
+        send(&mut client, &served)
+    }
+
+    /// What the sandbox answers, with what is sold here.
+    fn sold_by(&self, asked: &Asked) -> std::io::Result<Served> {
+        let served = asked.forward(&self.upstream)?;
+        let prompt = serde_json::from_slice::<Value>(&asked.body)
+            .ok()
+            .and_then(|asked| Some(asked["prompt"].as_str()?.to_owned()));
+        if served.status != 200 || !String::from_utf8_lossy(&served.body).contains("videoUrl") {
+            return Ok(served);
+        }
+        let url = match (self.sold)(&prompt.unwrap()) {
+            Sale::File(name) => format!("{}/files/{name}", self.origin),
+            Sale::Url(url) => url,
+            Sale::Answer(kind, body) => return Ok(Served::of(&kind, &body)),
+        };
+        let said = json!({ "videoUrl": url, "url": url, "image": { "url": url } });
+        Ok(Served { body: said.to_string().into_bytes(), ..served })
+    }
+}
+
+/// A request as it came.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Asked {
+    pub method: String,
+    /// With its query.
+    pub path: String,
+    /// By name in lower case.
+    pub headers: HashMap<String, String>,
+    pub body: Vec<u8>,
+}
+
+impl Asked {
+    fn read(client: &TcpStream) -> std::io::Result<Self> {
         let mut reader = BufReader::new(client.try_clone()?);
         let (mut first, mut headers) = (String::new(), HashMap::new());
         reader.read_line(&mut first)?;
@@ -108,37 +150,27 @@ impl Shop {
         let length = headers.get("content-length").and_then(|length| length.parse().ok()).unwrap_or(0);
         let mut body = vec![0; length];
         reader.read_exact(&mut body)?;
-        let words: Vec<&str> = first.split_whitespace().collect();
-        let [method, path, ..] = words[..] else { return Ok(()) };
-        let served = match path.strip_prefix("/files/") {
-            Some(name) => (self.serve)(name),
-            None => self.sold_by(method, path, &headers, &body)?,
-        };
-        send(&mut client, &served)
+        let mut words = first.split_whitespace().map(str::to_owned);
+        let (method, path) = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
+        Ok(Self { method, path, headers, body })
     }
 
-    /// What the sandbox answers, with what is sold here.
-    fn sold_by(
-        &self,
-        method: &str,
-        path: &str,
-        headers: &HashMap<String, String>,
-        body: &[u8],
-    ) -> std::io::Result<Served> {
-        let mut upstream = TcpStream::connect(&self.upstream)?;
-        let path = path.split('?').next().unwrap();
+    /// What the sandbox answers to it.
+    fn forward(&self, upstream: &str) -> std::io::Result<Served> {
+        let mut stream = TcpStream::connect(upstream)?;
+        let path = self.path.split('?').next().unwrap();
         let passed: String = ["authorization", "content-type", "accept", "x-no-cache"]
             .iter()
-            .filter_map(|name| Some(format!("{name}: {}\r\n", headers.get(*name)?)))
+            .filter_map(|name| Some(format!("{name}: {}\r\n", self.headers.get(*name)?)))
             .collect();
-        let (host, length) = (&self.upstream, body.len());
+        let (method, length) = (&self.method, self.body.len());
         write!(
-            upstream,
-            "{method} {path} HTTP/1.1\r\nhost: {host}\r\n{passed}content-length: {length}\r\nconnection: close\r\n\r\n"
+            stream,
+            "{method} {path} HTTP/1.1\r\nhost: {upstream}\r\n{passed}content-length: {length}\r\nconnection: close\r\n\r\n"
         )?;
-        upstream.write_all(body)?;
+        stream.write_all(&self.body)?;
         let mut answer = Vec::new();
-        upstream.read_to_end(&mut answer)?;
+        stream.read_to_end(&mut answer)?;
         let end = answer.windows(4).position(|four| four == b"\r\n\r\n").unwrap();
         let head = String::from_utf8(answer[..end].to_vec()).unwrap();
         let status: u16 = head.split(' ').nth(1).unwrap().parse().unwrap();
@@ -147,20 +179,57 @@ impl Shop {
             !["content-length", "connection", "date"].contains(&name.to_ascii_lowercase().as_str())
         });
         let headers = headers.map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
-        let served = Served { status, headers, body: answer.split_off(end + 4) };
-        let prompt =
-            serde_json::from_slice::<Value>(body).ok().and_then(|asked| Some(asked["prompt"].as_str()?.to_owned()));
-        if status != 200 || !String::from_utf8_lossy(&served.body).contains("videoUrl") {
-            return Ok(served);
-        }
-        let url = match (self.sold)(&prompt.unwrap()) {
-            Sale::File(name) => format!("{}/files/{name}", self.origin),
-            Sale::Url(url) => url,
-            Sale::Answer(kind, body) => return Ok(Served::of(&kind, &body)),
-        };
-        let said = json!({ "videoUrl": url, "url": url, "image": { "url": url } });
-        Ok(Served { body: said.to_string().into_bytes(), ..served })
+        Ok(Served { status, headers, body: answer.split_off(end + 4) })
     }
+}
+
+/// A seller of one thing, three seconds of film for 900 sats, that takes any request whatever: a sandbox is paid, and holds the second one to
+/// be the first, since the prompt it is sent is all that came, headers apart.
+pub struct AnyRequest {
+    /// Where it listens, without a path.
+    pub origin: String,
+    asked: Arc<Mutex<Vec<Asked>>>,
+}
+
+impl AnyRequest {
+    /// What it answers in the place of a film, where it answers something else; its own address is its argument.
+    pub fn before(sandbox: &Sandbox, sold: impl Fn(&str) -> Option<Served> + Send + Sync + 'static) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let origin = format!("http://{}", listener.local_addr().unwrap());
+        let seller = Self { origin: origin.clone(), asked: Arc::default() };
+        let upstream = sandbox.origin.strip_prefix("http://").unwrap().to_owned();
+        let (asked, shop) = (Arc::clone(&seller.asked), Arc::new((upstream, origin, sold)));
+        thread::spawn(move || {
+            for mut client in listener.incoming().map_while(Result::ok) {
+                let (asked, shop) = (Arc::clone(&asked), Arc::clone(&shop));
+                thread::spawn(move || {
+                    let (upstream, origin, sold) = &*shop;
+                    let served = answer_any(&asked, &client, upstream)?;
+                    let is_film = served.status == 200 && String::from_utf8_lossy(&served.body).contains("videoUrl");
+                    send(&mut client, &sold(origin).filter(|_| is_film).unwrap_or(served))
+                });
+            }
+        });
+        seller
+    }
+
+    /// Each request that came for something, in turn: not those for its files.
+    pub fn asked(&self) -> Vec<Asked> {
+        self.asked.lock().unwrap().clone()
+    }
+}
+
+fn answer_any(asked: &Mutex<Vec<Asked>>, client: &TcpStream, upstream: &str) -> std::io::Result<Served> {
+    let came = Asked::read(client)?;
+    asked.lock().unwrap().push(came.clone());
+    let all = [came.method.as_bytes(), came.path.as_bytes(), &came.body].concat();
+    let body = json!({ "prompt": HEXLOWER.encode(&Sha256::digest(&all)), "duration": 3, "mode": "standard" })
+        .to_string()
+        .into_bytes();
+    let headers = [("content-type".to_owned(), "application/json".to_owned())];
+    let credential = came.headers.get_key_value("authorization").map(|(name, value)| (name.clone(), value.clone()));
+    let headers = headers.into_iter().chain(credential).collect();
+    Asked { method: "POST".to_owned(), path: "/api/l402/generate-video".to_owned(), headers, body }.forward(upstream)
 }
 
 fn send(client: &mut TcpStream, served: &Served) -> std::io::Result<()> {

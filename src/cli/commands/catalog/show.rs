@@ -224,6 +224,8 @@ fn plain(value: &Value) -> Json {
     match value {
         Value::Text(text) => json!(text),
         Value::Integer(n) => json!(n),
+        Value::Decimal(number) => json!(number),
+        Value::Structured(value) => value.json(),
         Value::Boolean(truth) => json!(truth),
         Value::Image(image) => json!(image.sha256),
     }

@@ -3,7 +3,7 @@
 
 use sha2::{Digest, Sha256};
 
-use crate::catalog::{Endpoint, ImageKind, ImageRef, ImageSource, Param, ParamKind, Rate, Value};
+use crate::catalog::{Decimal, Endpoint, ImageKind, ImageRef, ImageSource, Param, ParamKind, Rate, Structured, Value};
 use crate::money::Msat;
 
 /// So many jobs of one endpoint are asked for.
@@ -68,9 +68,13 @@ fn extreme(param: &Param, size: Size) -> Option<Value> {
 }
 
 fn placeholder(param: &Param) -> Value {
+    let json = |text| Structured::parse(text).map_or_else(|| Value::Text(text.to_owned()), Value::Structured);
     match &param.kind {
+        ParamKind::List => json("[]"),
+        ParamKind::Object => json("{}"),
         ParamKind::Text => Value::Text(PROMPT.to_owned()),
         ParamKind::Integer { min, .. } => Value::Integer(*min),
+        ParamKind::Decimal { min, max } => Value::Decimal(min.or(*max).unwrap_or(Decimal::ZERO)),
         ParamKind::Boolean => Value::Boolean(false),
         ParamKind::Choice { values } => Value::Text(values.first().cloned().unwrap_or_default()),
         ParamKind::IntegerOrText => Value::Integer(1),

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use crate::catalog::{Endpoint, ImageSource, Value};
+use crate::catalog::{Decimal, Endpoint, ImageSource, Structured, Value};
 use crate::ledger::loading::{Again, IGNORED_MAX};
 use crate::ledger::{ChosenRows, EditedRow, JobKey};
 use crate::manifest::{ResultsRow, fold, is_job_key};
@@ -140,6 +140,8 @@ fn is_as_stored(value: &Value, cell: &str) -> bool {
     match value {
         Value::Boolean(_) => cell.eq_ignore_ascii_case(&in_file(value)),
         Value::Integer(number) => cell.parse() == Ok(*number),
+        Value::Decimal(number) => Decimal::parse(cell) == Some(*number),
+        Value::Structured(json) => Structured::parse(cell).as_ref() == Some(json),
         Value::Text(text) => text.trim() == cell,
         Value::Image(_) => in_file(value) == cell,
     }
@@ -150,6 +152,8 @@ pub(super) fn in_file(value: &Value) -> String {
     match value {
         Value::Boolean(is) => is.to_string(),
         Value::Integer(number) => number.to_string(),
+        Value::Decimal(number) => number.to_string(),
+        Value::Structured(json) => json.to_string(),
         Value::Text(text) => text.clone(),
         Value::Image(image) => match &image.source {
             ImageSource::File(path) => path.to_string_lossy().into_owned(),

@@ -108,7 +108,12 @@ fn cells(endpoint: &str, params: &[(String, Value)]) -> String {
 /// Whether a spreadsheet may have made a text of another one, as it writes numbers and dates: then its cell proves nothing. A date
 /// has no word that is longer than the name of a month in short, in any language.
 fn is_written_anew(value: &Value) -> bool {
-    let Value::Text(text) = value else { return false };
+    let text = match value {
+        Value::Text(text) => text,
+        // Of a number with many digits a spreadsheet keeps fifteen.
+        Value::Decimal(_) => return true,
+        Value::Integer(_) | Value::Boolean(_) | Value::Structured(_) | Value::Image(_) => return false,
+    };
     let has_long_word = text.split(|c: char| !c.is_alphabetic()).any(|word| word.chars().count() > MONTH_CHARS_MAX);
     !has_long_word && text.chars().any(char::is_numeric)
 }
@@ -116,7 +121,9 @@ fn is_written_anew(value: &Value) -> bool {
 fn cell(value: &Value) -> String {
     let text = match value {
         Value::Text(text) => text.trim().replace("\r\n", "\n"),
-        Value::Integer(_) | Value::Boolean(_) | Value::Image(_) => in_file(value),
+        Value::Integer(_) | Value::Decimal(_) | Value::Boolean(_) | Value::Structured(_) | Value::Image(_) => {
+            in_file(value)
+        }
     };
     let is_truth = ["true", "false"].iter().any(|word| text.eq_ignore_ascii_case(word));
     if is_truth { text.to_ascii_lowercase() } else { text }

@@ -1,0 +1,92 @@
+//! What a person describes is what is sent, asked and redeemed to the same byte: requests of other shapes than the built-in ones.
+
+use serde_json::Value;
+
+use crate::harness::{AnyRequest, Asked, Client, Ended, Sandbox};
+
+/// A client whose `jobs.toml` has that endpoint, `{origin}` in it for the seller's address, and these jobs.
+fn client(sandbox: &Sandbox, seller: &AnyRequest, endpoint: &str, jobs: &str) -> Client {
+    let client = Client::of(sandbox);
+    let endpoint = endpoint.replace("{origin}", &seller.origin);
+    let common = "price = { sats = 900 }\nresult = { url = [\"/videoUrl\", \"/result/videoUrl\"] }\n";
+    client.write(
+        "jobs.toml",
+        &format!("version = 1\ndefaults.endpoint = \"any\"\n{jobs}\n[endpoint.any]\n{common}{endpoint}"),
+    );
+    client
+}
+
+/// What was asked, and redeemed to the same byte: line and body of each request, in turn.
+#[track_caller]
+fn bought(seller: &AnyRequest, ended: &Ended) -> Vec<(String, String)> {
+    let mut asked = Vec::new();
+    for mut came in seller.asked() {
+        for of_one_of_them in ["authorization", "accept-authenticate"] {
+            came.headers.remove(of_one_of_them);
+        }
+        if !asked.contains(&came) {
+            asked.push(came);
+        }
+    }
+    assert_eq!(
+        seller.asked().len(),
+        2 * asked.len(),
+        "each was asked and redeemed with the same headers and bytes: {ended}"
+    );
+    let line = |came: &Asked| format!("{} {}", came.method, came.path);
+    asked.iter().map(|came| (line(came), String::from_utf8_lossy(&came.body).into_owned())).collect()
+}
+
+#[test]
+fn decimals_lists_and_objects_are_sent_as_they_are_and_tell_jobs_apart_by_what_they_mean() {
+    let sandbox = Sandbox::start("");
+    let seller = AnyRequest::before(&sandbox, |_| None);
+    let endpoint = "url = \"{origin}/any\"\n[endpoint.any.params]\n\
+        strength = { type = \"decimal\", min = 0, max = 1, default = 0.50 }\n\
+        loras = { type = \"list\" }\nextra = { type = \"object\" }\n";
+    let jobs = "[[job]]\nstrength = 0.100000000000000005\nloras = [\"sea\", { weight = 0.8, name = \"x\" }]\n\
+        [[job]]\nstrength = 0.00001\nextra = { b = [1, 2], a = 3 }\n";
+    let client = client(&sandbox, &seller, endpoint, jobs);
+    let ended = client.run("run jobs.toml").with(0);
+    let bodies: Vec<String> = bought(&seller, &ended).into_iter().map(|(_, body)| body).collect();
+    let mut expected = [
+        r#"{"strength":0.100000000000000005,"loras":["sea",{"name":"x","weight":0.8}]}"#,
+        r#"{"strength":0.00001,"extra":{"a":3,"b":[1,2]}}"#,
+    ];
+    expected.sort_unstable();
+    assert_eq!(
+        {
+            let mut bodies = bodies;
+            bodies.sort();
+            bodies
+        },
+        expected
+    );
+    // The same in a CSV: white space, the order of keys and zeros make no other job of it.
+    let (_, described) =
+        client.read("jobs.toml").split_once("[endpoint").map(|(a, b)| (a.to_owned(), b.to_owned())).unwrap();
+    client.write(
+        "same.toml",
+        &format!(
+            "version = 1\nname = \"same\"\ndefaults.endpoint = \"any\"\nrows.file = \"rows.csv\"\n[endpoint{described}"
+        ),
+    );
+    client.write(
+        "rows.csv",
+        "extra,strength,loras\n,0.1000000000000000050,\"[\"\"sea\"\", {\"\"name\"\": \"\"x\"\", \"\"weight\"\": 0.8}]\"\n\
+         \"{ \"\"a\"\": 3, \"\"b\"\": [1,2] }\",1E-05,\n",
+    );
+    // What is bought is known again: the plan of both is the same, and nothing of it is bought anew.
+    let fingerprint = |manifest: &str, code: i32| {
+        let said = client.says(&format!("plan {manifest} --json")).with(code).stdout;
+        serde_json::from_str::<Value>(&said).unwrap()["fingerprint"].clone()
+    };
+    assert_eq!(fingerprint("jobs.toml", 0), fingerprint("same.toml", 6));
+    client.write("rows.csv", "extra,strength\n\"{\"\"a\"\": 1, \"\"a\"\": 2}\",\"0,5\"\n[1],1.01\n");
+    client
+        .says("plan same.toml")
+        .with(2)
+        .saying("extra: expected an object, in JSON")
+        .saying("strength: expected a decimal number from 0 to 1")
+        .saying("did you mean \"0.5\"?");
+}
