@@ -2,7 +2,7 @@
 
 use toml::de::{DeInteger, DeValue};
 
-use super::{Decimal, Mismatch, Param, ParamKind, Structured, Value, meant};
+use super::{Decimal, Mismatch, Param, ParamKind, Place, Structured, Value, meant, place};
 
 use crate::csv_escape::{lf, trim};
 use crate::diagnostic::closest;
@@ -14,7 +14,10 @@ impl Param {
     /// # Errors
     /// Where the cell does not fit, and always for an image: its bytes have to be found first.
     pub fn from_text(&self, cell: &str) -> Result<Value, Mismatch> {
-        let cell = trim(cell);
+        self.read_text(trim(cell)).and_then(|value| self.placed(value))
+    }
+
+    fn read_text(&self, cell: &str) -> Result<Value, Mismatch> {
         match &self.kind {
             ParamKind::Text => text(cell).map(Value::Text).ok_or_else(|| self.mismatch(None)),
             ParamKind::Integer { min, max } => match cell.parse::<i64>() {
@@ -41,9 +44,13 @@ impl Param {
     /// # Errors
     /// Where the value does not fit, and always for an image: its bytes have to be found first.
     pub fn from_toml(&self, value: &DeValue<'_>) -> Result<Value, Mismatch> {
+        self.read_toml(value).and_then(|value| self.placed(value))
+    }
+
+    fn read_toml(&self, value: &DeValue<'_>) -> Result<Value, Mismatch> {
         match (&self.kind, value) {
             (ParamKind::Text | ParamKind::Choice { .. } | ParamKind::IntegerOrText, DeValue::String(text)) => {
-                self.from_text(text)
+                self.read_text(trim(text))
             }
             (ParamKind::Integer { min, max }, DeValue::Integer(n)) => match integer(n) {
                 Some(n) if (*min..=*max).contains(&n) => Ok(Value::Integer(n)),
@@ -113,6 +120,16 @@ impl Param {
             }
             ParamKind::IntegerOrText => "an integer, or text that is not blank".to_owned(),
             ParamKind::Image => "an image (png, jpeg or webp): a path, base64 or a data URI".to_owned(),
+        }
+    }
+
+    /// The value, where it can stand in its place: dots alone would lead to another path.
+    fn placed(&self, value: Value) -> Result<Value, Mismatch> {
+        match self.place {
+            Place::Path if !place::is_step(&value.to_string()) => {
+                Err(Mismatch { expected: place::STEP.to_owned(), suggestion: None })
+            }
+            Place::Path | Place::Usual | Place::Query => Ok(value),
         }
     }
 
@@ -196,7 +213,7 @@ mod tests {
     use proptest::prelude::*;
 
     fn param(kind: ParamKind) -> Param {
-        Param { name: "p".to_owned(), kind, required: false, default: None }
+        Param { name: "p".to_owned(), kind, required: false, default: None, place: Place::Usual }
     }
 
     fn toml(param: &Param, value: &str) -> Result<Value, Mismatch> {

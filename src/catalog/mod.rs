@@ -8,9 +8,11 @@ mod address;
 mod decimal;
 mod errors;
 pub mod import;
+mod header;
 mod listing;
 pub(crate) mod meant;
 mod param;
+mod place;
 mod price;
 mod read;
 mod structured;
@@ -20,8 +22,10 @@ mod toml_text;
 
 pub use decimal::Decimal;
 pub use errors::{ErrorRule, Treatment};
+pub use header::Header;
 pub use listing::{Listed, listed};
 pub use param::{ImageKind, ImageRef, ImageSource, Mismatch, Param, ParamKind, Value};
+pub use place::Place;
 pub use price::{PriceError, PriceRule, Priced, Quote, Rate};
 pub use read::BUILT_IN;
 pub use structured::Structured;
@@ -37,7 +41,7 @@ use url::Url;
 pub struct Endpoint {
     /// The name that manifests use.
     pub name: String,
-    /// Where requests go. `https`, or `http` to loopback, or `http` with `allow_http`.
+    /// Where requests go, with a place for each parameter that stands in it. `https`, or `http` to loopback, or `http` with `allow_http`.
     #[serde(deserialize_with = "address::read")]
     pub url: Url,
     /// How parameters travel.
@@ -59,6 +63,9 @@ pub struct Endpoint {
     /// The header that bypasses that cache, where the service has one.
     #[serde(default)]
     pub bypass_header: Option<String>,
+    /// What stands in the head of each request, beside what HTTP itself needs.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub headers: Vec<Header>,
     /// How the service deals with whoever pays.
     #[serde(default, skip_serializing_if = "Terms::are_usual")]
     pub terms: Terms,
@@ -82,6 +89,8 @@ pub struct Endpoint {
 pub enum Method {
     /// A JSON object in the body.
     Post,
+    /// The same.
+    Put,
     /// The query of the URL; no body.
     Get,
 }
@@ -146,6 +155,13 @@ impl Endpoint {
     #[must_use]
     pub fn window_ms(&self) -> i64 {
         i64::from(self.dedup_window_s).saturating_mul(1_000)
+    }
+
+    /// The address of a job's request, with the values that have a place in it.
+    #[must_use]
+    pub fn address(&self, value_of: &dyn Fn(&str) -> Option<String>) -> Url {
+        let used: Vec<Place> = self.params.iter().map(|param| param.place).collect();
+        place::filled(&self.url, &used, value_of)
     }
 
     /// The address of the service's own listing.

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Decimal, Structured};
+use super::{Decimal, Place, Structured};
 
 /// A parameter that an endpoint takes.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -17,6 +17,9 @@ pub struct Param {
     pub required: bool,
     /// The value where a job gives none. Sent, so that the price never hangs on the service's own default.
     pub default: Option<Value>,
+    /// Where its value goes.
+    #[serde(default, skip_serializing_if = "Place::is_usual")]
+    pub place: Place,
 }
 
 /// What a parameter accepts.

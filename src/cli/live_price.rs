@@ -56,7 +56,7 @@ impl LivePrices {
 
     /// Reads a free address of the origin's.
     pub(in crate::cli) async fn read(&self, url: &Url) -> Result<HttpAnswer, HttpFailure> {
-        self.origin.poll(url, None).await
+        self.origin.poll(url, &[], None).await
     }
 
     /// Asks once, and again where the host only wants to wait. One that keeps every question waiting would keep the command alive for

@@ -54,7 +54,7 @@ pub struct Asking {
 pub struct Prospect {
     /// For which batch.
     pub batch: BatchKey,
-    /// Where: the endpoint's URL, or the request's.
+    /// Where: the endpoint's URL.
     pub url: Url,
     /// The node that is to pay.
     pub node: WalletId,

@@ -1,5 +1,7 @@
 //! What is written, one record at a time, and what the ledger hands back once it is durable.
 
+use url::Url;
+
 use crate::catalog::{DedupPolicy, RedeemRule};
 use crate::l402::{Network, PaymentHash, Preimage, Scheme, Token};
 use crate::money::Msat;
@@ -232,6 +234,8 @@ pub struct NewIntent {
     pub job: JobKey,
     /// The exact request.
     pub request: Request,
+    /// The address of its endpoint, whatever stands in its places: what is taken there without a delivery counts for all of it.
+    pub endpoint_url: Url,
     /// How far identical requests keep apart (rule 9).
     pub dedup: DedupPolicy,
     /// The scheme name of the challenge.

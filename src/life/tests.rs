@@ -53,6 +53,7 @@ pub(super) fn facts() -> Facts {
         errors: builtin_errors(),
         dedup_window_s: 30,
         bypass_header: None,
+        headers: Vec::new(),
         // Over, where it is late.
         terms: Terms { patience_s: 3_600, ..Terms::default() },
         listing: None,
@@ -66,10 +67,11 @@ pub(super) fn facts() -> Facts {
 
 pub(super) fn new_intent() -> Box<NewIntent> {
     let url = Url::parse("https://api.example/film").unwrap();
-    let request = Request::new(Method::Post, url, b"{}".to_vec());
+    let request = Request::new(Method::Post, url.clone(), b"{}".to_vec());
     Box::new(NewIntent {
         job: JobKey(1),
         request,
+        endpoint_url: url,
         dedup: DedupPolicy::Window(30),
         scheme: Scheme::L402,
         token: Token::new("token".to_owned()),

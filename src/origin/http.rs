@@ -22,7 +22,7 @@ use super::fetch::{content_codings, public_only, text};
 use super::inline::is_media;
 use super::url_policy::{is_at_home, is_own_origin};
 use super::{ANSWERED_AT, HttpFailure, Origin, lnurl};
-use crate::catalog::Method;
+use crate::catalog::{Header, Method};
 use crate::error::Hinted;
 use crate::first_bytes;
 use crate::l402::Scheme;
@@ -143,14 +143,18 @@ impl HttpOrigin {
     /// The request, to that address.
     fn request(&self, request: &Request, at: &Url) -> RequestBuilder {
         let builder = match request.method {
-            Method::Post => self
+            Method::Post | Method::Put => self
                 .client(at)
-                .post(at.clone())
+                .request(
+                    if request.method == Method::Put { reqwest::Method::PUT } else { reqwest::Method::POST },
+                    at.clone(),
+                )
                 .header(CONTENT_TYPE, HeaderValue::from_static("application/json"))
                 .header(CONTENT_LENGTH, request.body().len())
                 .body(sendable(request.body())),
             Method::Get => self.client(at).get(at.clone()),
         };
+        let builder = headed(builder, request.headers());
         match &request.bypass {
             Some(name) => builder.header(name.as_str(), HeaderValue::from_static("1")),
             None => builder,
@@ -180,6 +184,11 @@ impl HttpOrigin {
         }
         Err(HttpFailure::Redirect(format!("more than {REDIRECTS_MAX} addresses in a row")))
     }
+}
+
+/// What an endpoint wants in the head of each request.
+fn headed(request: RequestBuilder, headers: &[Header]) -> RequestBuilder {
+    headers.iter().fold(request, |request, header| request.header(&header.name, &header.value))
 }
 
 /// Why a body could not be read back while it was sent.
@@ -299,10 +308,15 @@ impl Origin for HttpOrigin {
         answer(response, self.options.result_body_bytes_max).await
     }
 
-    async fn poll(&self, url: &Url, credential: Option<&Credential>) -> Result<HttpAnswer, HttpFailure> {
+    async fn poll(
+        &self,
+        url: &Url,
+        headers: &[Header],
+        credential: Option<&Credential>,
+    ) -> Result<HttpAnswer, HttpFailure> {
         let bearing = credential.map(authorization).transpose()?;
         let sent = |at: &Url| {
-            let request = self.client(at).get(at.clone()).timeout(self.options.poll_timeout);
+            let request = headed(self.client(at).get(at.clone()), headers).timeout(self.options.poll_timeout);
             match &bearing {
                 Some(bearing) => request.headers(bearing.clone()),
                 None => request,

@@ -20,6 +20,7 @@ use std::future::Future;
 
 use url::Url;
 
+use crate::catalog::Header;
 use crate::l402::Scheme;
 use crate::purchase::{Credential, HttpAnswer, Request};
 
@@ -49,11 +50,15 @@ pub trait Origin {
         credential: &Credential,
     ) -> impl Future<Output = Result<HttpAnswer, HttpFailure>>;
 
-    /// Asks a poll address, which stands at the seller's own origin: with the credential of its purchase where it stands
+    /// Asks a poll address: where it stands at the seller's own origin with what its endpoint wants in the head of each request, and with the credential of its purchase where it stands
     /// behind the same gate. A redirect is followed within that origin. Of an answer that is the result itself, a film for
     /// instance, the head alone is taken: it stands at the address that answered.
-    fn poll(&self, url: &Url, credential: Option<&Credential>)
-    -> impl Future<Output = Result<HttpAnswer, HttpFailure>>;
+    fn poll(
+        &self,
+        url: &Url,
+        headers: &[Header],
+        credential: Option<&Credential>,
+    ) -> impl Future<Output = Result<HttpAnswer, HttpFailure>>;
 
     /// Asks an address of a refund that this seller has offered, without credential: its link, or its callback.
     fn withdraw(&self, url: &Url, seller: &Url) -> impl Future<Output = Result<HttpAnswer, HttpFailure>>;

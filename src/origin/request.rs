@@ -26,7 +26,7 @@ impl Request {
     ) -> Result<Self, E> {
         let mut body = Vec::new();
         let url = write(endpoint, params, read_image, &mut |bytes| body.extend_from_slice(bytes))?;
-        Ok(Self::new(endpoint.method, url, body).bypassing(endpoint.bypass_header.clone()))
+        Ok(Self::new(endpoint.method, url, body).heading(&endpoint.headers).bypassing(endpoint.bypass_header.clone()))
     }
 
     /// The same. A large body goes into that folder as it is made, and is never whole in memory.
@@ -42,7 +42,7 @@ impl Request {
         let mut body = BodyWriter::new(folder);
         let url = write(endpoint, params, read_image, &mut |bytes| body.add(bytes))?;
         let built = body.finish().and_then(|body| Self::of(endpoint.method, url, body));
-        Ok(built.map(|request| request.bypassing(endpoint.bypass_header.clone())))
+        Ok(built.map(|request| request.heading(&endpoint.headers).bypassing(endpoint.bypass_header.clone())))
     }
 }
 
@@ -53,19 +53,22 @@ fn write<E>(
     read_image: impl Fn(&ImageRef, Pieces<'_>) -> Result<(), E>,
     body: Pieces<'_>,
 ) -> Result<Url, E> {
-    let mut url = endpoint.url.clone();
+    let value_of = |name: &str| params.iter().find(|(known, _)| known == name).map(|(_, value)| value);
+    let mut url = endpoint.address(&|name| value_of(name).map(Value::to_string));
     // A fragment is never sent; without it, equal requests have equal digests.
     url.set_fragment(None);
+    // Whatever has a place of its own in the address stands there alone, unless a template names it as well.
+    let is_usual = |name: &str| endpoint.param(name).is_none_or(|param| param.place.is_usual());
+    let usual = params.iter().filter(|(name, _)| is_usual(name));
     match (endpoint.method, &endpoint.body) {
-        (Method::Post, Some(template)) => {
-            let value_of = |name: &str| params.iter().find(|(known, _)| known == name).map(|(_, value)| value);
+        (Method::Post | Method::Put, Some(template)) => {
             template.write(&|name| value_of(name).is_some(), body, &mut |name, body| {
                 value_of(name).map_or(Ok(()), |value| json(value, &read_image, body))
             })?;
         }
-        (Method::Post, None) => {
+        (Method::Post | Method::Put, None) => {
             body(b"{");
-            for (place, (name, value)) in params.iter().enumerate() {
+            for (place, (name, value)) in usual.enumerate() {
                 let comma = if place == 0 { "" } else { "," };
                 body(format!("{comma}{}:", Json::from(name.as_str())).as_bytes());
                 json(value, &read_image, body)?;
@@ -73,7 +76,7 @@ fn write<E>(
             body(b"}");
         }
         (Method::Get, _) => {
-            for (name, value) in params {
+            for (name, value) in usual {
                 url.query_pairs_mut().append_pair(name, &text(value, &read_image)?);
             }
         }
@@ -137,7 +140,7 @@ fn data_uri<E>(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::catalog::{ImageKind, ImageSource};
+    use crate::catalog::{Header, ImageKind, ImageSource, Param, ParamKind, Place};
     use crate::origin::samples::endpoint;
     use proptest::prelude::*;
     use std::convert::Infallible;
@@ -228,6 +231,33 @@ mod tests {
         }
         assert_eq!(Request::build_in(&folder, &endpoint, &params(), |_, _| Err("changed")).unwrap_err(), "changed");
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
+    }
+
+    #[test]
+    fn what_stands_in_the_address_stands_nowhere_else_and_headers_make_another_request() {
+        let endpoint = Endpoint {
+            method: Method::Put,
+            params: vec![Param {
+                name: "voice".to_owned(),
+                kind: ParamKind::Text,
+                required: true,
+                default: None,
+                place: Place::Path,
+            }],
+            ..endpoint("https://api.example/{voice}/x")
+        };
+        let params = [("voice".to_owned(), Value::Text("a b".to_owned())), ("n".to_owned(), Value::Integer(5))];
+        let request = Request::build(&endpoint, &params, read).unwrap();
+        assert_eq!((request.url.as_str(), request.method), ("https://api.example/a%20b/x", Method::Put));
+        assert_eq!(*request.body().bytes().unwrap(), *br#"{"n":5}"#);
+        let header = |name: &str, value: &str| Header { name: name.to_owned(), value: value.to_owned() };
+        let headed = |headers: Vec<Header>| {
+            Request::build(&Endpoint { headers, ..endpoint.clone() }, &params, read).unwrap().digest()
+        };
+        let (one, two) = (header("X-Version", "2"), header("Accept", "a/b"));
+        assert_ne!(headed(vec![one.clone()]), request.digest());
+        assert_eq!(headed(vec![one.clone(), two.clone()]), headed(vec![two, header("x-version", "2")]));
+        assert_ne!(headed(vec![one]), headed(vec![header("X-Version", "3")]));
     }
 
     proptest! {

@@ -22,6 +22,7 @@ pub(crate) fn endpoint(url: &str) -> Endpoint {
         errors: errors(),
         dedup_window_s: 30,
         bypass_header: None,
+        headers: Vec::new(),
         terms: Terms::default(),
         listing: None,
         allow_http: false,

@@ -4,7 +4,10 @@ use sha2::{Digest, Sha256};
 use url::Url;
 
 use super::body::Body;
-use crate::catalog::Method;
+use crate::catalog::{Header, Method};
+
+/// Before the digest of a request whose endpoint wants something in its head.
+const HEADED: &[u8] = b"l402-batch headed request 1";
 
 /// A request that can be sent again to the very byte.
 #[derive(Clone, Debug)]
@@ -16,6 +19,8 @@ pub struct Request {
     /// The header that asks the service's cache of identical requests to stand aside. It is no part of what is sold: it
     /// goes with the first sending of an ask and of a redeem, never with a repeated one, and is not kept.
     pub bypass: Option<String>,
+    /// What its endpoint wants in the head of each request.
+    headers: Vec<Header>,
     body: Body,
     digest: [u8; 32],
 }
@@ -23,7 +28,7 @@ pub struct Request {
 /// Two requests are the same that send the same.
 impl PartialEq for Request {
     fn eq(&self, other: &Self) -> bool {
-        (self.digest, &self.bypass) == (other.digest, &other.bypass)
+        (self.digest, &self.bypass, &self.headers) == (other.digest, &other.bypass, &other.headers)
     }
 }
 
@@ -35,7 +40,7 @@ impl Request {
     pub fn new(method: Method, url: Url, body: Vec<u8>) -> Self {
         let mut hash = head(method, &url, body.len());
         hash.update(&body);
-        Self { method, url, bypass: None, body: Body::Held(body), digest: hash.finalize().into() }
+        Self { method, url, bypass: None, headers: Vec::new(), body: Body::Held(body), digest: hash.finalize().into() }
     }
 
     /// The same. A body in a file is read once.
@@ -49,13 +54,39 @@ impl Request {
         };
         let mut hash = head(method, &url, file.len());
         file.read_through(|chunk| hash.update(chunk))?;
-        Ok(Self { method, url, bypass: None, body: Body::Filed(file), digest: hash.finalize().into() })
+        let (headers, digest) = (Vec::new(), hash.finalize().into());
+        Ok(Self { method, url, bypass: None, headers, body: Body::Filed(file), digest })
     }
 
     /// The same request with that header, if any, which leads past a cache.
     #[must_use]
     pub fn bypassing(self, bypass: Option<String>) -> Self {
         Self { bypass, ..self }
+    }
+
+    /// The same request with these in its head: another one, to whoever answers it. Call it once.
+    #[must_use]
+    pub fn heading(self, headers: &[Header]) -> Self {
+        if headers.is_empty() {
+            return self;
+        }
+        let mut known: Vec<(String, &str)> =
+            headers.iter().map(|header| (header.name.to_ascii_lowercase(), header.value.as_str())).collect();
+        known.sort_unstable();
+        let mut hash = Sha256::new();
+        hash.update(HEADED);
+        hash.update(self.digest);
+        for part in known.iter().flat_map(|(name, value)| [name.as_str(), *value]) {
+            hash.update(length(part.len()));
+            hash.update(part);
+        }
+        Self { headers: headers.to_vec(), digest: hash.finalize().into(), ..self }
+    }
+
+    /// What its endpoint wants in the head of each request.
+    #[must_use]
+    pub fn headers(&self) -> &[Header] {
+        &self.headers
     }
 
     /// The same request without the header that bypasses the cache: what is repeated must not be made a second time.
@@ -70,16 +101,19 @@ impl Request {
         &self.body
     }
 
-    /// SHA-256 over method, URL and body: two requests of one digest are the same to a service's cache.
+    /// SHA-256 over method, URL and body, and the endpoint's headers where it has any: two requests of one digest are the same to a service's cache.
     #[must_use]
     pub const fn digest(&self) -> [u8; 32] {
         self.digest
     }
 }
 
+fn length(bytes: usize) -> [u8; 8] {
+    u64::try_from(bytes).unwrap_or(u64::MAX).to_be_bytes()
+}
+
 /// The digest as far as the body's first byte. Each part follows its length.
 fn head(method: Method, url: &Url, body_bytes: usize) -> Sha256 {
-    let length = |bytes: usize| u64::try_from(bytes).unwrap_or(u64::MAX).to_be_bytes();
     let mut hash = Sha256::new();
     for part in [method.as_str(), url.as_str()] {
         hash.update(length(part.len()));

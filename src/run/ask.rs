@@ -256,6 +256,7 @@ impl<L: Ledger, P: Payer, O: Origin, C: Clock> Driver<'_, L, P, O, C> {
         NewIntent {
             job: pending.key,
             request: request.clone(),
+            endpoint_url: pending.endpoint.url.clone(),
             dedup: pending.endpoint.dedup_policy(),
             scheme: challenge.scheme,
             token: challenge.token,

@@ -118,15 +118,18 @@ impl<L: Ledger, P: Payer, O: Origin, C: Clock> Driver<'_, L, P, O, C> {
     pub(super) async fn poll(&mut self, purchase: &PaidPurchase, url: &url::Url) -> Option<HttpResult> {
         let is_home = origin::is_own_origin(url, &self.job.facts.endpoint.url);
         let credential = Some(purchase.credential()).filter(|_| is_home);
+        // What a request is told apart by, its poll is as well; elsewhere nobody knows these.
+        let endpoint = std::sync::Arc::clone(&self.job.facts.endpoint);
+        let headers = if is_home { endpoint.headers.as_slice() } else { &[] };
         if !self.turn(url, Class::Poll, None).await {
             return None;
         }
-        let mut answer = self.run.origin.poll(url, credential.filter(|_| self.gated)).await;
+        let mut answer = self.run.origin.poll(url, headers, credential.filter(|_| self.gated)).await;
         if credential.is_some() && !self.gated && matches!(&answer, Ok(answer) if is_gate(answer)) {
             if !self.turn(url, Class::Poll, None).await {
                 return None;
             }
-            answer = self.run.origin.poll(url, credential).await;
+            answer = self.run.origin.poll(url, headers, credential).await;
             self.gated = matches!(&answer, Ok(answer) if !is_gate(answer));
         }
         match &answer {

@@ -90,3 +90,35 @@ fn decimals_lists_and_objects_are_sent_as_they_are_and_tell_jobs_apart_by_what_t
         .saying("strength: expected a decimal number from 0 to 1")
         .saying("did you mean \"0.5\"?");
 }
+
+#[test]
+fn a_put_has_values_in_its_address_and_the_endpoint_s_headers_in_its_head() {
+    let sandbox = Sandbox::start("");
+    let seller = AnyRequest::before(&sandbox, |_| None);
+    let endpoint = "url = \"{origin}/v1/{voice}/speech?format={format}&k=1\"\nmethod = \"PUT\"\n\
+        headers = { X-Version = \"2\", Accept = \"audio/mpeg\" }\nbody = { input = \"{text}\" }\n[endpoint.any.params]\n\
+        voice = { type = \"text\", default = \"alloy\" }\nformat = { type = \"text\" }\ntext = { type = \"text\", required = true }\n";
+    let jobs = "[[job]]\ntext = \"hi\"\n[[job]]\ntext = \"hi\"\nvoice = \"../../admin?x=1#y\"\nformat = \"a&b\"\n";
+    let client = client(&sandbox, &seller, endpoint, jobs);
+    let ended = client.run("run jobs.toml").with(0);
+    let mut asked = bought(&seller, &ended);
+    asked.sort();
+    let body = r#"{"input":"hi"}"#.to_owned();
+    assert_eq!(
+        asked,
+        [
+            ("PUT /v1/..%2F..%2Fadmin%3Fx%3D1%23y/speech?format=a%26b&k=1".to_owned(), body.clone()),
+            ("PUT /v1/alloy/speech?k=1".to_owned(), body)
+        ]
+    );
+    for came in seller.asked() {
+        let head = |name: &str| came.headers.get(name).map(String::as_str);
+        assert_eq!((head("x-version"), head("accept")), (Some("2"), Some("audio/mpeg")), "{came:?}");
+    }
+    client.says("catalog show jobs.toml --endpoint any").with(0).saying("X-Version: 2").saying("in the path");
+    client.write("dots.toml", &client.read("jobs.toml").replace("../../admin?x=1#y", ".."));
+    client
+        .says("plan dots.toml")
+        .with(2)
+        .saying("voice: expected what can stand in a path: not dots alone, got \"..\"");
+}

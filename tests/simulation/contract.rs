@@ -71,6 +71,7 @@ impl Simulated {
         NewIntent {
             job: JobKey(i64::try_from(at + 1).expect("a key")),
             request,
+            endpoint_url: job.endpoint.url.clone(),
             dedup: job.endpoint.dedup_policy(),
             scheme: Scheme::L402,
             token: Token::new("token".to_owned()),

@@ -2,6 +2,7 @@
 
 use std::rc::Rc;
 
+use l402_batch::catalog::Header;
 use l402_batch::l402::{PaymentHash, Scheme};
 use l402_batch::origin::{HttpFailure, Origin};
 use l402_batch::purchase::{Credential, HttpAnswer, Request};
@@ -71,7 +72,12 @@ impl Origin for SimOrigin {
         }
     }
 
-    async fn poll(&self, url: &Url, credential: Option<&Credential>) -> Result<HttpAnswer, HttpFailure> {
+    async fn poll(
+        &self,
+        url: &Url,
+        _headers: &[Header],
+        credential: Option<&Credential>,
+    ) -> Result<HttpAnswer, HttpFailure> {
         self.world.point("before a poll").await;
         let (url, token) = (url.clone(), credential.map(|credential| credential.token.reveal().to_owned()));
         let polled = move |world: &Rc<World>| shop::poll(world, &url, token.as_deref());

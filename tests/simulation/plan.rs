@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use data_encoding::BASE32_NOPAD;
 use l402_batch::catalog::{
-    Catalog, Endpoint, ErrorRule, Method, Param, ParamKind, PriceRule, Priced, Rate, RedeemRule, ResultRule, Terms,
-    Value,
+    Catalog, Endpoint, ErrorRule, Method, Param, ParamKind, Place, PriceRule, Priced, Rate, RedeemRule, ResultRule,
+    Terms, Value,
 };
 use l402_batch::ledger::ResultRow;
 use l402_batch::manifest::normal_id;
@@ -95,6 +95,7 @@ fn endpoint(name: &str, host: &str, method: Method, price_sat: u64, bypass: bool
         },
         errors: builtin_errors(),
         dedup_window_s: u32::try_from(CACHE_MS / 1_000).expect("a window"),
+        headers: Vec::new(),
         bypass_header: bypass.then(|| "X-No-Cache".to_owned()),
         // No die is thrown for it: a price decides.
         terms: Terms {
@@ -128,7 +129,7 @@ fn made_id(content: &ContentHash) -> String {
 /// The endpoint of a catalogue that has one more default.
 fn with_default(endpoint: &Endpoint) -> Arc<Endpoint> {
     let (name, default) = (MORE.0.to_owned(), Some(Value::Text(MORE.1.to_owned())));
-    let params = vec![Param { name, kind: ParamKind::Text, required: false, default }];
+    let params = vec![Param { name, kind: ParamKind::Text, required: false, default, place: Place::Usual }];
     Arc::new(Endpoint { params, ..endpoint.clone() })
 }
 

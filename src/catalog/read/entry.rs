@@ -4,25 +4,28 @@ use std::ops::Range;
 use std::str::FromStr;
 
 use strum::VariantNames;
+use toml::Spanned;
 use toml::de::DeTable;
 use url::Url;
 
 use crate::catalog::address::normal;
+use crate::catalog::header::is_free;
 
 use super::reader::{Item, Key, Reader};
-use super::{check, errors, params, price, template};
+use super::{check, errors, params, price, request, template};
 use crate::catalog::{
-    AuthScheme, Endpoint, ErrorRule, Method, Param, PriceRule, RedeemRule, ResultRule, Template, Terms,
+    AuthScheme, Endpoint, ErrorRule, Header, Method, Param, PriceRule, RedeemRule, ResultRule, Template, Terms,
 };
 use crate::loopback::is_loopback;
 
-const KEYS: [&str; 16] = [
+const KEYS: [&str; 17] = [
     "url",
     "method",
     "source",
     "as_of",
     "dedup_window_s",
     "bypass_header",
+    "headers",
     "scheme",
     "redeem",
     "patience_s",
@@ -42,21 +45,6 @@ const FAILED: [&str; 5] = ["failed", "failure", "error", "cancelled", "canceled"
 const POLL_URL: [&str; 1] = ["/poll_url"];
 /// Longest name of an endpoint, in characters.
 const NAME_CHARS_MAX: usize = 64;
-/// Headers that mean something else.
-const HEADERS_TAKEN: [&str; 10] = [
-    "accept",
-    "accept-encoding",
-    "authorization",
-    "connection",
-    "content-length",
-    "content-type",
-    "cookie",
-    "host",
-    "transfer-encoding",
-    "user-agent",
-];
-/// Longest name of a header, in characters.
-const HEADER_CHARS_MAX: usize = 64;
 /// Longest window of a service's cache that makes sense: a day, in seconds.
 const DEDUP_WINDOW_S_MAX: i64 = 86_400;
 /// Longest patience with a service: a year, in seconds.
@@ -79,24 +67,18 @@ pub(super) fn entry(
         reader.error(key.span(), format!("{at}: expected a name of {rule}"));
     }
     let table = reader.table(&at, item)?;
-    for (key, _) in table {
-        if !KEYS.contains(&key.get_ref().as_ref()) {
-            reader.unknown_key(&at, key, &KEYS);
-        }
-    }
+    known_keys(reader, &at, table);
     let entry = Entry { at, table, span: key.span(), base, defined_in };
-    let allow_http = match table.get("allow_http") {
-        Some(item) => reader.boolean(&format!("{}.allow_http", entry.at), item),
-        None => Some(base.is_some_and(|base| base.allow_http)),
-    };
+    let allow_http = entry.allow_http(reader);
     let url = entry.url(reader, allow_http.unwrap_or(true), suggestion);
     let method = entry.method(reader);
     let dedup_window_s = entry.dedup_window(reader);
-    let bypass_header = entry.bypass_header(reader);
+    let headers = entry.headers(reader);
+    let bypass_header = entry.bypass_header(reader, headers.as_deref().unwrap_or_default());
     let terms = entry.terms(reader);
     let listing = entry.listing(reader, url.as_ref(), allow_http.unwrap_or(true));
     let (source, as_of) = entry.origin(reader);
-    let (params, params_whole) = entry.params(reader);
+    let (params, params_whole) = entry.params(reader, url.as_ref());
     let body = if params_whole { entry.body(reader, method, &params) } else { None };
     let price = if params_whole { entry.price(reader, &params) } else { None };
     let result = entry.result(reader, dedup_window_s);
@@ -115,6 +97,7 @@ pub(super) fn entry(
         errors: errors?,
         dedup_window_s: dedup_window_s?,
         bypass_header: bypass_header?,
+        headers: headers?,
         terms: terms?,
         listing: listing?,
         allow_http: allow_http?,
@@ -122,6 +105,14 @@ pub(super) fn entry(
         as_of,
         defined_in: base.map_or_else(|| defined_in.to_owned(), |base| format!("{}, {defined_in}", base.defined_in)),
     })
+}
+
+fn known_keys(reader: &mut Reader<'_>, at: &str, table: &DeTable<'_>) {
+    for (key, _) in table {
+        if !KEYS.contains(&key.get_ref().as_ref()) {
+            reader.unknown_key(at, key, &KEYS);
+        }
+    }
 }
 
 /// An entry while it is read.
@@ -171,15 +162,23 @@ impl<'i> Entry<'_, 'i> {
         }
     }
 
+    fn allow_http(&self, reader: &mut Reader<'_>) -> Option<bool> {
+        match self.item("allow_http") {
+            Some((at, item)) => reader.boolean(&at, item),
+            None => Some(self.base.is_some_and(|base| base.allow_http)),
+        }
+    }
+
     fn method(&self, reader: &mut Reader<'_>) -> Option<Method> {
         let Some((at, item)) = self.item("method") else {
             return Some(self.base.map_or(Method::Post, |base| base.method));
         };
         match item.get_ref().as_str() {
             Some("POST") => Some(Method::Post),
+            Some("PUT") => Some(Method::Put),
             Some("GET") => Some(Method::Get),
             Some(_) | None => {
-                reader.expected(&at, item, "\"POST\" or \"GET\"");
+                reader.expected(&at, item, "\"POST\", \"PUT\" or \"GET\"");
                 None
             }
         }
@@ -220,14 +219,35 @@ impl<'i> Entry<'_, 'i> {
         }
     }
 
+    /// Name by name over the base's.
+    fn headers(&self, reader: &mut Reader<'_>) -> Option<Vec<Header>> {
+        let base = self.base.map(|base| base.headers.as_slice()).unwrap_or_default();
+        match self.item("headers") {
+            Some((at, item)) => request::headers(reader, &at, item, base),
+            None => Some(base.to_vec()),
+        }
+    }
+
+    /// Where each parameter goes, by the places in the address.
+    fn place_params(&self, reader: &mut Reader<'_>, url: &Url, params: &mut [Param]) {
+        let span = self.table.get("url").map_or_else(|| self.span.clone(), Spanned::span);
+        for (fault, help) in request::place_params(params, url) {
+            reader.error_with(span.clone(), format!("{}.url: {fault}", self.at), help);
+        }
+    }
+
     /// The name of a header; an empty one says that there is none.
-    fn bypass_header(&self, reader: &mut Reader<'_>) -> Option<Option<String>> {
+    fn bypass_header(&self, reader: &mut Reader<'_>, headers: &[Header]) -> Option<Option<String>> {
         let Some((at, item)) = self.item("bypass_header") else {
             return Some(self.base.and_then(|base| base.bypass_header.clone()));
         };
         match item.get_ref().as_str() {
             Some("") => Some(None),
-            Some(name) if is_free_header(name) => Some(Some(name.to_owned())),
+            Some(name) if headers.iter().any(|header| header.name.eq_ignore_ascii_case(name)) => {
+                reader.error(item.span(), format!("{at}: `headers` names it as well: it would go with each request"));
+                None
+            }
+            Some(name) if is_free(name) && !name.eq_ignore_ascii_case("accept") => Some(Some(name.to_owned())),
             Some(_) | None => {
                 reader.expected(&at, item, "the name of a header of the service's own, or \"\" for none");
                 None
@@ -276,7 +296,15 @@ impl<'i> Entry<'_, 'i> {
 
     /// The base's parameters, each replaced by the entry's of the same name; then those that are new. False where one had
     /// to be left out.
-    fn params(&self, reader: &mut Reader<'_>) -> (Vec<Param>, bool) {
+    fn params(&self, reader: &mut Reader<'_>, url: Option<&Url>) -> (Vec<Param>, bool) {
+        let (mut params, whole) = self.merged_params(reader);
+        if let (Some(url), true) = (url, whole) {
+            self.place_params(reader, url, &mut params);
+        }
+        (params, whole)
+    }
+
+    fn merged_params(&self, reader: &mut Reader<'_>) -> (Vec<Param>, bool) {
         let mut merged = self.base.map(|base| base.params.clone()).unwrap_or_default();
         let Some((at, item)) = self.item("params") else { return (merged, true) };
         let Some(table) = reader.table(&at, item) else { return (merged, false) };
@@ -298,10 +326,8 @@ impl<'i> Entry<'_, 'i> {
             (None, Some(base)) => (base, self.span.clone()),
             (None, None) => return Some(None),
         };
-        let fault = match method {
-            Some(Method::Get) => Some("a GET has no body: its parameters are the query".to_owned()),
-            Some(Method::Post) | None => template::unplaced(&template, params),
-        };
+        let bodiless = method.and_then(request::bodiless).map(str::to_owned);
+        let fault = bodiless.or_else(|| template::unplaced(&template, params));
         match fault {
             Some(fault) => {
                 reader.error(span, format!("{at}: {fault}"));
@@ -402,12 +428,6 @@ fn usual_words(rule: &mut ResultRule, is_named: impl Fn(&str) -> bool) {
     }
 }
 
-fn is_free_header(name: &str) -> bool {
-    let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
-    let taken = HEADERS_TAKEN.iter().any(|taken| taken.eq_ignore_ascii_case(name));
-    !name.is_empty() && name.len() <= HEADER_CHARS_MAX && name.chars().all(fits) && !taken
-}
-
 const fn no_result() -> ResultRule {
     ResultRule {
         url: Vec::new(),
@@ -462,6 +482,8 @@ fn url_fault(url: &Url) -> Option<&'static str> {
         Some("expected an https URL")
     } else if !url.username().is_empty() || url.password().is_some() {
         Some("a URL with a user name or password is not taken: it would be shown and stored")
+    } else if url.host_str().is_some_and(|host| host.contains(['{', '}'])) {
+        Some("a value never says where a request goes: places are in the path and in the query")
     } else if url.fragment().is_some() {
         Some("a URL with `#` is not taken: that part is never sent")
     } else {

@@ -4,8 +4,9 @@
 //!
 //! ```toml
 //! [endpoint.NAME]
-//! url = "https://…"            # http only to loopback, unless allow_http = true
-//! method = "POST"              # or "GET"
+//! url = "https://…"            # http only to loopback, unless allow_http = true; "{NAME}" in path or query is a parameter
+//! method = "POST"              # or "PUT", or "GET"
+//! headers = { X-Version = "2" } # what goes with each request
 //! source = "…"                 # the document that says so; else the file that holds the entry
 //! as_of = "2026-11-20"         # the day as of which it said so
 //! dedup_window_s = 30
@@ -44,6 +45,7 @@ mod errors;
 mod params;
 mod price;
 mod reader;
+mod request;
 mod template;
 
 use std::io::ErrorKind;

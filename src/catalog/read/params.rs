@@ -3,7 +3,7 @@
 use toml::de::{DeTable, DeValue};
 
 use super::reader::{Item, Reader};
-use crate::catalog::{Decimal, Param, ParamKind, accept};
+use crate::catalog::{Decimal, Param, ParamKind, Place, accept};
 use crate::terminal_text::is_printable;
 
 const TYPES: [&str; 9] =
@@ -54,7 +54,8 @@ fn param(reader: &mut Reader<'_>, at: &str, name: &str, item: &Item<'_>) -> Opti
         }
     }
     let required = table.get("required").and_then(|item| reader.boolean(&format!("{at}.required"), item));
-    let mut param = Param { name: name.to_owned(), kind, required: required.unwrap_or(false), default: None };
+    let place = Place::Usual;
+    let mut param = Param { name: name.to_owned(), kind, required: required.unwrap_or(false), default: None, place };
     if let (Some(item), false) = (table.get("default"), param.kind == ParamKind::Image) {
         match param.from_toml(item.get_ref()) {
             Ok(value) => param.default = Some(value),

@@ -18,7 +18,7 @@ pub(super) fn template(reader: &mut Reader<'_>, at: &str, item: &Item<'_>, param
 
 /// Which parameter has no place in the body, in words.
 pub(super) fn unplaced(template: &Template, params: &[Param]) -> Option<String> {
-    let param = params.iter().find(|param| !template.places(&param.name))?;
+    let param = params.iter().find(|param| param.place.is_usual() && !template.places(&param.name))?;
     Some(format!("the parameter `{0}` has no place: write \"{{{0}}}\" where its value belongs", param.name))
 }
 

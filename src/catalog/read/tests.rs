@@ -3,7 +3,7 @@
 use std::io::Write as _;
 
 use super::*;
-use crate::catalog::{DedupPolicy, Endpoint, Method, ParamKind, Rate, Treatment, Value};
+use crate::catalog::{DedupPolicy, Endpoint, Method, ParamKind, Place, Rate, Treatment, Value};
 use crate::money::{Msat, Sats};
 
 fn builtin() -> Catalog {
@@ -346,6 +346,59 @@ fn what_is_wrong_with_a_body_is_told_in_one_pass() {
     );
     insta::assert_snapshot!(errors(&text));
     insta::assert_snapshot!(errors(&format!("{CHAT}body = {{ prompt = \"{{prompt}}\" }}")));
+}
+
+const SPEECH: &str = r#"
+[endpoint.speech]
+method = "PUT"
+params.voice = { type = "text", default = "alloy" }
+params.text = { type = "text", required = true }
+params.speed = { type = "decimal", min = 0.25, max = 4 }
+price = { sats = 5 }
+result.body = true
+"#;
+
+#[test]
+fn an_address_has_places_and_a_head_has_headers() {
+    let url = "url = \"https://example.org/v1/{voice}/speech?speed={speed}&k=1\"\nheaders = { X-Version = \"2\", Accept = \"audio/mpeg\" }\n";
+    let catalog = merged(&format!("{SPEECH}{url}body = {{ input = \"{{text}}\" }}")).unwrap();
+    let speech = catalog.get("speech").unwrap();
+    assert_eq!(speech.method, Method::Put);
+    let places: Vec<_> = speech.params.iter().map(|param| param.place).collect();
+    assert_eq!(places, [Place::Path, Place::Usual, Place::Query]);
+    assert!(speech.param("voice").unwrap().from_text("..").is_err());
+    let address = |speed: Option<&str>| {
+        speech
+            .address(&|name| if name == "voice" { Some("a/b".to_owned()) } else { speed.map(str::to_owned) })
+            .to_string()
+    };
+    assert_eq!(address(Some("1.5")), "https://example.org/v1/a%2Fb/speech?speed=1.5&k=1");
+    assert_eq!(address(None), "https://example.org/v1/a%2Fb/speech?k=1");
+    // Name by name over the base's; an address without places gives them up.
+    let mut catalog = catalog;
+    let over = "[endpoint.speech]\nurl = \"https://example.org/v2\"\nheaders = { x-version = \"3\", Accept = \"\" }\n\
+                body = { input = \"{text}\", voice = \"{voice}\", speed = \"{speed}\" }\n";
+    catalog.read_text(&SourceText::new("over.toml", over), "over.toml").unwrap();
+    let speech = catalog.get("speech").unwrap();
+    let names: Vec<_> = speech.headers.iter().map(|header| (header.name.as_str(), header.value.as_str())).collect();
+    assert_eq!(names, [("x-version", "3")]);
+    assert!(speech.params.iter().all(|param| param.place == Place::Usual));
+    // What says nothing of all this is stored as ever.
+    let plain = serde_json::to_string(&**builtin().get("animate-image").unwrap()).unwrap();
+    assert!(!plain.contains("\"place\"") && !plain.contains("\"headers\""), "{plain}");
+}
+
+#[test]
+fn what_is_wrong_with_places_and_headers_is_told_in_one_pass() {
+    let text = format!(
+        "{SPEECH}url = \"https://example.org/{{voic}}/{{voice}}{{speed}}\"\nbypass_header = \"x-fresh\"\n\
+         [endpoint.speech.headers]\nAuthorization = \"secret\"\nX-Fresh = \"1\"\nx-fresh = \"2\"\nX-Lines = \"a\\r\\nb\"\nX-N = 7\n\
+         [endpoint.host]\nurl = \"https://{{host}}.example.org/\"\nparams.host = {{ type = \"text\", default = \"x\" }}\n\
+         price = {{ sats = 1 }}\nresult.body = true\n\
+         [endpoint.dots]\nurl = \"https://example.org/{{a}}?i={{i}}\"\nparams = {{ a = {{ type = \"text\", default = \"..\" }}, i = {{ type = \"image\" }} }}\n\
+         price = {{ sats = 1 }}\nresult.body = true\n"
+    );
+    insta::assert_snapshot!(errors(&text));
 }
 
 #[test]

@@ -48,6 +48,7 @@ pub(in crate::ledger) fn endpoint() -> Arc<Endpoint> {
         errors: Vec::new(),
         dedup_window_s: 60,
         bypass_header: None,
+        headers: Vec::new(),
         terms: Terms::default(),
         listing: None,
         allow_http: false,
@@ -98,6 +99,7 @@ pub(in crate::ledger) fn new_intent(job: &PendingJob, n: u8) -> NewIntent {
     NewIntent {
         job: job.key,
         request: request(job, format!("{{\"prompt\":{:?}}}", job.id).into_bytes()),
+        endpoint_url: job.endpoint.url.clone(),
         // Most tests buy at one instant.
         dedup: DedupPolicy::Never,
         scheme: Scheme::L402,

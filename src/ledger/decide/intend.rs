@@ -107,7 +107,7 @@ fn fit(
     }
     let prospect = Prospect {
         batch: job.batch,
-        url: intent.request.url.clone(),
+        url: intent.endpoint_url.clone(),
         node: intent.node.clone(),
         bounds: intent.bounds,
         asking: Asking::default(),

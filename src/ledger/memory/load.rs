@@ -202,7 +202,7 @@ impl MemoryLedger {
     }
 
     fn intending(&self, job: &Job, intent: &NewIntent) -> IntentFacts {
-        let (url, origin) = endpoint_and_origin(&intent.request.url);
+        let (url, origin) = endpoint_and_origin(&intent.endpoint_url);
         IntentFacts {
             buyer: self.buyer(job),
             knows_hash: self.payments.values().any(|payment| payment.hash == intent.hash),

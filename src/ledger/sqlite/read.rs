@@ -96,11 +96,12 @@ impl Records for SqliteLedger {
                     Ok((row.get(0)?, url, body, file, row.get::<_, [u8; 32]>(4)?))
                 })?;
             let url = stored_url(&url)?;
+            let endpoint = ledger.endpoint_of(payment)?;
             let kept = match body_sha256.filter(|_| body.is_none()) {
                 Some(file) => ledger.bodies.request(method, url, &file),
                 None => Ok(Request::new(method, url, body.unwrap_or_default())),
             };
-            let why = match kept {
+            let why = match kept.map(|request| request.heading(&endpoint.headers)) {
                 Ok(request) => {
                     if request.digest() == digest {
                         return Ok(request);
@@ -248,11 +249,19 @@ impl SqliteLedger {
 
     /// The request of a payment's job as it would be asked for now.
     fn made_anew(&self, payment: PaymentKey) -> Result<Option<Request>, Fault> {
-        let (endpoint, Json(params)): (i64, Json<Vec<(String, Value)>>) = self
+        let Json(params): Json<Vec<(String, Value)>> = self
             .conn
-            .prepare_cached("SELECT j.endpoint, j.params FROM payments p JOIN jobs j ON j.id = p.job WHERE p.id = ?1")?
-            .query_row([payment], |row| Ok((row.get(0)?, row.get(1)?)))?;
-        Ok(Request::build(&*self.endpoint(endpoint)?, &params, image::read).ok())
+            .prepare_cached("SELECT j.params FROM payments p JOIN jobs j ON j.id = p.job WHERE p.id = ?1")?
+            .query_row([payment], |row| row.get(0))?;
+        Ok(Request::build(&*self.endpoint_of(payment)?, &params, image::read).ok())
+    }
+
+    /// The endpoint of a payment's job.
+    fn endpoint_of(&self, payment: PaymentKey) -> Result<Arc<Endpoint>, Fault> {
+        let mut of = self
+            .conn
+            .prepare_cached("SELECT j.endpoint FROM payments p JOIN jobs j ON j.id = p.job WHERE p.id = ?1")?;
+        self.endpoint(of.query_row([payment], |row| row.get(0))?)
     }
 
     /// An endpoint as it stood when its job was planned.

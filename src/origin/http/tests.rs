@@ -123,8 +123,8 @@ async fn the_redeem_differs_from_the_ask_by_the_credential_alone() {
     let (request, job) = (post(address), format!("http://{address}/job?id=1").parse().unwrap());
     origin.ask(&request, Scheme::L402).await.unwrap();
     origin.redeem(&request, &credential()).await.unwrap();
-    origin.poll(&job, None).await.unwrap();
-    origin.poll(&job, Some(&credential())).await.unwrap();
+    origin.poll(&job, &[], None).await.unwrap();
+    origin.poll(&job, &[], Some(&credential())).await.unwrap();
     origin.ask(&request, Scheme::Payment).await.unwrap();
     let mut requests = server.await.unwrap();
     let authorization = format!("authorization: L402 tok+en/==:{}\r\n", "07".repeat(32));
@@ -352,14 +352,14 @@ async fn a_poll_is_led_to_the_result() {
     let film = bytes("HTTP/1.1 200 OK\r\nContent-Type: video/mp4\r\nContent-Length: 999999999\r\n\r\nabc");
     let (address, server) = serve(vec![redirect(303, "Location: /film/7\r\n"), film]).await;
     let request = post(address);
-    let answer = origin(HttpOptions::default()).poll(&request.url, Some(&credential())).await.unwrap();
+    let answer = origin(HttpOptions::default()).poll(&request.url, &[], Some(&credential())).await.unwrap();
     assert_eq!((answer.status, answer.body.len()), (200, 0), "its head alone");
     assert_eq!(answer.header(ANSWERED_AT), Some(format!("http://{address}/film/7").as_str()));
     assert!(server.await.unwrap().iter().all(|request| request.contains("authorization: L402 ")));
     // What a server says under that name, it does not say.
     let liar = format!("HTTP/1.1 200 OK\r\n{ANSWERED_AT}: https://evil.example/\r\nContent-Length: 2\r\n\r\n{{}}");
     let (address, _server) = serve(vec![bytes(&liar)]).await;
-    let answer = origin(HttpOptions::default()).poll(&post(address).url, None).await.unwrap();
+    let answer = origin(HttpOptions::default()).poll(&post(address).url, &[], None).await.unwrap();
     assert_eq!(answer.header(ANSWERED_AT), None);
 }
 
@@ -403,7 +403,7 @@ async fn a_silent_server_ends_an_ask_and_a_poll() {
     let origin = origin(HttpOptions { ask_timeout: short, poll_timeout: short, ..HttpOptions::default() });
     let expected = Err(HttpFailure::NoAnswer("it took too long".to_owned()));
     assert_eq!(origin.ask(&post(address), Scheme::L402).await, expected);
-    assert_eq!(origin.poll(&post(address).url, None).await, expected);
+    assert_eq!(origin.poll(&post(address).url, &[], None).await, expected);
 }
 
 /// A name that anybody may have had resolved to this machine, as far as a resolver is concerned.

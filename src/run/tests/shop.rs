@@ -12,6 +12,7 @@ use url::Url;
 
 use super::bank::Bank;
 use super::world::{FakeClock, PRICE};
+use crate::catalog::Header;
 use crate::l402::{PaymentHash, Scheme};
 use crate::money::Msat;
 use crate::origin::{HttpFailure, Origin};
@@ -218,6 +219,7 @@ impl Shop {
         let sale = &sales[&hash];
         assert_eq!(sale.token, credential.token.reveal(), "the token comes back byte for byte");
         let sent = Request::new(request.method, request.url.clone(), request.body().bytes().unwrap().into_owned());
+        let sent = sent.heading(request.headers());
         assert_eq!(sale.digest, sent.digest(), "the request is the one that was asked with");
         hash
     }
@@ -330,7 +332,12 @@ impl Origin for Shop {
         }
     }
 
-    async fn poll(&self, url: &Url, credential: Option<&Credential>) -> Result<HttpAnswer, HttpFailure> {
+    async fn poll(
+        &self,
+        url: &Url,
+        _headers: &[Header],
+        credential: Option<&Credential>,
+    ) -> Result<HttpAnswer, HttpFailure> {
         self.clock.sleep_ms(WAY_MS).await;
         let hash = url.query_pairs().find(|(name, _)| name == "h").unwrap().1.into_owned();
         let hash = PaymentHash::from_hex(&hash).unwrap();

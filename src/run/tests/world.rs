@@ -18,8 +18,8 @@ use super::node::Node;
 use super::shop::Shop;
 use super::store::Store;
 use crate::catalog::{
-    Catalog, Endpoint, ErrorRule, ImageKind, ImageRef, ImageSource, Method, PriceRule, Priced, Rate, ResultRule, Terms,
-    Value,
+    Catalog, Endpoint, ErrorRule, Header, ImageKind, ImageRef, ImageSource, Method, PriceRule, Priced, Rate,
+    ResultRule, Terms, Value,
 };
 use crate::event::{Event, Listener};
 use crate::ledger::port::{Batches, Loading};
@@ -127,6 +127,8 @@ pub(super) fn endpoint(host: &str) -> Endpoint {
         },
         errors: builtin_errors(),
         dedup_window_s: 30,
+        // Whoever redeems without it redeems another request.
+        headers: vec![Header { name: "X-Version".to_owned(), value: "2".to_owned() }],
         bypass_header: host.starts_with("fresh").then(|| "X-No-Cache".to_owned()),
         terms: Terms::default(),
         listing: None,

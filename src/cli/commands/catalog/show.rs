@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use serde::Serialize;
 use serde_json::{Map, Value as Json, json};
 
-use crate::catalog::{Endpoint, Param, ParamKind, Rate, Value};
+use crate::catalog::{Endpoint, Param, ParamKind, Place, Rate, Value};
 use crate::cli::commands::catalog::layers::Layers;
 use crate::cli::options::config::CatalogOptions;
 use crate::cli::{ExitCode, Failure, Format, terminal};
@@ -44,6 +44,7 @@ struct Shown {
     as_of: Option<String>,
     dedup_window_s: u32,
     bypass_header: Option<String>,
+    headers: Map<String, Json>,
     scheme: Option<&'static str>,
     redeem: &'static str,
     patience_s: u32,
@@ -60,6 +61,7 @@ struct ShownParam {
     #[serde(flatten)]
     kind: ParamKind,
     required: bool,
+    place: Place,
     default: Option<Json>,
     from: String,
     #[serde(skip)]
@@ -109,6 +111,7 @@ impl Shown {
             as_of: Some(endpoint.as_of.clone()).filter(|day| !day.is_empty()),
             dedup_window_s: endpoint.dedup_window_s,
             bypass_header: endpoint.bypass_header.clone(),
+            headers: endpoint.headers.iter().map(|header| (header.name.clone(), json!(header.value))).collect(),
             scheme: endpoint.terms.scheme.map(Into::into),
             redeem: endpoint.terms.redeem.into(),
             patience_s: endpoint.terms.patience_s,
@@ -145,6 +148,9 @@ impl Shown {
             let bypass = self.bypass_header.as_ref().map_or_else(String::new, |name| format!("; {name} bypasses it"));
             let text = format!("answers identical requests for {} s{bypass}", self.dedup_window_s);
             line(row("cache", &text, ""))?;
+        }
+        for (name, value) in &self.headers {
+            line(row("header", &format!("{name}: {}", value.as_str().unwrap_or_default()), ""))?;
         }
         let paid_by = self.scheme.unwrap_or("the first offered of L402, LSAT, Payment");
         line(row("scheme", paid_by, ""))?;
@@ -191,6 +197,11 @@ impl ShownParam {
         if param.required {
             words.push_str(", required");
         }
+        match param.place {
+            Place::Usual => {}
+            Place::Path => words.push_str(", in the path"),
+            Place::Query => words.push_str(", in the query"),
+        }
         if let Some(default) = &param.default {
             words.push_str(&format!(", default {default}"));
         }
@@ -198,6 +209,7 @@ impl ShownParam {
             name: param.name.clone(),
             kind: param.kind.clone(),
             required: param.required,
+            place: param.place,
             default: param.default.as_ref().map(plain),
             from,
             words,

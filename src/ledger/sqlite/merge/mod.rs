@@ -312,6 +312,9 @@ impl<'a> Merge<'a> {
             "UPDATE main.endpoint_urls AS m SET {newest} FROM other.endpoint_urls o WHERE o.url = m.url;
              INSERT INTO main.endpoint_urls ({urls}) SELECT {urls} FROM other.endpoint_urls WHERE true
                  ON CONFLICT (url) DO NOTHING;
+             UPDATE main.payments SET endpoint_url = e.id FROM other.payments q
+                 JOIN other.endpoint_urls o ON o.id = q.endpoint_url JOIN main.endpoint_urls e ON e.url = o.url
+                 WHERE q.payment_hash = payments.payment_hash AND payments.endpoint_url IS NULL;
              UPDATE main.payments SET endpoint_url = e.id FROM main.intents i JOIN main.endpoint_urls e
                  ON e.url = substr(i.url, 1, instr(i.url || '?', '?') - 1)
                  WHERE i.payment = payments.id AND endpoint_url IS NULL;

@@ -200,7 +200,7 @@ CREATE INDEX payments_held ON payments (node) WHERE state = 'intended';
 CREATE TABLE intents (
     payment INTEGER PRIMARY KEY REFERENCES payments (id),
     request_digest BLOB NOT NULL CHECK (length(request_digest) = 32),
-    method TEXT NOT NULL CHECK (method IN ('GET', 'POST')),
+    method TEXT NOT NULL CHECK (method = 'GET' OR method = 'POST' OR method = 'PUT'),
     url TEXT NOT NULL,
     scheme TEXT NOT NULL CHECK (scheme IN ('L402', 'LSAT', 'Payment')),
     token TEXT NOT NULL,

@@ -19,6 +19,10 @@ UPDATE sqlite_schema SET sql = replace(replace(replace(sql,
         'state NOT IN (''intended'', ''paid'', ''dead'') OR fee_msat IS NULL',
         'state = ''posted'' OR fee_msat IS NULL')
     WHERE type = 'table' AND name = 'payments';
+-- And one word more: a request may be a PUT.
+UPDATE sqlite_schema SET sql = replace(sql, 'method IN (''GET'', ''POST'')',
+        'method = ''GET'' OR method = ''POST'' OR method = ''PUT''')
+    WHERE type = 'table' AND name = 'intents';
 PRAGMA writable_schema = RESET;
 
 -- Words of a person: more kinds of them than schema 1 allowed.

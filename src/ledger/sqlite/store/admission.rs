@@ -72,7 +72,7 @@ pub(super) fn add_intending(conn: &Connection, keys: &[Keys<'_>], facts: &mut [F
             buyer,
             knows_hash: known.contains(&hash),
             alike: alike.remove(&place).unwrap_or_default(),
-            admission: places.admission(conn, &intent.request.url, &intent.node)?,
+            admission: places.admission(conn, &intent.endpoint_url, &intent.node)?,
             used: Used {
                 batch: used,
                 day: places.period(conn, PeriodKind::Day, intent.caps.day.as_ref())?,

@@ -4,7 +4,7 @@ use std::convert::Infallible;
 use std::sync::Arc;
 
 use super::support::*;
-use crate::catalog::{Endpoint, Param, ParamKind, Value};
+use crate::catalog::{Endpoint, Param, ParamKind, Place, Value};
 use crate::ledger::sqlite::SqliteLedger;
 use crate::ledger::{BatchKey, ChosenRows, DeadProof, LoadError, PlanLoad, Record, RefundRecord, Retake, Unmet};
 use crate::manifest::ResultsRow;
@@ -455,6 +455,7 @@ fn what_is_bought_is_recognised_behind_a_word_that_nobody_accepted() {
             kind: ParamKind::Integer { min: 0, max: 9 },
             required: false,
             default: Some(Value::Integer(default)),
+            place: Place::Usual,
         };
         let endpoint = Arc::new(Endpoint { params: vec![of], ..endpoint().as_ref().clone() });
         let params = vec![("n".to_owned(), Value::Integer(default))];

@@ -9,7 +9,7 @@ use proptest::prelude::*;
 
 use super::contract::{Step, record, step};
 use super::support::*;
-use crate::catalog::{Endpoint, Param, ParamKind, Value};
+use crate::catalog::{Endpoint, Param, ParamKind, Place, Value};
 use crate::every::one_in;
 use crate::l402::Network;
 use crate::ledger::contract::{Subject, of_ledger};
@@ -64,7 +64,13 @@ fn happens() -> impl Strategy<Value = Happens> {
 /// An endpoint with that default.
 fn described(default: i64) -> Arc<Endpoint> {
     let integer = ParamKind::Integer { min: 0, max: 9 };
-    let n = Param { name: "n".to_owned(), kind: integer, required: false, default: Some(Value::Integer(default)) };
+    let n = Param {
+        name: "n".to_owned(),
+        kind: integer,
+        required: false,
+        default: Some(Value::Integer(default)),
+        place: Place::Usual,
+    };
     Arc::new(Endpoint { params: vec![n], ..endpoint().as_ref().clone() })
 }
 

@@ -24,7 +24,7 @@ async fn each(script: impl Fn() -> Script) -> [Result<HttpAnswer, HttpFailure>; 
     [
         origin.ask(&request, Scheme::L402).await,
         origin.redeem(&request, &credential()).await,
-        origin.poll(&request.url, None).await,
+        origin.poll(&request.url, &[], None).await,
     ]
 }
 
@@ -103,7 +103,7 @@ async fn what_has_no_end_is_read_so_far() {
         for brought in [
             origin.ask(&request, Scheme::L402).await,
             origin.redeem(&request, &credential()).await,
-            origin.poll(&request.url, None).await,
+            origin.poll(&request.url, &[], None).await,
         ] {
             let failure = brought.unwrap_err();
             assert!(
@@ -227,7 +227,7 @@ async fn a_body_that_comes_drop_by_drop_ends_in_time() {
     let origin = origin(HttpOptions { ask_timeout: short, poll_timeout: short, ..small() });
     let expected = Err(HttpFailure::NoAnswer("it took too long".to_owned()));
     assert_eq!(origin.ask(&post(address), Scheme::L402).await, expected);
-    assert_eq!(origin.poll(&post(address).url, None).await, expected);
+    assert_eq!(origin.poll(&post(address).url, &[], None).await, expected);
 }
 
 #[tokio::test]
@@ -306,7 +306,7 @@ async fn no_compression_is_asked_for_and_what_cannot_be_undone_is_kept() {
     for brought in [
         origin.ask(&request, Scheme::L402).await,
         origin.redeem(&request, &credential()).await,
-        origin.poll(&request.url, None).await,
+        origin.poll(&request.url, &[], None).await,
     ] {
         let Err(HttpFailure::Cut(answer, why)) = brought else { panic!("{brought:?}") };
         assert_eq!(answer.body, b"\x1f\x08\x08\x00");

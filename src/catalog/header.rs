@@ -1,0 +1,97 @@
+//! What an endpoint wants in the head of each request, and what never stands there by a catalogue's word.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+/// Longest name of a header, in characters.
+const NAME_CHARS_MAX: usize = 64;
+/// Longest value of a header, in bytes.
+const VALUE_BYTES_MAX: usize = 1024;
+/// Headers that mean something else: to HTTP itself, to whoever pays, or to a cache.
+const TAKEN: [&str; 31] = [
+    "accept-authenticate",
+    "accept-charset",
+    "accept-encoding",
+    "accept-language",
+    "authorization",
+    "connection",
+    "content-encoding",
+    "content-length",
+    "content-range",
+    "content-type",
+    "cookie",
+    "cookie2",
+    "date",
+    "expect",
+    "forwarded",
+    "host",
+    "idempotency-key",
+    "keep-alive",
+    "origin",
+    "payment",
+    "payment-receipt",
+    "range",
+    "referer",
+    "te",
+    "trailer",
+    "transfer-encoding",
+    "upgrade",
+    "user-agent",
+    "via",
+    "www-authenticate",
+    "x-forwarded-for",
+];
+/// Whole families of such.
+const TAKEN_FAMILIES: [&str; 3] = ["if-", "proxy-", "sec-"];
+
+/// A header that goes with each request of an endpoint.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Header {
+    /// Its name, as it is sent.
+    pub name: String,
+    /// Its value.
+    pub value: String,
+}
+
+/// A value may say who one is.
+impl fmt::Debug for Header {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Header").field("name", &self.name).finish_non_exhaustive()
+    }
+}
+
+/// Whether an entry may name a header so.
+pub(super) fn is_free(name: &str) -> bool {
+    let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
+    let lower = name.to_ascii_lowercase();
+    let is_taken = TAKEN.contains(&lower.as_str()) || TAKEN_FAMILIES.iter().any(|family| lower.starts_with(family));
+    !name.is_empty() && name.len() <= NAME_CHARS_MAX && name.chars().all(fits) && !is_taken
+}
+
+/// Whether it can be the value of a header: visible ASCII, with blanks between.
+pub(super) fn is_value(text: &str) -> bool {
+    !text.is_empty()
+        && text.len() <= VALUE_BYTES_MAX
+        && text.trim() == text
+        && text.bytes().all(|byte| matches!(byte, b' '..=b'~'))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_means_something_else_is_no_free_header() {
+        for name in ["X-Version", "Accept", "x_key", "Api-Key", "Ifx"] {
+            assert!(is_free(name), "{name}");
+        }
+        for name in
+            ["", "HOST", "Proxy-Authorization", "if-None-Match", "Idempotency-Key", "a b", "X:", "Ü", "Content-Type"]
+        {
+            assert!(!is_free(name), "{name}");
+        }
+        assert!(is_value("2, x") && !is_value("") && !is_value(" a") && !is_value("a\r\nb") && !is_value("é"));
+        assert!(TAKEN.is_sorted() && TAKEN.iter().all(|name| !is_free(name)));
+    }
+}
