@@ -19,7 +19,10 @@ const JSON: &str = "application/json";
 
 /// How often the handler ran for each purchase: past the gate, whatever it answered; and by which key it was asked first.
 #[derive(Default)]
-pub(super) struct Handled(Mutex<BTreeMap<PaymentHash, (u64, Option<Vec<u8>>)>>);
+pub(super) struct Handled(Mutex<BTreeMap<PaymentHash, Runs>>);
+
+/// How often, and by which key first.
+type Runs = (u64, Option<Vec<u8>>);
 
 impl Handled {
     /// One more; gives how often it ran before.

@@ -1,6 +1,6 @@
 //! `get`: one purchase without a manifest, through the same ledger as a run's.
 
-use crate::harness::{Client, Ended, Process, Sandbox};
+use crate::harness::{Client, Ended, Process, Sandbox, Screen};
 
 const WORDS: &str = r#"{"prompt":"a-kite","duration":3,"mode":"standard"}"#;
 
@@ -120,6 +120,25 @@ fn the_same_command_after_a_kill_finishes_the_purchase_and_pays_once() {
     assert!(ended.stdout.contains("videoUrl"), "{ended}");
     let books = sandbox.books();
     assert_eq!((books.settled().len(), books.sales.len()), (1, 2), "its price is not asked for again: {books:?}");
+}
+
+/// On a terminal a person is asked, with the price of now.
+#[test]
+fn a_person_is_asked_with_the_price() {
+    let sandbox = Sandbox::start("");
+    let client = Client::of(&sandbox);
+    let line = address(&sandbox);
+    let mut command = client.program();
+    command.args(line.split_whitespace()).args(client.node_for(&line));
+    for (key, code, paid) in [("n\n", 3, 0), ("y\n", 0, 1)] {
+        let Some(mut screen) = Screen::start(&command, 100) else { return };
+        screen.wait_until("the question", |shown| shown.contains("[y/N]"));
+        assert!(screen.shown().contains("buy 1 job for 900 sats"), "{}", screen.shown());
+        screen.types(key);
+        let (ended, shown) = screen.end();
+        assert_eq!(ended, Some(code), "{shown}");
+        assert_eq!(sandbox.books().settled().len(), paid, "{shown}");
+    }
 }
 
 /// A price that has risen since is the seller's word of now, where nothing was begun; and what was not delivered is not bought anew.

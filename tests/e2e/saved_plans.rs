@@ -4,7 +4,7 @@ use std::os::unix::fs::PermissionsExt as _;
 
 use serde_json::Value;
 
-use crate::harness::{Audit, Client, Ended, Sandbox, two_jobs};
+use crate::harness::{Audit, Client, Ended, Process, Sandbox, two_jobs};
 
 fn save(client: &Client, sandbox: &Sandbox, more: &str) -> Ended {
     client.says(&format!("plan jobs.toml --catalog {} --out june.plan {more}", sandbox.file("catalog.toml").display()))
@@ -138,4 +138,23 @@ fn live_prices_are_what_is_saved() {
     client.asks_node("run june.plan").with(0);
     assert_eq!(client.column("jobs.receipts.csv", "amount_sats"), ["1485", "550"]);
     Audit::of(&client, "jobs", &sandbox.books()).all_delivered(2);
+}
+
+/// A node that was named when the plan was saved is the one that pays.
+#[test]
+fn a_saved_plan_is_paid_for_by_the_node_that_it_was_made_with() {
+    let (sandbox, client) = set_out("");
+    let save = |url: &str| {
+        let catalog = sandbox.file("catalog.toml");
+        let mut plan = client.program();
+        plan.args(["plan", "jobs.toml", "--out", "june.plan", "--catalog"]).arg(catalog).env("L402_BATCH_LND_URL", url);
+        plan.env("L402_BATCH_LND_MACAROON_FILE", sandbox.file("admin.macaroon"));
+        Process::start(&mut plan).end().with(0);
+    };
+    save("https://127.0.0.1:1");
+    assert!(!client.read("june.plan").contains("macaroon"), "no word of the node's papers");
+    client.asks_node("run june.plan").with(6).saying("was made for the node at https://127.0.0.1:1/");
+    sandbox.books().are_empty();
+    save(&sandbox.node);
+    client.asks_node("run june.plan").with(0);
 }

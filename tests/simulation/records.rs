@@ -13,7 +13,6 @@ use l402_batch::time::UnixMs;
 use super::auditor::Auditor;
 use super::coverage::Sight;
 use super::disk::Disk;
-use super::shop::{STRANGE, is_spent};
 
 /// What an intent said.
 #[derive(Clone, Debug)]
@@ -62,16 +61,9 @@ impl Disk {
                 }
             }
             (Record::Answer { payment, answer, kind } | Record::DeliveredAtOnce { payment, answer, kind, .. }, _) => {
-                let own = |known: &&Payment| !self.world.shop.borrow().is_of_another(&known.hash, answer);
-                if let Some(known) = payments.get(payment).filter(own)
-                    && *kind == AnswerKind::Redeem
-                    && (200..=299).contains(&answer.status)
-                {
-                    let understood = !String::from_utf8_lossy(&answer.body).contains(STRANGE);
-                    auditor.redeems.answered(known.hash, understood);
-                }
-                if let Some(known) = payments.get(payment).filter(|_| *kind == AnswerKind::Redeem && is_spent(answer)) {
-                    auditor.redeems.spent(known.hash);
+                if let Some(known) = payments.get(payment).filter(|_| *kind == AnswerKind::Redeem) {
+                    let is_own = !self.world.shop.borrow().is_of_another(&known.hash, answer);
+                    auditor.redeems.kept(known.hash, answer, is_own);
                 }
                 let good = payments.get(payment).is_some_and(|known| now <= known.credential_ends);
                 self.note_rejected(*payment, answer.status, good);

@@ -3,6 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use l402_batch::l402::PaymentHash;
+use l402_batch::purchase::HttpAnswer;
+
+use super::shop::{STRANGE, is_spent};
 
 #[derive(Default)]
 pub struct Redeems {
@@ -39,8 +42,18 @@ impl Redeems {
         self.heard_spent.insert(hash);
     }
 
+    /// An answer to a redeem is durable; `is_own`, where it holds no other purchase's result.
+    pub fn kept(&mut self, hash: PaymentHash, answer: &HttpAnswer, is_own: bool) {
+        if is_own && (200..=299).contains(&answer.status) {
+            self.answered(hash, !String::from_utf8_lossy(&answer.body).contains(STRANGE));
+        }
+        if is_spent(answer) {
+            self.spent(hash);
+        }
+    }
+
     /// It said so, and that is durable.
-    pub fn spent(&mut self, hash: PaymentHash) {
+    fn spent(&mut self, hash: PaymentHash) {
         self.heard_spent.remove(&hash);
         self.spent.insert(hash, self.retries.get(&hash).copied().unwrap_or(0));
     }
@@ -51,7 +64,7 @@ impl Redeems {
     }
 
     /// A redeem has had a 2xx, and that is durable.
-    pub fn answered(&mut self, hash: PaymentHash, understood: bool) {
+    fn answered(&mut self, hash: PaymentHash, understood: bool) {
         self.heard.remove(&hash);
         self.answered.entry(hash).and_modify(|known| *known &= understood).or_insert(understood);
     }

@@ -140,14 +140,14 @@ fn typed(kind: Option<ParamKind>, pair: &Pair) -> Value {
     let text = pair.value.as_str();
     let number = || text.parse::<i64>().ok().map(Value::from);
     let value = match kind {
-        Some(ParamKind::Integer { .. } | ParamKind::IntegerOrText { .. }) => number(),
+        Some(ParamKind::Integer { .. } | ParamKind::IntegerOrText) => number(),
         Some(ParamKind::Boolean) => text.to_lowercase().parse::<bool>().ok().map(Value::from),
         // From here, wherever the manifest is.
         Some(ParamKind::Image) => std::path::absolute(text)
             .ok()
             .filter(|path| path.is_file())
             .and_then(|path| Some(Value::from(path.to_str()?))),
-        Some(ParamKind::Text { .. } | ParamKind::Choice { .. }) | None => None,
+        Some(ParamKind::Text | ParamKind::Choice { .. }) | None => None,
     };
     value.unwrap_or_else(|| Value::from(text))
 }
