@@ -2,11 +2,14 @@
 
 use std::borrow::Cow;
 
+use memchr::memchr;
+
 /// [`str::trim`], at once where there is nothing to trim.
 #[must_use]
 pub fn trim(text: &str) -> &str {
     match text.as_bytes() {
-        [first, .., last] if first.is_ascii_graphic() && last.is_ascii_graphic() => text,
+        [] => text,
+        [first, ..] if first.is_ascii_graphic() && text.as_bytes().last().is_some_and(u8::is_ascii_graphic) => text,
         _ => text.trim(),
     }
 }
@@ -14,7 +17,7 @@ pub fn trim(text: &str) -> &str {
 /// Text with LF line ends.
 #[must_use]
 pub fn lf(text: &str) -> Cow<'_, str> {
-    if text.contains('\r') { Cow::Owned(text.replace("\r\n", "\n")) } else { Cow::Borrowed(text) }
+    if memchr(b'\r', text.as_bytes()).is_some() { Cow::Owned(text.replace("\r\n", "\n")) } else { Cow::Borrowed(text) }
 }
 
 /// Whether a spreadsheet would take text that begins so for a formula, or lose it.

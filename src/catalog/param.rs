@@ -73,8 +73,8 @@ pub enum Value {
     Structured(Structured),
     /// A truth value.
     Boolean(bool),
-    /// An image, by digest; its bytes are loaded when the job runs.
-    Image(ImageRef),
+    /// An image, by digest; its bytes are loaded when the job runs. Boxed, so that values of the other kinds are small: most jobs have only those.
+    Image(Box<ImageRef>),
 }
 
 /// An image that a job sends: known by the digest of its bytes.

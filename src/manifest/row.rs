@@ -120,5 +120,5 @@ impl CsvRow<'_> {
 pub(super) fn utf8(record: &ByteRecord) -> Option<&str> {
     let text = std::str::from_utf8(record.as_slice()).ok()?;
     let is_whole = |index| record.range(index).is_none_or(|range| text.is_char_boundary(range.end));
-    (text.is_ascii() || (0..record.len()).all(is_whole)).then_some(text)
+    (0..record.len()).all(is_whole).then_some(text)
 }

@@ -103,7 +103,7 @@ pub(super) fn check(param: &Param, given: Given<'_>, images: &Images) -> Result<
             return Err(expected(&param.name, "an image: a path, base64 or a data URI", given));
         };
         let resolved = images.resolve(text.trim());
-        return resolved.map(Value::Image).map_err(|mut wrong| {
+        return resolved.map(Box::new).map(Value::Image).map_err(|mut wrong| {
             for words in [Some(&mut wrong.message), wrong.kind.as_mut()].into_iter().flatten() {
                 words.insert_str(0, &format!("{}: ", param.name));
             }

@@ -150,7 +150,7 @@ mod tests {
             ImageRef { source: ImageSource::Inline(String::new()), sha256: String::new(), kind: ImageKind::Png };
         vec![
             ("prompt".to_owned(), Value::Text("Zoé says \"hi\"\n& waves".to_owned())),
-            ("image".to_owned(), Value::Image(image)),
+            ("image".to_owned(), Value::Image(Box::new(image))),
             ("duration".to_owned(), Value::Integer(5)),
             ("audio".to_owned(), Value::Boolean(false)),
         ]

@@ -209,7 +209,7 @@ mod tests {
         ];
         let animate = [
             text("prompt", "Make the person wave hello"),
-            ("image".to_owned(), Value::Image(image("/a.png"))),
+            ("image".to_owned(), Value::Image(Box::new(image("/a.png")))),
             ("duration".to_owned(), Value::Integer(-5)),
         ];
         let shaped = [
@@ -242,7 +242,8 @@ mod tests {
             assert_eq!((HEXLOWER.encode(&content.0).as_str(), made(&content, 1).as_str()), (hex, id));
             assert_eq!(made(&content, 2), format!("{id}-2"));
         }
-        let moved = [animate[0].clone(), ("image".to_owned(), Value::Image(image("/b.jpg"))), animate[2].clone()];
+        let moved =
+            [animate[0].clone(), ("image".to_owned(), Value::Image(Box::new(image("/b.jpg")))), animate[2].clone()];
         assert_eq!(content_hash("animate-image", &moved), content_hash("animate-image", &animate));
     }
 

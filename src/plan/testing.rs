@@ -58,7 +58,7 @@ pub(super) fn animate(line: u64, prompt: &str, path: &str, seconds: i64) -> JobS
     let image = ImageRef { source: ImageSource::File(path.into()), sha256: "5a".repeat(32), kind: ImageKind::Png };
     let given = [
         ("prompt", Value::Text(prompt.to_owned())),
-        ("image", Value::Image(image)),
+        ("image", Value::Image(Box::new(image))),
         ("duration", Value::Integer(seconds)),
     ];
     job(line, "animate-image", &given)

@@ -50,7 +50,7 @@ fn delivered() -> ResultRow {
 }
 
 fn image(source: ImageSource) -> Value {
-    Value::Image(ImageRef { source, sha256: "ab".repeat(32), kind: ImageKind::Png })
+    Value::Image(Box::new(ImageRef { source, sha256: "ab".repeat(32), kind: ImageKind::Png }))
 }
 
 fn strings(names: &[&str]) -> Vec<String> {

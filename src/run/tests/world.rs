@@ -144,7 +144,7 @@ fn planned(wish: &Wish, endpoint: &Arc<Endpoint>) -> PlannedJob {
     let picture = wish.picture.iter().map(|path| {
         let sha256 = HEXLOWER.encode(&Sha256::digest(std::fs::read(path).unwrap()));
         let image = ImageRef { source: ImageSource::File(path.clone()), sha256, kind: ImageKind::Png };
-        ("image".to_owned(), Value::Image(image))
+        ("image".to_owned(), Value::Image(Box::new(image)))
     });
     PlannedJob {
         seq: 0,

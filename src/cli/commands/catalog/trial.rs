@@ -78,7 +78,7 @@ fn placeholder(param: &Param) -> Value {
         ParamKind::Boolean => Value::Boolean(false),
         ParamKind::Choice { values } => Value::Text(values.first().cloned().unwrap_or_default()),
         ParamKind::IntegerOrText => Value::Integer(1),
-        ParamKind::Image => Value::Image(pixel()),
+        ParamKind::Image => Value::Image(Box::new(pixel())),
     }
 }
 
