@@ -1,10 +1,11 @@
 //! Reading the jobs of a plan: a second pass over the manifest, which must still be the one that was planned.
 
+use std::collections::HashMap;
+
 use super::appraise::Appraiser;
 use super::fingerprint::Fingerprint;
 use super::identity;
 use super::identity::MadeKey;
-use super::ids::MadeCounts;
 use super::tally;
 use super::{Plan, PlannedJob};
 use crate::catalog::{Endpoint, Priced, Value};
@@ -28,7 +29,7 @@ impl Plan {
             specs: Some(source.jobs()),
             appraiser: Appraiser::new(self.policy),
             content: Vec::new(),
-            seen: MadeCounts::default(),
+            seen: HashMap::new(),
             fingerprint: Fingerprint::default(),
             seq: 0,
         }
@@ -44,7 +45,7 @@ struct Jobs<'a> {
     /// The content at hand.
     content: Vec<u8>,
     /// How many of each repeated made id were given out.
-    seen: MadeCounts,
+    seen: HashMap<MadeKey, u32>,
     fingerprint: Fingerprint,
     seq: u64,
 }
@@ -109,7 +110,7 @@ impl Jobs<'_> {
 
     fn made_id(&mut self, key: MadeKey) -> String {
         let mut number = 1;
-        if self.plan.repeated.contains_key(&key) {
+        if self.plan.repeated.contains(&key) {
             let seen = self.seen.entry(key).or_insert(0);
             *seen = seen.saturating_add(1);
             number = *seen;

@@ -118,9 +118,6 @@ impl<'a> Maker<'a> {
         if let Some(warning) = self.over_limit_warning() {
             self.findings.push(warning);
         }
-        // Only these need counting when the jobs are read again.
-        register.made.retain(|_, count| *count > 1);
-        register.made.shrink_to_fit();
         let tallies = self.appraiser.tallies;
         let mut endpoints: Vec<Arc<Endpoint>> = tallies.endpoints().cloned().collect();
         endpoints.sort_by(|a, b| a.name.cmp(&b.name));
@@ -132,7 +129,7 @@ impl<'a> Maker<'a> {
             endpoints,
             warnings: self.findings.into_vec(),
             policy: self.policy,
-            repeated: register.made,
+            repeated: register.made.into_repeated(),
             above_limit: self.over_limit_count,
         })
     }

@@ -24,6 +24,7 @@ pub use fingerprint::Fingerprint;
 pub use identity::{content_hash, content_hash_of, folded, looks_made, made_id};
 pub use policy::{FEE_FLOOR_DEFAULT, LimitTooLarge, MAX_FEE_PPM_DEFAULT, Policy};
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use serde::Serialize;
@@ -46,8 +47,8 @@ pub struct Plan {
     endpoints: Vec<Arc<Endpoint>>,
     warnings: Vec<Diagnostic>,
     policy: Policy,
-    /// Made ids that more than one job shares, each with how many.
-    repeated: ids::MadeCounts,
+    /// Made ids that more than one job shares: only these need counting when the jobs are read again.
+    repeated: HashSet<identity::MadeKey>,
     /// How many jobs may cost more than their own limit.
     above_limit: u64,
 }

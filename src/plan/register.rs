@@ -10,7 +10,7 @@ use sha2::{Digest, Sha256};
 use super::ContentHash;
 use super::fingerprint::Fingerprint;
 use super::identity::{self, MadeKey};
-use super::ids::{self, GivenIds, MadeCounts};
+use super::ids::{GivenIds, MadeCounts};
 use crate::money::Msat;
 
 /// A batch is handed over when it holds as many bytes.
@@ -95,7 +95,7 @@ impl Register {
         let jobs = jobs.map(|((job, content), (start, end))| (job, content, &batch.ids[start..end]));
         let numbers: Vec<u32> = jobs
             .clone()
-            .map(|(_, content, given)| if given.is_empty() { ids::next(&mut self.made, content) } else { 0 })
+            .map(|(_, content, given)| if given.is_empty() { self.made.next(content) } else { 0 })
             .collect();
         contents.iter().for_each(|content| self.contents.update(content.0));
         let mut made = String::new();
