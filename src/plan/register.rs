@@ -15,6 +15,8 @@ use crate::money::Msat;
 
 /// A batch is handed over when it holds as many bytes.
 const BATCH_BYTES: usize = 256 * 1024;
+/// Contents are put into a batch when there are as many bytes of them: fewer than the nearest cache of a processor holds.
+const STAGED_BYTES: usize = 16 * 1024;
 /// Most batches that wait; then reading waits too.
 const BATCHES_MAX: usize = 4;
 
@@ -27,8 +29,9 @@ pub(super) struct Batch {
 
 impl Batch {
     fn new() -> Self {
-        // The last content may be a long one, and then needs more.
-        Self { contents: Vec::with_capacity(BATCH_BYTES + BATCH_BYTES / 4), ids: String::new(), jobs: Vec::new() }
+        // Few batches need more; the last content may be a long one.
+        let contents = Vec::with_capacity(BATCH_BYTES + BATCH_BYTES / 4);
+        Self { contents, ids: String::with_capacity(BATCH_BYTES / 16), jobs: Vec::with_capacity(BATCH_BYTES / 128) }
     }
 }
 
@@ -46,27 +49,35 @@ struct Entry {
 /// Fills batches and hands them over.
 pub(super) struct Batches {
     batch: Batch,
+    /// The latest contents, on their way to the batch: its memory was last read by the other processor, and small pieces are far
+    /// slower to write there than large ones.
+    staged: Vec<u8>,
     to: SyncSender<Batch>,
 }
 
 impl Batches {
     /// Where the next job's content is to be put, before [`Self::add`].
     pub(super) fn content(&mut self) -> &mut Vec<u8> {
-        &mut self.batch.contents
+        &mut self.staged
     }
 
     /// Adds the job whose content was put.
     pub(super) fn add(&mut self, id: Option<&str>, line: u32, (price, is_cap): (Msat, bool)) {
         let Batch { contents, ids, jobs } = &mut self.batch;
         ids.push_str(id.unwrap_or_default());
-        jobs.push(Entry { content_end: contents.len(), id_end: ids.len(), line, price, is_cap });
-        if contents.len() >= BATCH_BYTES {
-            self.flush();
+        jobs.push(Entry { content_end: contents.len() + self.staged.len(), id_end: ids.len(), line, price, is_cap });
+        if self.staged.len() >= STAGED_BYTES {
+            contents.extend_from_slice(&self.staged);
+            self.staged.clear();
+            if contents.len() >= BATCH_BYTES {
+                self.flush();
+            }
         }
     }
 
     /// Hands over what is left.
     pub(super) fn flush(&mut self) {
+        self.batch.contents.append(&mut self.staged);
         // Nobody receives only after a panic there, which `beside` passes on.
         let _ = self.to.send(std::mem::replace(&mut self.batch, Batch::new()));
     }
@@ -130,7 +141,7 @@ pub(super) fn beside<T>(read: impl FnOnce(&mut Batches) -> T) -> std::io::Result
         let register = thread::Builder::new()
             .name("register".to_owned())
             .spawn_scoped(scope, move || Register::take_all(&from))?;
-        let mut batches = Batches { batch: Batch::new(), to };
+        let mut batches = Batches { batch: Batch::new(), staged: Vec::new(), to };
         let read = read(&mut batches);
         batches.flush();
         drop(batches);
