@@ -141,7 +141,7 @@ async fn fetched(url: &Url) -> Result<Vec<u8>, Failure> {
         HttpOrigin::new(options).map_err(|error| CommandError::internal("no client for the web").because(error))?;
     let shown = node::place(url);
     let answer = origin
-        .poll(url, None)
+        .poll(url, &[], None)
         .await
         .map_err(|failure| CommandError::unwritten(format!("{shown} cannot be read")).because(failure))?;
     match answer.status {

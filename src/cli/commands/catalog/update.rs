@@ -146,7 +146,7 @@ fn toml_value(value: &Value) -> String {
         Value::Text(text) => toml_text(text),
         Value::Integer(n) => n.to_string(),
         Value::Decimal(number) => number.to_string(),
-        Value::Structured(json) => quoted(json.as_str()),
+        Value::Structured(json) => toml_text(json.as_str()),
         Value::Boolean(truth) => truth.to_string(),
         Value::Image(image) => toml_text(&image.sha256),
     }

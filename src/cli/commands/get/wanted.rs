@@ -7,7 +7,7 @@ use serde_json::{Map, Value as Json};
 use sha2::{Digest, Sha256};
 use toml::{Table, Value};
 
-use crate::catalog::{Catalog, ParamKind};
+use crate::catalog::{Catalog, Decimal, ParamKind, Structured};
 use crate::cli::options::config::GetOptions;
 use crate::cli::options::values::{Pair, RequestMethod};
 use crate::cli::{CommandError, Failure};
@@ -141,6 +141,17 @@ fn typed(kind: Option<ParamKind>, pair: &Pair) -> Value {
     let number = || text.parse::<i64>().ok().map(Value::from);
     let value = match kind {
         Some(ParamKind::Integer { .. } | ParamKind::IntegerOrText) => number(),
+        // One of which the manifest's binary number would lose a digit stays text, and is told to be none.
+        Some(ParamKind::Decimal { .. }) => text
+            .parse::<f64>()
+            .ok()
+            .filter(|number| {
+                Decimal::parse(text).is_some_and(|exact| Decimal::parse(&number.to_string()) == Some(exact))
+            })
+            .map(Value::from),
+        Some(ParamKind::List | ParamKind::Object) => {
+            Structured::parse(text).and_then(|json| Value::try_from(json.json()).ok())
+        }
         Some(ParamKind::Boolean) => text.to_lowercase().parse::<bool>().ok().map(Value::from),
         // From here, wherever the manifest is.
         Some(ParamKind::Image) => std::path::absolute(text)
