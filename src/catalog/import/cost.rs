@@ -3,6 +3,7 @@
 use serde_json::{Map, Value as Json};
 
 use super::lack::Lack;
+use super::rate::{QUANTITIES, is_flat, unit_of_rate};
 
 /// What a request costs.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -17,22 +18,8 @@ pub(super) enum Cost {
 
 /// Ways of paying that go over Lightning, as documents call them.
 const LIGHTNING: [&str; 7] = ["lightning", "l402", "lsat", "mpp", "payment", "bolt11", "ln"];
-/// Words for one price a request.
-const FLAT: [&str; 13] = [
-    "fixed",
-    "static",
-    "flat",
-    "exact",
-    "charge",
-    "request",
-    "perrequest",
-    "call",
-    "percall",
-    "job",
-    "perjob",
-    "onetime",
-    "query",
-];
+/// Keys that make an amount another one.
+const SCALES: [&str; 7] = ["decimals", "scale", "multiplier", "exponent", "factor", "divisor", "precision"];
 /// Keys that hold an amount, by its unit, without `_` and in lower case.
 const SATS: [&str; 12] = [
     "sats",
@@ -52,8 +39,6 @@ const MSAT: [&str; 5] = ["msat", "msats", "pricemsat", "amountmsat", "amountmsat
 /// Keys that hold an amount whose unit another one names.
 const BARE: [&str; 4] = ["amount", "price", "cost", "value"];
 const UNITS: [&str; 3] = ["currency", "asset", "priceunit"];
-/// Keys that name the parameter that multiplies a rate.
-const QUANTITIES: [&str; 3] = ["quantity", "parameter", "param"];
 /// Keys that name ways of paying.
 const RAILS: [&str; 5] = ["method", "protocol", "protocols", "payment_protocol", "rails"];
 /// Decimal places of a unit in millisatoshis.
@@ -110,35 +95,30 @@ fn read(object: &Json, is_price: bool, is_parameter: impl Fn(&str) -> bool) -> R
     }
     let Some(amount) = amount(said, is_price) else { return unknown() };
     let text = |keys: &[&str]| keys.iter().find_map(|key| said.get(*key).and_then(Json::as_str));
+    let has_scale = |json: &Map<String, Json>| json.keys().any(|key| SCALES.contains(&folded(key).as_str()));
+    if has_scale(said) || object.as_object().is_some_and(has_scale) {
+        return unknown();
+    }
     match text(&QUANTITIES) {
-        Some(name) if is_price && is_parameter(name) => {
-            let unit = text(&["per"]).or_else(|| text(&["unit"]).filter(|unit| places(&folded(unit)).is_none()));
-            Ok(Cost::Rate { msat: amount, quantity: name.to_owned(), unit: unit.unwrap_or("unit").to_owned() })
-        }
-        _ if is_price && !is_flat(said) => unknown(),
+        Some(name) if is_price && is_parameter(name) => match unit_of_rate(said, name) {
+            Some(unit) => Ok(Cost::Rate { msat: amount, quantity: name.to_owned(), unit }),
+            None => unknown(),
+        },
+        _ if !is_flat(said, is_price) => unknown(),
         // Where the price depends on something, none may stand for not yet known.
         _ if amount == 0 => Err(Lack::Free),
         _ => Ok(Cost::Flat(amount)),
     }
 }
 
-/// Whether nothing that is said makes the price another one for another request.
-fn is_flat(said: &Map<String, Json>) -> bool {
-    ["mode", "type", "model", "per", "unit"].iter().chain(&QUANTITIES).all(|key| match said.get(*key) {
-        None => true,
-        Some(json) => json.as_str().is_some_and(|word| {
-            let word = folded(word);
-            // The unit of the money may stand there, too.
-            FLAT.contains(&word.as_str()) || (*key == "unit" && places(&word).is_some())
-        }),
-    })
-}
-
 /// The one amount that is told, in millisatoshis. None where several differ, or one has no unit, or only its bounds are told.
 fn amount(said: &Map<String, Json>, is_price: bool) -> Option<u64> {
-    let unit = |key: &&str| said.iter().find(|(name, _)| folded(name) == **key).and_then(|(_, json)| json.as_str());
-    let units = UNITS.iter().find_map(unit).or_else(|| unit(&"unit").filter(|_| is_price));
-    let places_of_unit = units.and_then(|word| places(&folded(word)));
+    let units = units(said, is_price)?;
+    let places_of_unit = units.first().copied();
+    let is_other = |places: u32| units.iter().any(|unit| *unit != places);
+    if places_of_unit.is_some_and(is_other) {
+        return None;
+    }
     let mut found: Option<u64> = None;
     for (key, json) in said.iter().filter(|(key, _)| !RAILS.contains(&key.as_str())) {
         let key = folded(key);
@@ -157,6 +137,9 @@ fn amount(said: &Map<String, Json>, is_price: bool) -> Option<u64> {
         } else {
             continue;
         };
+        if places.is_some_and(is_other) {
+            return None;
+        }
         let amount = msat(json, places.or(places_of_unit))?;
         if found.is_some_and(|before| before != amount) {
             return None;
@@ -164,6 +147,24 @@ fn amount(said: &Map<String, Json>, is_price: bool) -> Option<u64> {
         found = Some(amount);
     }
     found
+}
+
+/// The units of money that are named, by their decimal places. None where one is named that is none of ours.
+fn units(said: &Map<String, Json>, is_price: bool) -> Option<Vec<u32>> {
+    let mut units = Vec::new();
+    for (key, json) in said {
+        let key = folded(key);
+        let Some(word) = json.as_str().filter(|_| UNITS.contains(&key.as_str()) || (is_price && key == "unit")) else {
+            continue;
+        };
+        match places(&folded(word)) {
+            Some(places) => units.push(places),
+            // What a rate is for, or for what the price is.
+            None if key.ends_with("unit") => {}
+            None => return None,
+        }
+    }
+    Some(units)
 }
 
 /// An exact amount: a number, or a text of one that may bear its unit.
@@ -183,13 +184,17 @@ fn msat(json: &Json, places: Option<u32>) -> Option<u64> {
     }?;
     let (whole, part) = number.split_once('.').unwrap_or((number, ""));
     let part = part.trim_end_matches('0');
+    if places == BTC && part.is_empty() {
+        // Whole bitcoin are more than anything costs: base units may be meant.
+        return None;
+    }
     let rest = places.checked_sub(u32::try_from(part.len()).ok()?)?;
     let digits = format!("{whole}{part}");
     digits.parse::<u64>().ok()?.checked_mul(10_u64.checked_pow(rest)?)
 }
 
 /// Decimal places of a unit of money in millisatoshis.
-fn places(unit: &str) -> Option<u32> {
+pub(super) fn places(unit: &str) -> Option<u32> {
     match unit {
         "sat" | "sats" | "satoshi" | "satoshis" => Some(SAT),
         "msat" | "msats" | "millisat" | "millisats" | "millisatoshi" | "millisatoshis" => Some(0),
@@ -231,7 +236,7 @@ fn is_lightning(rail: &str) -> bool {
 }
 
 /// A key or a word as it is compared: `price_sats` and `priceSats` are one.
-fn folded(word: &str) -> String {
+pub(super) fn folded(word: &str) -> String {
     word.chars().filter(|c| !matches!(c, '_' | '-' | ' ')).collect::<String>().to_lowercase()
 }
 
@@ -262,6 +267,9 @@ mod tests {
             (json!({ "pricing": { "sats": 4, "per": "second", "parameter": "duration" } }), {
                 Cost::Rate { msat: 4_000, quantity: "duration".to_owned(), unit: "second".to_owned() }
             }),
+            (json!({ "pricing": { "sats": 4, "type": "per_second", "per": "seconds", "parameter": "duration" } }), {
+                Cost::Rate { msat: 4_000, quantity: "duration".to_owned(), unit: "second".to_owned() }
+            }),
             // No unit, another money, a price that depends, bounds, several that differ, less than a millisatoshi, none.
             (json!({ "price": 10 }), unknown()),
             (json!({ "price": { "amount": "0.05", "currency": "USD" } }), unknown()),
@@ -282,10 +290,54 @@ mod tests {
             (json!({ "price_sats": null }), unknown()),
             (json!({ "name": "x" }), unknown()),
         ] {
-            assert_eq!(cost(of_service(&said, |name| name == "duration")), Ok(expected), "{said}");
+            assert_eq!(cost(of_service(&said, |name| name.starts_with("duration"))), Ok(expected), "{said}");
         }
         for free in [json!({ "price_sats": 0 }), json!({ "pricing": { "type": "free" } })] {
             assert_eq!(cost(of_service(&free, |_| false)), Err("it costs nothing".to_owned()), "{free}");
+        }
+    }
+
+    #[test]
+    fn what_makes_an_amount_another_one_leaves_it_unknown() {
+        for (said, expected) in [
+            // Many of something are not one, nor is another unit, a step, or what is not said.
+            (json!({ "pricing": { "sats": 4, "per": "1000 tokens", "parameter": "duration" } }), unknown()),
+            (json!({ "pricing": { "sats": 4, "per": "1k", "parameter": "duration" } }), unknown()),
+            (json!({ "pricing": { "sats": 4, "per": "thousand", "parameter": "duration" } }), unknown()),
+            (json!({ "pricing": { "sats": 4, "unit": "ktoken", "parameter": "duration" } }), unknown()),
+            (
+                json!({ "pricing": { "sats": 4, "per": "second", "unit": "minute", "parameter": "duration" } }),
+                unknown(),
+            ),
+            (json!({ "pricing": { "sats": 4, "per": "minute", "parameter": "duration" } }), unknown()),
+            (json!({ "pricing": { "sats": 4, "per": "second", "parameter": "durationMinutes" } }), unknown()),
+            (json!({ "pricing": { "sats": 4, "per": "minute", "parameter": "durationMinutes" } }), {
+                Cost::Rate { msat: 4_000, quantity: "durationMinutes".to_owned(), unit: "minute".to_owned() }
+            }),
+            (json!({ "pricing": { "sats": 4, "parameter": "duration" } }), unknown()),
+            (
+                json!({ "pricing": { "mode": "tiered", "sats": 4, "per": "second", "parameter": "duration" } }),
+                unknown(),
+            ),
+            (
+                json!({ "pricing": { "model": "dynamic", "sats": 4, "per": "second", "parameter": "duration" } }),
+                unknown(),
+            ),
+            (json!({ "pricing": { "sats": 4, "per": "second", "parameter": "duration", "scale": "1e3" } }), unknown()),
+            (json!({ "price_sats": 4, "per": "second" }), unknown()),
+            (json!({ "price_sats": 4, "price_unit": "1000 tokens" }), unknown()),
+            (json!({ "price_sats": 4, "pricing_model": "dynamic", "type": "image" }), unknown()),
+            (json!({ "price_sats": 4, "type": "image", "model": "x" }), Cost::Flat(4_000)),
+            (json!({ "price_sats": 4, "currency": "msat" }), unknown()),
+            (json!({ "price_sats": 4, "currency": "USD" }), unknown()),
+            (json!({ "price": { "amount": 4, "currency": "sat", "unit": "msat" } }), unknown()),
+            (json!({ "price": { "amount": "4", "currency": "sat" }, "decimals": "3" }), unknown()),
+            // Base units, or whole bitcoin.
+            (json!({ "price": { "amount": "100", "currency": "BTC" } }), unknown()),
+            (json!({ "price": { "amount": 100, "currency": "btc" } }), unknown()),
+            (json!({ "price": { "amount": "1.0", "currency": "BTC" } }), unknown()),
+        ] {
+            assert_eq!(cost(of_service(&said, |name| name.starts_with("duration"))), Ok(expected), "{said}");
         }
     }
 

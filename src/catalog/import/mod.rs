@@ -10,6 +10,7 @@ mod lack;
 mod listing;
 mod offer;
 mod openapi;
+mod rate;
 mod shape;
 mod table;
 
