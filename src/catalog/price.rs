@@ -10,7 +10,7 @@ use crate::money::Msat;
 pub struct PriceRule {
     /// Parameters that choose the rate, in order; none where there is one rate.
     pub by: Vec<String>,
-    /// The rates; exactly one where `by` is empty.
+    /// The rates; exactly one where `by` is empty. None where nobody knows the price: no job has one then.
     pub rates: Vec<Rate>,
     /// The parameter that multiplies the rate; a flat price where there is none.
     pub quantity: Option<String>,
@@ -46,6 +46,9 @@ pub struct Priced {
 /// Why a job has no price.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum PriceError {
+    /// Nobody knows what it costs.
+    #[error("its price is unknown: write one into the endpoint's table, or a cap, `price = {{ at_most_sats = N }}`")]
+    Unknown,
     /// The rule has no rate for these values.
     #[error("the price rule has no rate for {0}")]
     NoRate(String),
@@ -69,6 +72,18 @@ pub struct Quote {
 }
 
 impl PriceRule {
+    /// The rule of what nobody knows the price of: it stands so in the table, and no other table's price takes its place.
+    #[must_use]
+    pub fn unknown() -> Self {
+        Self { by: Vec::new(), rates: Vec::new(), quantity: None, unit: "job".to_owned(), is_cap: false }
+    }
+
+    /// Whether nobody knows the price.
+    #[must_use]
+    pub fn is_unknown(&self) -> bool {
+        self.rates.is_empty()
+    }
+
     /// The price of a job with these resolved parameters.
     ///
     /// # Errors
@@ -91,6 +106,9 @@ impl PriceRule {
         by: impl Fn(usize) -> Option<&'a Value>,
         quantity: Option<&Value>,
     ) -> Result<Quote, PriceError> {
+        if self.is_unknown() {
+            return Err(PriceError::Unknown);
+        }
         let applies = |rate: &Rate| rate.when.iter().enumerate().all(|(at, value)| by(at) == Some(value));
         let chosen = self.rates.iter().enumerate().find(|(_, rate)| applies(rate));
         let Some((rate_index, rate)) = chosen else { return Err(PriceError::NoRate(self.chosen_by(by))) };

@@ -52,25 +52,33 @@ const SERVICES: &str = include_str!("import/services.json");
 const OPENAPI: &str = include_str!("import/openapi.json");
 
 #[test]
-fn a_file_becomes_tables_to_read_and_a_plan_needs_every_price() {
+fn a_file_becomes_tables_to_read_and_no_job_without_a_price_is_planned() {
     let client = Client::alone();
     client.write("services.json", SERVICES);
     let shown = import(&client, "services.json").with(0);
     assert!(shown.stdout.starts_with("# What services.json says it sells, read on 2"), "{shown}");
     assert!(shown.stdout.contains("\n# Not expressed:\n# - draw-a-kite: `callback_headers`"), "{shown}");
-    let shown = shown.saying("not expressed: mend-a-kite (POST /api/l402/mend-kite): `photos` is an array\n");
+    let shown = shown
+        .saying("not expressed: mend-a-kite (POST /api/l402/mend-kite): `photos` is an array\n");
     let shown = shown.saying("3 endpoints of services.json: 2 with a price that was read, 1 without\n");
-    shown.saying("fill in before a plan: the price of describe-a-kite\n");
-    // Without the one whose price is not known a plan is made with it.
+    shown.saying("unknown, and no job is planned before: the price of describe-a-kite\n");
     client.write("jobs.csv", "endpoint,prompt,duration\nfly-a-kite,a red one,7\ndraw-a-kite,a blue one,\n");
     import(&client, "services.json -o kites.toml").with(0).saying("kites.toml is written, and nothing uses it yet");
-    let refused = client.says("plan jobs.csv --catalog kites.toml").with(2);
-    refused.saying("endpoint.describe-a-kite: a new endpoint needs `price`");
+    client.says("plan jobs.csv --catalog kites.toml").with(0).saying("2,220 sats");
+    client.write("words.csv", "endpoint,text\ndescribe-a-kite,a red one\n");
+    let refused = client.says("plan words.csv --catalog kites.toml").with(2);
+    refused
+        .saying("its price is unknown: write one into the endpoint's table, or a cap, `price = { at_most_sats = N }`");
+    // Nor with the price of another seller's endpoint of that name.
+    client.write("other.toml", &client.read("kites.toml").replace("price = \"unknown\"", "price = { sats = 3 }"));
+    client.says("plan words.csv --catalog kites.toml --catalog other.toml").with(0).saying("3 sats");
+    client.says("plan words.csv --catalog other.toml --catalog kites.toml").with(2).saying("its price is unknown");
+    let shown = client.says("catalog show --catalog kites.toml --endpoint describe-a-kite").with(0);
+    assert!(shown.stdout.contains("unknown: no job of it is planned"), "{shown}");
     let all = client.read("kites.toml");
     import(&client, "services.json -o kites.toml --endpoint fly-a-kite").with(2).saying("kites.toml is there already");
     assert_eq!(client.read("kites.toml"), all);
     import(&client, "services.json -o kites.toml --endpoint fly-a-kite --endpoint draw-a-kite --overwrite").with(0);
-    client.says("plan jobs.csv --catalog kites.toml").with(0).saying("2,220 sats");
     client.says("catalog show --catalog kites.toml --endpoint draw-a-kite").with(0).saying("\"prompt\":\"{prompt}\"");
     import(&client, "services.json --endpoint fly-a-kit").with(2).saying("has no endpoint fly-a-kit: fly-a-kite?");
     let lacking = import(&client, "services.json --endpoint mend-a-kite").with(2);
@@ -222,4 +230,12 @@ fn what_was_imported_is_bought() {
         .says("catalog check --catalog shop.toml --endpoint kite-film")
         .with(0)
         .saying("asks for what the catalogue says");
+    // What each asks for is told also where the document says no price.
+    client.write("shop.json", &document.to_string().replace("sats", "dollars"));
+    import(&client, "shop.json -o later.toml").with(0).saying("0 with a price that was read, 1 without");
+    let asked = client.says("catalog check --catalog later.toml --endpoint kite-film").with(3);
+    let asked = asked.saying("900 sats for a job; the catalogue does not know the price");
+    asked.saying("the catalogue has no price of some; nothing was paid");
+    let kept = client.says("catalog update --catalog later.toml --endpoint kite-film --out prices.toml").with(3);
+    kept.saying("one job tells no rule: write it yourself");
 }

@@ -66,7 +66,7 @@ pub struct Imported {
     pub tables: String,
     /// The names of the endpoints in them.
     pub names: Vec<String>,
-    /// Those of them whose price is not known, and has to be filled in.
+    /// Those of them whose price is not known: no job of these is planned before it is filled in.
     pub unpriced: Vec<String>,
     /// The sites on which some of them stand, where that is not the document's own.
     pub elsewhere: Vec<String>,
@@ -167,11 +167,10 @@ impl Import<'_> {
 
     /// The table as our own reader takes it. A price that it does not take is not known.
     fn readable(&self, name: &str, mut offer: Offer) -> Result<(Offer, String), Lack> {
-        let table = |offer: &Offer, price: &str| {
+        let written = |offer: &Offer| {
             let as_of = self.as_of.as_deref().filter(|_| !matches!(offer.cost, Cost::Unknown(_)));
-            table::table(name, offer, self.source, as_of, price)
+            table::table(name, offer, self.source, as_of)
         };
-        let written = |offer: &Offer| table(offer, &table::price(&offer.cost, self.source));
         let mut text = written(&offer);
         if text.len() > TABLES_BYTES_MAX.saturating_sub(self.imported.tables.len()) {
             return Err(Lack::Room(ENDPOINTS_MAX));
@@ -183,7 +182,7 @@ impl Import<'_> {
             offer.cost = Cost::Unknown("one that a catalogue does not take".to_owned());
             text = written(&offer);
         }
-        match fault(&table(&offer, table::SOME_PRICE)) {
+        match fault(&text) {
             Some(fault) => Err(Lack::Unreadable(fault)),
             None => Ok((offer, text)),
         }

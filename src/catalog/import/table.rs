@@ -15,11 +15,8 @@ use crate::catalog::toml_text::{toml_key, toml_text, toml_value};
 /// So many characters of the document's words stand beside what they are about.
 const WORDS_CHARS_MAX: usize = 160;
 
-/// What stands for a price while the rest of a table without one is held against our own reader.
-pub(super) const SOME_PRICE: &str = "price = { sats = 1 }\n";
-
-/// The table. `price` is its line, or lines, as [`price`] makes them; `as_of` the document's day, where it has one.
-pub(super) fn table(name: &str, offer: &Offer, source: &Source<'_>, as_of: Option<&str>, price: &str) -> String {
+/// The table. `as_of` is the document's day, where it has one.
+pub(super) fn table(name: &str, offer: &Offer, source: &Source<'_>, as_of: Option<&str>) -> String {
     let mut text = format!("\n[endpoint.{name}]\n");
     if !offer.about.trim().is_empty() {
         put(&mut text, format_args!("# {}\n", shortened(&offer.about, WORDS_CHARS_MAX)));
@@ -38,7 +35,7 @@ pub(super) fn table(name: &str, offer: &Offer, source: &Source<'_>, as_of: Optio
         put(&mut text, format_args!("body = {}\n", toml_value(&offer.inputs.template())));
     }
     text.push_str(&result(&offer.results));
-    text.push_str(price);
+    text.push_str(&price(&offer.cost, source));
     if !offer.inputs.fields.is_empty() {
         put(&mut text, format_args!("[endpoint.{name}.params]\n"));
         offer.inputs.fields.iter().for_each(|field| text.push_str(&parameter(field)));
@@ -47,7 +44,7 @@ pub(super) fn table(name: &str, offer: &Offer, source: &Source<'_>, as_of: Optio
 }
 
 /// The price, with what it rests on; where it is not known, what has to be done.
-pub(super) fn price(cost: &Cost, source: &Source<'_>) -> String {
+fn price(cost: &Cost, source: &Source<'_>) -> String {
     let read = format!("# read on {} from {}", source.day, shortened(source.shown, WORDS_CHARS_MAX));
     match cost {
         Cost::Flat(msat) => {
@@ -61,12 +58,12 @@ pub(super) fn price(cost: &Cost, source: &Source<'_>) -> String {
         }
         Cost::Unknown(said) => {
             let said = match said.as_str() {
-                "" => "the document says none".to_owned(),
+                "" => "the document says no price".to_owned(),
                 said => format!("the document says {}", shortened(said, WORDS_CHARS_MAX)),
             };
             format!(
-                "# price unknown on {}: {said}. No plan is made with this file before one stands here:\n\
-                 # price = {{ sats = 100 }}\n",
+                "# on {} {said}. Write the price here, or `price = {{ at_most_sats = N }}`, which caps it; no job is planned before:\n\
+                 price = \"unknown\"\n",
                 source.day
             )
         }

@@ -25,13 +25,12 @@ fn imported(document: &str, base: Option<&str>) -> Imported {
     read(&serde_json::from_str(document).unwrap(), base).unwrap()
 }
 
-/// What our own reader makes of the tables once each price that is not known is filled in.
+/// What our own reader makes of the tables.
 fn catalog(imported: &Imported) -> Catalog {
-    let filled = imported.tables.replace("# price = { sats = 100 }", "price = { sats = 100 }");
     let mut catalog = Catalog::default();
     catalog
-        .read_text(&SourceText::new("x.toml", &filled), "x.toml")
-        .unwrap_or_else(|errors| panic!("{errors:?}\n{filled}"));
+        .read_text(&SourceText::new("x.toml", &imported.tables), "x.toml")
+        .unwrap_or_else(|errors| panic!("{errors:?}\n{}", imported.tables));
     assert_eq!(catalog.iter().map(|endpoint| endpoint.name.clone()).collect::<Vec<_>>(), imported.names);
     catalog
 }
@@ -80,14 +79,22 @@ fn what_is_read_buys_what_the_document_describes() {
     assert_eq!(strike.method, crate::catalog::Method::Get);
 }
 
-/// A price that the document does not tell is missing, and our reader says so: no plan takes it for anything.
+/// A price that the document does not tell is unknown, also where another seller has a price under the same name: no plan takes it for anything.
 #[test]
-fn an_unknown_price_stops_the_plan_with_a_sentence() {
+fn an_unknown_price_is_nobody_elses() {
+    let seller = |site: &str, price: Json| {
+        let sold = json!({ "name": "draw", "url": format!("https://{site}/draw"), "method": "POST", "pricing": price });
+        read(&json!({ "services": [sold] }), None).unwrap()
+    };
+    let (one, other) = (seller("a.example", json!({ "sats": 5 })), seller("b.example", json!({ "usd": 5 })));
+    let mut both = catalog(&one);
+    both.read_text(&SourceText::new("b.toml", &other.tables), "b.toml").unwrap();
+    let draw = both.get("draw").unwrap();
+    assert_eq!((draw.url.host_str(), draw.price.is_unknown()), (Some("b.example"), true));
+    assert_eq!(draw.price.price(|_| None), Err(crate::catalog::PriceError::Unknown));
     let tides = imported(GATEWAY, Some("https://tides.example/x"));
     assert_eq!(tides.unpriced, ["tides-storm"]);
-    let errors = Catalog::default().read_text(&SourceText::new("x", &tides.tables), "x").unwrap_err();
-    let [error] = errors.as_slice() else { panic!("{errors:?}") };
-    assert_eq!(error.message, "endpoint.tides-storm: a new endpoint needs `price`");
+    assert!(endpoint(&tides, "tides-storm").price.is_unknown() && !endpoint(&tides, "tides-year").price.is_unknown());
     // What our reader does not take for a price is not known, and the rest is there all the same.
     let fly = json!({ "services": [{ "name": "fly", "url": "https://a.example/fly", "method": "POST",
         "pricing": { "sats": 3, "per": "second", "parameter": "seconds" }, "params": { "seconds": { "type": "integer" } } }] });

@@ -23,7 +23,7 @@
 //! model = { type = "integer-or-text" }
 //! image = { type = "image" }
 //! [endpoint.NAME.body]         # any JSON object; "{NAME}" is where that parameter stands
-//! [endpoint.NAME.price]        # one of four; msat for sats throughout but in the last
+//! [endpoint.NAME.price]        # one of four, msat for sats throughout but in the last; or `price = "unknown"`
 //! sats = 100                                                     # a flat price
 //! sats_per_unit = 100; quantity = "duration"; unit = "second"    # a rate times a parameter
 //! by = ["mode"]; rates = [{ mode = "pro", sats = 450 }, …]       # a table of rates, with or without quantity

@@ -1,4 +1,4 @@
-//! The price rule of an endpoint entry: a flat price, a rate times a parameter, a table of rates, or a cap.
+//! The price rule of an endpoint entry: a flat price, a rate times a parameter, a table of rates, or a cap; or that nobody knows it.
 
 use std::ops::Range;
 
@@ -13,6 +13,8 @@ use crate::money::{Msat, Sats};
 const KEYS: [&str; 9] = ["sats", "msat", "sats_per_unit", "msat_per_unit", "by", "rates", "quantity", "unit", AT_MOST];
 /// The most that an invoice may ask for one job.
 const AT_MOST: &str = "at_most_sats";
+/// What stands for a price that nobody knows.
+const UNKNOWN: &str = "unknown";
 /// The unit of a price that nothing multiplies.
 const FLAT_UNIT: &str = "job";
 /// The unit of a multiplied price that names none.
@@ -20,6 +22,9 @@ const OTHER_UNIT: &str = "unit";
 
 /// Reads `[endpoint.NAME.price]` against the entry's parameters. Whether the rule is total is checked later.
 pub(super) fn price(reader: &mut Reader<'_>, at: &str, item: &Item<'_>, params: &[Param]) -> Option<PriceRule> {
+    if item.get_ref().as_str() == Some(UNKNOWN) {
+        return Some(PriceRule::unknown());
+    }
     let table = reader.table(at, item)?;
     let before = reader.error_count();
     for (key, _) in table {

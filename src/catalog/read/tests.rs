@@ -3,7 +3,7 @@
 use std::io::Write as _;
 
 use super::*;
-use crate::catalog::{DedupPolicy, Endpoint, Method, ParamKind, Place, Rate, Treatment, Value};
+use crate::catalog::{DedupPolicy, Endpoint, Method, ParamKind, Place, PriceError, Rate, Treatment, Value};
 use crate::money::{Msat, Sats};
 
 fn builtin() -> Catalog {
@@ -101,6 +101,9 @@ fn a_cap_is_a_whole_price() {
     // What is stored of any other rule is what it was.
     let exact = merged(&entry("{ sats = 500 }")).unwrap();
     assert!(!serde_json::to_string(&exact.get("any").unwrap().price).unwrap().contains("cap"));
+    // What nobody knows the price of has none: no job of it, and no table over it, takes one from elsewhere.
+    let unknown = merged(&entry("\"unknown\"")).unwrap();
+    assert_eq!(unknown.get("any").unwrap().price.price(|_| None), Err(PriceError::Unknown));
     let found: Vec<String> = [
         "{ at_most_sats = 500, sats = 400 }",
         "{ at_most_sats = 500, sats_per_unit = 3, quantity = \"n\" }",

@@ -69,25 +69,28 @@ impl Service {
         };
         let job = job_words(endpoint, &trial);
         let expected = expected_network(endpoint, self.network);
-        let (asked_msat, verdict, message) = match asked {
-            LivePrice::Asked(price, network) if expected.is_some_and(|expected| expected != network) => {
+        let (asked_msat, verdict, message) = match (asked, trial.price) {
+            (LivePrice::Asked(price, network), _) if expected.is_some_and(|expected| expected != network) => {
                 (None, Verdict::Differs, format!("{price} for {job}, {}", elsewhere(network, self.network)))
             }
-            LivePrice::Asked(price, _) if trial.is_cap && price <= trial.price => {
-                (Some(price), Verdict::Agrees, format!("{price} for {job}, within the cap of {}", trial.price))
+            (LivePrice::Asked(price, _), None) => {
+                (Some(price), Verdict::Unknown, format!("{price} for {job}; the catalogue does not know the price"))
             }
-            LivePrice::Asked(price, _) if trial.is_cap => {
-                (Some(price), Verdict::Differs, format!("{price} for {job}, above the cap of {}", trial.price))
+            (LivePrice::Asked(price, _), Some(cap)) if trial.is_cap && price <= cap => {
+                (Some(price), Verdict::Agrees, format!("{price} for {job}, within the cap of {cap}"))
             }
-            LivePrice::Asked(price, _) if price == trial.price => {
+            (LivePrice::Asked(price, _), Some(cap)) if trial.is_cap => {
+                (Some(price), Verdict::Differs, format!("{price} for {job}, above the cap of {cap}"))
+            }
+            (LivePrice::Asked(price, _), Some(known)) if price == known => {
                 (Some(price), Verdict::Agrees, format!("{price} for {job}"))
             }
-            LivePrice::Asked(price, _) => {
-                let message = format!("{price} for {job}; the catalogue says {}", trial.price);
+            (LivePrice::Asked(price, _), Some(known)) => {
+                let message = format!("{price} for {job}; the catalogue says {known}");
                 (Some(price), Verdict::Differs, message)
             }
-            LivePrice::Refused(why) => (None, Verdict::Differs, format!("{job} is refused: {why}")),
-            LivePrice::Unknown(why) => (None, Verdict::Unknown, format!("{job}: {why}")),
+            (LivePrice::Refused(why), _) => (None, Verdict::Differs, format!("{job} is refused: {why}")),
+            (LivePrice::Unknown(why), _) => (None, Verdict::Unknown, format!("{job}: {why}")),
         };
         let Trial { rate_index, chosen_by, quantity, price, .. } = trial;
         QuoteFacts { rate_index, chosen_by, quantity, catalog_msat: price, asked_msat, verdict, message }
@@ -131,6 +134,11 @@ fn compare(
         Listed::Missing => facts(Verdict::Unknown, Vec::new(), format!("the listing at {place} does not name it")),
         Listed::Priceless => {
             facts(Verdict::Unknown, Vec::new(), format!("the listing at {place} names no price of it in sats"))
+        }
+        Listed::Sats(sats) if endpoint.price.is_unknown() => {
+            let message =
+                format!("the listing at {place} names {} sats; the catalogue does not know the price", words(&sats));
+            facts(Verdict::Unknown, sats, message)
         }
         Listed::Sats(sats) if endpoint.price.is_cap => {
             let is_held = sats.iter().all(|named| ours.iter().all(|cap| named <= cap));

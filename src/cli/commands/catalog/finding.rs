@@ -16,7 +16,7 @@ pub(super) enum Verdict {
     Agrees,
     /// The origin asks another price, or answers in another way, than the catalogue says.
     Differs,
-    /// It could not be learnt.
+    /// It could not be learnt, or the catalogue does not know the price.
     Unknown,
 }
 
@@ -37,7 +37,8 @@ pub(super) struct QuoteFacts {
     pub(super) rate_index: usize,
     pub(super) chosen_by: String,
     pub(super) quantity: u64,
-    pub(super) catalog_msat: Msat,
+    /// None where the catalogue does not know the price.
+    pub(super) catalog_msat: Option<Msat>,
     pub(super) asked_msat: Option<Msat>,
     pub(super) verdict: Verdict,
     pub(super) message: String,
@@ -59,6 +60,13 @@ struct Document<'a> {
     kind: &'static str,
     exit_code: u8,
     endpoints: &'a [EndpointFacts],
+}
+
+impl QuoteFacts {
+    /// Whether the origin says a price, and the catalogue does not know one.
+    fn lacks_price(&self) -> bool {
+        self.catalog_msat.is_none() && self.asked_msat.is_some()
+    }
 }
 
 impl EndpointFacts {
@@ -114,6 +122,9 @@ fn sum(endpoints: &[EndpointFacts]) -> &'static str {
         ExitCode::Done => "the service asks for what the catalogue says; nothing was paid",
         ExitCode::NotAsPlanned => {
             "the service has changed; nothing was paid. the command `catalog update` writes its prices into a file to read"
+        }
+        _ if endpoints.iter().flat_map(|found| &found.quotes).any(QuoteFacts::lacks_price) => {
+            "the catalogue has no price of some; nothing was paid. Write what they ask for into it, or `price = { at_most_sats = N }` as a cap"
         }
         _ => "not everything could be learnt; nothing was paid. Try again later",
     }

@@ -227,7 +227,7 @@ fn summary(imported: &Imported, shown: &str, file: Option<&UpdateFile>) -> Strin
         all.saturating_sub(unpriced)
     ));
     if !imported.unpriced.is_empty() {
-        say(&format!("fill in before a plan: the price of {}", imported.unpriced.join(", ")));
+        say(&format!("unknown, and no job is planned before: the price of {}", imported.unpriced.join(", ")));
     }
     if let Some(file) = file {
         say(&format!(

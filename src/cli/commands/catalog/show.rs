@@ -168,6 +168,9 @@ impl Shown {
         for rate in &self.price.rates {
             line(row("price", &rate.words, &self.price.from))?;
         }
+        if self.price.rates.is_empty() {
+            line(row("price", "unknown: no job of it is planned", &self.price.from))?;
+        }
         let known = self.errors.len();
         line(row("error codes", &format!("{known}, as `--json` shows"), ""))?;
         line(String::new())

@@ -20,14 +20,25 @@ pub(super) struct Trial {
     /// What chose the rate, in words; empty where there is one rate.
     pub(super) chosen_by: String,
     pub(super) quantity: u64,
-    /// What the catalogue says that it costs.
-    pub(super) price: Msat,
+    /// What the catalogue says that it costs, where it says so.
+    pub(super) price: Option<Msat>,
     /// The most, and not what it costs.
     pub(super) is_cap: bool,
 }
 
 /// The jobs to ask for.
 pub(super) fn trials(endpoint: &Endpoint) -> Vec<Trial> {
+    if endpoint.price.is_unknown() {
+        let params = params(endpoint, None, Size::Least);
+        return vec![Trial {
+            rate_index: 0,
+            params,
+            chosen_by: String::new(),
+            quantity: 1,
+            price: None,
+            is_cap: false,
+        }];
+    }
     let rates = endpoint.price.rates.iter().take(TRIALS_MAX);
     let mut trials: Vec<Trial> = rates.filter_map(|rate| trial(endpoint, rate, Size::Least)).collect();
     let largest = endpoint.price.rates.first().and_then(|rate| trial(endpoint, rate, Size::Most));
@@ -43,7 +54,18 @@ enum Size {
 
 fn trial(endpoint: &Endpoint, rate: &Rate, size: Size) -> Option<Trial> {
     let rule = &endpoint.price;
-    let chosen = |name: &str| rule.by.iter().position(|by| by == name).and_then(|at| rate.when.get(at)).cloned();
+    let params = params(endpoint, Some(rate), size);
+    let value_of = |name: &str| params.iter().find(|(known, _)| known == name).map(|(_, value)| value);
+    let priced = rule.price(value_of).ok()?;
+    let rate_index = rule.rates.iter().position(|known| known == rate)?;
+    let (chosen_by, quantity, price) = (priced.chosen_by, priced.quantity, Some(priced.price));
+    Some(Trial { rate_index, params, chosen_by, quantity, price, is_cap: rule.is_cap })
+}
+
+/// What such a job sends.
+fn params(endpoint: &Endpoint, rate: Option<&Rate>, size: Size) -> Vec<(String, Value)> {
+    let rule = &endpoint.price;
+    let chosen = |name: &str| rule.by.iter().position(|by| by == name).and_then(|at| rate?.when.get(at)).cloned();
     let mut params = Vec::new();
     for param in &endpoint.params {
         let is_quantity = rule.quantity.as_deref() == Some(param.name.as_str());
@@ -52,11 +74,7 @@ fn trial(endpoint: &Endpoint, rate: &Rate, size: Size) -> Option<Trial> {
             .or_else(|| param.required.then(|| placeholder(param)));
         params.extend(value.map(|value| (param.name.clone(), value)));
     }
-    let value_of = |name: &str| params.iter().find(|(known, _)| known == name).map(|(_, value)| value);
-    let priced = rule.price(value_of).ok()?;
-    let rate_index = rule.rates.iter().position(|known| known == rate)?;
-    let (chosen_by, quantity, price) = (priced.chosen_by, priced.quantity, priced.price);
-    Some(Trial { rate_index, params, chosen_by, quantity, price, is_cap: rule.is_cap })
+    params
 }
 
 fn extreme(param: &Param, size: Size) -> Option<Value> {
@@ -104,7 +122,7 @@ mod tests {
             let trials = trials(catalog.get(name).unwrap());
             trials
                 .iter()
-                .map(|trial| (trial.rate_index, trial.quantity, trial.price.exact_sats().unwrap().get()))
+                .map(|trial| (trial.rate_index, trial.quantity, trial.price.unwrap().exact_sats().unwrap().get()))
                 .collect::<Vec<_>>()
         };
         assert_eq!(lines("generate-video"), [(0, 3, 900), (1, 3, 1_200), (2, 3, 1_350), (3, 3, 1_650), (0, 15, 4_500)]);

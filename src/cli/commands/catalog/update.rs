@@ -58,6 +58,9 @@ fn changed(endpoint: &Arc<Endpoint>, facts: &EndpointFacts) -> RateChange {
     if let Some(quote) = facts.quotes.iter().find(|quote| quote.asked_msat.is_none()) {
         return RateChange::Unclear(quote.message.clone());
     }
+    if let Some(quote) = facts.quotes.first().filter(|_| endpoint.price.is_unknown()) {
+        return RateChange::Unclear(format!("{}, and one job tells no rule: write it yourself", quote.message));
+    }
     if of_verdict(Verdict::Differs).is_none() {
         return RateChange::None;
     }
@@ -162,7 +165,7 @@ mod tests {
             rate_index,
             chosen_by: String::new(),
             quantity,
-            catalog_msat: Msat::ZERO,
+            catalog_msat: Some(Msat::ZERO),
             asked_msat: Some(Msat::new(asked_sats * 1_000)),
             verdict: Verdict::Differs,
             message: "m".to_owned(),
