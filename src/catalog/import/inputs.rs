@@ -39,6 +39,8 @@ pub(super) struct Field {
     pub default: Option<Json>,
     /// The document's words on it.
     pub about: String,
+    /// It has a place in the address, and none in the body.
+    pub in_path: bool,
 }
 
 impl Inputs {
@@ -57,9 +59,25 @@ impl Inputs {
         self.name()
     }
 
-    /// Adds what a query's schema describes: no object stands within it.
+    /// Gives the parameters of which a path names the place, `{name}`, that place: they have a value always.
+    pub fn place_in(&mut self, path: &str) {
+        for field in &mut self.fields {
+            field.in_path = field.path.len() == 1 && path.contains(&format!("{{{}}}", field.name));
+            field.required |= field.in_path && field.default.is_none();
+        }
+    }
+
+    /// Adds what a query's schema describes: no object stands within it, and of a list nobody says how it is written there.
     pub fn add_query(&mut self, document: &Document<'_>, schema: &Json) -> Result<(), Lack> {
         self.add_body(document, schema)?;
+        for field in self.fields.extract_if(.., |field| ["list", "object"].contains(&field.kind.word)) {
+            let kind = if field.kind.word == "list" { "an array" } else { "an object" };
+            let lack = Lack::Type(field.name, kind.to_owned());
+            if field.required {
+                return Err(lack);
+            }
+            self.dropped.push(lack);
+        }
         let nested = self.fields.iter().map(|field| &field.path).chain(self.constants.iter().map(|(path, _)| path));
         match nested.into_iter().find(|path| path.len() > 1) {
             Some(path) => Err(Lack::Type(path.first().cloned().unwrap_or_default(), "an object".to_owned())),
@@ -151,6 +169,7 @@ impl Inputs {
                     required,
                     default: taken,
                     about,
+                    in_path: false,
                 });
             }
         }
@@ -178,13 +197,17 @@ impl Inputs {
 
     /// Whether the body is more than its parameters side by side.
     pub fn has_template(&self) -> bool {
-        !self.constants.is_empty() || self.fields.iter().any(|field| field.path.len() > 1)
+        !self.constants.is_empty() || self.in_body().any(|field| field.path.len() > 1)
+    }
+
+    fn in_body(&self) -> impl Iterator<Item = &Field> {
+        self.fields.iter().filter(|field| !field.in_path)
     }
 
     /// The body, with each parameter in its place.
     pub fn template(&self) -> Json {
         let mut body = Map::new();
-        for field in &self.fields {
+        for field in self.in_body() {
             put(&mut body, &field.path, Json::from(format!("{{{}}}", field.name)));
         }
         for (path, json) in &self.constants {
@@ -234,7 +257,7 @@ mod tests {
                 "size": { "type": "integer", "default": 512 },
             } },
             "options": { "type": "object", "required": ["seed"], "properties": {
-                "seed": { "type": "integer" }, "size": { "type": "boolean" }, "tags": { "type": "array" },
+                "seed": { "type": "integer" }, "size": { "type": "boolean" }, "tags": { "type": ["array", "string"] },
             } },
             "id": { "type": "string", "readOnly": true },
         } }))
@@ -250,7 +273,7 @@ mod tests {
         );
         let required: Vec<&str> = inputs.fields.iter().filter(|f| f.required).map(|f| f.name.as_str()).collect();
         assert_eq!(required, ["prompt"], "what stands in an object that may be left out may be left out");
-        assert_eq!(inputs.dropped, [Lack::Type("options.tags".to_owned(), "an array".to_owned())]);
+        assert_eq!(inputs.dropped, [Lack::Type("options.tags".to_owned(), "of the type array or string".to_owned())]);
         assert!(inputs.has_template());
         let flat = body(json!({ "properties": { "prompt": { "type": "string" } }, "required": ["prompt"] })).unwrap();
         assert!(!flat.has_template());
@@ -259,7 +282,10 @@ mod tests {
     #[test]
     fn what_is_required_and_cannot_be_expressed_leaves_the_endpoint_out() {
         for (schema, words) in [
-            (json!({ "properties": { "tags": { "type": "array" } }, "required": ["tags"] }), "`tags` is an array"),
+            (
+                json!({ "properties": { "tags": { "type": "date" } }, "required": ["tags"] }),
+                "`tags` is of the type date",
+            ),
             (json!({ "properties": {}, "required": ["x"] }), "`x` is required and not described"),
             (json!({ "type": "array", "items": {} }), "`body` is an array"),
             (json!({ "properties": { "a\u{1b}b": { "type": "string" } }, "required": ["a\u{1b}b"] }), {

@@ -11,7 +11,7 @@ pub(super) enum Lack {
     #[error("its address {0} is relative, and the document names no site")]
     Relative(String),
     /// A method that requests do not have.
-    #[error("its method is {0}, and requests here are GET or POST")]
+    #[error("its method is {0}, and requests here are GET, POST or PUT")]
     Method(String),
     /// A parameter that travels where none of ours does.
     #[error("`{0}` stands in the {1}")]

@@ -120,7 +120,8 @@ impl Listing<'_, '_> {
         let word = word.or_else(|| text(json, &["method", "http_method", "httpMethod"])).or_else(|| only_method(json));
         let key = Some(name).filter(|name| !name.is_empty() && !name.starts_with('/'));
         // Of a whole address the path.
-        let own = Url::parse(path).map_or_else(|_| path.to_owned(), |url| url.path().to_owned());
+        let own =
+            Url::parse(path).map_or_else(|_| path.to_owned(), |url| url.path().replace("%7B", "{").replace("%7D", "}"));
         let called = text(json, &NAMES).or(key).unwrap_or(&own).to_owned();
         let at = word.map_or_else(|| path.to_owned(), |word| format!("{word} {path}"));
         let offer = SoldEntry { document: self.document, json, path }.offer(word, site);
@@ -153,7 +154,8 @@ impl SoldEntry<'_, '_> {
             Some(schema) => inputs.add_body(self.document, &schema)?,
             None => {}
         }
-        if self.path.contains(['{', '}']) {
+        inputs.place_in(self.path);
+        if self.path.contains(['{', '}']) && !inputs.fields.iter().any(|field| field.in_path) {
             return Err(Lack::Place(self.path.to_owned(), "path"));
         }
         let cost = cost::of_service(json, |name| inputs.fields.iter().any(|field| field.name == name))?;

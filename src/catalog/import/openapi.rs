@@ -45,6 +45,7 @@ impl<'d> Operation<'d, '_> {
         let mut inputs = Inputs::default();
         self.add_parameters(&mut inputs, method)?;
         self.add_body(&mut inputs, method)?;
+        inputs.place_in(self.path);
         let cost = match self.operation.get("x-payment-info") {
             Some(info) => cost::of_payment_info(info, |name| inputs.fields.iter().any(|field| field.name == name))?,
             None => Cost::Unknown(String::new()),
@@ -130,7 +131,7 @@ impl<'d> Operation<'d, '_> {
         let (place, fits) = match parameter.get("in").and_then(Json::as_str) {
             Some("query") if method == Method::Get => ("query", true),
             Some("query") => ("query beside a body", false),
-            Some("path") => ("path", false),
+            Some("path") => ("path", self.path.contains(&format!("{{{name}}}"))),
             Some("header") => ("headers", false),
             Some("cookie") => ("cookies", false),
             Some(_) | None => ("request, nobody knows where", false),

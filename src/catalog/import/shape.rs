@@ -3,6 +3,7 @@
 use serde_json::{Map, Value as Json};
 
 use super::lack::Lack;
+use crate::catalog::{Decimal, Structured};
 
 /// A type of parameter, as an endpoint table has it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -43,6 +44,7 @@ pub(super) fn shape(name: &str, schema: &Map<String, Json>) -> Result<Shape, Lac
         (["number"], None) if schema.get("multipleOf").and_then(Json::as_i64) == Some(1) => {
             field("integer", bounds(schema))
         }
+        (["number"] | ["integer", "number"] | ["number", "integer"], None) => field("decimal", decimal_bounds(schema)),
         (["integer" | "number", "string"] | ["string", "integer" | "number"], None) => {
             field("integer-or-text", Vec::new())
         }
@@ -50,6 +52,8 @@ pub(super) fn shape(name: &str, schema: &Map<String, Json>) -> Result<Shape, Lac
         (["object"] | [], None) if schema.get("properties").is_some_and(Json::is_object) => {
             Ok(Shape::Object(schema.clone()))
         }
+        (["array"], None) => field("list", Vec::new()),
+        (["object"], None) => field("object", Vec::new()),
         _ => Err(Lack::Type(name.to_owned(), kind_word(schema))),
     }
 }
@@ -113,6 +117,33 @@ fn bounds(schema: &Map<String, Json>) -> Vec<(&'static str, Json)> {
     min.into_iter().chain(max).collect()
 }
 
+/// The bounds of a decimal number. One that it may come as near to as it likes is taken for one of them.
+fn decimal_bounds(schema: &Map<String, Json>) -> Vec<(&'static str, Json)> {
+    let bound =
+        |keys: [&str; 2]| keys.into_iter().find_map(|key| schema.get(key).filter(|json| decimal(json).is_some()));
+    let min = bound(["minimum", "exclusiveMinimum"]).map(|json| ("min", json.clone()));
+    let max = bound(["maximum", "exclusiveMaximum"]).map(|json| ("max", json.clone()));
+    min.into_iter().chain(max).collect()
+}
+
+/// The number there, exactly as our own reader will have it.
+fn decimal(json: &Json) -> Option<Decimal> {
+    json.as_number().and_then(|number| Decimal::parse(&number.to_string()))
+}
+
+/// Whether TOML can say the list or the object: it has no null.
+fn is_structured(json: &Json) -> bool {
+    fn has_null(json: &Json) -> bool {
+        match json {
+            Json::Null => true,
+            Json::Array(all) => all.iter().any(has_null),
+            Json::Object(all) => all.values().any(has_null),
+            Json::Bool(_) | Json::Number(_) | Json::String(_) => false,
+        }
+    }
+    !has_null(json) && Structured::parse(&json.to_string()).is_some()
+}
+
 /// The whole number there, or the next one below or above.
 #[expect(clippy::cast_possible_truncation, reason = "it lies within the bounds that are asked for")]
 fn whole(json: &Json, below: bool) -> Option<i64> {
@@ -131,6 +162,13 @@ impl Kind {
             "integer" => json
                 .as_i64()
                 .is_some_and(|n| bound("min").is_none_or(|min| n >= min) && bound("max").is_none_or(|max| n <= max)),
+            "decimal" => decimal(json).is_some_and(|number| {
+                let bound =
+                    |key: &str| self.keys.iter().find(|(name, _)| *name == key).and_then(|(_, json)| decimal(json));
+                bound("min").is_none_or(|min| number >= min) && bound("max").is_none_or(|max| number <= max)
+            }),
+            "list" => json.is_array() && is_structured(json),
+            "object" => json.is_object() && is_structured(json),
             "boolean" => json.is_boolean(),
             "choice" => self.keys.iter().any(|(_, values)| values.as_array().is_some_and(|all| all.contains(json))),
             "integer-or-text" => json.is_i64() || json.as_str().is_some_and(|text| !text.trim().is_empty()),
@@ -166,6 +204,12 @@ mod tests {
             }),
             (json!({ "type": "number", "multipleOf": 1 }), "integer", json!({})),
             (json!({ "type": ["integer", "string"] }), "integer-or-text", json!({})),
+            (json!({ "type": "number", "minimum": 0, "exclusiveMaximum": 1.5 }), "decimal", {
+                json!({ "min": 0, "max": 1.5 })
+            }),
+            (json!({ "type": "number", "maximum": 1e300 }), "decimal", json!({})),
+            (json!({ "type": "array", "items": { "type": "string" } }), "list", json!({})),
+            (json!({ "type": ["object", "null"] }), "object", json!({})),
             (json!({ "type": "boolean" }), "boolean", json!({})),
             (json!({ "type": "string", "const": "a" }), "constant", json!("a")),
             (json!({ "enum": [2, null] }), "constant", json!(2)),
@@ -178,14 +222,25 @@ mod tests {
             assert_eq!(kind(schema.clone()), Ok((word, keys)), "{schema}");
         }
         for (schema, words) in [
-            (json!({ "type": "number" }), "`x` is a number that need not be whole"),
-            (json!({ "type": "array", "items": { "type": "string" } }), "`x` is an array"),
-            (json!({ "type": "object" }), "`x` is an object without properties"),
+            (json!({ "type": ["array", "string"] }), "`x` is of the type array or string"),
             (json!({ "description": "anything" }), "`x` is of no type"),
             (json!({ "type": "date" }), "`x` is of the type date"),
             (json!({ "enum": [1, 2] }), "`x` has values that are no words"),
         ] {
             assert_eq!(kind(schema.clone()).unwrap_err().to_string(), words, "{schema}");
         }
+    }
+    #[test]
+    fn a_default_is_one_that_our_reader_takes() {
+        let takes = |schema: Json, default: Json| match shape("x", schema.as_object().unwrap()).unwrap() {
+            Shape::Field(kind) => kind.takes(&default),
+            Shape::Constant(_) | Shape::Object(_) => panic!("{schema}"),
+        };
+        let number = json!({ "type": "number", "minimum": 0.1, "maximum": 2 });
+        assert!(takes(number.clone(), json!(0.1)) && takes(number.clone(), json!(2)));
+        assert!(!takes(number.clone(), json!(0.05)) && !takes(number, json!("1")));
+        let (list, object) = (json!({ "type": "array" }), json!({ "type": "object" }));
+        assert!(takes(list.clone(), json!([1, "a"])) && !takes(list.clone(), json!({})) && !takes(list, json!([null])));
+        assert!(takes(object.clone(), json!({ "a": [0.5] })) && !takes(object, json!({ "a": { "b": null } })));
     }
 }

@@ -24,7 +24,7 @@ pub(super) fn table(name: &str, offer: &Offer, source: &Source<'_>, as_of: Optio
     if source.is_elsewhere(&offer.url) {
         put(&mut text, format_args!("# It stands on another site ({}) than the document.\n", site(&offer.url)));
     }
-    put(&mut text, format_args!("url = {}\n", toml_text(address(offer).as_str())));
+    put(&mut text, format_args!("url = {}\n", toml_text(&address(offer))));
     let guessed = if offer.says_method { "" } else { " # the document says none" };
     put(&mut text, format_args!("method = \"{}\"{guessed}\n", offer.method.as_str()));
     put(&mut text, format_args!("source = {}\n", toml_text(source.shown)));
@@ -89,7 +89,7 @@ fn result(pointers: &[String]) -> String {
 }
 
 /// The address; what stands in every query belongs to it.
-fn address(offer: &Offer) -> Url {
+fn address(offer: &Offer) -> String {
     let mut url = offer.url.clone();
     if offer.method == Method::Get {
         for (path, json) in &offer.inputs.constants {
@@ -97,7 +97,9 @@ fn address(offer: &Offer) -> Url {
             url.query_pairs_mut().append_pair(&path.join("."), &value);
         }
     }
-    url
+    // The places of parameters, as people write them.
+    let has_places = offer.inputs.fields.iter().any(|field| field.in_path);
+    if has_places { url.as_str().replace("%7B", "{").replace("%7D", "}") } else { url.into() }
 }
 
 fn parameter(field: &Field) -> String {

@@ -77,6 +77,12 @@ fn what_is_read_buys_what_the_document_describes() {
     let strike = endpoint(&imported(OPENAPI, None), "strike");
     assert_eq!(strike.url.as_str(), "https://eu.bells.example/v2/strike");
     assert_eq!(strike.method, crate::catalog::Method::Get);
+    let bells = endpoint(&imported(OPENAPI, None), "bells-id");
+    assert_eq!(bells.param("id").unwrap().place, crate::catalog::Place::Path);
+    let listed = json!({ "services": [{ "path": "https://a.example/{id}/x", "method": "PUT", "price_sats": 1,
+        "params": { "id": "integer", "about": { "type": "object" } } }] });
+    let listed = endpoint(&read(&listed, None).unwrap(), "id-x");
+    assert_eq!((listed.method, listed.param("id").unwrap().required), (crate::catalog::Method::Put, true));
 }
 
 /// A price that the document does not tell is unknown, also where another seller has a price under the same name: no plan takes it for anything.
@@ -178,7 +184,7 @@ fn what_sells_nothing_is_said_and_much_is_bounded() {
     assert!(large.tables.len() <= TABLES_BYTES_MAX && large.names.len() + large.left.len() == 200);
     assert!(large.names.len() > 50, "{}", large.names.len());
     let lists: serde_json::Map<String, Json> =
-        (0..9).map(|n| (format!("{n}{}", "é".repeat(60)), json!({ "type": "array" }))).collect();
+        (0..9).map(|n| (format!("{n}{}", "é".repeat(60)), json!({ "type": "date" }))).collect();
     let lacking = |n: usize| json!({ "url": format!("https://a.example/{n}"), "price_sats": 1, "params": lists });
     let lacking = read(&Json::from_iter((0..400).map(lacking)), None).unwrap();
     let told: usize = lacking.left.iter().map(|line| line.len() + "# - \n".len()).sum();
