@@ -133,6 +133,8 @@ const TYPES: [(&str, &str); 128] = [
     ("text/vtt", "vtt"),
     ("text/srt", "srt"),
 ];
+/// Bytes of which nobody says more.
+pub const OCTETS: &str = "application/octet-stream";
 /// What else a file of media may end in.
 const MORE_ENDINGS: [&str; 4] = ["jpeg", "tif", "mpeg", "oga"];
 /// Endings of files that are text.
@@ -295,6 +297,23 @@ fn after_doctype(bytes: &[u8]) -> Option<&[u8]> {
     } else {
         bytes.get(end + 1..)
     }
+}
+
+/// That media type, where its files have an ending here or it says of bytes no more than that.
+#[must_use]
+pub fn known_type(media_type: &str) -> Option<&'static str> {
+    types().find(|known| *known == media_type)
+}
+
+/// Every media type that is known here.
+pub fn types() -> impl Iterator<Item = &'static str> {
+    TYPES.iter().map(|(known, _)| *known).chain([OCTETS])
+}
+
+/// Whether any of them is of that family: `audio`.
+#[must_use]
+pub fn is_family(family: &str) -> bool {
+    types().any(|known| known.split('/').next() == Some(family))
 }
 
 /// The ending of files of a media type.

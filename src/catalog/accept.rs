@@ -34,7 +34,7 @@ impl Param {
                 Some(n) => Ok(Value::Integer(n)),
                 None => text(cell).map(Value::Text).ok_or_else(|| self.mismatch(None)),
             },
-            ParamKind::Image => Err(self.mismatch(None)),
+            ParamKind::Image | ParamKind::File { .. } => Err(self.mismatch(None)),
         }
     }
 
@@ -86,7 +86,8 @@ impl Param {
                 | ParamKind::Boolean
                 | ParamKind::List
                 | ParamKind::Object
-                | ParamKind::Image,
+                | ParamKind::Image
+                | ParamKind::File { .. },
                 _,
             ) => Err(self.mismatch(None)),
         }
@@ -120,6 +121,10 @@ impl Param {
             }
             ParamKind::IntegerOrText => "an integer, or text that is not blank".to_owned(),
             ParamKind::Image => "an image (png, jpeg or webp): a path, base64 or a data URI".to_owned(),
+            ParamKind::File { types, .. } => {
+                let of = if types.is_empty() { String::new() } else { format!(" ({})", types.join(", ")) };
+                format!("a file{of}: a path, base64 or a data URI")
+            }
         }
     }
 
@@ -129,7 +134,7 @@ impl Param {
             Place::Path if !place::is_step(&value.to_string()) => {
                 Err(Mismatch { expected: place::STEP.to_owned(), suggestion: None })
             }
-            Place::Path | Place::Usual | Place::Query => Ok(value),
+            Place::Path | Place::Usual | Place::Query | Place::Unsent => Ok(value),
         }
     }
 
@@ -169,7 +174,8 @@ impl Param {
             | ParamKind::IntegerOrText
             | ParamKind::List
             | ParamKind::Object
-            | ParamKind::Image => None,
+            | ParamKind::Image
+            | ParamKind::File { .. } => None,
         }
     }
 

@@ -1,6 +1,7 @@
 //! Decimal numbers, exactly as they are written: no binary fraction comes near them.
 
 use std::fmt;
+use std::num::NonZeroU64;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 
@@ -22,6 +23,13 @@ impl Decimal {
     #[must_use]
     pub fn whole(number: i64) -> Option<Self> {
         Self::parse(&number.to_string())
+    }
+
+    /// How often that many fit into it, rounded up; nothing where it is not above zero, or 64 bits do not count them.
+    #[must_use]
+    pub fn units(self, per: NonZeroU64) -> Option<u64> {
+        let one = ONE.unsigned_abs().checked_mul(u128::from(per.get()))?;
+        Some(self.0).filter(|units| *units > 0).and_then(|units| u64::try_from(units.unsigned_abs().div_ceil(one)).ok())
     }
 
     /// The number that is written so: a sign, digits, a point and more digits, an exponent (as spreadsheets write small ones), each of the

@@ -15,6 +15,7 @@ mod param;
 mod place;
 mod price;
 mod read;
+mod scale;
 mod structured;
 mod template;
 mod terms;
@@ -24,10 +25,11 @@ pub use decimal::Decimal;
 pub use errors::{ErrorRule, Treatment};
 pub use header::Header;
 pub use listing::{Listed, listed};
-pub use param::{ImageKind, ImageRef, ImageSource, Mismatch, Param, ParamKind, Value};
+pub use param::{FileForm, FileType, ImageKind, ImageRef, ImageSource, Mismatch, Param, ParamKind, Value};
 pub use place::Place;
-pub use price::{PriceError, PriceRule, Priced, Quote, Rate};
+pub use price::{PriceRule, Priced, Quote, Rate};
 pub use read::BUILT_IN;
+pub use scale::{Length, PriceError, Scale};
 pub use structured::Structured;
 pub use template::{Template, placeholder};
 pub use terms::{AuthScheme, RedeemRule, Terms};
@@ -48,6 +50,9 @@ pub struct Endpoint {
     pub method: Method,
     /// The parameters it takes, in the order in which they are sent.
     pub params: Vec<Param>,
+    /// The body is multipart: each parameter, or each field of the template, is a part of its own.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub multipart: bool,
     /// How they stand in the body; side by side where nobody says.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub body: Option<Template>,

@@ -2,9 +2,10 @@
 
 use std::path::PathBuf;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, de::Error as _};
 
 use super::{Decimal, Place, Structured};
+use crate::media;
 
 /// A parameter that an endpoint takes.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -57,6 +58,44 @@ pub enum ParamKind {
     Object,
     /// A png, jpeg or webp image: a path, base64 or a data URI.
     Image,
+    /// A file: a path, base64 or a data URI.
+    File {
+        /// The media types that it may be of, by its content: `audio/mpeg`, `audio/*`; any where there are none.
+        types: Vec<String>,
+        /// How it stands in JSON or a query.
+        form: FileForm,
+    },
+}
+
+/// How a file stands in JSON or a query; a part of a multipart body is the file itself.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(strum::IntoStaticStr, strum::EnumString, strum::VariantNames)]
+#[serde(rename_all = "kebab-case")]
+#[strum(serialize_all = "kebab-case")]
+pub enum FileForm {
+    /// As a data URI, which names its type.
+    #[default]
+    DataUri,
+    /// As base64 alone.
+    Base64,
+}
+
+impl ParamKind {
+    /// Whether its values are files.
+    #[must_use]
+    pub const fn is_file(&self) -> bool {
+        match self {
+            Self::Image | Self::File { .. } => true,
+            Self::Text
+            | Self::Integer { .. }
+            | Self::Decimal { .. }
+            | Self::Boolean
+            | Self::Choice { .. }
+            | Self::IntegerOrText
+            | Self::List
+            | Self::Object => false,
+        }
+    }
 }
 
 /// A checked value of a parameter.
@@ -73,11 +112,12 @@ pub enum Value {
     Structured(Structured),
     /// A truth value.
     Boolean(bool),
-    /// An image, by digest; its bytes are loaded when the job runs. Boxed, so that values of the other kinds are small: most jobs have only those.
+    /// An image or another file, by digest; its bytes are loaded when the job runs. Boxed, so that values of the other kinds are small: most
+    /// jobs have only those.
     Image(Box<ImageRef>),
 }
 
-/// An image that a job sends: known by the digest of its bytes.
+/// An image, or another file, that a job sends: known by the digest of its bytes.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct ImageRef {
     /// Where its bytes come from.
@@ -98,7 +138,7 @@ pub enum ImageSource {
     Inline(String),
 }
 
-/// An image format.
+/// What a file is, by its content.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum ImageKind {
@@ -108,9 +148,31 @@ pub enum ImageKind {
     Jpeg,
     /// A WebP image (`image/webp`).
     Webp,
+    /// Something else, for a parameter that takes it.
+    Other(FileType),
+}
+
+/// A media type that is known here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+#[serde(transparent)]
+pub struct FileType(&'static str);
+
+impl<'de> Deserialize<'de> for FileType {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let named = String::deserialize(deserializer)?;
+        media::known_type(&named).map(Self).ok_or_else(|| D::Error::custom("no known media type"))
+    }
 }
 
 impl ImageKind {
+    /// What a file of that media type is, where it is known.
+    #[must_use]
+    pub fn of(media_type: &str) -> Option<Self> {
+        let images = [Self::Png, Self::Jpeg, Self::Webp];
+        let image = images.into_iter().find(|kind| kind.media_type() == media_type);
+        image.or_else(|| media::known_type(media_type).map(FileType).map(Self::Other))
+    }
+
     /// The media type, as a data URI names it.
     #[must_use]
     pub const fn media_type(self) -> &'static str {
@@ -118,6 +180,7 @@ impl ImageKind {
             Self::Png => "image/png",
             Self::Jpeg => "image/jpeg",
             Self::Webp => "image/webp",
+            Self::Other(FileType(media_type)) => media_type,
         }
     }
 }

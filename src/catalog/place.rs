@@ -23,6 +23,8 @@ pub enum Place {
     Path,
     /// Into the address's query.
     Query,
+    /// Nowhere: it sets the price alone.
+    Unsent,
 }
 
 impl Place {

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::Value;
+use super::{PriceError, Scale, Value};
 use crate::money::Msat;
 
 /// How an endpoint's price follows from a job's parameters.
@@ -19,6 +19,9 @@ pub struct PriceRule {
     /// What it comes to is the most that an invoice may ask, and no price: the invoice decides within it.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub is_cap: bool,
+    /// How the quantity becomes units.
+    #[serde(default, skip_serializing_if = "Scale::is_plain")]
+    pub scale: Scale,
 }
 
 /// One rate of a price rule.
@@ -30,7 +33,7 @@ pub struct Rate {
     pub rate: Msat,
 }
 
-/// A price, and how it came about: `rate * quantity == price`.
+/// A price, and how it came about: `rate * quantity == price`, but for a price that is the least.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Priced {
     /// The values that chose the rate: `mode=pro, generate_audio=true`; empty where there is one rate.
@@ -41,23 +44,6 @@ pub struct Priced {
     pub quantity: u64,
     /// The exact price; where the rule is a cap, the most that it may be.
     pub price: Msat,
-}
-
-/// Why a job has no price.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum PriceError {
-    /// Nobody knows what it costs.
-    #[error("its price is unknown: write one into the endpoint's table, or a cap, `price = {{ at_most_sats = N }}`")]
-    Unknown,
-    /// The rule has no rate for these values.
-    #[error("the price rule has no rate for {0}")]
-    NoRate(String),
-    /// The quantity is missing, negative or no number.
-    #[error("the price needs {0}, a whole number above zero")]
-    NoQuantity(String),
-    /// More money than can exist.
-    #[error("the price is larger than any amount of money")]
-    TooLarge,
 }
 
 /// A price as a plan counts it: the rate by its position, so that a million jobs cost no text.
@@ -75,7 +61,14 @@ impl PriceRule {
     /// The rule of what nobody knows the price of: it stands so in the table, and no other table's price takes its place.
     #[must_use]
     pub fn unknown() -> Self {
-        Self { by: Vec::new(), rates: Vec::new(), quantity: None, unit: "job".to_owned(), is_cap: false }
+        Self {
+            by: Vec::new(),
+            rates: Vec::new(),
+            quantity: None,
+            unit: "job".to_owned(),
+            is_cap: false,
+            scale: Scale::default(),
+        }
     }
 
     /// Whether nobody knows the price.
@@ -91,13 +84,14 @@ impl PriceRule {
     pub fn price<'a>(&self, value_of: impl Fn(&str) -> Option<&'a Value>) -> Result<Priced, PriceError> {
         let by: Vec<Option<&Value>> = self.by.iter().map(|name| value_of(name)).collect();
         let quantity = self.quantity.as_ref().and_then(|name| value_of(name));
-        let Quote { rate_index, quantity, price } = self.quote(|at| by.get(at).copied().flatten(), quantity)?;
+        let factor = self.scale.factor.as_ref().and_then(|name| value_of(name));
+        let Quote { rate_index, quantity, price } = self.quote(|at| by.get(at).copied().flatten(), quantity, factor)?;
         let rate = self.rates.get(rate_index).map_or(Msat::ZERO, |rate| rate.rate);
         Ok(Priced { chosen_by: self.chosen_by(|at| by.get(at).copied().flatten()), rate, quantity, price })
     }
 
-    /// The same price without words, from the value of each parameter in `by`, by its position there, and that of
-    /// `quantity`.
+    /// The same price without words, from the value of each parameter in `by`, by its position there, and those of
+    /// `quantity` and of the scale's factor.
     ///
     /// # Errors
     /// As [`Self::price`].
@@ -105,6 +99,7 @@ impl PriceRule {
         &self,
         by: impl Fn(usize) -> Option<&'a Value>,
         quantity: Option<&Value>,
+        factor: Option<&Value>,
     ) -> Result<Quote, PriceError> {
         if self.is_unknown() {
             return Err(PriceError::Unknown);
@@ -112,12 +107,11 @@ impl PriceRule {
         let applies = |rate: &Rate| rate.when.iter().enumerate().all(|(at, value)| by(at) == Some(value));
         let chosen = self.rates.iter().enumerate().find(|(_, rate)| applies(rate));
         let Some((rate_index, rate)) = chosen else { return Err(PriceError::NoRate(self.chosen_by(by))) };
-        let quantity = match (&self.quantity, quantity) {
-            (None, _) => 1,
-            (Some(_), Some(Value::Integer(n))) if *n > 0 => n.unsigned_abs(),
-            (Some(name), Some(_) | None) => return Err(PriceError::NoQuantity(name.clone())),
+        let quantity = match &self.quantity {
+            None => 1,
+            Some(name) => self.scale.units(name, quantity, factor)?,
         };
-        let price = rate.rate.checked_mul(quantity).ok_or(PriceError::TooLarge)?;
+        let price = self.scale.price(rate.rate, quantity).ok_or(PriceError::TooLarge)?;
         Ok(Quote { rate_index, quantity, price })
     }
 

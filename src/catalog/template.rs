@@ -41,6 +41,11 @@ impl Template {
         self.0.values().any(|json| is_in(json, name))
     }
 
+    /// Its outermost keys, and what stands there.
+    pub fn fields(&self) -> impl Iterator<Item = (&str, &Json)> {
+        self.0.iter().map(|(key, json)| (key.as_str(), json))
+    }
+
     /// Writes the body as compact JSON: `out` takes what stands for itself, `param` writes the value of the parameter of that name. What stands
     /// for a parameter that a job does not give is left out, with its key.
     ///

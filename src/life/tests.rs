@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use url::Url;
 
-use crate::catalog::{Catalog, DedupPolicy, ErrorRule, Method, PriceRule, Rate, RedeemRule, ResultRule, Terms};
+use crate::catalog::{Catalog, DedupPolicy, ErrorRule, Method, PriceRule, Rate, RedeemRule, ResultRule, Scale, Terms};
 use crate::l402::{Network, Scheme, Token};
 use crate::ledger::fixtures::{
     FIRST_ANSWER, INVOICE_EXPIRES_AT, hash, heard_purchase, intent, preimage, purchase, retried_purchase,
@@ -32,6 +32,7 @@ pub(super) fn facts() -> Facts {
         url: Url::parse("https://api.example/film").unwrap(),
         method: Method::Post,
         params: Vec::new(),
+        multipart: false,
         body: None,
         price: PriceRule {
             is_cap: false,
@@ -39,6 +40,7 @@ pub(super) fn facts() -> Facts {
             rates: vec![Rate { when: Vec::new(), rate: Msat::new(500_000) }],
             quantity: None,
             unit: "job".to_owned(),
+            scale: Scale::default(),
         },
         result: ResultRule {
             url: pointers(&["/videoUrl", "/result/url"]),

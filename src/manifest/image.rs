@@ -16,6 +16,7 @@ use unicode_normalization::UnicodeNormalization as _;
 
 use super::image_end::has_end;
 use super::missing;
+use super::takes::{Content, Takes};
 use super::values::{Help, Wrong, repeated};
 use crate::catalog::{ImageKind, ImageRef, ImageSource};
 use crate::error::Hinted;
@@ -32,17 +33,17 @@ const HASH_CHUNK_BYTES: usize = 64 * 1024;
 const PIECE_BYTES: usize = 3 * 64 * 1024;
 /// What to do about an image that is cut.
 const CUT_HELP: &str = "copy or download it anew, or open it and save it anew where it looks whole";
-/// As many bytes as the longest signature that is looked for.
-const SIGNATURE_BYTES: usize = 12;
+/// So many of a file's first bytes tell what it is.
+const SIGNATURE_BYTES: usize = 4 * 1024;
 
 /// Why a planned image cannot be sent.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ImageProblem {
     /// It cannot be read now.
-    #[error("the image cannot be read: {0}")]
+    #[error("the file cannot be read: {0}")]
     Unreadable(String),
     /// Its bytes are not those that were planned.
-    #[error("the image has changed since the plan")]
+    #[error("the file has changed since the plan")]
     Changed,
 }
 
@@ -106,8 +107,7 @@ pub(crate) fn load(image: &ImageRef) -> Result<Vec<u8>, ImageProblem> {
 /// The format of an image, by its first bytes.
 #[must_use]
 pub fn recognise(bytes: &[u8]) -> Option<ImageKind> {
-    let media_type = media::recognise(bytes)?;
-    [ImageKind::Png, ImageKind::Jpeg, ImageKind::Webp].into_iter().find(|kind| kind.media_type() == media_type)
+    Takes::Image.kind(Content::of(bytes))
 }
 
 pub(super) fn hex(bytes: &[u8]) -> String {
@@ -135,7 +135,7 @@ struct Version {
 #[derive(Clone, Copy)]
 struct Known {
     sha256: [u8; 32],
-    kind: ImageKind,
+    content: Content,
 }
 
 impl Images {
@@ -144,19 +144,21 @@ impl Images {
         Self { folder, known: Mutex::default() }
     }
 
-    /// The image that `value` means.
+    /// The image, or the file, that `value` means.
     ///
     /// # Errors
     /// What is wrong with it, in words that follow the parameter's name.
-    pub(super) fn resolve(&self, value: &str) -> Result<ImageRef, Wrong> {
+    pub(super) fn resolve(&self, value: &str, takes: Takes<'_>) -> Result<ImageRef, Wrong> {
         if value.get(..5).is_some_and(|start| start.eq_ignore_ascii_case("data:")) {
-            return data_uri(value).map_err(Wrong::new);
+            return data_uri(value, takes).map_err(Wrong::new);
         }
         if let Some(path) = self.existing(value) {
-            return self.file(path);
+            return self.file(path, takes);
         }
-        match decode_base64(value).filter(|bytes| recognise(bytes).is_some()) {
-            Some(bytes) => inline(&bytes).map_err(Wrong::new),
+        // Words may be base64 by chance; what begins as a file of a known kind is none.
+        let is_one = |bytes: &Vec<u8>| media::recognise(bytes).is_some() && takes.kind(Content::of(bytes)).is_some();
+        match decode_base64(value).filter(is_one) {
+            Some(bytes) => inline(&bytes, takes).map_err(Wrong::new),
             None => Err(self.missing(value)),
         }
     }
@@ -203,7 +205,7 @@ impl Images {
         there(value).or_else(|| there(&slashed()?)).or_else(composed).or_else(decomposed)
     }
 
-    fn file(&self, path: PathBuf) -> Result<ImageRef, Wrong> {
+    fn file(&self, path: PathBuf, takes: Takes<'_>) -> Result<ImageRef, Wrong> {
         let wrong =
             |words: &str| Wrong { kind: Some(words.to_owned()), ..Wrong::new(format!("{} {words}", path.display())) };
         let unreadable = |e: io::Error| wrong(&format!("cannot be read: {e}"));
@@ -218,16 +220,18 @@ impl Images {
         let mut hash = DefaultHasher::new();
         path.hash(&mut hash);
         let version = Version { path: hash.finish(), device, inode, bytes, modified: metadata.modified().ok() };
-        if let Some(known) = self.known().get(&version).copied() {
-            return Ok(known.at(path));
+        let known = self.known().get(&version).copied();
+        if let Some((known, kind)) = known.and_then(|known| Some((known, takes.kind(known.content)?))) {
+            return Ok(known.at(path, kind));
         }
         if bytes == 0 {
             return Err(wrong("is empty"));
         }
         let (start, sha256) = hash_file(&path).map_err(unreadable)?;
-        let kind = recognise(&start).ok_or_else(|| {
-            let wrong = wrong("is not a png, jpeg or webp image");
-            match missing::format_advice(&start) {
+        let content = Content::of(&start);
+        let kind = takes.kind(content).ok_or_else(|| {
+            let wrong = wrong(&format!("is {}", takes.none_of()));
+            match missing::format_advice(&start).filter(|_| takes.is_image()) {
                 Some(advice) => Wrong { kind: Some(advice.clone()), ..wrong }.help(advice),
                 None => wrong,
             }
@@ -235,15 +239,15 @@ impl Images {
         if !regular(&path).and_then(|mut file| has_end(kind, &mut file)).map_err(unreadable)? {
             return Err(wrong("is cut: its end is missing").help(CUT_HELP));
         }
-        let read = Known { sha256, kind };
+        let read = Known { sha256, content };
         self.known().insert(version, read);
-        Ok(read.at(path))
+        Ok(read.at(path, kind))
     }
 }
 
 impl Known {
-    fn at(self, path: PathBuf) -> ImageRef {
-        ImageRef { source: ImageSource::File(path), sha256: hex(&self.sha256), kind: self.kind }
+    fn at(self, path: PathBuf, kind: ImageKind) -> ImageRef {
+        ImageRef { source: ImageSource::File(path), sha256: hex(&self.sha256), kind }
     }
 }
 
@@ -280,20 +284,21 @@ pub(super) fn hash_rest(from: &mut dyn Read, hash: &mut Sha256) -> io::Result<()
     }
 }
 
-fn data_uri(value: &str) -> Result<ImageRef, String> {
+fn data_uri(value: &str, takes: Takes<'_>) -> Result<ImageRef, String> {
     let (head, body) = value.split_once(',').ok_or("expected a data URI with base64 after a comma")?;
     if !head.to_ascii_lowercase().ends_with(";base64") {
         return Err("expected a data URI that says ;base64 before the comma".to_owned());
     }
     let bytes = decode_base64(body).ok_or("the data URI holds no valid base64")?;
-    inline(&bytes)
+    inline(&bytes, takes)
 }
 
-fn inline(bytes: &[u8]) -> Result<ImageRef, String> {
+fn inline(bytes: &[u8], takes: Takes<'_>) -> Result<ImageRef, String> {
     if bytes.len() as u64 > IMAGE_BYTES_MAX {
         return Err(too_large());
     }
-    let kind = recognise(bytes).ok_or("expected a png, jpeg or webp image")?;
+    let start = bytes.get(..SIGNATURE_BYTES).unwrap_or(bytes);
+    let kind = takes.kind(Content::of(start)).ok_or_else(|| format!("expected {}", takes.one_of()))?;
     if !has_end(kind, &mut Cursor::new(bytes)).unwrap_or_default() {
         return Err("the image is cut: its end is missing".to_owned());
     }
@@ -328,19 +333,19 @@ mod tests {
         let images = Images::new(folder.path().to_owned());
         for number in 0..MANY {
             fs::write(folder.path().join(name(number)), with(number)).unwrap();
-            images.resolve(&name(number)).ok().unwrap();
+            images.resolve(&name(number), Takes::Image).ok().unwrap();
         }
         let first = File::options().write(true).open(folder.path().join(name(0))).unwrap();
         let modified = first.metadata().unwrap().modified().unwrap();
         io::Write::write_all(&mut &first, &with(MANY)).unwrap();
         first.set_modified(modified).unwrap();
-        let known = |number: usize| images.resolve(&name(number)).ok().unwrap().sha256;
+        let known = |number: usize| images.resolve(&name(number), Takes::Image).ok().unwrap().sha256;
         assert_eq!(known(0), hex(&Sha256::digest(with(0))), "nothing tells that it has changed");
         first.set_modified(modified + std::time::Duration::from_secs(1)).unwrap();
         assert_eq!(known(0), hex(&Sha256::digest(with(MANY))));
         let before = images.known().len();
         fs::hard_link(folder.path().join(name(1)), folder.path().join("of the same inode.png")).unwrap();
-        images.resolve("of the same inode.png").ok().unwrap();
+        images.resolve("of the same inode.png", Takes::Image).ok().unwrap();
         assert_eq!(images.known().len(), before + 1, "an inode alone does not tell that it is the same file");
     }
 

@@ -23,6 +23,8 @@ pub(super) fn has_end(kind: ImageKind, image: &mut (impl Read + Seek)) -> io::Re
         ImageKind::Png => png(image, length),
         ImageKind::Jpeg => jpeg(image),
         ImageKind::Webp => webp(image, length),
+        // Of these nobody tells where they end.
+        ImageKind::Other(_) => Ok(true),
     };
     match found {
         Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Ok(false),

@@ -22,6 +22,7 @@ mod results;
 mod row;
 mod rows;
 mod stand;
+mod takes;
 mod template;
 mod values;
 

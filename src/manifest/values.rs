@@ -6,6 +6,7 @@ use toml::de::DeValue;
 
 use super::image::Images;
 use super::missing;
+use super::takes::Takes;
 use crate::catalog::{Mismatch, Param, ParamKind, Value, meant};
 use crate::diagnostic::{Diagnostic, Place};
 use crate::money::Sats;
@@ -98,11 +99,24 @@ impl Given<'_> {
 /// # Errors
 /// What was expected and what was found, with a suggestion where there is one.
 pub(super) fn check(param: &Param, given: Given<'_>, images: &Images) -> Result<Value, Wrong> {
-    if param.kind == ParamKind::Image {
+    let takes = match &param.kind {
+        ParamKind::Image => Some(Takes::Image),
+        ParamKind::File { types, .. } => Some(Takes::File(types)),
+        ParamKind::Text
+        | ParamKind::Integer { .. }
+        | ParamKind::Decimal { .. }
+        | ParamKind::Boolean
+        | ParamKind::Choice { .. }
+        | ParamKind::IntegerOrText
+        | ParamKind::List
+        | ParamKind::Object => None,
+    };
+    if let Some(takes) = takes {
         let Some(text) = given.text() else {
-            return Err(expected(&param.name, "an image: a path, base64 or a data URI", given));
+            let what = if param.kind == ParamKind::Image { "an image" } else { "a file" };
+            return Err(expected(&param.name, &format!("{what}: a path, base64 or a data URI"), given));
         };
-        let resolved = images.resolve(text.trim());
+        let resolved = images.resolve(text.trim(), takes);
         return resolved.map(Box::new).map(Value::Image).map_err(|mut wrong| {
             for words in [Some(&mut wrong.message), wrong.kind.as_mut()].into_iter().flatten() {
                 words.insert_str(0, &format!("{}: ", param.name));

@@ -149,7 +149,7 @@ impl HttpOrigin {
                     if request.method == Method::Put { reqwest::Method::PUT } else { reqwest::Method::POST },
                     at.clone(),
                 )
-                .header(CONTENT_TYPE, HeaderValue::from_static("application/json"))
+                .header(CONTENT_TYPE, request.content_type().as_ref())
                 .header(CONTENT_LENGTH, request.body().len())
                 .body(sendable(request.body())),
             Method::Get => self.client(at).get(at.clone()),

@@ -8,6 +8,7 @@ pub mod http;
 mod inline;
 mod job_status;
 pub mod lnurl;
+mod multipart;
 mod poll_response;
 mod redeem_response;
 mod request;

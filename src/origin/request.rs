@@ -7,15 +7,13 @@ use data_encoding::BASE64;
 use serde_json::Value as Json;
 use url::Url;
 
-use crate::catalog::{Endpoint, ImageRef, Method, Value};
+use super::multipart::{self, Part, Pieces};
+use crate::catalog::{Endpoint, FileForm, ImageRef, Method, ParamKind, Value, placeholder};
 use crate::purchase::{BodyFolder, BodyWriter, Request};
-
-/// Gives an image's bytes in pieces, of which each but the last is a multiple of three bytes long.
-type Pieces<'a> = &'a mut dyn FnMut(&[u8]);
 
 impl Request {
     /// The request of a job with these parameters, which are sent in the order given (a job's are in its endpoint's):
-    /// as one compact JSON object, or as the endpoint's template has them, or as the URL's query. An image travels as a data URI. The body is in memory.
+    /// as one compact JSON object, or as the endpoint's template has them, or as parts of a multipart body, or as the URL's query. A file travels as its parameter says, an image as a data URI. The body is in memory.
     ///
     /// # Errors
     /// What `read_image` says where an image's bytes are not to be had.
@@ -60,10 +58,24 @@ fn write<E>(
     // Whatever has a place of its own in the address stands there alone, unless a template names it as well.
     let is_usual = |name: &str| endpoint.param(name).is_none_or(|param| param.place.is_usual());
     let usual = params.iter().filter(|(name, _)| is_usual(name));
+    let form_of = |name: &str| endpoint.param(name).map(|param| form(&param.kind)).unwrap_or_default();
     match (endpoint.method, &endpoint.body) {
+        (Method::Post | Method::Put, template) if endpoint.multipart => {
+            let parts: Vec<(&str, Part<'_>)> = match template {
+                None => usual.map(|(name, value)| (name.as_str(), value.into())).collect(),
+                Some(template) => {
+                    let part = |(name, json)| match json_placeholder(json) {
+                        Some(param) => Some((name, value_of(param)?.into())),
+                        None => Some((name, json.into())),
+                    };
+                    template.fields().filter_map(part).collect()
+                }
+            };
+            multipart::write(&parts, &read_image, body)?;
+        }
         (Method::Post | Method::Put, Some(template)) => {
             template.write(&|name| value_of(name).is_some(), body, &mut |name, body| {
-                value_of(name).map_or(Ok(()), |value| json(value, &read_image, body))
+                value_of(name).map_or(Ok(()), |value| json(value, form_of(name), &read_image, body))
             })?;
         }
         (Method::Post | Method::Put, None) => {
@@ -71,21 +83,43 @@ fn write<E>(
             for (place, (name, value)) in usual.enumerate() {
                 let comma = if place == 0 { "" } else { "," };
                 body(format!("{comma}{}:", Json::from(name.as_str())).as_bytes());
-                json(value, &read_image, body)?;
+                json(value, form_of(name), &read_image, body)?;
             }
             body(b"}");
         }
         (Method::Get, _) => {
             for (name, value) in usual {
-                url.query_pairs_mut().append_pair(name, &text(value, &read_image)?);
+                url.query_pairs_mut().append_pair(name, &text(value, form_of(name), &read_image)?);
             }
         }
     }
     Ok(url)
 }
 
+/// The name of the parameter for which a field of a template stands.
+fn json_placeholder(json: &Json) -> Option<&str> {
+    json.as_str().and_then(placeholder)
+}
+
+/// How files of that parameter stand in JSON or a query.
+const fn form(kind: &ParamKind) -> FileForm {
+    match kind {
+        ParamKind::File { form, .. } => *form,
+        ParamKind::Image
+        | ParamKind::Text
+        | ParamKind::Integer { .. }
+        | ParamKind::Decimal { .. }
+        | ParamKind::Boolean
+        | ParamKind::Choice { .. }
+        | ParamKind::IntegerOrText
+        | ParamKind::List
+        | ParamKind::Object => FileForm::DataUri,
+    }
+}
+
 fn json<E>(
     value: &Value,
+    form: FileForm,
     read_image: &impl Fn(&ImageRef, Pieces<'_>) -> Result<(), E>,
     body: Pieces<'_>,
 ) -> Result<(), E> {
@@ -99,9 +133,9 @@ fn json<E>(
             return Ok(());
         }
         Value::Image(image) => {
-            // Nothing in a data URI is escaped.
+            // Nothing in base64 or a data URI is escaped.
             body(b"\"");
-            data_uri(image, read_image, &mut |text| body(text.as_bytes()))?;
+            encoded(image, form, read_image, &mut |text| body(text.as_bytes()))?;
             body(b"\"");
             return Ok(());
         }
@@ -110,25 +144,33 @@ fn json<E>(
     Ok(())
 }
 
-fn text<E>(value: &Value, read_image: &impl Fn(&ImageRef, Pieces<'_>) -> Result<(), E>) -> Result<String, E> {
+fn text<E>(
+    value: &Value,
+    form: FileForm,
+    read_image: &impl Fn(&ImageRef, Pieces<'_>) -> Result<(), E>,
+) -> Result<String, E> {
     match value {
         Value::Text(_) | Value::Integer(_) | Value::Decimal(_) | Value::Boolean(_) | Value::Structured(_) => {
             Ok(value.to_string())
         }
         Value::Image(image) => {
             let mut uri = String::new();
-            data_uri(image, read_image, &mut |text| uri.push_str(text))?;
+            encoded(image, form, read_image, &mut |text| uri.push_str(text))?;
             Ok(uri)
         }
     }
 }
 
-fn data_uri<E>(
+fn encoded<E>(
     image: &ImageRef,
+    form: FileForm,
     read_image: &impl Fn(&ImageRef, Pieces<'_>) -> Result<(), E>,
     uri: &mut dyn FnMut(&str),
 ) -> Result<(), E> {
-    uri(&format!("data:{};base64,", image.kind.media_type()));
+    match form {
+        FileForm::DataUri => uri(&format!("data:{};base64,", image.kind.media_type())),
+        FileForm::Base64 => {}
+    }
     let mut encoded = String::new();
     read_image(image, &mut |piece| {
         encoded.clear();
@@ -260,6 +302,76 @@ mod tests {
         assert_ne!(headed(vec![one]), headed(vec![header("X-Version", "3")]));
     }
 
+    #[test]
+    fn a_multipart_body_has_a_part_each_and_a_boundary_of_its_content() {
+        let pdf = ImageKind::of("application/pdf").unwrap();
+        let file = ImageRef {
+            source: ImageSource::File("/home/me/secret name.pdf".into()),
+            sha256: "ab".repeat(32),
+            kind: pdf,
+        };
+        let params = [
+            ("text \"x\"".to_owned(), Value::Text("a\nb".to_owned())),
+            ("n".to_owned(), Value::Integer(5)),
+            ("file".to_owned(), Value::Image(Box::new(file.clone()))),
+        ];
+        let endpoint = Endpoint { multipart: true, ..endpoint("https://api.example/x") };
+        let request = Request::build(&endpoint, &params, read).unwrap();
+        let boundary = request.content_type().strip_prefix("multipart/form-data; boundary=").unwrap().to_owned();
+        let body =
+            String::from_utf8_lossy(&request.body().bytes().unwrap()).replace(&boundary, "B").replace("\r\n", "\n");
+        insta::assert_snapshot!(body);
+        assert!(boundary.starts_with("l402-batch-") && boundary.len() == "l402-batch-".len() + 40, "{boundary}");
+        // The same wherever it is kept, and another for another content.
+        let above = tempfile::tempdir().unwrap();
+        let folder = BodyFolder::new(above.path().join("bodies"));
+        let large = |each: Pieces<'_>| (0..100).for_each(|_| each(&[7; 3_000]));
+        let read_large = |_: &ImageRef, each: Pieces<'_>| {
+            large(each);
+            Ok::<_, Infallible>(())
+        };
+        let (held, filed) = (
+            Request::build(&endpoint, &params, read_large).unwrap(),
+            Request::build_in(&folder, &endpoint, &params, read_large).unwrap().unwrap(),
+        );
+        assert!(matches!(filed.body(), crate::purchase::Body::Filed(_)));
+        assert_eq!((held.content_type(), &held), (filed.content_type(), &filed));
+        let again = Request::new(held.method, held.url.clone(), held.body().bytes().unwrap().into_owned());
+        assert_eq!(again.content_type(), held.content_type());
+        let other = ImageRef { sha256: "cd".repeat(32), ..file.clone() };
+        let of_other = [params[0].clone(), params[1].clone(), ("file".to_owned(), Value::Image(Box::new(other)))];
+        assert_ne!(Request::build(&endpoint, &of_other, read).unwrap().content_type(), request.content_type());
+        // As a template names the parts; what a job does not give is no part.
+        let template = serde_json::json!({ "model": "up-2", "scale": 2, "image": "{file}", "mask": "{mask}" });
+        let serde_json::Value::Object(template) = template else { panic!() };
+        let endpoint = Endpoint { body: Some(crate::catalog::Template::new(template)), ..endpoint };
+        let body = Request::build(&endpoint, &params, read).unwrap();
+        let body = String::from_utf8_lossy(&body.body().bytes().unwrap()).into_owned();
+        let names: Vec<&str> = body.split("; name=\"").skip(1).filter_map(|part| part.split('"').next()).collect();
+        assert_eq!(names, ["model", "scale", "image"]);
+    }
+
+    #[test]
+    fn a_file_is_a_data_uri_or_base64_alone() {
+        let kind = ImageKind::of("audio/mpeg").unwrap();
+        let file = ImageRef { source: ImageSource::Inline(String::new()), sha256: String::new(), kind };
+        let param = |form| Param {
+            name: "song".to_owned(),
+            kind: ParamKind::File { types: Vec::new(), form },
+            required: true,
+            default: None,
+            place: Place::Usual,
+        };
+        let body = |form| {
+            let endpoint = Endpoint { params: vec![param(form)], ..endpoint("https://api.example/x") };
+            let request =
+                Request::build(&endpoint, &[("song".to_owned(), Value::Image(Box::new(file.clone())))], read).unwrap();
+            String::from_utf8(request.body().bytes().unwrap().into_owned()).unwrap()
+        };
+        assert_eq!(body(FileForm::DataUri), r#"{"song":"data:audio/mpeg;base64,+/8BAg=="}"#);
+        assert_eq!(body(FileForm::Base64), r#"{"song":"+/8BAg=="}"#);
+    }
+
     proptest! {
         #[test]
         fn any_text_arrives_as_it_is(text in any::<String>()) {
@@ -270,6 +382,39 @@ mod tests {
             let get = Endpoint { method: Method::Get, ..endpoint("http://127.0.0.1/") };
             let get = Request::build(&get, &params, read).unwrap();
             prop_assert_eq!(get.url.query_pairs().next().map(|(_, value)| value.into_owned()), Some(text));
+        }
+
+        /// Whatever the values, in each form: built again, and built into a folder, it is the same.
+        #[test]
+        fn each_form_is_the_same_to_the_byte_again(text in any::<String>(), number in any::<i64>(), method in 0..3usize, form in 0..3usize) {
+            let param = |name: &str, place| Param {
+                name: name.to_owned(), kind: ParamKind::Text, required: true, default: None, place,
+            };
+            let template = serde_json::json!({ "in": "{text}", "n": "{n}", "of": 1 });
+            let Json::Object(template) = template else { panic!() };
+            let endpoint = Endpoint {
+                method: [Method::Post, Method::Put, Method::Get][method],
+                multipart: form == 1,
+                body: (form > 0).then(|| crate::catalog::Template::new(template)),
+                params: vec![param("text", Place::Usual), param("n", Place::Usual), param("at", Place::Path), param("q", Place::Query)],
+                headers: vec![Header { name: "X-Version".to_owned(), value: "2".to_owned() }],
+                ..endpoint("https://api.example:8443/v1/{at}/x?q={q}")
+            };
+            let value = |name: &str, value| (name.to_owned(), value);
+            let params = [
+                value("text", Value::Text(text.clone())), value("n", Value::Integer(number)),
+                value("at", Value::Text(format!("{text}a"))), value("q", Value::Text(text)),
+            ];
+            let above = tempfile::tempdir().unwrap();
+            let folder = BodyFolder::new(above.path().join("bodies"));
+            let (one, two) = (Request::build(&endpoint, &params, read).unwrap(), Request::build(&endpoint, &params, read).unwrap());
+            let three = Request::build_in(&folder, &endpoint, &params, read).unwrap().unwrap();
+            prop_assert_eq!(one.body().bytes().unwrap(), two.body().bytes().unwrap());
+            prop_assert_eq!((&one, one.content_type(), &one.url), (&two, two.content_type(), &three.url));
+            prop_assert_eq!((&one, one.body().bytes().unwrap()), (&three, three.body().bytes().unwrap()));
+            let kept = Request::new(one.method, one.url.clone(), one.body().bytes().unwrap().into_owned()).heading(&endpoint.headers);
+            prop_assert_eq!((kept.digest(), kept.content_type()), (one.digest(), one.content_type()));
+            prop_assert_eq!(one.url.origin(), endpoint.url.origin());
         }
     }
 }

@@ -1,6 +1,6 @@
 //! An endpoint and answers for tests.
 
-use crate::catalog::{Catalog, Endpoint, ErrorRule, Method, PriceRule, Rate, ResultRule, Terms};
+use crate::catalog::{Catalog, Endpoint, ErrorRule, Method, PriceRule, Rate, ResultRule, Scale, Terms};
 use crate::money::Msat;
 use crate::purchase::HttpAnswer;
 
@@ -10,6 +10,7 @@ pub(crate) fn endpoint(url: &str) -> Endpoint {
         url: url.parse().unwrap(),
         method: Method::Post,
         params: Vec::new(),
+        multipart: false,
         body: None,
         price: PriceRule {
             is_cap: false,
@@ -17,6 +18,7 @@ pub(crate) fn endpoint(url: &str) -> Endpoint {
             rates: vec![Rate { when: Vec::new(), rate: Msat::new(1_000) }],
             quantity: None,
             unit: "job".to_owned(),
+            scale: Scale::default(),
         },
         result: rule(),
         errors: errors(),

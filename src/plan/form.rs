@@ -11,6 +11,8 @@ pub(super) struct Form {
     by: Vec<Option<usize>>,
     /// The position of the parameter that multiplies it.
     quantity: Option<usize>,
+    /// And of the one that multiplies that.
+    factor: Option<usize>,
 }
 
 impl Form {
@@ -20,11 +22,13 @@ impl Form {
             encoding: Encoding::new(&endpoint.name, endpoint.params.iter().map(|param| param.name.as_str())),
             by: endpoint.price.by.iter().map(position).collect(),
             quantity: endpoint.price.quantity.as_ref().and_then(position),
+            factor: endpoint.price.scale.factor.as_ref().and_then(position),
         }
     }
 
     pub(super) fn quote(&self, spec: &JobSpec) -> Result<Quote, PriceError> {
         let value = |at: Option<usize>| -> Option<&Value> { spec.values.get(at?)?.as_ref() };
-        spec.endpoint.price.quote(|at| value(self.by.get(at).copied().flatten()), value(self.quantity))
+        let by = |at: usize| value(self.by.get(at).copied().flatten());
+        spec.endpoint.price.quote(by, value(self.quantity), value(self.factor))
     }
 }

@@ -167,6 +167,8 @@ pub struct Group {
     pub unit: String,
     /// The rate is the most that an invoice may ask.
     pub is_cap: bool,
+    /// The least that a job of it costs, in msat, where there is such.
+    pub minimum_msat: Option<Msat>,
     /// How many jobs.
     pub job_count: u64,
     /// How many units together.

@@ -76,6 +76,7 @@ impl Used {
             rate_msat: rate.rate,
             unit: rule.unit.clone(),
             is_cap: rule.is_cap,
+            minimum_msat: rule.scale.minimum,
             job_count: tally.job_count,
             quantity: tally.quantity,
             total_msat: tally.total,

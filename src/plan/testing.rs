@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::catalog::{Catalog, Endpoint, ImageKind, ImageRef, ImageSource, PriceRule, Rate, Value};
+use crate::catalog::{Catalog, Endpoint, ImageKind, ImageRef, ImageSource, PriceRule, Rate, Scale, Value};
 use crate::diagnostic::{Diagnostic, Place};
 use crate::manifest::{JobSource, JobSpec};
 use crate::money::Sats;
@@ -68,7 +68,14 @@ pub(super) fn animate(line: u64, prompt: &str, path: &str, seconds: i64) -> JobS
 pub(super) fn capped(spec: JobSpec, sats: u64) -> JobSpec {
     let mut endpoint = Endpoint::clone(&spec.endpoint);
     let rates = vec![Rate { when: Vec::new(), rate: Sats::new(sats).msat().unwrap() }];
-    endpoint.price = PriceRule { by: Vec::new(), rates, quantity: None, unit: "job".to_owned(), is_cap: true };
+    endpoint.price = PriceRule {
+        by: Vec::new(),
+        rates,
+        quantity: None,
+        unit: "job".to_owned(),
+        is_cap: true,
+        scale: Scale::default(),
+    };
     JobSpec { endpoint: Arc::new(endpoint), ..spec }
 }
 

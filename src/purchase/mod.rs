@@ -11,7 +11,7 @@ pub use body_folder::{BodyFolder, BodyWriter};
 pub(crate) use body_folder::{HELD_BYTES_MAX, ROOM_LEFT_BYTES_MIN, is_abandoned};
 pub(crate) use exchange::INCOMPLETE;
 pub use exchange::{Credential, HttpAnswer, Poll};
-pub use request::Request;
+pub use request::{BOUNDARY_MARK, Request};
 pub use state::{JobState, Next, Reason, tried_again};
 
 /// A node's identity: its public key in hex.

@@ -1,5 +1,7 @@
 //! What is sent to buy, and sent again to the very byte.
 
+use std::borrow::Cow;
+
 use sha2::{Digest, Sha256};
 use url::Url;
 
@@ -21,8 +23,21 @@ pub struct Request {
     pub bypass: Option<String>,
     /// What its endpoint wants in the head of each request.
     headers: Vec<Header>,
+    /// What separates the parts of its body, where that is multipart.
+    boundary: Option<String>,
     body: Body,
     digest: [u8; 32],
+}
+
+/// How the boundary of a multipart body begins. JSON begins otherwise, so that a body tells by itself what it is, wherever it was kept.
+pub const BOUNDARY_MARK: &str = "l402-batch-";
+
+/// The boundary of the multipart body that begins so.
+fn boundary_of(start: &[u8]) -> Option<String> {
+    let line = start.strip_prefix(b"--")?.split(|byte| *byte == b'\r').next()?;
+    let boundary = std::str::from_utf8(line).ok()?;
+    let is_one = |rest: &str| !rest.is_empty() && rest.bytes().all(|byte| byte.is_ascii_hexdigit());
+    boundary.strip_prefix(BOUNDARY_MARK).is_some_and(is_one).then(|| boundary.to_owned())
 }
 
 /// Two requests are the same that send the same.
@@ -40,7 +55,8 @@ impl Request {
     pub fn new(method: Method, url: Url, body: Vec<u8>) -> Self {
         let mut hash = head(method, &url, body.len());
         hash.update(&body);
-        Self { method, url, bypass: None, headers: Vec::new(), body: Body::Held(body), digest: hash.finalize().into() }
+        let (headers, boundary, digest) = (Vec::new(), boundary_of(&body), hash.finalize().into());
+        Self { method, url, bypass: None, headers, boundary, body: Body::Held(body), digest }
     }
 
     /// The same. A body in a file is read once.
@@ -53,9 +69,15 @@ impl Request {
             Body::Filed(file) => file,
         };
         let mut hash = head(method, &url, file.len());
-        file.read_through(|chunk| hash.update(chunk))?;
+        let mut boundary = None;
+        let mut is_first = true;
+        file.read_through(|chunk| {
+            boundary = if is_first { boundary_of(chunk) } else { boundary.take() };
+            is_first = false;
+            hash.update(chunk);
+        })?;
         let (headers, digest) = (Vec::new(), hash.finalize().into());
-        Ok(Self { method, url, bypass: None, headers, body: Body::Filed(file), digest })
+        Ok(Self { method, url, bypass: None, headers, boundary, body: Body::Filed(file), digest })
     }
 
     /// The same request with that header, if any, which leads past a cache.
@@ -81,6 +103,15 @@ impl Request {
             hash.update(part);
         }
         Self { headers: headers.to_vec(), digest: hash.finalize().into(), ..self }
+    }
+
+    /// The content type of its body.
+    #[must_use]
+    pub fn content_type(&self) -> Cow<'static, str> {
+        match &self.boundary {
+            Some(boundary) => format!("multipart/form-data; boundary={boundary}").into(),
+            None => "application/json".into(),
+        }
     }
 
     /// What its endpoint wants in the head of each request.

@@ -151,7 +151,9 @@ fn prices(job: &PendingJob, asked: Msat) -> String {
         let [cap, asked] = alike([job.price, asked]);
         return format!("the origin asks {asked}, above the cap of {cap}");
     }
-    let quantity = priced(job).map_or(1, |priced| priced.quantity);
+    // Of the least that a job costs no unit has its price.
+    let by_rate = |priced: &Priced| priced.rate.checked_mul(priced.quantity) == Some(priced.price);
+    let quantity = priced(job).filter(by_rate).map_or(1, |priced| priced.quantity);
     let unit = |amount: Msat| {
         (quantity > 1 && amount.get().is_multiple_of(quantity)).then(|| Msat::new(amount.get() / quantity))
     };

@@ -115,10 +115,73 @@ fn a_put_has_values_in_its_address_and_the_endpoint_s_headers_in_its_head() {
         let head = |name: &str| came.headers.get(name).map(String::as_str);
         assert_eq!((head("x-version"), head("accept")), (Some("2"), Some("audio/mpeg")), "{came:?}");
     }
-    client.says("catalog show jobs.toml --endpoint any").with(0).saying("X-Version: 2").saying("in the path");
+    client
+        .says("catalog show jobs.toml --endpoint any")
+        .with(0)
+        .saying("X-Version: 2")
+        .saying("in the path")
+        .saying("/v1/{voice}/speech?format={format}");
     client.write("dots.toml", &client.read("jobs.toml").replace("../../admin?x=1#y", ".."));
     client
         .says("plan dots.toml")
         .with(2)
         .saying("voice: expected what can stand in a path: not dots alone, got \"..\"");
+}
+
+#[test]
+fn what_sets_the_price_alone_is_not_sent_and_a_price_has_a_length_and_a_minimum() {
+    let sandbox = Sandbox::start("");
+    let seller = AnyRequest::before(&sandbox, |_| None);
+    let endpoint = "url = \"{origin}/pdf\"\n[endpoint.any.params]\ntext = { type = \"text\", required = true }\n\
+        pages = { type = \"integer\", min = 1, required = true, send = false }\n";
+    // Four bytes begun twice, thrice: 150 sats each; and what would cost less costs as much.
+    let jobs = "[[job]]\nid = \"a\"\ntext = \"hé hé\"\npages = 3\n[[job]]\nid = \"b\"\ntext = \"x\"\npages = 1\n";
+    let client = client(&sandbox, &seller, endpoint, jobs);
+    let by_length = "price = { sats_per_unit = 150, quantity = \"text\", length = \"bytes\", per = 4, factor = \"pages\", minimum_sats = 900 }";
+    client.write("jobs.toml", &client.read("jobs.toml").replace("price = { sats = 900 }", by_length));
+    client.says("plan jobs.toml").with(0).saying("150 sats a unit, 900 sats at least").saying("1,800 sats");
+    let ended = client.run("run jobs.toml").with(0);
+    let mut bodies: Vec<String> = bought(&seller, &ended).into_iter().map(|(_, body)| body).collect();
+    bodies.sort();
+    assert_eq!(bodies, [r#"{"text":"hé hé"}"#, r#"{"text":"x"}"#]);
+    assert_eq!(client.column("jobs.results.csv", "price_sats"), ["900", "900"]);
+    client
+        .says("catalog show jobs.toml --endpoint any")
+        .with(0)
+        .saying("150 sats a unit, a unit for each 4 bytes of text begun, times pages, 900 sats at least")
+        .saying("not sent");
+}
+
+#[test]
+fn a_file_of_a_person_is_a_part_or_base64_and_its_name_stays_at_home() {
+    let sandbox = Sandbox::start("");
+    let seller = AnyRequest::before(&sandbox, |_| None);
+    let endpoint = "url = \"{origin}/read\"\nparts = { model = \"reader-1\", document = \"{file}\", pages = \"{pages}\" }\n[endpoint.any.params]\n\
+        file = { type = \"file\", types = [\"application/pdf\"], required = true }\npages = { type = \"integer\" }\n\
+        [endpoint.json]\nurl = \"{origin}/json\"\nprice = { sats = 900 }\nresult = { url = [\"/videoUrl\", \"/result/videoUrl\"] }\n\
+        params = { file = { type = \"file\", as = \"base64\", required = true } }\n";
+    let jobs = "[[job]]\nid = \"part\"\nfile = \"my secret.pdf\"\npages = 3\n[[job]]\nid = \"json\"\nendpoint = \"json\"\nfile = \"notes.csv\"\n";
+    let client = client(&sandbox, &seller, endpoint, jobs);
+    // Larger than what is held in memory.
+    let pdf = format!("%PDF-1.7\n{}\n%%EOF\n", "x".repeat(200_000));
+    client.write("my secret.pdf", &pdf);
+    client.write("notes.csv", "a,b\n1,2\n");
+    let ended = client.run("run jobs.toml").with(0);
+    let mut asked = bought(&seller, &ended);
+    asked.sort();
+    let [(json, of_json), (read, of_part)] = &asked[..] else { panic!("{asked:?}") };
+    assert_eq!((json.as_str(), of_json.as_str()), ("POST /json", r#"{"file":"YSxiCjEsMgo="}"#));
+    let came = seller.asked().into_iter().find(|came| came.path == "/read").unwrap();
+    let boundary = came.headers["content-type"].strip_prefix("multipart/form-data; boundary=").unwrap();
+    let expected = format!(
+        "--B\r\nContent-Disposition: form-data; name=\"model\"\r\n\r\nreader-1\r\n\
+         --B\r\nContent-Disposition: form-data; name=\"document\"; filename=\"file.pdf\"\r\nContent-Type: application/pdf\r\n\r\n{pdf}\r\n\
+         --B\r\nContent-Disposition: form-data; name=\"pages\"\r\n\r\n3\r\n--B--\r\n"
+    );
+    assert_eq!(read, "POST /read");
+    assert!(of_part.replace(boundary, "B") == expected, "{}", &of_part[..400]);
+    assert!(seller.asked().iter().all(|came| !String::from_utf8_lossy(&came.body).contains("secret")));
+    // What it is not by its content, it is not by its name.
+    client.write("my secret.pdf", "words");
+    client.says("plan jobs.toml").with(2).saying("is none of application/pdf by its content");
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use data_encoding::BASE32_NOPAD;
 use l402_batch::catalog::{
     Catalog, Endpoint, ErrorRule, Method, Param, ParamKind, Place, PriceRule, Priced, Rate, RedeemRule, ResultRule,
-    Terms, Value,
+    Scale, Terms, Value,
 };
 use l402_batch::ledger::ResultRow;
 use l402_batch::manifest::normal_id;
@@ -75,6 +75,7 @@ fn endpoint(name: &str, host: &str, method: Method, price_sat: u64, bypass: bool
         url: Url::parse(&format!("https://{host}/{name}")).expect("a URL"),
         method,
         params: Vec::new(),
+        multipart: false,
         body: None,
         price: PriceRule {
             is_cap: is_capped(price_sat),
@@ -82,6 +83,7 @@ fn endpoint(name: &str, host: &str, method: Method, price_sat: u64, bypass: bool
             rates: vec![Rate { when: Vec::new(), rate: Msat::new(price_sat * 1_000) }],
             quantity: None,
             unit: "job".to_owned(),
+            scale: Scale::default(),
         },
         result: ResultRule {
             url: words(&["/videoUrl"]),

@@ -1,6 +1,6 @@
 //! Whether a price rule is total: every job that the parameters allow has exactly one price.
 
-use crate::catalog::{Param, ParamKind, PriceRule, Rate, Value};
+use crate::catalog::{Decimal, Param, ParamKind, Place, PriceRule, Rate, Value};
 
 /// Most values that an integer may have to choose a rate.
 const INTEGER_VALUES_MAX: i128 = 64;
@@ -13,9 +13,10 @@ const NAMED_MAX: usize = 4;
 pub(super) fn price_rule(rule: &PriceRule, params: &[Param]) -> Vec<String> {
     let mut faults = Vec::new();
     let most = quantity_max(rule, params, &mut faults);
-    if rule.rates.iter().any(|rate| rate.rate.checked_mul(most).is_none()) {
+    if rule.rates.iter().any(|rate| rule.scale.price(rate.rate, most).is_none()) {
         faults.push("the dearest job would cost more than any amount of money".to_owned());
     }
+    idle_params(rule, params, &mut faults);
     if !rule.by.is_empty() {
         table(rule, params, &mut faults);
     }
@@ -29,15 +30,64 @@ fn quantity_max(rule: &PriceRule, params: &[Param], faults: &mut Vec<String>) ->
         faults.push(format!("the quantity `{name}` is no parameter of the endpoint"));
         return 1;
     };
-    let ParamKind::Integer { min, max } = &param.kind else {
-        faults.push(format!("the quantity `{name}` is no integer; only an integer multiplies a price"));
-        return 1;
-    };
-    if *min < 1 {
-        faults.push(format!("the quantity `{name}` may be {}; give it `min = 1` or more", least(*min)));
-    }
     needs_value(param, "quantity", faults);
-    if *max == i64::MAX { 1 } else { u64::try_from(*max).unwrap_or(1) }
+    let units = match (&param.kind, rule.scale.length) {
+        (ParamKind::Text, Some(_)) => 1,
+        (_, Some(length)) => {
+            faults.push(format!("the quantity `{name}` is no text: it has no length in {}", <&str>::from(length)));
+            1
+        }
+        (ParamKind::Integer { min, max }, None) => {
+            if *min < 1 {
+                faults.push(format!("the quantity `{name}` may be {}; give it `min = 1` or more", least(*min)));
+            }
+            if *max == i64::MAX { 1 } else { u64::try_from(*max).unwrap_or(1).div_ceil(rule.scale.per.get()) }
+        }
+        (ParamKind::Decimal { min, max }, None) => {
+            if min.is_none_or(|min| min <= Decimal::ZERO) {
+                faults.push(format!("the quantity `{name}` may be zero or below; give it a `min` above that"));
+            }
+            max.and_then(|max| max.units(rule.scale.per)).unwrap_or(1)
+        }
+        (ParamKind::Text, None) => {
+            faults.push(format!("the quantity `{name}` is text: say `length = \"characters\"` or `\"bytes\"`"));
+            1
+        }
+        (_, None) => {
+            faults
+                .push(format!("the quantity `{name}` is no integer; only an integer or a decimal multiplies a price"));
+            1
+        }
+    };
+    // What does not fit is told of the rate.
+    units.saturating_mul(factor_max(rule, params, faults))
+}
+
+/// The largest factor of the quantity; 1 where there is no bound.
+fn factor_max(rule: &PriceRule, params: &[Param], faults: &mut Vec<String>) -> u64 {
+    let Some(name) = &rule.scale.factor else { return 1 };
+    match params.iter().find(|param| param.name == *name) {
+        None => faults.push(format!("the factor `{name}` is no parameter of the endpoint")),
+        Some(param @ Param { kind: ParamKind::Integer { min: 1.., max }, .. }) => {
+            needs_value(param, "factor", faults);
+            return if *max == i64::MAX { 1 } else { max.unsigned_abs() };
+        }
+        Some(_) => faults.push(format!("the factor `{name}` is no integer with `min = 1` or more")),
+    }
+    1
+}
+
+/// Parameters that go nowhere and set no price.
+fn idle_params(rule: &PriceRule, params: &[Param], faults: &mut Vec<String>) {
+    let sets = |name: &String| {
+        rule.by.contains(name) || rule.quantity.as_ref() == Some(name) || rule.scale.factor.as_ref() == Some(name)
+    };
+    for param in params.iter().filter(|param| param.place == Place::Unsent && !sets(&param.name)) {
+        faults.push(format!(
+            "`{0}` is not sent, and no price follows from it; a column of your own is `x_{0}`",
+            param.name
+        ));
+    }
 }
 
 fn least(min: i64) -> String {
@@ -124,6 +174,7 @@ fn possible_values(kind: &ParamKind) -> Option<Vec<Value>> {
         | ParamKind::IntegerOrText
         | ParamKind::List
         | ParamKind::Object
-        | ParamKind::Image => None,
+        | ParamKind::Image
+        | ParamKind::File { .. } => None,
     }
 }

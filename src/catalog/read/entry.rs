@@ -18,7 +18,7 @@ use crate::catalog::{
 };
 use crate::loopback::is_loopback;
 
-const KEYS: [&str; 17] = [
+const KEYS: [&str; 18] = [
     "url",
     "method",
     "source",
@@ -33,6 +33,7 @@ const KEYS: [&str; 17] = [
     "allow_http",
     "params",
     "body",
+    "parts",
     "price",
     "result",
     "errors",
@@ -79,19 +80,21 @@ pub(super) fn entry(
     let listing = entry.listing(reader, url.as_ref(), allow_http.unwrap_or(true));
     let (source, as_of) = entry.origin(reader);
     let (params, params_whole) = entry.params(reader, url.as_ref());
-    let body = if params_whole { entry.body(reader, method, &params) } else { None };
+    let form = if params_whole { entry.form(reader, method, &params) } else { None };
     let price = if params_whole { entry.price(reader, &params) } else { None };
     let result = entry.result(reader, dedup_window_s);
     let errors = entry.errors(reader);
     if reader.error_count() > before {
         return None;
     }
+    let (multipart, body) = form?;
     Some(Endpoint {
         name: name.to_owned(),
         url: url?,
         method: method?,
         params,
-        body: body?,
+        multipart,
+        body,
         price: price?,
         result: result?,
         errors: errors?,
@@ -318,23 +321,36 @@ impl<'i> Entry<'_, 'i> {
         (merged, whole)
     }
 
-    /// Where parameters stand in the body; one that is overridden, or new, still needs a place in the base's.
-    fn body(&self, reader: &mut Reader<'_>, method: Option<Method>, params: &[Param]) -> Option<Option<Template>> {
-        let at = format!("{}.body", self.at);
-        let (template, span) = match (self.table.get_key_value("body"), self.base.and_then(|base| base.body.clone())) {
-            (Some((key, item)), _) => (template::template(reader, &at, item, params)?, key.span()),
-            (None, Some(base)) => (base, self.span.clone()),
-            (None, None) => return Some(None),
-        };
-        let bodiless = method.and_then(request::bodiless).map(str::to_owned);
-        let fault = bodiless.or_else(|| template::unplaced(&template, params));
-        match fault {
-            Some(fault) => {
-                reader.error(span, format!("{at}: {fault}"));
-                None
+    /// Whether the body is multipart, and where parameters stand in it; one that is overridden, or new, still needs a place in the base's.
+    fn form(
+        &self,
+        reader: &mut Reader<'_>,
+        method: Option<Method>,
+        params: &[Param],
+    ) -> Option<(bool, Option<Template>)> {
+        let of_base = || self.base.map_or((false, None), |base| (base.multipart, base.body.clone()));
+        let named = ["body", "parts"].into_iter().filter_map(|key| self.table.get_key_value(key)).collect::<Vec<_>>();
+        let (key, span) =
+            named.first().map_or(("body", self.span.clone()), |(key, _)| (key.get_ref().as_ref(), key.span()));
+        let at = format!("{}.{key}", self.at);
+        let form = match named.as_slice() {
+            [] => of_base(),
+            [(_, item)] if key == "parts" => (true, Some(template::parts(reader, &at, item, params)?)),
+            [(_, item)] if item.get_ref().as_str() == Some("multipart") => (true, None),
+            [(_, item)] => (false, Some(template::template(reader, &at, item, params)?)),
+            _ => {
+                reader.error(span, format!("{at}: `parts` says what `body` would: leave one of the two out"));
+                return None;
             }
-            None => Some(Some(template)),
+        };
+        let has_body = form.0 || form.1.is_some();
+        let bodiless = method.filter(|_| has_body).and_then(request::bodiless).map(str::to_owned);
+        let unplaced = || form.1.as_ref().and_then(|template| template::unplaced(template, params));
+        if let Some(fault) = bodiless.or_else(unplaced) {
+            reader.error(span, format!("{at}: {fault}"));
+            return None;
         }
+        Some(form)
     }
 
     fn price(&self, reader: &mut Reader<'_>, params: &[Param]) -> Option<PriceRule> {

@@ -17,15 +17,19 @@
 //! prompt = { type = "text", required = true }
 //! duration = { type = "integer", min = 3, max = 15, default = 5 }
 //! strength = { type = "decimal", min = 0, max = 1.0, default = 0.5 }
+//! pages = { type = "integer", min = 1, send = false }  # sets the price, and is not sent
 //! tags = { type = "list" }      # JSON in a cell; `object` likewise
 //! mode = { type = "choice", values = ["standard", "pro"], default = "pro" }
 //! audio = { type = "boolean", default = false }
 //! model = { type = "integer-or-text" }
 //! image = { type = "image" }
+//! file = { type = "file", types = ["audio/*"], as = "base64" }  # or as = "data-uri"
 //! [endpoint.NAME.body]         # any JSON object; "{NAME}" is where that parameter stands
+//! body = "multipart"           # or a part for each parameter; or `parts = { a = "{NAME}" }`, parts of these names
 //! [endpoint.NAME.price]        # one of four, msat for sats throughout but in the last; or `price = "unknown"`
 //! sats = 100                                                     # a flat price
 //! sats_per_unit = 100; quantity = "duration"; unit = "second"    # a rate times a parameter
+//! length = "characters"; per = 100; factor = "n"; minimum_sats = 5  # with quantity: max(minimum, rate × ceil(quantity / per) × n)
 //! by = ["mode"]; rates = [{ mode = "pro", sats = 450 }, …]       # a table of rates, with or without quantity
 //! at_most_sats = 500                                             # a cap: the invoice decides within it
 //! [endpoint.NAME.result]       # JSON pointers; done and failed are words
@@ -39,6 +43,7 @@
 //! An entry of a known name overrides only the keys it names: `params.NAME` replaces that one parameter, `price` the whole
 //! rule, `result` key by key, `errors` code by code. The whole is checked again: every job that the parameters allow has exactly one price.
 
+mod amount;
 mod check;
 mod entry;
 mod errors;
@@ -46,6 +51,7 @@ mod params;
 mod price;
 mod reader;
 mod request;
+mod scale;
 mod template;
 
 use std::io::ErrorKind;

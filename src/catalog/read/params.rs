@@ -1,13 +1,16 @@
 //! The parameters of an endpoint entry.
 
+use strum::VariantNames;
 use toml::de::{DeTable, DeValue};
 
 use super::reader::{Item, Reader};
-use crate::catalog::{Decimal, Param, ParamKind, Place, accept};
+use crate::catalog::{Decimal, FileForm, Param, ParamKind, Place, accept};
+use crate::diagnostic::closest;
+use crate::media;
 use crate::terminal_text::is_printable;
 
-const TYPES: [&str; 9] =
-    ["text", "integer", "decimal", "boolean", "choice", "integer-or-text", "list", "object", "image"];
+const TYPES: [&str; 10] =
+    ["text", "integer", "decimal", "boolean", "choice", "integer-or-text", "list", "object", "image", "file"];
 /// Longest name of a parameter, in characters.
 const NAME_CHARS_MAX: usize = 64;
 
@@ -41,12 +44,13 @@ fn param(reader: &mut Reader<'_>, at: &str, name: &str, item: &Item<'_>) -> Opti
     };
     let kind = kind(reader, at, kind_item, table)?;
     let own: &[&str] = match &kind {
-        ParamKind::Integer { .. } | ParamKind::Decimal { .. } => &["type", "required", "default", "min", "max"],
-        ParamKind::Choice { .. } => &["type", "required", "default", "values"],
+        ParamKind::Integer { .. } | ParamKind::Decimal { .. } => &["type", "required", "send", "default", "min", "max"],
+        ParamKind::Choice { .. } => &["type", "required", "send", "default", "values"],
         ParamKind::Text | ParamKind::Boolean | ParamKind::IntegerOrText | ParamKind::List | ParamKind::Object => {
-            &["type", "required", "default"]
+            &["type", "required", "send", "default"]
         }
         ParamKind::Image => &["type", "required"],
+        ParamKind::File { .. } => &["type", "required", "types", "as"],
     };
     for (key, _) in table {
         if !own.contains(&key.get_ref().as_ref()) {
@@ -54,9 +58,10 @@ fn param(reader: &mut Reader<'_>, at: &str, name: &str, item: &Item<'_>) -> Opti
         }
     }
     let required = table.get("required").and_then(|item| reader.boolean(&format!("{at}.required"), item));
-    let place = Place::Usual;
+    let send = table.get("send").and_then(|item| reader.boolean(&format!("{at}.send"), item));
+    let place = if send == Some(false) { Place::Unsent } else { Place::Usual };
     let mut param = Param { name: name.to_owned(), kind, required: required.unwrap_or(false), default: None, place };
-    if let (Some(item), false) = (table.get("default"), param.kind == ParamKind::Image) {
+    if let (Some(item), false) = (table.get("default"), param.kind.is_file()) {
         match param.from_toml(item.get_ref()) {
             Ok(value) => param.default = Some(value),
             Err(mismatch) => reader.expected(&format!("{at}.default"), item, &mismatch.expected),
@@ -77,10 +82,11 @@ fn kind(reader: &mut Reader<'_>, at: &str, item: &Item<'_>, table: &DeTable<'_>)
         Some("object") => Some(ParamKind::Object),
         Some("image") => Some(ParamKind::Image),
         Some("decimal") => decimal(reader, at, item, table),
+        Some("file") => file(reader, at, table),
         Some("integer") => integer(reader, at, item, table),
         Some("choice") => choice(reader, at, item, table),
         Some(other) => {
-            let meant = crate::diagnostic::closest(other, TYPES);
+            let meant = closest(other, TYPES);
             let help = meant.map_or_else(|| format!("types: {}", TYPES.join(", ")), |t| format!("did you mean {t:?}?"));
             reader.error_with(item.span(), format!("{at}.type: unknown type {other:?}"), Some(help));
             None
@@ -104,6 +110,36 @@ fn integer(reader: &mut Reader<'_>, at: &str, kind: &Item<'_>, table: &DeTable<'
         return None;
     }
     Some(ParamKind::Integer { min, max })
+}
+
+/// `{ type = "file", types = ["audio/*"], as = "base64" }`
+fn file(reader: &mut Reader<'_>, at: &str, table: &DeTable<'_>) -> Option<ParamKind> {
+    let mut types = Vec::new();
+    if let Some(item) = table.get("types") {
+        let at = format!("{at}.types");
+        for (text, span) in reader.texts(&at, item)? {
+            let family = text.strip_suffix("/*");
+            let is_known = family.map_or_else(|| media::known_type(&text).is_some(), media::is_family);
+            if !is_known {
+                let meant = closest(&text, media::types());
+                let help = meant.map(|meant| format!("did you mean {meant:?}?"));
+                reader.error_with(span, format!("{at}: no media type that is known here: {text:?}"), help);
+            }
+            types.push(text);
+        }
+    }
+    let form = match table.get("as") {
+        None => FileForm::default(),
+        Some(item) => {
+            let form: Option<FileForm> = item.get_ref().as_str().and_then(|word| word.parse().ok());
+            if form.is_none() {
+                let words: Vec<String> = FileForm::VARIANTS.iter().map(|word| format!("{word:?}")).collect();
+                reader.expected(&format!("{at}.as"), item, &words.join(" or "));
+            }
+            form?
+        }
+    };
+    Some(ParamKind::File { types, form })
 }
 
 fn decimal(reader: &mut Reader<'_>, at: &str, kind: &Item<'_>, table: &DeTable<'_>) -> Option<ParamKind> {

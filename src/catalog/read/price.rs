@@ -2,19 +2,22 @@
 
 use std::ops::Range;
 
-use toml::de::{DeTable, DeValue};
+use toml::de::DeTable;
 
+use super::amount::{amount, known_param};
 use super::check::COMBINATIONS_MAX;
 use super::reader::{Item, Reader};
-use crate::catalog::{Param, PriceRule, Rate, Value};
-use crate::diagnostic::closest;
-use crate::money::{Msat, Sats};
+use super::scale;
+use crate::catalog::{Length, Param, PriceRule, Rate, Scale, Value};
+use crate::money::Sats;
 
 const KEYS: [&str; 9] = ["sats", "msat", "sats_per_unit", "msat_per_unit", "by", "rates", "quantity", "unit", AT_MOST];
 /// The most that an invoice may ask for one job.
 const AT_MOST: &str = "at_most_sats";
 /// What stands for a price that nobody knows.
 const UNKNOWN: &str = "unknown";
+/// The unit of a price by length, one of it a unit.
+const LENGTH_UNITS: [(Length, &str); 2] = [(Length::Characters, "character"), (Length::Bytes, "byte")];
 /// The unit of a price that nothing multiplies.
 const FLAT_UNIT: &str = "job";
 /// The unit of a multiplied price that names none.
@@ -27,9 +30,10 @@ pub(super) fn price(reader: &mut Reader<'_>, at: &str, item: &Item<'_>, params: 
     }
     let table = reader.table(at, item)?;
     let before = reader.error_count();
+    let known: Vec<&str> = KEYS.into_iter().chain(scale::KEYS).collect();
     for (key, _) in table {
-        if !KEYS.contains(&key.get_ref().as_ref()) {
-            reader.unknown_key(at, key, &KEYS);
+        if !known.contains(&key.get_ref().as_ref()) {
+            reader.unknown_key(at, key, &known);
         }
     }
     if let Some((key, most)) = table.get_key_value(AT_MOST) {
@@ -47,13 +51,19 @@ pub(super) fn price(reader: &mut Reader<'_>, at: &str, item: &Item<'_>, params: 
         Some(item) => reader.text(&format!("{at}.unit"), item),
         None => None,
     };
-    let otherwise = if quantity.is_some() { OTHER_UNIT } else { FLAT_UNIT };
+    let scale = scale::scale(reader, at, table, params, quantity.is_some())?;
+    let of_length = LENGTH_UNITS.iter().find(|(length, _)| scale.length == Some(*length) && scale.per.get() == 1);
+    let otherwise = match of_length {
+        Some((_, unit)) => unit,
+        None if quantity.is_some() => OTHER_UNIT,
+        None => FLAT_UNIT,
+    };
     let unit = unit.unwrap_or_else(|| otherwise.to_owned());
     let (by, rates) = match table.get("rates") {
         Some(rates) => table_of_rates(reader, at, table, rates, params)?,
         None => (Vec::new(), single_rate(reader, at, item, table, quantity.is_some())?),
     };
-    (reader.error_count() == before).then_some(PriceRule { by, rates, quantity, unit, is_cap: false })
+    (reader.error_count() == before).then_some(PriceRule { by, rates, quantity, unit, is_cap: false, scale })
 }
 
 /// `at_most_sats`: the invoice decides within it, so that nothing else says a price.
@@ -63,8 +73,10 @@ fn cap(
     (span, most): (Range<usize>, &Item<'_>),
     table: &DeTable<'_>,
 ) -> Option<PriceRule> {
-    let others =
-        table.iter().map(|(key, _)| key.get_ref().as_ref()).filter(|key| *key != AT_MOST && KEYS.contains(key));
+    let others = table
+        .iter()
+        .map(|(key, _)| key.get_ref().as_ref())
+        .filter(|key| *key != AT_MOST && (KEYS.contains(key) || scale::KEYS.contains(key)));
     let others: Vec<String> = others.map(|key| format!("`{key}`")).collect();
     if !others.is_empty() {
         let others = others.join(", ");
@@ -80,7 +92,14 @@ fn cap(
         return None;
     };
     let rates = vec![Rate { when: Vec::new(), rate }];
-    Some(PriceRule { by: Vec::new(), rates, quantity: None, unit: FLAT_UNIT.to_owned(), is_cap: true })
+    Some(PriceRule {
+        by: Vec::new(),
+        rates,
+        quantity: None,
+        unit: FLAT_UNIT.to_owned(),
+        is_cap: true,
+        scale: Scale::default(),
+    })
 }
 
 /// The one rate of a rule without a table.
@@ -204,56 +223,4 @@ fn rate(reader: &mut Reader<'_>, at: &str, item: &Item<'_>, by: &[&Param]) -> Op
     }
     let rate = amount(reader, at, item.span(), table, ["sats", "msat"])?;
     (reader.error_count() == before).then_some(Rate { when, rate })
-}
-
-/// Exactly one of an amount in sats and one in msat, above zero.
-fn amount(
-    reader: &mut Reader<'_>,
-    at: &str,
-    span: Range<usize>,
-    table: &DeTable<'_>,
-    [sats, msat]: [&str; 2],
-) -> Option<Msat> {
-    let (key, item) = match (table.get(sats), table.get(msat)) {
-        (Some(item), None) => (sats, item),
-        (None, Some(item)) => (msat, item),
-        (Some(_), Some(item)) => {
-            reader.error(item.span(), format!("{at}: expected one of `{sats}` and `{msat}`, got both"));
-            return None;
-        }
-        (None, None) => {
-            reader.error(span, format!("{at}: the amount is missing: `{sats}` (or `{msat}`)"));
-            return None;
-        }
-    };
-    let at = format!("{at}.{key}");
-    let number = reader.integer(&at, item, 1..=i64::MAX)?.unsigned_abs();
-    let amount = if key == sats { Sats::new(number).msat() } else { Some(Msat::new(number)) };
-    if amount.is_none() {
-        reader.error(item.span(), format!("{at}: larger than any amount of money"));
-    }
-    amount
-}
-
-/// The name of one of the entry's parameters.
-fn known_param(reader: &mut Reader<'_>, at: &str, item: &Item<'_>, params: &[Param]) -> Option<String> {
-    let name = match item.get_ref() {
-        DeValue::String(name) => name.as_ref(),
-        DeValue::Integer(_)
-        | DeValue::Float(_)
-        | DeValue::Boolean(_)
-        | DeValue::Datetime(_)
-        | DeValue::Array(_)
-        | DeValue::Table(_) => {
-            reader.expected(at, item, "the name of a parameter");
-            return None;
-        }
-    };
-    if params.iter().any(|param| param.name == name) {
-        return Some(name.to_owned());
-    }
-    let meant = closest(name, params.iter().map(|param| param.name.as_str()));
-    let help = meant.map(|meant| format!("did you mean `{meant}`?"));
-    reader.error_with(item.span(), format!("{at}: the endpoint has no parameter `{name}`"), help);
-    None
 }

@@ -4,7 +4,7 @@ use url::Url;
 
 use super::reader::{Item, Reader};
 use crate::catalog::header::{is_free, is_value};
-use crate::catalog::{Header, Method, Param, ParamKind, Place, place};
+use crate::catalog::{Header, Method, Param, Place, place};
 use crate::diagnostic::closest;
 
 /// More headers than any service wants.
@@ -26,6 +26,9 @@ pub(super) fn headers(reader: &mut Reader<'_>, at: &str, item: &Item<'_>, base: 
         match item.get_ref().as_str() {
             Some("") => {}
             Some(text) if is_value(text) => headers.push(Header { name: name.to_owned(), value: text.to_owned() }),
+            None if item.get_ref().as_table().is_some_and(|table| table.get("secret").is_some()) => {
+                reader.error(item.span(), format!("{at}.{name}: not yet: this version sends no secret header"));
+            }
             Some(_) | None => {
                 reader.error(item.span(), format!("{at}.{name}: expected text of visible ASCII, or \"\" for none"));
             }
@@ -59,9 +62,15 @@ pub(super) fn place_params(params: &mut [Param], url: &Url) -> Vec<(String, Opti
     for param in params {
         // What a base's address had a place for may stand in the body now.
         let at = places.iter().find(|(_, name)| *name == param.name).map(|(place, _)| *place);
+        if param.place == Place::Unsent {
+            if at.is_some() {
+                faults.push((format!("`{}` has a place in it, and `send = false`", param.name), None));
+            }
+            continue;
+        }
         param.place = at.unwrap_or_default();
-        if !param.place.is_usual() && param.kind == ParamKind::Image {
-            faults.push((format!("`{}` is an image: an address has no room for it", param.name), None));
+        if !param.place.is_usual() && param.kind.is_file() {
+            faults.push((format!("`{}` is a file: an address has no room for it", param.name), None));
         }
         if param.place != Place::Path {
             continue;

@@ -5,15 +5,29 @@ use toml::de::{DeTable, DeValue};
 
 use super::reader::{Item, Reader};
 use crate::catalog::structured::DEPTH_MAX;
-use crate::catalog::{Param, Template, accept, placeholder};
+use crate::catalog::{Param, Place, Template, accept, placeholder};
 use crate::diagnostic::closest;
 
 /// Reads `[endpoint.NAME.body]` against the entry's parameters, each of which needs a place in it. Nothing where anything is wrong.
 pub(super) fn template(reader: &mut Reader<'_>, at: &str, item: &Item<'_>, params: &[Param]) -> Option<Template> {
-    let table = reader.table(at, item)?;
+    let Some(table) = item.get_ref().as_table() else {
+        reader.expected(at, item, "a table, or \"multipart\" for a part each parameter");
+        return None;
+    };
     let before = reader.error_count();
     let object = object(reader, (at, DEPTH_MAX), table, params);
     (reader.error_count() == before).then(|| Template::new(object))
+}
+
+/// Reads `[endpoint.NAME.parts]` likewise: each key is the name of a part, each value is a constant or stands for a parameter.
+pub(super) fn parts(reader: &mut Reader<'_>, at: &str, item: &Item<'_>, params: &[Param]) -> Option<Template> {
+    let template = template(reader, at, item, params)?;
+    let deep = template.fields().find(|(_, json)| json.is_array() || json.is_object());
+    if let Some((name, _)) = deep {
+        reader.error(item.span(), format!("{at}.{name}: a part is a text, a number, a truth value or a parameter"));
+        return None;
+    }
+    Some(template)
 }
 
 /// Which parameter has no place in the body, in words.
@@ -80,6 +94,10 @@ fn text(reader: &mut Reader<'_>, at: &str, item: &Item<'_>, (said, params): (&st
         let meant = closest(name, params.iter().map(|param| param.name.as_str()));
         let help = meant.map(|meant| format!("did you mean \"{{{meant}}}\"?"));
         reader.error_with(item.span(), format!("{at}: the endpoint has no parameter `{name}`"), help);
+        return None;
+    }
+    if let Some(param) = params.iter().find(|param| Some(param.name.as_str()) == name && param.place == Place::Unsent) {
+        reader.error(item.span(), format!("{at}: `{}` has a place in it, and `send = false`", param.name));
         return None;
     }
     let within = params.iter().find(|param| name.is_none() && said.contains(&format!("{{{}}}", param.name)));

@@ -395,13 +395,117 @@ fn an_address_has_places_and_a_head_has_headers() {
 fn what_is_wrong_with_places_and_headers_is_told_in_one_pass() {
     let text = format!(
         "{SPEECH}url = \"https://example.org/{{voic}}/{{voice}}{{speed}}\"\nbypass_header = \"x-fresh\"\n\
-         [endpoint.speech.headers]\nAuthorization = \"secret\"\nX-Fresh = \"1\"\nx-fresh = \"2\"\nX-Lines = \"a\\r\\nb\"\nX-N = 7\n\
+         [endpoint.speech.headers]\nAuthorization = \"secret\"\nX-Fresh = \"1\"\nx-fresh = \"2\"\nX-Lines = \"a\\r\\nb\"\nX-N = 7\nX-Key = {{ secret = \"key\" }}\n\
          [endpoint.host]\nurl = \"https://{{host}}.example.org/\"\nparams.host = {{ type = \"text\", default = \"x\" }}\n\
          price = {{ sats = 1 }}\nresult.body = true\n\
          [endpoint.dots]\nurl = \"https://example.org/{{a}}?i={{i}}\"\nparams = {{ a = {{ type = \"text\", default = \"..\" }}, i = {{ type = \"image\" }} }}\n\
          price = {{ sats = 1 }}\nresult.body = true\n"
     );
     insta::assert_snapshot!(errors(&text));
+}
+
+const PDF: &str = r#"
+[endpoint.pdf]
+url = "https://example.org/pdf"
+params.text = { type = "text", required = true }
+params.pages = { type = "integer", min = 1, required = true, send = false }
+params.minutes = { type = "decimal", min = 0.1, max = 600, default = 1, send = false }
+result.body = true
+"#;
+
+#[test]
+fn a_price_may_have_a_length_a_step_a_factor_and_a_minimum() {
+    let text = format!(
+        "{PDF}price = {{ msat_per_unit = 1500, quantity = \"text\", length = \"bytes\", per = 4, factor = \"pages\", minimum_sats = 5 }}\n\
+         [endpoint.minutes]\nurl = \"https://example.org/\"\nparams.minutes = {{ type = \"decimal\", min = 0.1, required = true, send = false }}\n\
+         price = {{ sats_per_unit = 2, quantity = \"minutes\", unit = \"minute\" }}\nresult.body = true\n"
+    );
+    let text =
+        text.replace("params.minutes = { type = \"decimal\", min = 0.1, max = 600, default = 1, send = false }\n", "");
+    let catalog = merged(&text).unwrap();
+    let pdf = catalog.get("pdf").unwrap();
+    assert_eq!(pdf.param("pages").unwrap().place, Place::Unsent);
+    let cost = |text: &str, pages: i64| {
+        let (text, pages) = (Value::Text(text.to_owned()), Value::Integer(pages));
+        let priced = pdf.price.price(|name| Some(if name == "text" { &text } else { &pages })).unwrap();
+        (priced.quantity, priced.price.get())
+    };
+    assert_eq!([cost("abcd", 1), cost("abcde", 2), cost("ééé", 2)], [(1, 5_000), (4, 6_000), (4, 6_000)]);
+    let minutes = catalog.get("minutes").unwrap();
+    let length = minutes.param("minutes").unwrap().from_text("2.5").unwrap();
+    assert_eq!(minutes.price.price(|_| Some(&length)).unwrap().price, Msat::new(6_000));
+    let plain = serde_json::to_string(&**builtin().get("animate-image").unwrap()).unwrap();
+    assert!(!plain.contains("\"scale\""), "{plain}");
+}
+
+#[test]
+fn what_is_wrong_with_a_price_by_length_is_told_in_one_pass() {
+    let wrong = |price: &str| errors(&format!("{PDF}price = {{ {price} }}\n"));
+    let all: Vec<String> = [
+        "sats = 5, per = 3",
+        "sats_per_unit = 1, quantity = \"text\"",
+        "sats_per_unit = 1, quantity = \"pages\", length = \"bytes\"",
+        "sats_per_unit = 1, quantity = \"text\", length = \"words\"",
+        "sats_per_unit = 1, quantity = \"pages\", per = 0",
+        "sats_per_unit = 1, quantity = \"pages\", factor = \"text\"",
+        "sats_per_unit = 1, quantity = \"pages\", factor = \"page\"",
+        "sats_per_unit = 1, quantity = \"pages\", minimum_sats = 0",
+        "sats_per_unit = 1, quantity = \"pages\", minimum_sat = 1",
+        "sats_per_unit = 1, quantity = \"minutes\", factor = \"pages\", minimum_msat = 1, minimum_sats = 1",
+        "msat_per_unit = 9223372036854775807, quantity = \"minutes\", factor = \"pages\"",
+    ]
+    .map(|price| format!("{price}\n{}", wrong(price)))
+    .to_vec();
+    insta::assert_snapshot!(all.join("\n"));
+    let placed = "[endpoint.x]\nurl = \"https://example.org/{n}\"\nparams.n = { type = \"integer\", min = 1, required = true, send = false }\n\
+                  body = { n = \"{n}\" }\nprice = { sats_per_unit = 1, quantity = \"n\" }\nresult.body = true\n";
+    insta::assert_snapshot!(errors(placed));
+}
+
+#[test]
+fn what_is_wrong_with_files_and_parts_is_told_in_one_pass() {
+    let text = r#"
+[endpoint.up]
+url = "https://example.org/up"
+body = "multipart"
+price = { sats = 1 }
+result.body = true
+[endpoint.up.params]
+image = { type = "file", types = ["image/*", "image/webp2", "vidio/*"], as = "base46", default = "x" }
+song = { type = "file", types = "audio/*" }
+[endpoint.nested]
+url = "https://example.org/up"
+params = { file = { type = "file" }, other = { type = "text" } }
+parts = { file = "{file}", other = ["{other}"] }
+price = { sats = 1 }
+result.body = true
+[endpoint.both]
+url = "https://example.org/up"
+body = {}
+parts = {}
+price = { sats = 1 }
+result.body = true
+[endpoint.get]
+url = "https://example.org/up"
+method = "GET"
+body = "multipart"
+price = { sats = 1 }
+result.body = true
+[endpoint.word]
+url = "https://example.org/up"
+body = "form"
+price = { sats = 1 }
+result.body = true
+[endpoint.unplaced]
+url = "https://example.org/up"
+params.file = { type = "file" }
+parts = { model = 1 }
+price = { sats = 1 }
+result.body = true
+"#;
+    insta::assert_snapshot!(errors(text));
+    let plain = serde_json::to_string(&**builtin().get("animate-image").unwrap()).unwrap();
+    assert!(!plain.contains("multipart"), "{plain}");
 }
 
 #[test]

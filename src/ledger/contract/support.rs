@@ -5,7 +5,7 @@ use std::sync::Arc;
 use sha2::{Digest, Sha256};
 use url::Url;
 
-use crate::catalog::{DedupPolicy, Endpoint, Method, PriceRule, Priced, Rate, ResultRule, Terms, Value};
+use crate::catalog::{DedupPolicy, Endpoint, Method, PriceRule, Priced, Rate, ResultRule, Scale, Terms, Value};
 use crate::l402::{Network, PaymentHash, Preimage, Scheme, Token};
 use crate::ledger::{
     Caps, IntentBounds, JobEnd, LedgerError, NewIntent, PaymentKey, PendingJob, Posted, Record, Retake, TakeId,
@@ -27,6 +27,7 @@ pub(in crate::ledger) fn endpoint() -> Arc<Endpoint> {
         url: Url::parse("https://seller.example/make").unwrap(),
         method: Method::Post,
         params: Vec::new(),
+        multipart: false,
         body: None,
         price: PriceRule {
             is_cap: false,
@@ -34,6 +35,7 @@ pub(in crate::ledger) fn endpoint() -> Arc<Endpoint> {
             rates: vec![Rate { when: Vec::new(), rate: PRICE }],
             quantity: None,
             unit: "job".to_owned(),
+            scale: Scale::default(),
         },
         result: ResultRule {
             url: vec!["/url".to_owned()],

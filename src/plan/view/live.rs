@@ -227,7 +227,9 @@ impl LiveRate {
     pub fn total(&self) -> Option<Msat> {
         let LiveAnswer::Asks(asked) = &self.answer else { return None };
         let units = self.job.priced.quantity;
-        let is_whole = asked.get().checked_rem(units) == Some(0);
+        // What one job costs at least tells nothing of the others.
+        let has_minimum = self.job.endpoint.price.scale.minimum.is_some();
+        let is_whole = !has_minimum && asked.get().checked_rem(units) == Some(0);
         match (is_whole, units == self.quantity) {
             (true, _) => Msat::new(asked.get() / units).checked_mul(self.quantity),
             (false, true) => Some(*asked),

@@ -149,12 +149,21 @@ fn groups(out: &mut dyn Write, groups: &[Group], columns: Option<u16>) -> io::Re
             shown(&group.chosen_by, usize::MAX),
             thousands(group.job_count),
             counted(group.quantity, &unit),
-            format!("{}{} a {unit}", if group.is_cap { "at most " } else { "" }, group.rate_msat),
+            format!(
+                "{}{} a {unit}{}",
+                if group.is_cap { "at most " } else { "" },
+                group.rate_msat,
+                at_least(group.minimum_msat)
+            ),
             if group.is_cap { format!("≤ {}", group.total_msat) } else { group.total_msat.to_string() },
         ]
     });
     let header = ["endpoint", "rate chosen by", "jobs", "units", "rate", "price"];
     table(out, &header, &[2, 3, 4, 5], rows, columns)
+}
+
+fn at_least(minimum: Option<Msat>) -> String {
+    minimum.map(|minimum| format!(", {minimum} at least")).unwrap_or_default()
 }
 
 /// A ceiling: whole sats, rounded up.

@@ -19,7 +19,7 @@ use super::shop::Shop;
 use super::store::Store;
 use crate::catalog::{
     Catalog, Endpoint, ErrorRule, Header, ImageKind, ImageRef, ImageSource, Method, PriceRule, Priced, Rate,
-    ResultRule, Terms, Value,
+    ResultRule, Scale, Terms, Value,
 };
 use crate::event::{Event, Listener};
 use crate::ledger::port::{Batches, Loading};
@@ -107,6 +107,7 @@ pub(super) fn endpoint(host: &str) -> Endpoint {
         url: Url::parse(&format!("https://{host}/film")).unwrap(),
         method: Method::Post,
         params: Vec::new(),
+        multipart: false,
         body: None,
         price: PriceRule {
             is_cap: false,
@@ -114,6 +115,7 @@ pub(super) fn endpoint(host: &str) -> Endpoint {
             rates: vec![Rate { when: Vec::new(), rate: PRICE }],
             quantity: None,
             unit: "job".to_owned(),
+            scale: Scale::default(),
         },
         result: ResultRule {
             url: list(&["/videoUrl", "/result/url"]),

@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use serde::Serialize;
 use serde_json::{Map, Value as Json, json};
 
-use crate::catalog::{Endpoint, Param, ParamKind, Place, Rate, Value};
+use crate::catalog::{Endpoint, Param, ParamKind, Place, PriceRule, Rate, Value};
 use crate::cli::commands::catalog::layers::Layers;
 use crate::cli::options::config::CatalogOptions;
 use crate::cli::{ExitCode, Failure, Format, terminal};
@@ -50,6 +50,7 @@ struct Shown {
     patience_s: u32,
     listing: Option<String>,
     params: Vec<ShownParam>,
+    multipart: bool,
     body: Option<Json>,
     price: ShownPrice,
     errors: Vec<ShownError>,
@@ -73,6 +74,10 @@ struct ShownPrice {
     unit: String,
     quantity: Option<String>,
     is_cap: bool,
+    length: Option<&'static str>,
+    per: u64,
+    factor: Option<String>,
+    minimum_msat: Option<Msat>,
     rates: Vec<ShownRate>,
     from: String,
 }
@@ -105,7 +110,8 @@ impl Shown {
         Self {
             endpoint: name.clone(),
             method: endpoint.method.as_str(),
-            url: endpoint.url.to_string(),
+            // Places as they are written.
+            url: endpoint.url.to_string().replace("%7B", "{").replace("%7D", "}"),
             url_from: home(layers.home(name, |endpoint| endpoint.url.clone())),
             source: endpoint.source.clone(),
             as_of: Some(endpoint.as_of.clone()).filter(|day| !day.is_empty()),
@@ -117,11 +123,16 @@ impl Shown {
             patience_s: endpoint.terms.patience_s,
             listing: endpoint.listing_url().map(String::from),
             params: endpoint.params.iter().map(param).collect(),
+            multipart: endpoint.multipart,
             body: endpoint.body.as_ref().map(|body| serde_json::json!(body)),
             price: ShownPrice {
                 unit: endpoint.price.unit.clone(),
                 quantity: endpoint.price.quantity.clone(),
                 is_cap: endpoint.price.is_cap,
+                length: endpoint.price.scale.length.map(Into::into),
+                per: endpoint.price.scale.per.get(),
+                factor: endpoint.price.scale.factor.clone(),
+                minimum_msat: endpoint.price.scale.minimum,
                 rates: endpoint.price.rates.iter().map(|rate| ShownRate::of(rate, endpoint)).collect(),
                 from: home(layers.home(name, |endpoint| endpoint.price.clone())),
             },
@@ -163,7 +174,9 @@ impl Shown {
             line(row(&param.name, &param.words, &param.from))?;
         }
         if let Some(body) = &self.body {
-            line(row("body", &body.to_string(), ""))?;
+            line(row(if self.multipart { "parts" } else { "body" }, &body.to_string(), ""))?;
+        } else if self.multipart {
+            line(row("body", "multipart, a part each parameter", ""))?;
         }
         for rate in &self.price.rates {
             line(row("price", &rate.words, &self.price.from))?;
@@ -204,6 +217,7 @@ impl ShownParam {
             Place::Usual => {}
             Place::Path => words.push_str(", in the path"),
             Place::Query => words.push_str(", in the query"),
+            Place::Unsent => words.push_str(", not sent"),
         }
         if let Some(default) = &param.default {
             words.push_str(&format!(", default {default}"));
@@ -220,6 +234,19 @@ impl ShownParam {
     }
 }
 
+/// How the quantity becomes units, where that is more than its number.
+fn scale_words(rule: &PriceRule) -> String {
+    let (scale, name) = (&rule.scale, rule.quantity.as_deref().unwrap_or_default());
+    let of = match scale.length {
+        Some(length) => format!("{} of {name}", <&str>::from(length)),
+        None => name.to_owned(),
+    };
+    let per = if scale.per.get() == 1 { String::new() } else { format!(", a unit for each {} {of} begun", scale.per) };
+    let factor = scale.factor.as_ref().map(|factor| format!(", times {factor}")).unwrap_or_default();
+    let minimum = scale.minimum.map(|minimum| format!(", {minimum} at least")).unwrap_or_default();
+    format!("{per}{factor}{minimum}")
+}
+
 impl ShownRate {
     fn of(rate: &Rate, endpoint: &Endpoint) -> Self {
         let rule = &endpoint.price;
@@ -230,7 +257,13 @@ impl ShownRate {
             when,
             rate_sats: rate.rate.sats_ceil(),
             rate_msat: rate.rate,
-            words: format!("{}{} a {}{of}", if rule.is_cap { "at most " } else { "" }, rate.rate, rule.unit),
+            words: format!(
+                "{}{} a {}{of}{}",
+                if rule.is_cap { "at most " } else { "" },
+                rate.rate,
+                rule.unit,
+                scale_words(rule)
+            ),
         }
     }
 }

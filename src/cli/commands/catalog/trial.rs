@@ -70,7 +70,9 @@ fn params(endpoint: &Endpoint, rate: Option<&Rate>, size: Size) -> Vec<(String, 
     for param in &endpoint.params {
         let is_quantity = rule.quantity.as_deref() == Some(param.name.as_str());
         let value = chosen(&param.name)
-            .or_else(|| if is_quantity { extreme(param, size) } else { param.default.clone() })
+            .or_else(|| {
+                if is_quantity { extreme(param, size).or_else(|| param.default.clone()) } else { param.default.clone() }
+            })
             .or_else(|| param.required.then(|| placeholder(param)));
         params.extend(value.map(|value| (param.name.clone(), value)));
     }
@@ -81,6 +83,7 @@ fn extreme(param: &Param, size: Size) -> Option<Value> {
     match (&param.kind, size) {
         (ParamKind::Integer { min, .. }, Size::Least) => Some(Value::Integer(*min)),
         (ParamKind::Integer { max, .. }, Size::Most) => Some(Value::Integer(*max)),
+        (ParamKind::Decimal { min, max }, size) => (if size == Size::Least { *min } else { *max }).map(Value::Decimal),
         _ => None,
     }
 }
@@ -97,6 +100,21 @@ fn placeholder(param: &Param) -> Value {
         ParamKind::Choice { values } => Value::Text(values.first().cloned().unwrap_or_default()),
         ParamKind::IntegerOrText => Value::Integer(1),
         ParamKind::Image => Value::Image(Box::new(pixel())),
+        ParamKind::File { types, .. } => Value::Image(Box::new(some_file(types))),
+    }
+}
+
+/// A file of the first of these types, as far as its name goes: nothing is made of what is not paid for.
+fn some_file(types: &[String]) -> ImageRef {
+    let kind = types.iter().find_map(|named| ImageKind::of(named)).or_else(|| ImageKind::of("text/plain"));
+    let is_png = types.iter().any(|named| named == "image/*") || kind == Some(ImageKind::Png);
+    match kind.filter(|_| !is_png) {
+        Some(kind) => ImageRef {
+            source: ImageSource::Inline(data_encoding::BASE64.encode(PROMPT.as_bytes())),
+            sha256: data_encoding::HEXLOWER.encode(&Sha256::digest(PROMPT)),
+            kind,
+        },
+        None => pixel(),
     }
 }
 

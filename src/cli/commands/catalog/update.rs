@@ -67,6 +67,9 @@ fn changed(endpoint: &Arc<Endpoint>, facts: &EndpointFacts) -> RateChange {
     if endpoint.price.is_cap {
         return RateChange::Unclear("its price is a cap, which is yours to raise: at_most_sats".to_owned());
     }
+    if !endpoint.price.scale.is_plain() {
+        return RateChange::Unclear("its rate does not follow from the price of one job".to_owned());
+    }
     let count = endpoint.price.rates.len();
     let mut rates: Vec<Option<Msat>> = vec![None; count];
     for quote in &facts.quotes {
@@ -102,7 +105,7 @@ fn head(today: &str) -> String {
 }
 
 fn entry(endpoint: &Endpoint, rates: &[Msat], today: &str) -> String {
-    let PriceRule { by, quantity, unit, rates: before, is_cap: _ } = &endpoint.price;
+    let PriceRule { by, quantity, unit, rates: before, is_cap: _, scale: _ } = &endpoint.price;
     let mut text = String::new();
     let name = toml_key(&endpoint.name);
     let _ = write!(text, "\n[endpoint.{name}]\nsource = {}\n", toml_text(&format!("quotes of {}", endpoint.url)));

@@ -154,7 +154,7 @@ fn typed(kind: Option<ParamKind>, pair: &Pair) -> Value {
         }
         Some(ParamKind::Boolean) => text.to_lowercase().parse::<bool>().ok().map(Value::from),
         // From here, wherever the manifest is.
-        Some(ParamKind::Image) => std::path::absolute(text)
+        Some(ParamKind::Image | ParamKind::File { .. }) => std::path::absolute(text)
             .ok()
             .filter(|path| path.is_file())
             .and_then(|path| Some(Value::from(path.to_str()?))),
