@@ -4,6 +4,7 @@ use serde_json::{Map, Value as Json};
 
 use super::lack::Lack;
 use super::rate::{QUANTITIES, is_flat, unit_of_rate};
+use super::unit::{BTC, SAT, folded, places};
 
 /// What a request costs.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -41,10 +42,6 @@ const BARE: [&str; 4] = ["amount", "price", "cost", "value"];
 const UNITS: [&str; 3] = ["currency", "asset", "priceunit"];
 /// Keys that name ways of paying.
 const RAILS: [&str; 5] = ["method", "protocol", "protocols", "payment_protocol", "rails"];
-/// Decimal places of a unit in millisatoshis.
-const SAT: u32 = 3;
-const BTC: u32 = 11;
-
 /// What an OpenAPI operation says with `x-payment-info`: one offer, `offers`, or `price` and `protocols`.
 pub(super) fn of_payment_info(info: &Json, is_parameter: impl Fn(&str) -> bool) -> Result<Cost, Lack> {
     let offers: Vec<&Json> = match info.get("offers").and_then(Json::as_array) {
@@ -179,7 +176,7 @@ fn msat(json: &Json, places: Option<u32>) -> Option<u64> {
         None => (text.as_str(), None),
     };
     let places = match unit {
-        Some(unit) => Some(self::places(&unit)?),
+        Some(unit) => Some(super::unit::places(&unit)?),
         None => places,
     }?;
     let (whole, part) = number.split_once('.').unwrap_or((number, ""));
@@ -191,16 +188,6 @@ fn msat(json: &Json, places: Option<u32>) -> Option<u64> {
     let rest = places.checked_sub(u32::try_from(part.len()).ok()?)?;
     let digits = format!("{whole}{part}");
     digits.parse::<u64>().ok()?.checked_mul(10_u64.checked_pow(rest)?)
-}
-
-/// Decimal places of a unit of money in millisatoshis.
-pub(super) fn places(unit: &str) -> Option<u32> {
-    match unit {
-        "sat" | "sats" | "satoshi" | "satoshis" => Some(SAT),
-        "msat" | "msats" | "millisat" | "millisats" | "millisatoshi" | "millisatoshis" => Some(0),
-        "btc" => Some(BTC),
-        _ => None,
-    }
 }
 
 /// Whether a key speaks of what something costs.
@@ -233,11 +220,6 @@ fn rails_of(object: &Json) -> Vec<String> {
 
 fn is_lightning(rail: &str) -> bool {
     rail.split(|c: char| !c.is_ascii_alphanumeric()).any(|word| LIGHTNING.contains(&word.to_ascii_lowercase().as_str()))
-}
-
-/// A key or a word as it is compared: `price_sats` and `priceSats` are one.
-pub(super) fn folded(word: &str) -> String {
-    word.chars().filter(|c| !matches!(c, '_' | '-' | ' ')).collect::<String>().to_lowercase()
 }
 
 #[cfg(test)]

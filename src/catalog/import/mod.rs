@@ -13,6 +13,7 @@ mod openapi;
 mod rate;
 mod shape;
 mod table;
+mod unit;
 
 use std::collections::BTreeMap;
 

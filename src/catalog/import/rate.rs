@@ -2,8 +2,8 @@
 
 use serde_json::{Map, Value as Json};
 
-use super::cost::{folded, places};
 use super::slug;
+use super::unit::{folded, places};
 
 /// Words for one price a request.
 const FLAT: [&str; 13] = [
