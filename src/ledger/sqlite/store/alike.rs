@@ -12,8 +12,9 @@ use crate::money::Msat;
 
 use super::rows;
 
-/// Endpoints whose price is a cap.
-pub(in crate::ledger::sqlite) const CAPPED_ENDPOINTS: &str = "FROM endpoints WHERE json ->> '$.price.is_cap'";
+/// Endpoints whose price is a cap. One that cannot be read is none: its own jobs say so, and stand in no other batch's way.
+pub(in crate::ledger::sqlite) const CAPPED_ENDPOINTS: &str =
+    "FROM endpoints WHERE CASE WHEN json_valid(json) THEN json ->> '$.price.is_cap' END";
 
 /// Where rows of a manifest stand.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

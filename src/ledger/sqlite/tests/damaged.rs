@@ -3,7 +3,8 @@
 use super::merging::Two;
 use super::support::*;
 use crate::ledger::sqlite::SqliteLedger;
-use crate::ledger::{BatchKey, Compared, OpenJob, OpenStage, Record, ResultRow};
+use crate::ledger::{BatchKey, ChosenRows, Compared, OpenJob, OpenStage, Record, ResultRow, Retake};
+use crate::money::Msat;
 use crate::purchase::Reason;
 
 fn results_of(ledger: &SqliteLedger, batch: BatchKey) -> Vec<ResultRow> {
@@ -124,5 +125,32 @@ fn what_is_damaged_of_a_payment_keeps_its_books_open_no_longer_than_until_it_is_
         two.one.apply(NOW, Record::Posted(payment, posted())).unwrap();
         let june = two.one.batch("june").unwrap().unwrap().key;
         assert_eq!(two.one.counts(june).unwrap().held.get(), 0, "{here}");
+    }
+}
+
+/// Every question that asks which prices are caps reads all endpoints.
+#[test]
+fn an_endpoint_that_cannot_be_read_stands_in_the_way_of_its_own_jobs_alone() {
+    let mut ledger = SqliteLedger::in_memory().unwrap();
+    let (june, july) = (begin(&mut ledger, "june"), begin(&mut ledger, "july"));
+    let endpoint_of = |name: &str| {
+        let mut other = crate::catalog::Endpoint::clone(&endpoint());
+        (other.name, other.price.is_cap) = (name.to_owned(), true);
+        std::sync::Arc::new(other)
+    };
+    let jobs = || ["a", "b"].map(|id| planned(&endpoint_of("sound"), id, id)).to_vec();
+    load(&mut ledger, june, &Retake::default(), jobs());
+    load(&mut ledger, july, &Retake::default(), vec![planned(&endpoint_of("spoilt"), "c", "c")]);
+    for damage in ["'{'", "CAST(x'ff' AS TEXT)", "''"] {
+        let spoil =
+            format!("UPDATE endpoints SET json = {damage} WHERE id = (SELECT endpoint FROM jobs WHERE job = 'c')");
+        assert_eq!(ledger.conn.execute(&spoil, []).unwrap(), 1);
+        let counts = ledger.counts(june).unwrap();
+        assert_eq!((counts.planned, counts.planned_capped), (counts.planned_capped, Msat::new(2 * PRICE.get())));
+        assert_eq!(ledger.counts(july).unwrap().planned, PRICE, "{damage}");
+        load(&mut ledger, june, &Retake::default(), jobs());
+        assert_eq!(ledger.set_duplicates_aside(june, NOW, &Compared::default()).unwrap().count, 0);
+        ledger.mean_duplicates(june, NOW, &[]).unwrap();
+        assert_eq!(to_buy(&ledger.foresee_rows(june, &ChosenRows::default()).unwrap()), ["a", "b"]);
     }
 }
