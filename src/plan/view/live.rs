@@ -10,7 +10,8 @@ use crate::money::{Msat, counted, thousands, with_caps};
 use crate::plan::PlannedJob;
 use crate::screen::table;
 
-/// Prices that were asked for now, beside the plan's. Of each rate one job was asked for, without payment; of the others the price follows.
+/// Prices that were asked for now, beside the plan's. Of each rate one job was asked for, without payment; of the others the price follows, unless it
+/// is capped.
 #[derive(Clone, Debug, Default)]
 pub struct Live {
     /// A line for each rate of which anything is left to buy.
@@ -118,6 +119,7 @@ impl Live {
         }
         let rows = self.rates.iter().map(|rate| {
             let asked = match &rate.answer {
+                LiveAnswer::Asks(asked) if rate.job.is_capped() && rate.jobs > 1 => format!("{asked} of one job"),
                 LiveAnswer::Asks(asked) => asked.to_string(),
                 LiveAnswer::Refuses(why) | LiveAnswer::Unknown(why) => why.clone(),
             };
@@ -222,10 +224,14 @@ impl LiveRate {
         }
     }
 
-    /// What its jobs cost together now; none where that does not follow from the one that was asked for: it is no whole number of msat a unit.
+    /// What its jobs cost together now; none where that does not follow from the one that was asked for: it is no whole number of msat a unit, or
+    /// a seller decides of each within a cap.
     #[must_use]
     pub fn total(&self) -> Option<Msat> {
         let LiveAnswer::Asks(asked) = &self.answer else { return None };
+        if self.job.is_capped() {
+            return (self.jobs == 1).then_some(*asked);
+        }
         let units = self.job.priced.quantity;
         // What one job costs at least tells nothing of the others.
         let has_minimum = self.job.endpoint.price.scale.minimum.is_some();

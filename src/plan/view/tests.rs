@@ -130,6 +130,14 @@ fn live_prices_within_a_cap_are_as_planned() {
          (animate-image: 601 sats for jl5amflt6uuvrrz5z, planned at most 600 sats)"
     );
     insta::assert_snapshot!(shown_of(&mixed, (None, Some(live(450))), |view, out| view.table(out, false, Some(140))));
+    // What one job is asked for says nothing of the others within the cap.
+    let mut of_many = live(10);
+    let capped = &mut of_many.rates[1];
+    (capped.jobs, capped.quantity, capped.planned) = (100, 100 * capped.quantity, Msat::new(60_000_000));
+    assert_eq!((of_many.rates[1].total(), of_many.total()), (None, None));
+    let table = shown_of(&mixed, (None, Some(of_many)), |view, out| view.table(out, false, Some(140)));
+    assert!(table.contains("10 sats of one job"), "{table}");
+    assert!(table.contains("left, at live prices       not known whole"), "{table}");
 }
 
 /// One job of each rate, with what sellers say: in the order of the answers.
