@@ -35,6 +35,8 @@ pub struct PendingJob {
     pub fee_ceiling: Msat,
     /// The job's own limit, fee included.
     pub max_cost: Option<Msat>,
+    /// How often it was tried before.
+    pub attempts: u32,
 }
 
 impl PendingJob {

@@ -7,7 +7,7 @@ use crate::catalog::Priced;
 use crate::ledger::PendingJob;
 use crate::money::{Msat, alike};
 
-/// So many price refusals in a row end the asking at a rate and price, and so many at any price of a rate.
+/// So many price refusals in a row end the asking at a rate and price, and so many at any price of a rate, or above a cap.
 const REFUSALS_MAX: u32 = 3;
 const REFUSALS_OF_RATE_MAX: u32 = 10;
 
@@ -35,11 +35,13 @@ impl Cheaper {
 }
 
 /// Rates at which an origin refused the plan's price last. One stands for all jobs of its rate and price, and each refusal costs the origin a request
-/// and an invoice: after a few in a row nobody is asked any more in this run.
+/// and an invoice: after a few in a row nobody is asked any more in this run. Above a cap a refusal says nothing of any other job: these are asked
+/// until many in a row were refused, and what no run has asked for yet apart from the rest, so that the next run comes to others.
 #[derive(Debug, Default)]
 pub(super) struct PriceRefusals(RefCell<HashMap<RateGroup, Refused>>);
 
-/// The jobs whose price follows from one rate, and is the same: a seller may ask more for short ones, or for long ones, alone.
+/// The jobs whose price follows from one rate, and is the same: a seller may ask more for short ones, or for long ones, alone. Of a cap it is those
+/// that were tried before, or those that were not.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 struct RateGroup {
     endpoint: String,
@@ -47,6 +49,8 @@ struct RateGroup {
     price: Option<Msat>,
     /// `mode=pro, generate_audio=true`; empty where there is one rate.
     chosen_by: String,
+    /// Where the price is a cap, whether they were tried before.
+    cap_tried: Option<bool>,
 }
 
 #[derive(Debug, Default)]
@@ -64,7 +68,7 @@ impl PriceRefusals {
             return None;
         }
         let of = |group| refusals.get(&group).filter(|refused: &&Refused| refused.in_a_row >= group.most());
-        let refused = RateGroup::of(job).into_iter().find_map(of)?;
+        let refused = RateGroup::of(job).find_map(of)?;
         Some(format!("not asked for, since of another job {}, {} times in a row", refused.words, refused.in_a_row))
     }
 
@@ -85,19 +89,18 @@ impl PriceRefusals {
     /// The origin asks that amount for the job instead. Gives what is to be said where that ends the asking.
     pub(super) fn refused(&self, job: &PendingJob, asked: Msat) -> Option<String> {
         let words = prices(job, asked);
-        let is_cap = job.endpoint.price.is_cap;
-        let [of_price, of_rate] = RateGroup::of(job).map(|group| self.count(group, &words, is_cap));
-        of_rate.or(of_price)
+        // Of two the one that ends more.
+        RateGroup::of(job).fold(None, |said, group| self.count(group, &words).or(said))
     }
 
-    fn count(&self, group: RateGroup, words: &str, is_cap: bool) -> Option<String> {
+    fn count(&self, group: RateGroup, words: &str) -> Option<String> {
         let most = group.most();
         let mut refusals = self.0.borrow_mut();
         let refused = refusals.entry(group.clone()).or_default();
         if refused.in_a_row < most {
             refused.in_a_row += 1;
             words.clone_into(&mut refused.words);
-            (refused.in_a_row == most).then(|| group.words(words, is_cap))
+            (refused.in_a_row == most).then(|| group.words(words))
         } else {
             None
         }
@@ -105,13 +108,16 @@ impl PriceRefusals {
 }
 
 impl RateGroup {
-    /// Of the job's price, and of all prices of its rate.
-    fn of(job: &PendingJob) -> [Self; 2] {
+    /// Of the job's price, unless that is a cap, and then of all prices of its rate.
+    fn of(job: &PendingJob) -> impl Iterator<Item = Self> {
+        let cap_tried = job.endpoint.price.is_cap.then_some(job.attempts > 0);
         let chosen_by = priced(job).map(|priced| priced.chosen_by).unwrap_or_default();
-        [Some(job.price), None].map(|price| Self {
+        let of_price = cap_tried.is_none().then_some(Some(job.price));
+        of_price.into_iter().chain([None]).map(move |price| Self {
             endpoint: job.endpoint.name.clone(),
             price,
             chosen_by: chosen_by.clone(),
+            cap_tried,
         })
     }
 
@@ -122,19 +128,24 @@ impl RateGroup {
         }
     }
 
-    fn words(&self, prices: &str, is_cap: bool) -> String {
-        let Self { endpoint, price, chosen_by } = self;
+    fn words(&self, prices: &str) -> String {
+        let Self { endpoint, price, chosen_by, cap_tried } = self;
         let of = if chosen_by.is_empty() { String::new() } else { format!(" ({chosen_by})") };
-        let others = match price {
-            _ if is_cap => "endpoint",
-            Some(_) => "rate and price",
-            None => "rate",
+        let others = match (cap_tried, price) {
+            (Some(false), _) => {
+                "job of that endpoint is asked for the first time in this run, and the next run asks others"
+            }
+            (Some(true), _) => "job of that endpoint that was asked for before is asked for in this run",
+            (None, Some(_)) => "job of that rate and price is asked for in this run",
+            (None, None) => "job of that rate is asked for in this run",
         };
-        let way_on =
-            if is_cap { "the cap is to be higher, raise at_most_sats" } else { "the new price is right, set it" };
+        let way_on = match cap_tried {
+            Some(_) => "the cap is to be higher, raise at_most_sats",
+            None => "the new price is right, set it",
+        };
         format!(
-            "{endpoint}{of}: {prices}, {} times in a row: no other job of that {others} is asked for in this run; where {way_on} \
-             in the manifest's [endpoint.{endpoint}.price] or with --catalog FILE, plan, and run again",
+            "{endpoint}{of}: {prices}, {} times in a row: no other {others}; where {way_on} in the manifest's \
+             [endpoint.{endpoint}.price] or with --catalog FILE, plan, and run again",
             self.most()
         )
     }
@@ -197,6 +208,7 @@ mod tests {
             price: Msat::new(110_000 * seconds.unsigned_abs()),
             fee_ceiling: Msat::ZERO,
             max_cost: None,
+            attempts: 0,
         }
     }
 
@@ -225,23 +237,40 @@ mod tests {
     }
 
     #[test]
-    fn a_cap_that_is_refused_is_told_as_one() {
+    fn above_a_cap_ten_in_a_row_are_refused_before_others_are_left_to_the_next_run() {
         let refusals = PriceRefusals::default();
-        let mut capped = job("pro", 5);
-        let mut endpoint = Arc::unwrap_or_clone(capped.endpoint);
-        endpoint.price.is_cap = true;
-        (endpoint.price.by, endpoint.price.quantity) = (Vec::new(), None);
-        endpoint.price.rates = vec![Rate { when: Vec::new(), rate: Msat::new(500_000) }];
-        (capped.endpoint, capped.price) = (Arc::new(endpoint), Msat::new(500_000));
-        let dear = || refusals.refused(&capped, Msat::new(605_000));
-        assert_eq!((dear(), dear()), (None, None));
+        let capped = |attempts: u32| {
+            let mut job = job("pro", 5);
+            let mut endpoint = Arc::unwrap_or_clone(job.endpoint);
+            endpoint.price.is_cap = true;
+            (endpoint.price.by, endpoint.price.quantity) = (Vec::new(), None);
+            endpoint.price.rates = vec![Rate { when: Vec::new(), rate: Msat::new(500_000) }];
+            (job.endpoint, job.price, job.attempts) = (Arc::new(endpoint), Msat::new(500_000), attempts);
+            job
+        };
+        let dear = |attempts| refusals.refused(&capped(attempts), Msat::new(605_000));
+        for _ in 1..10 {
+            assert_eq!(dear(1), None);
+        }
+        // The next run begins with those that were refused, and comes to the others all the same.
+        let said = dear(2).unwrap();
+        assert!(said.contains("10 times in a row: no other job of that endpoint that was asked for before"), "{said}");
+        assert!(refusals.shut(&capped(7)).is_some());
+        for _ in 0..9 {
+            assert_eq!((refusals.shut(&capped(0)), dear(0)), (None, None));
+        }
+        // One within its cap begins the count anew.
+        refusals.admitted(&capped(0));
+        for _ in 0..9 {
+            assert_eq!(dear(0), None);
+        }
         assert_eq!(
-            dear().unwrap(),
-            "film: the origin asks 605 sats, above the cap of 500 sats, 3 times in a row: no other job of that endpoint is asked for in \
-             this run; where the cap is to be higher, raise at_most_sats in the manifest's [endpoint.film.price] or with --catalog FILE, \
-             plan, and run again"
+            dear(0).unwrap(),
+            "film: the origin asks 605 sats, above the cap of 500 sats, 10 times in a row: no other job of that endpoint is asked for \
+             the first time in this run, and the next run asks others; where the cap is to be higher, raise at_most_sats in the \
+             manifest's [endpoint.film.price] or with --catalog FILE, plan, and run again"
         );
-        assert!(refusals.shut(&capped).is_some());
+        assert!(refusals.shut(&capped(0)).is_some());
     }
 
     #[test]

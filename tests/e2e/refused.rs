@@ -224,3 +224,27 @@ fn events_for_programs_end_with_the_exit_code() {
     // What nobody but a program reads says nothing to people.
     assert_eq!(ended.stderr, "");
 }
+
+/// Above a cap each refusal is of its own job: ten in a row leave the others to the next run, which comes to others.
+#[test]
+fn jobs_above_their_cap_do_not_shut_out_the_others_of_their_endpoint() {
+    let sandbox = Sandbox::start("");
+    let client = Client::of(&sandbox);
+    let one = |at: usize| {
+        format!(
+            "[[job]]\nid = \"j{at}\"\nendpoint = \"generate-video\"\nprompt = \"kite {at}\"\nduration = {}\n\n",
+            if at < 12 { 5 } else { 3 }
+        )
+    };
+    let cap = "[endpoint.generate-video.price]\nat_most_sats = 1500\n";
+    client.write("jobs.toml", &("version = 1\n\n".to_owned() + &(0..14).map(one).collect::<String>() + cap));
+    let asking = "run jobs.toml --jobs-in-flight 1";
+    client.run(asking).with(6).saying("the next run asks others");
+    sandbox.books().are_unpaid();
+    assert_eq!(sandbox.books().sales.len(), 10);
+    // Of those that were refused before ten are asked again; the two that are within the cap are bought.
+    client.run(asking).with(6).saying("2 jobs");
+    assert_eq!(sandbox.books().settled().len(), 2);
+    assert!(client.rows("jobs.results.csv").iter().all(|row| row["attempts"] != "0"));
+    Audit::of(&client, "jobs", &sandbox.books());
+}

@@ -338,6 +338,7 @@ impl JobRow {
             price: self.job.price,
             fee_ceiling: self.job.fee_ceiling,
             max_cost: self.job.max_cost,
+            attempts: self.job.attempts,
         }
     }
 }

@@ -57,7 +57,7 @@ impl Records for SqliteLedger {
             let after = after.map_or(Ok(-1), int)?;
             // One with a live payment is damaged: see `damaged_jobs`.
             let mut statement = ledger.conn.prepare_cached(
-                "SELECT id, seq, job, take, endpoint, params, content, price_msat, fee_ceiling_msat, max_cost_msat
+                "SELECT id, seq, job, take, endpoint, params, content, price_msat, fee_ceiling_msat, max_cost_msat, attempts
                  FROM jobs INDEXED BY jobs_unsettled
                  WHERE batch = ?1 AND state = 'pending' AND seq > ?2 AND superseded = 0
                      AND NOT EXISTS (SELECT 1 FROM payments p WHERE p.job = jobs.id AND p.state <> 'dead')
@@ -244,6 +244,7 @@ impl SqliteLedger {
             price: row.get(7)?,
             fee_ceiling: row.get(8)?,
             max_cost: row.get(9)?,
+            attempts: row.get(10)?,
         })
     }
 
