@@ -34,6 +34,7 @@ use super::{
     AnswerKey, AnswerKind, BatchKey, Committed, DeadProof, Decided, Decision, JobKey, LedgerError, LoadError,
     PaymentKey, PendingJob, PlanLoad, Record, Retake,
 };
+use crate::money::Msat;
 use crate::plan::PlannedJob;
 use crate::purchase::HttpAnswer;
 use crate::time::UnixMs;
@@ -98,6 +99,9 @@ pub(in crate::ledger) trait Subject: Records + Downloads + Desks + Loading + Siz
 
     /// The money of a batch; what is counted is the sum of all payments.
     fn sums(&self, batch: BatchKey) -> Sums;
+
+    /// The prices of a batch's jobs, and of that what is the most that it may be.
+    fn planned(&self, batch: BatchKey) -> [Msat; 2];
 
     /// How often the history of jobs was appended to.
     fn transitions(&self) -> usize;
@@ -292,7 +296,8 @@ suite! {
         what_is_set_aside_is_of_its_own_edition_and_told_of_where_it_is_named,
         what_costs_more_than_one_may_is_refused_until_it_may,
         what_is_begun_and_changes_is_told_and_marked_once_it_is_delivered,
-        what_ended_without_spending_is_chosen_again;
+        what_ended_without_spending_is_chosen_again,
+        what_is_capped_is_told_apart;
     reads:
         each_pending_job_is_claimed_once_and_in_its_order,
         another_run_claims_what_one_has_left,

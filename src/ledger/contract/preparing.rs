@@ -1,7 +1,10 @@
 //! What is made of a batch once its plan is loaded, before anything of it is bought.
 
+use std::sync::Arc;
+
 use super::cases::{answer, deliver, intend};
 use super::{AT, Subject, of_ledger, plan};
+use crate::catalog::Endpoint;
 use crate::ledger::contract::support::{HOLD, PRICE, end, endpoint, new_intent, paid, planned, posted, word};
 use crate::ledger::loading::Again;
 use crate::ledger::{BatchKey, ChosenRows, Compared, JobKey, Record, Retake, ToBuy};
@@ -143,4 +146,39 @@ pub(super) fn what_ended_without_spending_is_chosen_again<S: Subject>() {
     store.choose(AT, &ChosenRows { again, ..ChosenRows::default() }).unwrap();
     assert_eq!(stands(&store, jobs[0].key), (JobState::Pending, Reason::None));
     assert_eq!(to_buy(&store, JUNE, false), [("a".to_owned(), false), ("b".to_owned(), false)]);
+}
+
+pub(super) fn what_is_capped_is_told_apart<S: Subject>() {
+    let exact = endpoint();
+    let mut capped = Endpoint::clone(&exact);
+    capped.name = "quoted".to_owned();
+    capped.price.is_cap = true;
+    let capped = Arc::new(capped);
+    let (mut store, mut jobs) = S::with(&[("june", &[]), ("july", &[])]);
+    store.take_in(JUNE, vec![planned(&exact, "a", "a"), planned(&capped, "b", "b")]).unwrap();
+    assert_eq!(store.planned(JUNE), [Msat::new(2 * PRICE.get()), PRICE]);
+    jobs.extend(store.pending(JUNE, None, 9).unwrap());
+    for (n, job) in (1..).zip(&jobs) {
+        deliver(&mut store, job, n);
+    }
+    let rows = [(&exact, "c", "a"), (&capped, "d", "b"), (&exact, "e", "e"), (&capped, "f", "f")];
+    store.take_in(JULY, rows.map(|(endpoint, id, prompt)| planned(endpoint, id, prompt)).into()).unwrap();
+    let found = store.set_duplicates_aside(JULY, AT, &Compared::default()).unwrap();
+    assert_eq!((found.count, found.price, found.capped), (2, Msat::new(2 * PRICE.get()), PRICE));
+    let mut told = Vec::new();
+    let each = &mut |job: ToBuy| {
+        told.push((job.id, job.is_capped, job.is_duplicate));
+        Ok::<_, ()>(())
+    };
+    store.to_buy(JULY, true, each).unwrap().unwrap();
+    let told: Vec<_> = told.iter().map(|(id, is_capped, is_aside)| (id.as_str(), *is_capped, *is_aside)).collect();
+    assert_eq!(told, [("c", false, true), ("d", true, true), ("e", false, false), ("f", true, false)]);
+    assert_eq!(store.planned(JULY), [Msat::new(4 * PRICE.get()), Msat::new(2 * PRICE.get())]);
+    // What has gone is planned no more, and is no part of what is capped.
+    store.take_in(JULY, vec![planned(&exact, "e", "e")]).unwrap();
+    assert_eq!(store.planned(JULY), [PRICE, Msat::ZERO]);
+    let key = store.pending(JULY, None, 9).unwrap()[0].key;
+    store.hand_back(AT, Record::Ended(key, end(JobState::Refused, Reason::PriceChanged))).unwrap();
+    store.take_in(JULY, vec![planned(&exact, "e", "e")]).unwrap();
+    assert_eq!(store.pending(JULY, None, 9).unwrap()[0].attempts, 1, "it was tried before");
 }

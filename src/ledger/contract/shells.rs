@@ -88,6 +88,10 @@ macro_rules! inside {
             $store.sums(batch)
         }
 
+        fn planned(&$self, batch: BatchKey) -> [Msat; 2] {
+            $store.planned(batch)
+        }
+
         fn transitions(&$self) -> usize {
             $store.transitions()
         }

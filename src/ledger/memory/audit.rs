@@ -20,7 +20,15 @@ impl MemoryLedger {
     pub fn counts(&self, batch: BatchKey) -> Counts {
         let sums = self.batches.get(&batch).map(|row| row.sums).unwrap_or_default();
         let msat = |sum: i64| Msat::new(u64::try_from(sum).unwrap());
+        let is_planned =
+            |row: &&JobRow| row.job.batch == batch && (row.job.superseded || row.job.reason != Reason::Withdrawn);
+        let prices = |is_meant: fn(&JobRow) -> bool| {
+            let rows = self.jobs.values().filter(is_planned).filter(|row| is_meant(row));
+            Msat::checked_sum(rows.map(|row| row.job.price)).unwrap()
+        };
         Counts {
+            planned: prices(|_| true),
+            planned_capped: prices(|row| row.endpoint.price.is_cap),
             spent: msat(sums.spent),
             fees: msat(sums.fees),
             held: msat(sums.held),

@@ -3,6 +3,7 @@
 use crate::ledger::BatchKey;
 use crate::ledger::contract::{KeptAnswer, Subject};
 use crate::ledger::decide::{Job, Payment, Sums};
+use crate::money::Msat;
 
 use super::{AnswerRow, MemoryLedger};
 
@@ -26,6 +27,11 @@ impl Subject for MemoryLedger {
     fn sums(&self, batch: BatchKey) -> Sums {
         self.check_money();
         self.batches.get(&batch).map(|row| row.sums).unwrap_or_default()
+    }
+
+    fn planned(&self, batch: BatchKey) -> [Msat; 2] {
+        let counts = self.counts(batch);
+        [counts.planned, counts.planned_capped]
     }
 
     fn transitions(&self) -> usize {

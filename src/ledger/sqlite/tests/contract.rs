@@ -64,6 +64,11 @@ impl Subject for SqliteLedger {
         sums.unwrap_or_default()
     }
 
+    fn planned(&self, batch: BatchKey) -> [Msat; 2] {
+        let counts = self.counts(batch).unwrap();
+        [counts.planned, counts.planned_capped]
+    }
+
     fn transitions(&self) -> usize {
         self.keys("transitions").len()
     }
