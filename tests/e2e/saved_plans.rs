@@ -158,3 +158,20 @@ fn a_saved_plan_is_paid_for_by_the_node_that_it_was_made_with() {
     save(&sandbox.node);
     client.asks_node("run june.plan").with(0);
 }
+
+/// Before there is a ledger a plan knows it by its place alone.
+#[test]
+fn a_saved_plan_buys_nothing_again_where_its_ledger_has_gone_or_is_an_older_one() {
+    let (sandbox, client) = set_out("");
+    save(&client, &sandbox, "").with(0);
+    client.write("other.toml", &two_jobs("other").replace("a kite", "a boat"));
+    client.run("run other.toml --only video").with(3);
+    let before = std::fs::read(client.ledger()).unwrap();
+    client.asks_node("run june.plan").with(0);
+    let settled = sandbox.books().settled().len();
+    std::fs::write(client.ledger(), before).unwrap();
+    client.asks_node("run june.plan").with(7).saying("older copy");
+    std::fs::remove_file(client.ledger()).unwrap();
+    client.asks_node("run june.plan").with(7);
+    assert_eq!(sandbox.books().settled().len(), settled);
+}
