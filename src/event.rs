@@ -101,6 +101,8 @@ pub struct JobEvent {
     pub next: Next,
     /// Its price by the plan, in msat.
     pub price_msat: Msat,
+    /// That is the most that it may be.
+    pub price_is_cap: bool,
     /// What the seller was paid in msat, once it is: the price, or less.
     pub amount_msat: Option<Msat>,
     /// The actual routing fee in msat, once posted.
@@ -130,6 +132,8 @@ pub struct Changing<'a> {
     pub from: JobState,
     /// Its price by the plan, in msat.
     pub price: Msat,
+    /// That is the most that it may be.
+    pub is_capped: bool,
     /// What the seller was paid in msat, where it was known before.
     pub amount: Option<Msat>,
     /// The actual routing fee, where it was known before.
@@ -157,6 +161,7 @@ impl JobEvent {
             reason,
             next: Next::of(state, reason),
             price_msat: job.price,
+            price_is_cap: job.is_capped,
             amount_msat: amount.or(job.amount),
             fee_msat: fee.or(job.fee),
             refunded_msat: refunded,

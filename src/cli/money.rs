@@ -37,6 +37,11 @@ fn add(left: &mut LeftToBuy, job: &ToBuy) -> Result<(), Failure> {
     Ok(())
 }
 
+/// The least that a job may cost: within a cap the invoice decides.
+const fn least(job: &ToBuy) -> Msat {
+    if job.is_capped { Msat::ZERO } else { job.price }
+}
+
 /// A limit that does not keep a run from beginning.
 #[derive(Clone, Copy, Debug)]
 struct Cap {
@@ -158,7 +163,7 @@ pub(super) struct Fitting {
     pub(super) too_small: Option<TooSmall>,
     /// The price of the first one, where all limits hold it, the batch's too.
     pub(super) begins_with: Option<Msat>,
-    /// The price of the cheapest one; none where there is none.
+    /// The least that any may cost: its price, or nothing where that is a cap; none where there is none.
     pub(super) cheapest: Option<Msat>,
 }
 
@@ -217,13 +222,14 @@ impl Fitting {
             return Some(format!("{none}, and {stay} pending{for_ever}"));
         }
         Some(format!(
-            "{limit} {}: of {}, {} for sure, for {} and at most {} of routing fees; more fit only as far as routing costs less, \
+            "{limit} {}: of {}, {} for sure, for {} and at most {} of routing fees; more fit only as far as {} less, \
              and the rest stays pending{for_ever}",
             most.sats_floor(),
             counted(left.jobs, "job"),
             if fits.jobs == 1 { "1 fits".to_owned() } else { format!("{} fit", thousands(fits.jobs)) },
             fits.price_words(|price| price.sats_ceil().to_string()),
             fits.fee_ceiling.sats_ceil(),
+            if left.capped == Msat::ZERO { "routing costs" } else { "routing and what is capped cost" },
         ))
     }
 }
@@ -237,7 +243,7 @@ pub(super) struct Chosen<'a> {
     pub(super) left: LeftToBuy,
     /// What of that the limits hold.
     pub(super) fitting: Fitting,
-    /// How many jobs are bought at each price.
+    /// How many jobs are bought at each price; at none, where it is a cap.
     pub(super) prices: BTreeMap<Msat, u64>,
     /// Of which duplicates the run is a person's word, by their ids.
     pub(super) meant: Vec<String>,
@@ -276,7 +282,7 @@ impl<'a> Chosen<'a> {
             add(&mut self.left, &job)?;
             self.fit(&job)?;
             self.note(&job);
-            let jobs = self.prices.entry(job.price).or_default();
+            let jobs = self.prices.entry(least(&job)).or_default();
             *jobs = jobs.saturating_add(1);
             self.places.insert(job.place);
             if job.is_duplicate {
@@ -311,7 +317,7 @@ impl<'a> Chosen<'a> {
 
     fn fit(&mut self, job: &ToBuy) -> Result<(), Failure> {
         let Fitting { fits, reached, too_small, begins_with, cheapest } = &mut self.fitting;
-        *cheapest = cheapest.iter().copied().chain([job.price]).min();
+        *cheapest = cheapest.iter().copied().chain([least(job)]).min();
         if self.left.jobs == 1 {
             *begins_with = Some(job.price).filter(|price| self.room.holds(price.checked_add(job.fee_ceiling)));
         }
@@ -322,5 +328,26 @@ impl<'a> Chosen<'a> {
             *reached = self.room.exceeded_by(cost);
         }
         if reached.is_none() { add(fits, job) } else { Ok(()) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A node that holds less than a cap may hold enough for its invoice: no cap ends the buying.
+    #[test]
+    fn a_capped_job_may_cost_anything_up_to_its_cap() {
+        let (choice, room) = (Choice::default(), Room::default());
+        let mut chosen = Chosen::of(&choice, &room);
+        for (id, sats, is_capped) in [("a", 10, false), ("b", 500, true)] {
+            let (id, price, reason) = (id.to_owned(), Msat::new(sats * 1_000), Reason::None);
+            let job = ToBuy { id, price, is_capped, fee_ceiling: Msat::ZERO, is_duplicate: false, reason, place: 0 };
+            assert!(chosen.add(job).is_ok());
+        }
+        let sums = [chosen.left.price, chosen.left.capped].map(Msat::get);
+        assert_eq!(sums, [510_000, 500_000]);
+        assert_eq!(chosen.prices, [(Msat::ZERO, 1), (Msat::new(10_000), 1)].into());
+        assert_eq!(chosen.fitting.cheapest, Some(Msat::ZERO));
     }
 }

@@ -228,8 +228,9 @@ impl<'r, L: Deliveries, F: Fetch, D: Disk, C: Clock> Transfer<'r, L, F, D, C> {
         self.run.feed.recorded();
         if let Some(to) = committed.transition {
             let DeliveredJob { id, take, endpoint, price, amount, fee, .. } = &self.job;
-            let (endpoint, from) = (&*endpoint.name, JobState::Delivered);
-            let job = Changing { id, take: *take, endpoint, from, price: *price, amount: *amount, fee: *fee };
+            let (endpoint, is_capped, from) = (&*endpoint.name, endpoint.price.is_cap, JobState::Delivered);
+            let job =
+                Changing { id, take: *take, endpoint, from, price: *price, is_capped, amount: *amount, fee: *fee };
             job.announce(to, now, self.run.listener);
         }
         Ok(())

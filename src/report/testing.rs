@@ -68,6 +68,7 @@ pub(super) fn job(id: &str, from: JobState, state: JobState, reason: Reason) -> 
         reason,
         next: Next::of(state, reason),
         price_msat: Msat::new(550_000),
+        price_is_cap: false,
         amount_msat: None,
         fee_msat: None,
         refunded_msat: None,

@@ -8,7 +8,7 @@ use crate::money::Msat;
 /// What is left to buy, and who waits for a node that cannot pay now.
 #[derive(Debug, Default)]
 pub(super) struct Balance {
-    /// How many jobs are left at each price, as far as that is known.
+    /// How many jobs are left at each price, as far as that is known; at zero those whose price is a cap.
     left: RefCell<BTreeMap<Msat, u64>>,
     waiting: Cell<usize>,
     /// The channels could not send so much, and nobody has looked since how much they hold.

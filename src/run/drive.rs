@@ -240,9 +240,11 @@ impl<'r, L: Ledger, P: Payer, O: Origin, C: Clock> Driver<'r, L, P, O, C> {
         let from = std::mem::replace(&mut self.job.state, to.state);
         // One whose rate is shut is not bought in this run.
         let stays_left = is_left(to.state) && to.reason != Reason::PriceChanged;
+        // Within a cap the invoice decides, and a node that holds less than the cap may hold enough.
+        let least = if self.job.is_capped { Msat::ZERO } else { self.job.price };
         match (self.job.pending.is_some(), is_left(from), stays_left) {
-            (true, true, false) => self.shared.balance.bought(self.job.price),
-            (true, false, true) => self.shared.balance.left_again(self.job.price),
+            (true, true, false) => self.shared.balance.bought(least),
+            (true, false, true) => self.shared.balance.left_again(least),
             (true, true, true) | (true, false, false) | (false, ..) => {}
         }
         if let (None, Some(amount)) = (self.job.amount, to.amount) {
@@ -252,9 +254,9 @@ impl<'r, L: Ledger, P: Payer, O: Origin, C: Clock> Driver<'r, L, P, O, C> {
         self.job.amount = to.amount.or(self.job.amount);
         self.job.fee = to.fee.or(self.job.fee);
         let Facts { id, take, endpoint, .. } = &self.job.facts;
-        let (endpoint, price) = (&*endpoint.name, self.job.price);
-        let (amount, fee) = (self.job.amount, self.job.fee);
-        Changing { id, take: *take, endpoint, from, price, amount, fee }.announce(to, now, self.run.listener);
+        let (endpoint, take) = (&*endpoint.name, *take);
+        let Job { price, is_capped, amount, fee, .. } = self.job;
+        Changing { id, take, endpoint, from, price, is_capped, amount, fee }.announce(to, now, self.run.listener);
     }
 
     /// Gives its slot back, or its place in the line for one.

@@ -76,7 +76,7 @@ pub struct Settings {
     pub only: Option<HashSet<String>>,
     /// Buy at most this many jobs in this run.
     pub limit: Option<u64>,
-    /// How many jobs are to be bought at each price; none where nobody says.
+    /// How many jobs are to be bought at each price, or at zero, where it is a cap; none where nobody says.
     pub prices: BTreeMap<Msat, u64>,
     /// How much routing may cost: of a job never more than its own ceiling.
     pub fees: Policy,

@@ -7,7 +7,7 @@ use crate::cli::{CommandError, Failure};
 use crate::command::command;
 use crate::ledger::{Duplicates, IdList, Original};
 use crate::manifest::Manifest;
-use crate::money::counted;
+use crate::money::{counted, with_caps};
 use crate::run::{Clock, SystemClock};
 
 /// Duplicates that a message names.
@@ -69,7 +69,7 @@ pub(in crate::cli) fn words(found: &Duplicates) -> String {
     format!(
         "{} for {} {} bought already under another name: {named}{}",
         counted(found.count, "job"),
-        found.price.sats_ceil(),
+        with_caps(found.price, found.capped, |price| price.sats_ceil().to_string()),
         match (all_are, found.count) {
             (false, _) => "may be",
             (true, 1) => "is",

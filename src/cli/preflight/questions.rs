@@ -120,7 +120,7 @@ impl Answered {
             return Err(CommandError::node_unfit(format!(
                 "the node's channels hold {}, and jobs for {} are to be bought; nothing was spent",
                 balance.sats_floor(),
-                left.price.sats_ceil()
+                left.price_words(|price| price.sats_ceil().to_string())
             ))
             .hint(match fitting.or_partial(Some(*balance)) {
                 "" => "move funds into channels".to_owned(),

@@ -36,7 +36,8 @@ fn what_is_bought_counts_until_its_length_is_known() {
             file: None,
             error: None,
         };
-        let job = Changing { id, take: 1, endpoint: "e", from, price: Msat::ZERO, amount: None, fee: None };
+        let job =
+            Changing { id, take: 1, endpoint: "e", from, price: Msat::ZERO, is_capped: false, amount: None, fee: None };
         feed.hear(&Event::Job(JobEvent::of(&job, to, UnixMs(0))));
         (feed.has_left(), feed.unmeasured())
     };

@@ -246,7 +246,7 @@ fn enough(balance: Msat, survey: Option<&Survey>, partial: bool, report: &mut Re
     let needed = format!(
         "the channels hold {whole}, and {} to be bought for {}, {} with the highest routing fees{}",
         counted_are(survey.left.jobs, "job"),
-        survey.left.price.sats_ceil(),
+        survey.left.price_words(|price| price.sats_ceil().to_string()),
         survey.worst_case.sats_ceil(),
         if survey.lacks_room { "; nothing of it until there is room" } else { "" }
     );
@@ -275,10 +275,12 @@ fn carried(channels: &Channels, survey: Option<&Survey>, report: &mut Report) {
         );
         return;
     }
-    match survey.map(|survey| survey.dearest).filter(|dearest| *dearest > channels.largest_payment) {
-        Some(dearest) => report.warning(
+    let dearest =
+        survey.map(|survey| (survey.dearest, if survey.left.capped == Msat::ZERO { "costs" } else { "may cost" }));
+    match dearest.filter(|(dearest, _)| *dearest > channels.largest_payment) {
+        Some((dearest, costs)) => report.warning(
             "channels",
-            format!("{found}, and the dearest job costs {dearest}: its payment has to be split over several"),
+            format!("{found}, and the dearest job {costs} {dearest}: its payment has to be split over several"),
             "that fails more often than a payment through one; a larger channel helps",
         ),
         None => report.ok("channels", found),

@@ -125,7 +125,7 @@ impl Taken {
     /// what they repeat may have come further.
     fn is_as(&self, other: &Self) -> bool {
         let load = |load: &PlanLoad| PlanLoad { unchanged: 0, again: 0, waiting: Vec::new(), ..load.clone() };
-        let repeated = |found: &FoundDuplicates| (found.count, found.price, found.retaken.clone());
+        let repeated = |found: &FoundDuplicates| (found.count, found.price, found.capped, found.retaken.clone());
         let of = |it: &Self| {
             (load(&it.load), repeated(&it.duplicates), it.left, it.prices.clone(), it.meant.clone(), it.bought)
         };
