@@ -165,7 +165,7 @@ impl Fetch for Fetcher {
         part: Option<(u64, &str)>,
         credential: Option<&Credential>,
     ) -> Result<(FetchHead, HttpBody), FetchFailure> {
-        let mut at = web_url(url.as_str(), endpoint).map_err(FetchFailure::Address)?;
+        let mut at = web_url(url.as_str(), endpoint, endpoint).map_err(FetchFailure::Address)?;
         let mut shown = credential;
         for _ in 0..=REDIRECTS_MAX {
             let client = match is_at_home(&at, endpoint) {

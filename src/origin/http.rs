@@ -304,8 +304,8 @@ impl Origin for HttpOrigin {
         }
         let timeout = self.options.redeem_timeout.max(REDEEM_TIMEOUT_MIN);
         let sent = |at: &Url| self.request(request, at).headers(bearing.clone()).timeout(timeout);
-        let (response, _) = self.follow(&request.url, &SAME_AGAIN, sent).await?;
-        answer(response, self.options.result_body_bytes_max).await
+        let (response, at) = self.follow(&request.url, &SAME_AGAIN, sent).await?;
+        came_from(answer(response, self.options.result_body_bytes_max).await, at)
     }
 
     async fn poll(
@@ -324,16 +324,13 @@ impl Origin for HttpOrigin {
         };
         let (response, at) = self.follow(url, &GET_AGAIN, sent).await?;
         let is_result = response.status().is_success() && text(response.headers(), &CONTENT_TYPE).is_some_and(is_media);
-        let mut answer = if is_result {
+        let answer = if is_result {
             let headers = kept_headers(response.headers())?;
-            HttpAnswer { status: response.status().as_u16(), headers, body: Vec::new() }
+            Ok(HttpAnswer { status: response.status().as_u16(), headers, body: Vec::new() })
         } else {
-            answer(response, self.options.result_body_bytes_max).await?
+            answer(response, self.options.result_body_bytes_max).await
         };
-        if is_result || at != *url {
-            answer.headers.push((ANSWERED_AT.to_owned(), at.into()));
-        }
-        Ok(answer)
+        came_from(answer, at)
     }
 
     async fn withdraw(&self, url: &Url, seller: &Url) -> Result<HttpAnswer, HttpFailure> {
@@ -343,6 +340,19 @@ impl Origin for HttpOrigin {
             return Err(HttpFailure::Redirect(target(&response)));
         }
         answer(response, lnurl::BODY_BYTES_MAX).await
+    }
+}
+
+/// The same, with where it came from: relative addresses in it start there.
+fn came_from(answer: Result<HttpAnswer, HttpFailure>, at: Url) -> Result<HttpAnswer, HttpFailure> {
+    let note = |mut answer: HttpAnswer| {
+        answer.headers.push((ANSWERED_AT.to_owned(), at.into()));
+        answer
+    };
+    match answer {
+        Ok(answer) => Ok(note(answer)),
+        Err(HttpFailure::Cut(answer, why)) => Err(HttpFailure::Cut(note(answer), why)),
+        Err(failure) => Err(failure),
     }
 }
 

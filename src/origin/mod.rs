@@ -34,8 +34,13 @@ pub use poll_response::{POLL_RETRY_AFTER_MS_MAX, PollResponse, read_poll};
 pub use redeem_response::{RedeemResponse, read_redeem};
 pub use url_policy::{BadAddress, is_own_origin};
 
-/// The header under which the address is kept that answered a poll, where that was asked by a redirect.
+/// The header under which the address is kept that answered a redeem or a poll.
 const ANSWERED_AT: &str = "x-l402-batch-answered-at";
+
+/// Where relative addresses in that answer start: where it came from. What was kept without that came from the endpoint's address.
+fn answered_at(answer: &crate::purchase::HttpAnswer, endpoint: &url::Url) -> url::Url {
+    answer.header(ANSWERED_AT).and_then(|at| at.parse().ok()).unwrap_or_else(|| endpoint.clone())
+}
 
 /// A server that sells.
 pub trait Origin {

@@ -4,7 +4,7 @@ use url::Url;
 
 use super::answer_envelope::Envelope;
 use super::job_status::{POLL_MS_MIN, Word, interval_ms, misplaced, no_result};
-use super::{ANSWERED_AT, inline, url_policy};
+use super::{ANSWERED_AT, answered_at, inline, url_policy};
 use crate::catalog::{Endpoint, ResultRule, Treatment};
 use crate::first_bytes;
 use crate::purchase::{HttpAnswer, Reason};
@@ -61,7 +61,8 @@ pub fn read_poll(answer: &HttpAnswer, endpoint: &Endpoint) -> PollResponse {
     let (said, rule) = (Envelope::of(answer), &endpoint.result);
     let word = Word::of(&said, rule);
     if said.is_success() && !matches!(word, Word::Failed | Word::Pending) {
-        match said.text_at(&rule.url).map(|text| url_policy::result_url(text, &endpoint.url)) {
+        let at = answered_at(answer, &endpoint.url);
+        match said.text_at(&rule.url).map(|text| url_policy::result_url(text, &at, &endpoint.url)) {
             Some(Ok(url)) => return PollResponse::Delivered { url },
             Some(Err(why)) if !said.refund => return PollResponse::UnknownShape { message: misplaced("result", &why) },
             Some(Err(_)) => {}
@@ -92,7 +93,7 @@ pub fn read_poll(answer: &HttpAnswer, endpoint: &Endpoint) -> PollResponse {
 /// Where the result stands that a poll's answer is itself.
 fn itself_at(answer: &HttpAnswer, endpoint: &Endpoint) -> Option<Url> {
     let at = answer.header(ANSWERED_AT).filter(|_| answer.header("content-type").is_some_and(inline::is_media));
-    at.map_or_else(|| inline::result(answer), |at| url_policy::result_url(at, &endpoint.url).ok())
+    at.map_or_else(|| inline::result(answer), |at| url_policy::result_url(at, &endpoint.url, &endpoint.url).ok())
 }
 
 /// Where the whole answer is the result by the endpoint's rule. Words without a status may say anything of how far the job is.

@@ -4,7 +4,7 @@ use url::Url;
 
 use super::answer_envelope::Envelope;
 use super::job_status::{POLL_MS_DEFAULT, Word, interval_ms, misplaced, no_result};
-use super::{inline, url_policy};
+use super::{answered_at, inline, url_policy};
 use crate::catalog::{Endpoint, ResultRule, Treatment};
 use crate::l402::{Challenge, Scheme};
 use crate::purchase::{HttpAnswer, INCOMPLETE, Poll, Reason};
@@ -160,6 +160,7 @@ fn success(
     rule: &ResultRule,
     endpoint_url: &Url,
 ) -> Option<RedeemResponse> {
+    let at = answered_at(answer, endpoint_url);
     let named = |name| answer.header(name).filter(|url| !url.trim().is_empty());
     let poll = said.text_at(&rule.poll_url).or_else(|| named("x-poll-url"));
     // It is accepted, and where that is looked at stands where it is usual.
@@ -167,13 +168,13 @@ fn success(
     if let Some(text) = said.text_at(&rule.url)
         && (word != Word::Pending || poll.is_none())
     {
-        return Some(match url_policy::result_url(text, endpoint_url) {
+        return Some(match url_policy::result_url(text, &at, endpoint_url) {
             Ok(url) => RedeemResponse::Delivered { url },
             Err(why) => RedeemResponse::UnknownShape { message: misplaced("result", &why) },
         });
     }
     if let Some(text) = poll {
-        return Some(match url_policy::poll_url(text, endpoint_url) {
+        return Some(match url_policy::poll_url(text, &at, endpoint_url) {
             Ok(url) => {
                 let interval_ms = interval_ms(answer, said, rule).unwrap_or(POLL_MS_DEFAULT);
                 RedeemResponse::Accepted { poll: Poll { url, interval_ms } }
@@ -334,6 +335,27 @@ mod tests {
             "it is not said to be a poll's"
         );
         assert!(matches!(redeem(202, &[("location", "https://b.example/7")], ""), RedeemResponse::UnknownShape { .. }));
+    }
+
+    #[test]
+    fn relative_addresses_start_where_the_answer_came_from_and_not_at_the_places_of_its_endpoint() {
+        let endpoint = samples::endpoint("https://sats.example/v1/{voice}/speech");
+        let came = (ANSWERED_AT, "https://sats.example/v1/alloy/speech");
+        let polled_at = |location| match read_redeem(&answer(202, &[came, ("location", location)], ""), &endpoint) {
+            RedeemResponse::Accepted { poll } => poll.url.to_string(),
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(polled_at("jobs/7"), "https://sats.example/v1/alloy/jobs/7");
+        assert_eq!(polled_at("../jobs/7"), "https://sats.example/v1/jobs/7");
+        let made = r#"{"videoUrl":"made/7.mp3","status":"COMPLETED"}"#;
+        let url = at("https://sats.example/v1/alloy/made/7.mp3");
+        assert_eq!(read_redeem(&answer(200, &[came], made), &endpoint), RedeemResponse::Delivered { url: url.clone() });
+        assert_eq!(read_poll(&answer(200, &[came], made), &endpoint), PollResponse::Delivered { url });
+        let away = answer(202, &[(ANSWERED_AT, "https://cdn.example/x"), ("location", "jobs/7")], "");
+        assert!(
+            matches!(read_redeem(&away, &endpoint), RedeemResponse::UnknownShape { .. }),
+            "origins are the endpoint's"
+        );
     }
 
     #[test]

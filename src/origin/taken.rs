@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use serde_json::Value;
 use url::Url;
 
-use super::{inline, url_policy};
+use super::{answered_at, inline, url_policy};
 use crate::purchase::HttpAnswer;
 
 /// Whose addresses name a vocabulary, and no result.
@@ -17,7 +17,8 @@ impl HttpAnswer {
     /// The address under which a person's result is recorded who takes this answer for it; none where it is empty.
     #[must_use]
     pub fn taken_result(&self, endpoint: &Url) -> Option<Url> {
-        let mut found = addresses(self).into_iter().filter_map(|text| url_policy::web_url(&text, endpoint).ok());
+        let at = answered_at(self, endpoint);
+        let mut found = addresses(self).into_iter().filter_map(|text| url_policy::web_url(&text, &at, endpoint).ok());
         match (found.next(), found.next()) {
             (Some(only), None) => Some(only),
             (Some(_), Some(_)) | (None, _) => inline::whole(self),

@@ -52,21 +52,21 @@ pub enum BadAddress {
     Redirects(usize),
 }
 
-/// The absolute address of a result; where the text is the result itself, a word that says so.
+/// The absolute address of a result, in an answer that came from `at`; where the text is the result itself, a word that says so.
 ///
 /// # Errors
 /// As [`web_url`].
-pub(super) fn result_url(text: &str, endpoint: &Url) -> Result<Url, BadAddress> {
-    inline::address(text).unwrap_or_else(|| web_url(text, endpoint))
+pub(super) fn result_url(text: &str, at: &Url, endpoint: &Url) -> Result<Url, BadAddress> {
+    inline::address(text).unwrap_or_else(|| web_url(text, at, endpoint))
 }
 
-/// An absolute address from which a result may be fetched.
+/// An absolute address from which a result may be fetched, named by an answer that came from `at`.
 ///
 /// # Errors
 /// Where it is no web address, or leads into a private network in which the
 /// endpoint itself does not stand.
-pub(super) fn web_url(text: &str, endpoint: &Url) -> Result<Url, BadAddress> {
-    let url = resolve(text, endpoint)?;
+pub(super) fn web_url(text: &str, at: &Url, endpoint: &Url) -> Result<Url, BadAddress> {
+    let url = resolve(text, at)?;
     if is_private(&url) && !is_private(endpoint) {
         return Err(BadAddress::Private(host_of(&url)));
     }
@@ -79,20 +79,20 @@ pub(super) fn web_url(text: &str, endpoint: &Url) -> Result<Url, BadAddress> {
 /// As [`web_url`], and where it would leave https.
 pub(super) fn redirect_url(location: &str, from: &Url, endpoint: &Url) -> Result<Url, BadAddress> {
     let target = from.join(location.trim())?;
-    let target = web_url(target.as_str(), endpoint)?;
+    let target = web_url(target.as_str(), endpoint, endpoint)?;
     if from.scheme() == "https" && target.scheme() != "https" {
         return Err(BadAddress::Downgraded(target.scheme().to_owned()));
     }
     Ok(target)
 }
 
-/// The absolute address to poll.
+/// The absolute address to poll, named by an answer that came from `at`.
 ///
 /// # Errors
 /// Where it is no web address, or not on the endpoint's own host: an answer
 /// must not steer requests elsewhere.
-pub(super) fn poll_url(text: &str, endpoint: &Url) -> Result<Url, BadAddress> {
-    let url = resolve(text, endpoint)?;
+pub(super) fn poll_url(text: &str, at: &Url, endpoint: &Url) -> Result<Url, BadAddress> {
+    let url = resolve(text, at)?;
     if url.host() != endpoint.host() {
         return Err(BadAddress::OtherHost(host_of(&url)));
     }
@@ -120,7 +120,7 @@ pub(super) fn withdraw_url(text: &str, endpoint: &Url) -> Result<Url, BadAddress
         return Err(BadAddress::TooLong);
     }
     let absolute = Url::parse(text)?;
-    let url = result_url(absolute.as_str(), endpoint)?;
+    let url = result_url(absolute.as_str(), endpoint, endpoint)?;
     match url.scheme() {
         "https" => Ok(url),
         _ if is_loopback(&url) => Ok(url),
@@ -133,12 +133,12 @@ pub(super) fn is_loopback_text(rest: &str) -> bool {
     Url::parse(&format!("http://{rest}")).is_ok_and(|url| is_loopback(&url))
 }
 
-fn resolve(text: &str, endpoint: &Url) -> Result<Url, BadAddress> {
+fn resolve(text: &str, at: &Url) -> Result<Url, BadAddress> {
     let text = text.trim();
     if text.len() > URL_BYTES_MAX {
         return Err(BadAddress::TooLong);
     }
-    let mut url = endpoint.join(text)?;
+    let mut url = at.join(text)?;
     if !matches!(url.scheme(), "http" | "https") {
         return Err(BadAddress::NoWeb);
     }
@@ -239,7 +239,7 @@ mod tests {
             ("http://[2606:4700::6810:85e5]/", "http://[2606:4700::6810:85e5]/"),
             ("http://[64:ff9b::5db8:d822]/", "http://[64:ff9b::5db8:d822]/"),
         ] {
-            assert_eq!(result_url(given, &endpoint), Ok(url(expected)));
+            assert_eq!(result_url(given, &endpoint, &endpoint), Ok(url(expected)));
         }
     }
 
@@ -280,9 +280,9 @@ mod tests {
             "https://",
             &long,
         ] {
-            assert!(result_url(given, &endpoint).is_err(), "{given}");
+            assert!(result_url(given, &endpoint, &endpoint).is_err(), "{given}");
         }
-        assert!(result_url("http://127.0.0.1:9/x", &url("http://127.0.0.1:8080/y")).is_ok());
+        assert!(web_url("/x", &url("http://127.0.0.1:9/"), &url("http://127.0.0.1:8080/y")).is_ok());
     }
 
     #[test]
@@ -299,15 +299,16 @@ mod tests {
     #[test]
     fn poll_addresses_stay_with_the_endpoint() {
         let endpoint = url("https://api.example/api/l402/generate-video");
-        assert_eq!(poll_url("/job?id=1", &endpoint), Ok(url("https://api.example/job?id=1")));
-        assert!(poll_url("https://API.example:443/job", &endpoint).is_ok());
+        assert_eq!(poll_url("/job?id=1", &endpoint, &endpoint), Ok(url("https://api.example/job?id=1")));
+        assert!(poll_url("https://API.example:443/job", &endpoint, &endpoint).is_ok());
         for given in ["https://evil.example/job", "http://api.example/job", "https://api.example:8443/job", "//a.b/c"] {
-            assert!(poll_url(given, &endpoint).is_err(), "{given}");
+            assert!(poll_url(given, &endpoint, &endpoint).is_err(), "{given}");
         }
         let plain = url("http://127.0.0.1:8080/x");
-        assert!(poll_url("http://127.0.0.1:8080/job", &plain).is_ok());
-        assert!(poll_url("https://127.0.0.1/job", &plain).is_ok());
-        assert!(poll_url("http://127.0.0.1:22/job", &plain).is_err());
+        assert!(poll_url("http://127.0.0.1:8080/job", &plain, &plain).is_ok());
+        assert!(poll_url("https://127.0.0.1/job", &plain, &plain).is_ok());
+        assert!(poll_url("http://127.0.0.1:22/job", &plain, &plain).is_err());
+        assert!(poll_url("job", &url("https://cdn.example/7"), &endpoint).is_err(), "a redirect led elsewhere");
     }
 
     #[test]
@@ -323,7 +324,7 @@ mod tests {
         #[test]
         fn whatever_is_accepted_is_a_web_address(text in any::<String>()) {
             let endpoint = url("https://api.example/x");
-            for accepted in [web_url(&text, &endpoint), poll_url(&text, &endpoint)].into_iter().flatten() {
+            for accepted in [web_url(&text, &endpoint, &endpoint), poll_url(&text, &endpoint, &endpoint)].into_iter().flatten() {
                 prop_assert!(matches!(accepted.scheme(), "http" | "https"));
                 prop_assert!(!is_private(&accepted));
             }

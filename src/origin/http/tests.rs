@@ -359,8 +359,14 @@ async fn a_poll_is_led_to_the_result() {
     // What a server says under that name, it does not say.
     let liar = format!("HTTP/1.1 200 OK\r\n{ANSWERED_AT}: https://evil.example/\r\nContent-Length: 2\r\n\r\n{{}}");
     let (address, _server) = serve(vec![bytes(&liar)]).await;
-    let answer = origin(HttpOptions::default()).poll(&post(address).url, &[], None).await.unwrap();
-    assert_eq!(answer.header(ANSWERED_AT), None);
+    let url = post(address).url;
+    let answer = origin(HttpOptions::default()).poll(&url, &[], None).await.unwrap();
+    let said: Vec<&str> = answer.headers_named(ANSWERED_AT).collect();
+    assert_eq!(said, [url.as_str()]);
+    let (address, _server) = serve(vec![bytes("HTTP/1.1 202 Accepted\r\nContent-Length: 0\r\n\r\n")]).await;
+    let request = post(address);
+    let answer = origin(HttpOptions::default()).redeem(&request, &credential()).await.unwrap();
+    assert_eq!(answer.header(ANSWERED_AT), Some(request.url.as_str()));
 }
 
 #[tokio::test]
