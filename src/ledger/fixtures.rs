@@ -36,6 +36,7 @@ pub fn intent(sends_begun: u32, sends_answered: u32) -> DurableIntent {
         job: JobKey(1),
         hash: hash(),
         invoice: "lnbcrt1".to_owned(),
+        headers: Vec::new(),
         amount: Msat::new(500_000),
         fee_limit: Msat::new(10_000),
         cltv_limit: Some(1_008),

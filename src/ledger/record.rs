@@ -2,7 +2,7 @@
 
 use url::Url;
 
-use crate::catalog::{DedupPolicy, RedeemRule};
+use crate::catalog::{DedupPolicy, Header, RedeemRule};
 use crate::l402::{Network, PaymentHash, Preimage, Scheme, Token};
 use crate::money::Msat;
 use crate::purchase::{Credential, HttpAnswer, JobState, Poll, Reason, Request, WalletId};
@@ -371,6 +371,7 @@ pub struct DurableIntent {
     pub(in crate::ledger) job: JobKey,
     pub(in crate::ledger) hash: PaymentHash,
     pub(in crate::ledger) invoice: String,
+    pub(in crate::ledger) headers: Vec<Header>,
     pub(in crate::ledger) amount: Msat,
     pub(in crate::ledger) fee_limit: Msat,
     pub(in crate::ledger) cltv_limit: Option<u32>,
@@ -402,6 +403,11 @@ impl DurableIntent {
     #[must_use]
     pub fn invoice(&self) -> &str {
         &self.invoice
+    }
+    /// What its request had in its head by its endpoint's word, whatever the endpoint says now.
+    #[must_use]
+    pub fn headers(&self) -> &[Header] {
+        &self.headers
     }
     /// The invoice's amount.
     #[must_use]

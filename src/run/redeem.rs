@@ -119,8 +119,7 @@ impl<L: Ledger, P: Payer, O: Origin, C: Clock> Driver<'_, L, P, O, C> {
         let is_home = origin::is_own_origin(url, &self.job.facts.endpoint.url);
         let credential = Some(purchase.credential()).filter(|_| is_home);
         // What a request is told apart by, its poll is as well; elsewhere nobody knows these.
-        let endpoint = std::sync::Arc::clone(&self.job.facts.endpoint);
-        let headers = if is_home { endpoint.headers.as_slice() } else { &[] };
+        let headers = if is_home { purchase.intent().headers() } else { &[] };
         if !self.turn(url, Class::Poll, None).await {
             return None;
         }

@@ -258,6 +258,7 @@ suite! {
         rebuy_makes_one_more_take_once,
         a_take_is_bought_once_what_it_replaces_can_settle_no_more,
         what_a_person_took_as_never_made_and_settles_is_paid,
+        what_settles_late_is_redeemed_with_the_headers_that_it_was_asked_with,
         what_settles_beside_its_successor_is_a_take_of_its_own,
         what_was_rebought_and_settles_is_the_take_that_was_to_be_bought,
         what_is_paid_is_not_taken_as_unpaid,

@@ -1,11 +1,17 @@
 //! What a person decides: bounded by the books, and no way to a second payment without the person's word.
 
+use std::sync::Arc;
+
 use super::cases::{deliver, intend};
 use super::{AT, Subject, plan};
-use crate::ledger::contract::support::{HOLD, PRICE, end, is_contradiction, new_intent, paid, posted};
+use crate::catalog::{Endpoint, Header};
+use crate::ledger::contract::support::{
+    HOLD, PRICE, end, endpoint, is_contradiction, new_intent, paid, planned, posted,
+};
 use crate::ledger::decide::Sums;
 use crate::ledger::{
-    BatchKey, Committed, DeadProof, Decided, Decision, IntentRefusal, JobKey, OpenStage, PaymentKey, PendingJob, Record,
+    BatchKey, Committed, DeadProof, Decided, Decision, IntentRefusal, JobKey, NewIntent, OpenStage, PaymentKey,
+    PendingJob, Record,
 };
 use crate::purchase::{JobState, Reason};
 use crate::time::UnixMs;
@@ -139,6 +145,32 @@ pub(super) fn what_a_person_took_as_never_made_and_settles_is_paid<S: Subject>()
     assert_eq!(stands(&store, job), (JobState::Paid, Reason::None));
     store.hand_back(AT, Record::Posted(payment, posted())).unwrap();
     assert_eq!(used(&store), (0, PRICE.get()));
+}
+
+/// What an endpoint wants in the head of its requests may be something else by then.
+pub(super) fn what_settles_late_is_redeemed_with_the_headers_that_it_was_asked_with<S: Subject>() {
+    let header = |value: &str| [Header { name: "X-Version".to_owned(), value: value.to_owned() }];
+    let with = |value: &str| {
+        let wanting = Arc::new(Endpoint { headers: header(value).to_vec(), ..Endpoint::clone(&endpoint()) });
+        vec![planned(&wanting, "a", "a")]
+    };
+    let mut store = S::empty();
+    store.begin("june");
+    store.take_in(JUNE, with("1")).unwrap();
+    let job = to_buy(&store).remove(0);
+    let asked = new_intent(&job, 1);
+    let asked = NewIntent { request: asked.request.heading(&header("1")), ..asked };
+    let request = asked.request.clone();
+    let payment = intend(&mut store, asked);
+    let doubt = Record::Doubt { payment, reason: Reason::NodeForgot, error: None, wait_until: None };
+    store.hand_back(AT, doubt).unwrap();
+    decided(&mut store, job.key, Decision::Unpaid);
+    store.take_in(JUNE, with("2")).unwrap();
+    assert_eq!(to_buy(&store)[0].endpoint.headers, header("2"));
+    let Committed::Paid(purchase) = store.hand_back(AT, paid(payment, 1, Some(posted()))).unwrap() else { panic!() };
+    assert_eq!(purchase.intent().headers(), header("1"), "polls have them as well");
+    let kept = store.request(payment).unwrap();
+    assert_eq!((kept.headers(), kept.digest()), (&header("1")[..], request.digest()));
 }
 
 /// It settles after its job was bought once more: both were paid, and both are redeemed.

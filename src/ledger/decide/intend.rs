@@ -45,6 +45,7 @@ pub fn intend<'a>(facts: &Facts, now: UnixMs, intent: &'a NewIntent) -> Result<R
         credential_expires_at: intent.credential_expires_at,
         scheme: intent.scheme,
         token: intent.token.reveal().to_owned(),
+        headers: intent.request.headers().to_vec(),
     };
     let mut ruling = Ruling::new(Committed::Intent(payment.durable(&kept)));
     budget::begin_periods(&mut ruling, &known.used, &payment.charged);

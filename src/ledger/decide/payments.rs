@@ -41,6 +41,7 @@ impl Payment {
             job: self.job,
             hash: self.hash,
             invoice: intent.invoice.clone(),
+            headers: intent.headers.clone(),
             amount: self.amount,
             fee_limit: self.fee_limit,
             cltv_limit: self.cltv_limit,

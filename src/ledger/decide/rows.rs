@@ -1,5 +1,6 @@
 //! What a store keeps, row by row, as far as records depend on it or change it.
 
+use crate::catalog::Header;
 use crate::l402::{Network, PaymentHash, Scheme};
 use crate::ledger::{AnswerKey, AnswerKind, BatchKey, DeadProof, JobKey, PaymentKey, RefundStanding, Standing};
 use crate::money::Msat;
@@ -151,6 +152,7 @@ pub struct Intent {
     pub credential_expires_at: UnixMs,
     pub scheme: Scheme,
     pub token: String,
+    pub headers: Vec<Header>,
 }
 
 /// The day and the month to which a payment is charged, where there is a limit.

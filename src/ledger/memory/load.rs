@@ -94,6 +94,7 @@ impl MemoryLedger {
             credential_expires_at: intent.credential_expires_at,
             scheme: intent.scheme,
             token: intent.token.reveal().to_owned(),
+            headers: intent.request.headers().to_vec(),
         })
     }
 

@@ -10,7 +10,7 @@ use super::error::{Fault, of_row};
 use super::schema::OPEN_PAYMENT;
 use super::store::{Rows, alike, with_intent};
 use super::{SqliteLedger, bounds, duplicates, history_check, refund};
-use crate::catalog::{Endpoint, RedeemRule, Value};
+use crate::catalog::{Endpoint, Header, RedeemRule, Value};
 use crate::l402::Network;
 use crate::ledger::decide::{self, Stored, StoredAnswer};
 use crate::ledger::port::Records;
@@ -85,23 +85,23 @@ impl Records for SqliteLedger {
 
     fn request(&self, payment: PaymentKey) -> Result<Request, LedgerError> {
         self.read(|ledger| {
-            let (method, url, body, body_sha256, digest) = ledger
+            let (method, url, body, body_sha256, digest, headers) = ledger
                 .conn
                 .prepare_cached(
-                    "SELECT method, url, body, body_sha256, request_digest FROM intents WHERE payment = ?1",
+                    "SELECT method, url, body, body_sha256, request_digest, headers FROM intents WHERE payment = ?1",
                 )?
                 .query_row([payment], |row| {
                     let (url, body): (String, Option<Vec<u8>>) = (row.get(1)?, row.get(2)?);
                     let file: Option<[u8; 32]> = row.get(3)?;
-                    Ok((row.get(0)?, url, body, file, row.get::<_, [u8; 32]>(4)?))
+                    let Json(headers): Json<Vec<Header>> = row.get(5)?;
+                    Ok((row.get(0)?, url, body, file, row.get::<_, [u8; 32]>(4)?, headers))
                 })?;
             let url = stored_url(&url)?;
-            let endpoint = ledger.endpoint_of(payment)?;
             let kept = match body_sha256.filter(|_| body.is_none()) {
                 Some(file) => ledger.bodies.request(method, url, &file),
                 None => Ok(Request::new(method, url, body.unwrap_or_default())),
             };
-            let why = match kept.map(|request| request.heading(&endpoint.headers)) {
+            let why = match kept.map(|request| request.heading(&headers)) {
                 Ok(request) => {
                     if request.digest() == digest {
                         return Ok(request);
@@ -113,7 +113,7 @@ impl Records for SqliteLedger {
                 }
                 Err(error) => error,
             };
-            match ledger.made_anew(payment)?.filter(|request| request.digest() == digest) {
+            match ledger.made_anew(payment, headers)?.filter(|request| request.digest() == digest) {
                 Some(request) => Ok(request),
                 None => Err(why.into()),
             }
@@ -248,13 +248,14 @@ impl SqliteLedger {
         })
     }
 
-    /// The request of a payment's job as it would be asked for now.
-    fn made_anew(&self, payment: PaymentKey) -> Result<Option<Request>, Fault> {
+    /// The request of a payment's job as it would be asked for now, with these in its head.
+    fn made_anew(&self, payment: PaymentKey, headers: Vec<Header>) -> Result<Option<Request>, Fault> {
         let Json(params): Json<Vec<(String, Value)>> = self
             .conn
             .prepare_cached("SELECT j.params FROM payments p JOIN jobs j ON j.id = p.job WHERE p.id = ?1")?
             .query_row([payment], |row| row.get(0))?;
-        Ok(Request::build(&*self.endpoint_of(payment)?, &params, image::read).ok())
+        let endpoint = Endpoint { headers, ..Endpoint::clone(&*self.endpoint_of(payment)?) };
+        Ok(Request::build(&endpoint, &params, image::read).ok())
     }
 
     /// The endpoint of a payment's job.

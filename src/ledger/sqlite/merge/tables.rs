@@ -201,6 +201,7 @@ pub(super) const INTENTS: Table = Table {
         ours!("credential_expires_at"),
         ours!("body_sha256"),
         ours!("body"),
+        ours!("headers"),
     ],
 };
 

@@ -196,6 +196,7 @@ CREATE INDEX payments_undelivered ON payments (endpoint_url, undelivered) WHERE 
 CREATE INDEX payments_rejected ON payments (endpoint_url) WHERE rejected = 1;
 CREATE INDEX payments_held ON payments (node) WHERE state = 'intended';
 
+--   headers      what was in the head of the request by its endpoint's word, name and value each
 --   challenge    its parts, each a name and its value; {"is":"token"} or {"is":"invoice"} where that is what stands in the column of this name
 CREATE TABLE intents (
     payment INTEGER PRIMARY KEY REFERENCES payments (id),
@@ -212,6 +213,7 @@ CREATE TABLE intents (
     credential_expires_at INTEGER NOT NULL,
     body_sha256 BLOB CHECK (length(body_sha256) = 32),
     body BLOB,
+    headers TEXT NOT NULL DEFAULT '[]',
     CHECK ((body IS NULL) <> (body_sha256 IS NULL))
 ) STRICT;
 CREATE INDEX intents_by_request ON intents (request_digest);

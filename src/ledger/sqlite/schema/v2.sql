@@ -25,6 +25,9 @@ UPDATE sqlite_schema SET sql = replace(sql, 'method IN (''GET'', ''POST'')',
     WHERE type = 'table' AND name = 'intents';
 PRAGMA writable_schema = RESET;
 
+-- What was in the head of the request by its endpoint's word, as JSON: the table may say something else when it is sent again.
+ALTER TABLE intents ADD COLUMN headers TEXT NOT NULL DEFAULT '[]';
+
 -- Words of a person: more kinds of them than schema 1 allowed.
 ALTER TABLE decisions RENAME TO decisions_1;
 CREATE TABLE decisions (

@@ -258,8 +258,8 @@ fn insert_intent(tx: &Connection, bodies: &Bodies, payment: PaymentKey, intent: 
     execute(
         tx,
         "INSERT INTO intents (payment, request_digest, method, url, scheme, token, challenge, invoice, payee, network,
-             invoice_expires_at, credential_expires_at, body_sha256, body)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)",
+             invoice_expires_at, credential_expires_at, body_sha256, body, headers)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)",
         params![
             payment,
             request.digest(),
@@ -274,7 +274,8 @@ fn insert_intent(tx: &Connection, bodies: &Bodies, payment: PaymentKey, intent: 
             intent.invoice_expires_at,
             intent.credential_expires_at,
             body_sha256,
-            body
+            body,
+            Json(request.headers())
         ],
     )
 }

@@ -6,7 +6,7 @@ use std::sync::LazyLock;
 use rusqlite::{Connection, Row};
 
 use crate::ledger::decide::{Charged, Fate, Intent, Job, Payment, Redeeming, Sends};
-use crate::ledger::sqlite::convert::{ReadText, text, text_if_whole, uint_or_none};
+use crate::ledger::sqlite::convert::{Json, ReadText, text, text_if_whole, uint_or_none};
 use crate::ledger::sqlite::error::{Fault, contradiction};
 use crate::ledger::{DurableIntent, JobKey, PaidPurchase, PaymentKey};
 use crate::purchase::WalletId;
@@ -26,7 +26,7 @@ pub(in crate::ledger::sqlite) const PAYMENT: &str =
     p.retried_at, p.replayed_at, p.poll_url, p.poll_interval_ms, p.delivered_at, p.undelivered, p.rejected";
 pub(in crate::ledger::sqlite) const PAYMENT_COLUMNS: usize = 38;
 /// What an [`Intent`] is read from.
-const INTENT: &str = "i.invoice, i.invoice_expires_at, i.credential_expires_at, i.scheme, i.token";
+const INTENT: &str = "i.invoice, i.invoice_expires_at, i.credential_expires_at, i.scheme, i.token, i.headers";
 
 pub(in crate::ledger::sqlite) fn of_row(row: &Row<'_>, read: ReadText) -> rusqlite::Result<Payment> {
     Ok(Payment {
@@ -82,12 +82,14 @@ fn redeeming_of_row(row: &Row<'_>, read: ReadText) -> rusqlite::Result<Redeeming
 
 fn intent_of_row(row: &Row<'_>, from: usize) -> rusqlite::Result<Option<Intent>> {
     let Some(invoice) = row.get(from)? else { return Ok(None) };
+    let Json(headers) = row.get(from + 5)?;
     Ok(Some(Intent {
         invoice,
         invoice_expires_at: row.get(from + 1)?,
         credential_expires_at: row.get(from + 2)?,
         scheme: row.get(from + 3)?,
         token: row.get(from + 4)?,
+        headers,
     }))
 }
 
