@@ -45,6 +45,11 @@ const TAKEN: [&str; 31] = [
 /// Whole families of such.
 const TAKEN_FAMILIES: [&str; 3] = ["if-", "proxy-", "sec-"];
 
+/// What a cache on the way is told by; of these none is the endpoint's.
+const OF_CACHES: [&str; 2] = ["cache-control", "pragma"];
+/// What the names of secrets have in them.
+const SECRETS: [&str; 6] = ["auth", "key", "macaroon", "password", "secret", "token"];
+
 /// A header that goes with each request of an endpoint.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Header {
@@ -69,6 +74,18 @@ pub(super) fn is_free(name: &str) -> bool {
     !name.is_empty() && name.len() <= NAME_CHARS_MAX && name.chars().all(fits) && !is_taken
 }
 
+/// Whether it tells a cache on the way something.
+pub(super) fn is_of_cache(name: &str) -> bool {
+    OF_CACHES.iter().any(|known| name.eq_ignore_ascii_case(known))
+}
+
+/// Whether a header of that name is most likely to hold a secret.
+pub(super) fn is_secret(name: &str) -> bool {
+    let lower = name.to_ascii_lowercase();
+    // The service's word for a purchase, of which nothing is secret.
+    SECRETS.iter().any(|word| lower.contains(word)) && lower != "idempotency-key"
+}
+
 /// Whether it can be the value of a header: visible ASCII, with blanks between.
 pub(super) fn is_value(text: &str) -> bool {
     !text.is_empty()
@@ -83,7 +100,7 @@ mod tests {
 
     #[test]
     fn what_means_something_else_is_no_free_header() {
-        for name in ["X-Version", "Accept", "x_key", "Api-Key", "Ifx"] {
+        for name in ["X-Version", "Accept", "x_key", "Ifx"] {
             assert!(is_free(name), "{name}");
         }
         for name in
@@ -91,6 +108,12 @@ mod tests {
         {
             assert!(!is_free(name), "{name}");
         }
+        for name in
+            ["X-Api-Key", "Authorization", "Grpc-Metadata-Macaroon", "macaroon", "x-secret", "X-PassWord", "Token"]
+        {
+            assert!(is_secret(name), "{name}");
+        }
+        assert!(!is_secret("X-Version") && !is_secret("Accept") && is_of_cache("Cache-control"));
         assert!(is_value("2, x") && !is_value("") && !is_value(" a") && !is_value("a\r\nb") && !is_value("é"));
         assert!(TAKEN.is_sorted() && TAKEN.iter().all(|name| !is_free(name)));
     }

@@ -165,8 +165,21 @@ impl Endpoint {
     /// The address of a job's request, with the values that have a place in it.
     #[must_use]
     pub fn address(&self, value_of: &dyn Fn(&str) -> Option<String>) -> Url {
-        let used: Vec<Place> = self.params.iter().map(|param| param.place).collect();
-        place::filled(&self.url, &used, value_of)
+        place::filled(&self.url, &|name| self.has_place(name), value_of)
+    }
+
+    /// Whether the address has a place for the parameter of that name.
+    fn has_place(&self, name: &str) -> bool {
+        self.param(name).is_some_and(|param| param.place.is_in_address())
+    }
+
+    /// The address as a person reads it, its places in braces.
+    #[must_use]
+    pub fn shown_url(&self) -> String {
+        let placed = self.params.iter().filter(|param| param.place.is_in_address());
+        placed.fold(self.url.to_string(), |url, Param { name, .. }| {
+            url.replace(&format!("%7B{name}%7D"), &format!("{{{name}}}"))
+        })
     }
 
     /// The address of the service's own listing.

@@ -33,18 +33,28 @@ impl Place {
     pub fn is_usual(&self) -> bool {
         *self == Self::Usual
     }
+
+    /// Whether it is in the address.
+    #[must_use]
+    pub const fn is_in_address(self) -> bool {
+        match self {
+            Self::Path | Self::Query => true,
+            Self::Usual | Self::Unsent => false,
+        }
+    }
 }
 
-/// Whether a text can be a step of a path.
+/// Whether a text can be a step of a path: none that leads elsewhere, not even at a server that decodes it before it looks for steps.
 pub(super) fn is_step(text: &str) -> bool {
-    !text.bytes().all(|byte| byte == b'.')
+    let is_dots = |piece: &str| !piece.is_empty() && piece.bytes().all(|byte| byte == b'.');
+    !text.is_empty() && !text.split(['/', '\\']).any(is_dots)
 }
 
 /// A piece of an address.
 enum Piece<'a> {
     Text(&'a str),
-    /// The place of the parameter of that name.
-    Of(Cow<'a, str>),
+    /// What may be the place of the parameter of that name, and as it is written.
+    Of(Cow<'a, str>, &'a str),
 }
 
 /// The pieces of a part of an address, in which braces may be encoded.
@@ -61,8 +71,9 @@ fn pieces(part: &str) -> impl Iterator<Item = Piece<'_>> {
         });
         let piece = match closed {
             Some((0, name, after)) => {
+                let written = rest.strip_suffix(after).unwrap_or(rest);
                 rest = after;
-                Piece::Of(percent_decode_str(name).decode_utf8_lossy())
+                Piece::Of(percent_decode_str(name).decode_utf8_lossy(), written)
             }
             Some((at, ..)) => {
                 let (text, after) = rest.split_at(at);
@@ -78,12 +89,12 @@ fn pieces(part: &str) -> impl Iterator<Item = Piece<'_>> {
 
 fn names(part: &str) -> impl Iterator<Item = Cow<'_, str>> {
     pieces(part).filter_map(|piece| match piece {
-        Piece::Of(name) => Some(name),
+        Piece::Of(name, _) => Some(name),
         Piece::Text(_) => None,
     })
 }
 
-/// The names for which an address has a place, each with where that is.
+/// The names in braces in an address, encoded or not, each with where that is.
 pub(super) fn places(url: &Url) -> Vec<(Place, String)> {
     let of = |place: Place, part: &str| names(part).map(|name| (place, name.into_owned())).collect::<Vec<_>>();
     let mut all = of(Place::Path, url.path());
@@ -91,32 +102,53 @@ pub(super) fn places(url: &Url) -> Vec<(Place, String)> {
     all
 }
 
-/// Whether a step of the path has places for more than one: dots and dots would make two dots.
-pub(super) fn has_crowded_step(url: &Url) -> bool {
-    url.path().split('/').any(|step| names(step).nth(1).is_some())
+/// The places in an address as a person wrote it. Braces that are encoded there, and empty ones, stand for themselves.
+pub(super) fn written(text: &str) -> Vec<(Place, String)> {
+    let (path, query) = text.split_once('?').unwrap_or((text, ""));
+    let of = |place: Place, part: &str| {
+        let inner = part.split('{').skip(1).filter_map(|after| Some(after.split_once('}')?.0));
+        let names = inner.filter(|name| !name.is_empty());
+        names.map(|name| (place, percent_decode_str(name).decode_utf8_lossy().into_owned())).collect::<Vec<_>>()
+    };
+    let mut all = of(Place::Path, path);
+    all.extend(of(Place::Query, query));
+    all
 }
 
-/// The address with the values in those of its places that are used. Of a query, what holds a place for a value that is not given is left out.
-pub(super) fn filled(url: &Url, used: &[Place], value_of: &dyn Fn(&str) -> Option<String>) -> Url {
+/// Whether a step of the path has places for more than one: dots and dots would make two dots.
+pub(super) fn has_crowded_step(url: &Url, is_place: &dyn Fn(&str) -> bool) -> bool {
+    url.path().split('/').any(|step| names(step).filter(|name| is_place(name)).nth(1).is_some())
+}
+
+/// Those places that share their pair of the query with another: of one alone that is not given, the other's value would go with it.
+pub(super) fn paired(url: &Url, is_place: &dyn Fn(&str) -> bool) -> Vec<String> {
+    let pairs = url.query().unwrap_or_default().split('&');
+    let of_pair = pairs.map(|pair| names(pair).filter(|name| is_place(name)).collect::<Vec<_>>());
+    of_pair.filter(|names| names.len() > 1).flatten().map(Cow::into_owned).collect()
+}
+
+/// The address with the values in its places. Of a query, what holds a place for a value that is not given is left out; what is no place is
+/// sent as it is written, braces and all.
+pub(super) fn filled(url: &Url, is_place: &dyn Fn(&str) -> bool, value_of: &dyn Fn(&str) -> Option<String>) -> Url {
     let mut filled = url.clone();
-    // An address in which no parameter stands is sent as it is written, braces and all.
-    if used.contains(&Place::Path)
-        && let Some(path) = fill(url.path(), value_of)
+    let has_place = |part: &str| names(part).any(|name| is_place(&name));
+    if has_place(url.path())
+        && let Some(path) = fill(url.path(), is_place, value_of)
     {
         filled.set_path(&path);
     }
-    if let Some(query) = url.query().filter(|_| used.contains(&Place::Query)) {
-        let pairs: Vec<String> = query.split('&').filter_map(|pair| fill(pair, value_of)).collect();
+    if let Some(query) = url.query().filter(|query| has_place(query)) {
+        let pairs: Vec<String> = query.split('&').filter_map(|pair| fill(pair, is_place, value_of)).collect();
         filled.set_query(Some(pairs.join("&").as_str()).filter(|query| !query.is_empty()));
     }
     filled
 }
 
-fn fill(part: &str, value_of: &dyn Fn(&str) -> Option<String>) -> Option<String> {
+fn fill(part: &str, is_place: &dyn Fn(&str) -> bool, value_of: &dyn Fn(&str) -> Option<String>) -> Option<String> {
     pieces(part)
         .map(|piece| match piece {
-            Piece::Text(text) => Some(text.to_owned()),
-            Piece::Of(name) => Some(utf8_percent_encode(&value_of(&name)?, RESERVED).to_string()),
+            Piece::Of(name, _) if is_place(&name) => Some(utf8_percent_encode(&value_of(&name)?, RESERVED).to_string()),
+            Piece::Text(text) | Piece::Of(_, text) => Some(text.to_owned()),
         })
         .collect()
 }
@@ -128,10 +160,9 @@ mod tests {
 
     fn filled_with(url: &str, values: &[(&str, &str)]) -> String {
         let url = Url::parse(url).unwrap();
-        let used: Vec<Place> = places(&url).into_iter().map(|(place, _)| place).collect();
         let value_of =
             |name: &str| values.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned());
-        filled(&url, &used, &value_of).into()
+        filled(&url, &|name| name != "literal", &value_of).into()
     }
 
     #[test]
@@ -149,15 +180,24 @@ mod tests {
             ("https://a.example/x?q={q}", &[], "https://a.example/x"),
             ("https://a.example/{größe}?{größe}", &[("größe", "1")], "https://a.example/1?1"),
             ("https://a.example/x?q=%7Bq%7D", &[("q", "1")], "https://a.example/x?q=1"),
+            ("https://a.example/{v}/x?voice={v}", &[("v", "a b")], "https://a.example/a%20b/x?voice=a%20b"),
+            ("https://a.example/{literal}/{v}", &[("v", "1")], "https://a.example/%7Bliteral%7D/1"),
+            ("https://a.example/x?q={literal}&v={v}", &[("v", "1")], "https://a.example/x?q={literal}&v=1"),
         ] {
             assert_eq!(filled_with(url, values), expected, "{url}");
         }
         // Without a parameter in it, an address stays as it is written.
         let braces = Url::parse("https://a.example/{a}?b={c}").unwrap();
-        assert_eq!(filled(&braces, &[], &|_| None), braces);
-        assert!(has_crowded_step(&Url::parse("https://a.example/{a}{b}").unwrap()));
-        assert!(!has_crowded_step(&Url::parse("https://a.example/{a}/{b}").unwrap()));
-        assert!(!is_step("") && !is_step(".") && !is_step("..") && is_step("...a"));
+        assert_eq!(filled(&braces, &|_| false, &|_| None), braces);
+        let crowded = |url: &str| has_crowded_step(&Url::parse(url).unwrap(), &|name| name != "literal");
+        assert!(crowded("https://a.example/{a}{b}"));
+        assert!(!crowded("https://a.example/{a}/{b}") && !crowded("https://a.example/{a}{literal}"));
+        for text in ["", ".", "..", "../admin", "a/../b", "a\\..", "./"] {
+            assert!(!is_step(text), "{text}");
+        }
+        assert!(is_step("...a") && is_step("a/b") && is_step("/a") && is_step("a..b/c"));
+        let said = |text: &str| written(text).into_iter().map(|(_, name)| name).collect::<Vec<_>>();
+        assert_eq!(said("https://a.example/{a}/%7Bb%7D/{}?x={c}&y={gr%C3%B6%C3%9Fe}"), ["a", "c", "größe"]);
     }
 
     proptest! {

@@ -7,8 +7,6 @@ use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Map, Number, Value as Json};
 use toml::de::DeValue;
 
-use super::Decimal;
-
 /// Deeper than any service's bodies are.
 pub(super) const DEPTH_MAX: usize = 32;
 /// A longer value is no cell of a table, in bytes.
@@ -85,7 +83,7 @@ fn json_of(value: &DeValue<'_>, depth: usize) -> Option<Json> {
         DeValue::Integer(number) => Json::from(i64::from_str_radix(number.as_str(), number.radix()).ok()?),
         DeValue::Float(number) => {
             let text = number.as_str().replace('_', "");
-            Json::Number(Some(&text).filter(|text| is_exact(text))?.parse().ok().and_then(Number::from_f64)?)
+            Some(&text).filter(|text| is_exact(text))?.parse().ok().and_then(fraction)?
         }
         DeValue::Boolean(truth) => Json::Bool(*truth),
         DeValue::Array(all) => all.iter().map(|item| json_of(item.get_ref(), below)).collect::<Option<_>>()?,
@@ -115,11 +113,37 @@ fn numbers(json: &str) -> impl Iterator<Item = &str> {
     json.split(outside).filter(|piece| piece.starts_with(|c: char| c == '-' || c.is_ascii_digit()))
 }
 
-/// Whether 64 bits hold the number that is written so.
-fn is_exact(number: &str) -> bool {
+/// Whether 64 bits hold the number that is written so, to its last digit.
+pub(super) fn is_exact(number: &str) -> bool {
     let is_whole = number.parse::<i64>().is_ok() || number.parse::<u64>().is_ok();
-    let held = || number.parse::<f64>().ok().and_then(|float| Decimal::parse(&float.to_string()));
-    is_whole || Decimal::parse(number).is_some_and(|written| held() == Some(written))
+    let held = || number.parse::<f64>().ok().filter(|float| float.is_finite()).map(|float| format!("{float:e}"));
+    is_whole || significant(number).is_some_and(|written| held().and_then(|held| significant(&held)) == Some(written))
+}
+
+/// The digits that count of a number as it is written, and the power of ten of the last of them.
+fn significant(number: &str) -> Option<(bool, String, i64)> {
+    let (is_negative, number) = match number.strip_prefix('-') {
+        Some(rest) => (true, rest),
+        None => (false, number.strip_prefix('+').unwrap_or(number)),
+    };
+    let (mantissa, power) = number.split_once(['e', 'E']).unwrap_or((number, "0"));
+    let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
+    let digits = format!("{whole}{fraction}");
+    let counting = digits.trim_start_matches('0').trim_end_matches('0');
+    if counting.is_empty() {
+        return Some((false, String::new(), 0));
+    }
+    let zeros = digits.len().checked_sub(digits.trim_end_matches('0').len())?;
+    let power = power.parse::<i64>().ok()?.checked_sub(fraction.len().try_into().ok()?)?;
+    Some((is_negative, counting.to_owned(), power.checked_add(zeros.try_into().ok()?)?))
+}
+
+/// A fraction as JSON; below zero there is no zero, which one of two formats would tell from the other.
+fn fraction(number: f64) -> Option<Json> {
+    if number == 0.0 && number.is_sign_negative() {
+        return Some(Json::from(0));
+    }
+    Number::from_f64(number).map(Json::Number)
 }
 
 /// JSON in which no object names a key twice: which of the two counts, readers disagree.
@@ -157,7 +181,7 @@ impl<'de> Visitor<'de> for UniqueVisitor {
     }
 
     fn visit_f64<E>(self, number: f64) -> Result<Json, E> {
-        Ok(Json::from(number))
+        Ok(fraction(number).unwrap_or(Json::Null))
     }
 
     fn visit_str<E>(self, text: &str) -> Result<Json, E> {
@@ -209,6 +233,20 @@ mod tests {
     }
 
     #[test]
+    fn a_number_is_the_same_in_either_format_to_its_last_digit() {
+        for (text, canonical) in [
+            ("[0.10101787042252375]", "[0.10101787042252375]"),
+            ("[-0]", "[0]"),
+            ("[-0.0, 0.0]", "[0,0.0]"),
+            ("[1e300, -2.5E-30]", "[1e+300,-2.5e-30]"),
+        ] {
+            assert_eq!(read(text).as_deref(), Some(canonical), "{text}");
+            let toml = DeValue::parse(text).unwrap();
+            assert_eq!(Structured::of_toml(toml.get_ref()).unwrap().as_str(), canonical, "{text}");
+        }
+    }
+
+    #[test]
     fn what_would_be_changed_is_refused() {
         for text in [
             "",
@@ -237,6 +275,19 @@ mod tests {
     }
 
     proptest! {
+        /// Up to as many digits as 64 bits always give back, and any number that they are given back as.
+        #[test]
+        fn no_format_changes_a_number(whole in 0..10_u8, digits in "[0-9]{1,17}", float in any::<f64>()) {
+            for number in [format!("{whole}.{digits}"), format!("{float:?}")].into_iter().filter(|text| is_exact(text)) {
+                let text = format!("[{number}]");
+                let toml = DeValue::parse(&text).unwrap();
+                let (of_json, of_toml) = (read(&text), Structured::of_toml(toml.get_ref()).map(|one| one.to_string()));
+                prop_assert_eq!(&of_json, &of_toml);
+                let sent: f64 = of_json.unwrap().trim_matches(['[', ']']).parse().unwrap();
+                prop_assert_eq!(sent, number.parse::<f64>().unwrap());
+            }
+        }
+
         #[test]
         fn one_form_is_its_own_form(text in "[\\[\\]{}\",:0-9a-c.e -]{0,24}") {
             if let Some(value) = Structured::parse(&text) {

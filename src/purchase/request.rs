@@ -11,6 +11,9 @@ use crate::catalog::{Header, Method};
 /// Before the digest of a request whose endpoint wants something in its head.
 const HEADED: &[u8] = b"l402-batch headed request 1";
 
+/// What a request says that it accepts, where its endpoint says nothing of that.
+pub const ACCEPT: &str = "application/json";
+
 /// A request that can be sent again to the very byte.
 #[derive(Clone, Debug)]
 pub struct Request {
@@ -86,9 +89,12 @@ impl Request {
         Self { bypass, ..self }
     }
 
-    /// The same request with these in its head: another one, to whoever answers it. Call it once.
+    /// The same request with these in its head: another one, to whoever answers it. What each request says anyway makes no other of it.
+    /// Call it once.
     #[must_use]
     pub fn heading(self, headers: &[Header]) -> Self {
+        let says_more = |header: &&Header| !(header.name.eq_ignore_ascii_case("accept") && header.value == ACCEPT);
+        let headers: Vec<Header> = headers.iter().filter(says_more).cloned().collect();
         if headers.is_empty() {
             return self;
         }
@@ -102,7 +108,7 @@ impl Request {
             hash.update(length(part.len()));
             hash.update(part);
         }
-        Self { headers: headers.to_vec(), digest: hash.finalize().into(), ..self }
+        Self { headers, digest: hash.finalize().into(), ..self }
     }
 
     /// The content type of its body.

@@ -98,7 +98,7 @@ fn a_put_has_values_in_its_address_and_the_endpoint_s_headers_in_its_head() {
     let endpoint = "url = \"{origin}/v1/{voice}/speech?format={format}&k=1\"\nmethod = \"PUT\"\n\
         headers = { X-Version = \"2\", Accept = \"audio/mpeg\" }\nbody = { input = \"{text}\" }\n[endpoint.any.params]\n\
         voice = { type = \"text\", default = \"alloy\" }\nformat = { type = \"text\" }\ntext = { type = \"text\", required = true }\n";
-    let jobs = "[[job]]\ntext = \"hi\"\n[[job]]\ntext = \"hi\"\nvoice = \"../../admin?x=1#y\"\nformat = \"a&b\"\n";
+    let jobs = "[[job]]\ntext = \"hi\"\n[[job]]\ntext = \"hi\"\nvoice = \"a/admin?x=1#y\"\nformat = \"a&b\"\n";
     let client = client(&sandbox, &seller, endpoint, jobs);
     let ended = client.run("run jobs.toml").with(0);
     let mut asked = bought(&seller, &ended);
@@ -107,7 +107,7 @@ fn a_put_has_values_in_its_address_and_the_endpoint_s_headers_in_its_head() {
     assert_eq!(
         asked,
         [
-            ("PUT /v1/..%2F..%2Fadmin%3Fx%3D1%23y/speech?format=a%26b&k=1".to_owned(), body.clone()),
+            ("PUT /v1/a%2Fadmin%3Fx%3D1%23y/speech?format=a%26b&k=1".to_owned(), body.clone()),
             ("PUT /v1/alloy/speech?k=1".to_owned(), body)
         ]
     );
@@ -118,14 +118,14 @@ fn a_put_has_values_in_its_address_and_the_endpoint_s_headers_in_its_head() {
     client
         .says("catalog show jobs.toml --endpoint any")
         .with(0)
-        .saying("X-Version: 2")
+        .saying("X-Version")
         .saying("in the path")
         .saying("/v1/{voice}/speech?format={format}");
-    client.write("dots.toml", &client.read("jobs.toml").replace("../../admin?x=1#y", ".."));
+    client.write("dots.toml", &client.read("jobs.toml").replace("a/admin?x=1#y", "a/../../admin"));
     client
         .says("plan dots.toml")
         .with(2)
-        .saying("voice: expected what can stand in a path: not dots alone, got \"..\"");
+        .saying("voice: expected what can stand in a path: not dots alone, got \"a/../../admin\"");
 }
 
 #[test]

@@ -10,6 +10,7 @@ use url::Url;
 
 use crate::catalog::address::normal;
 use crate::catalog::header::is_free;
+use crate::catalog::place::{places, written};
 
 use super::reader::{Item, Key, Reader};
 use super::{check, errors, params, price, request, template};
@@ -75,7 +76,10 @@ pub(super) fn entry(
     let method = entry.method(reader);
     let dedup_window_s = entry.dedup_window(reader);
     let headers = entry.headers(reader);
-    let bypass_header = entry.bypass_header(reader, headers.as_deref().unwrap_or_default());
+    let bypass_header = entry.bypass_header(reader);
+    if let (Some(headers), Some(Some(bypass))) = (&headers, &bypass_header) {
+        entry.keep_apart(reader, headers, bypass);
+    }
     let terms = entry.terms(reader);
     let listing = entry.listing(reader, url.as_ref(), allow_http.unwrap_or(true));
     let (source, as_of) = entry.origin(reader);
@@ -234,27 +238,37 @@ impl<'i> Entry<'_, 'i> {
     /// Where each parameter goes, by the places in the address.
     fn place_params(&self, reader: &mut Reader<'_>, url: &Url, params: &mut [Param]) {
         let span = self.table.get("url").map_or_else(|| self.span.clone(), Spanned::span);
-        for (fault, help) in request::place_params(params, url) {
+        let text = self.table.get("url").and_then(|item| item.get_ref().as_str());
+        let of_base = |name: &str| self.base.is_some_and(|base| base.has_place(name));
+        let places = text.map_or_else(|| places(url).into_iter().filter(|(_, name)| of_base(name)).collect(), written);
+        for (fault, help) in request::place_params(params, url, &places) {
             reader.error_with(span.clone(), format!("{}.url: {fault}", self.at), help);
         }
     }
 
     /// The name of a header; an empty one says that there is none.
-    fn bypass_header(&self, reader: &mut Reader<'_>, headers: &[Header]) -> Option<Option<String>> {
+    fn bypass_header(&self, reader: &mut Reader<'_>) -> Option<Option<String>> {
         let Some((at, item)) = self.item("bypass_header") else {
             return Some(self.base.and_then(|base| base.bypass_header.clone()));
         };
         match item.get_ref().as_str() {
             Some("") => Some(None),
-            Some(name) if headers.iter().any(|header| header.name.eq_ignore_ascii_case(name)) => {
-                reader.error(item.span(), format!("{at}: `headers` names it as well: it would go with each request"));
-                None
-            }
             Some(name) if is_free(name) && !name.eq_ignore_ascii_case("accept") => Some(Some(name.to_owned())),
             Some(_) | None => {
                 reader.expected(&at, item, "the name of a header of the service's own, or \"\" for none");
                 None
             }
+        }
+    }
+
+    /// What bypasses a cache, whoever named it, is none of the headers that go with each request.
+    fn keep_apart(&self, reader: &mut Reader<'_>, headers: &[Header], bypass: &str) {
+        if headers.iter().any(|header| header.name.eq_ignore_ascii_case(bypass)) {
+            let named = ["bypass_header", "headers"].into_iter().find_map(|key| self.item(key));
+            let span = named.map_or_else(|| self.span.clone(), |(_, item)| item.span());
+            let message =
+                format!("{}.bypass_header: `headers` names it as well: it would go with each request", self.at);
+            reader.error_unseen(span, message, None);
         }
     }
 

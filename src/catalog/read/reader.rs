@@ -51,6 +51,15 @@ impl<'a> Reader<'a> {
         self.errors.push(error);
     }
 
+    /// The same, without the line: what stands there may be a secret.
+    pub(super) fn error_unseen(&mut self, span: Range<usize>, message: impl Into<String>, help: Option<String>) {
+        let before = self.errors.len();
+        self.error_with(span, message, help);
+        for place in self.errors[before..].iter_mut().filter_map(|error| error.place.as_mut()) {
+            place.text.clear();
+        }
+    }
+
     pub(super) fn unknown_key(&mut self, at: &str, key: &Key<'_>, known: &[&str]) {
         let name = key.get_ref();
         let help = match closest(name, known.iter().copied()) {

@@ -4,7 +4,7 @@ use serde_json::{Map, Number, Value as Json};
 use toml::de::{DeTable, DeValue};
 
 use super::reader::{Item, Reader};
-use crate::catalog::structured::DEPTH_MAX;
+use crate::catalog::structured::{DEPTH_MAX, is_exact};
 use crate::catalog::{Param, Place, Template, accept, placeholder};
 use crate::diagnostic::closest;
 
@@ -67,9 +67,11 @@ fn value(reader: &mut Reader<'_>, (at, depth): (&str, usize), item: &Item<'_>, p
             number.map(Json::from)
         }
         DeValue::Float(number) => {
-            let number = number.as_str().replace('_', "").parse().ok().and_then(Number::from_f64);
+            let text = number.as_str().replace('_', "");
+            let number = Some(&text).filter(|text| is_exact(text)).and_then(|text| text.parse().ok());
+            let number = number.and_then(Number::from_f64);
             if number.is_none() {
-                reader.expected(at, item, "a number that JSON has");
+                reader.expected(at, item, "a number that JSON has, and of which 64 bits lose no digit");
             }
             number.map(Json::Number)
         }

@@ -12,7 +12,8 @@ use crate::catalog::{Endpoint, Value};
 use crate::manifest::image;
 use crate::purchase::Request;
 
-/// The endpoints that the ledger knows, by where their requests go: of an address that has one name alone, contents tell all.
+/// The endpoints that the ledger knows, by where their requests go: of an address that has one name alone, contents tell all. An address
+/// with places is compared as it is written: what one with the value in it sends is told to be the same by its digest, at the ask and in the intent.
 #[derive(Debug)]
 pub(super) struct Named {
     names: HashMap<Url, BTreeSet<String>>,

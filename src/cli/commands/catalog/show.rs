@@ -44,7 +44,7 @@ struct Shown {
     as_of: Option<String>,
     dedup_window_s: u32,
     bypass_header: Option<String>,
-    headers: Map<String, Json>,
+    headers: Vec<String>,
     scheme: Option<&'static str>,
     redeem: &'static str,
     patience_s: u32,
@@ -110,14 +110,13 @@ impl Shown {
         Self {
             endpoint: name.clone(),
             method: endpoint.method.as_str(),
-            // Places as they are written.
-            url: endpoint.url.to_string().replace("%7B", "{").replace("%7D", "}"),
+            url: endpoint.shown_url(),
             url_from: home(layers.home(name, |endpoint| endpoint.url.clone())),
             source: endpoint.source.clone(),
             as_of: Some(endpoint.as_of.clone()).filter(|day| !day.is_empty()),
             dedup_window_s: endpoint.dedup_window_s,
             bypass_header: endpoint.bypass_header.clone(),
-            headers: endpoint.headers.iter().map(|header| (header.name.clone(), json!(header.value))).collect(),
+            headers: endpoint.headers.iter().map(|header| header.name.clone()).collect(),
             scheme: endpoint.terms.scheme.map(Into::into),
             redeem: endpoint.terms.redeem.into(),
             patience_s: endpoint.terms.patience_s,
@@ -160,8 +159,8 @@ impl Shown {
             let text = format!("answers identical requests for {} s{bypass}", self.dedup_window_s);
             line(row("cache", &text, ""))?;
         }
-        for (name, value) in &self.headers {
-            line(row("header", &format!("{name}: {}", value.as_str().unwrap_or_default()), ""))?;
+        for name in &self.headers {
+            line(row("header", name, ""))?;
         }
         let paid_by = self.scheme.unwrap_or("the first offered of L402, LSAT, Payment");
         line(row("scheme", paid_by, ""))?;
