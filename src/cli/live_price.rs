@@ -7,7 +7,7 @@ use url::Url;
 
 use crate::catalog::Endpoint;
 use crate::cli::{CommandError, Failure};
-use crate::l402::{Invoice, Network};
+use crate::l402::{Invoice, Network, check_body};
 use crate::loopback::is_loopback;
 use crate::manifest::image;
 use crate::money::Msat;
@@ -103,7 +103,13 @@ impl LivePrices {
             let asked = self.origin.ask(request, challenged_in(endpoint)).await;
             let answer = asked.map_err(|failure| Silent(format!("cannot be asked: {failure}")))?;
             match read_ask(&answer, endpoint) {
-                ChallengeResponse::Challenge(challenge) => return Ok(of_invoice(&challenge.invoice)),
+                ChallengeResponse::Challenge(challenge) => {
+                    let fits = check_body(&challenge, || request.body().sha256());
+                    return Ok(match fits {
+                        Ok(()) => of_invoice(&challenge.invoice),
+                        Err(refusal) => LivePrice::Refused(refusal.to_string()),
+                    });
+                }
                 ChallengeResponse::Refused { reason: Reason::OriginError, message } => {
                     return Ok(LivePrice::Unknown(message));
                 }

@@ -3,7 +3,8 @@
 
 use std::borrow::Cow;
 
-use super::{Challenge, Invoice, InvoiceError, Network, Scheme, macaroon, mpp};
+use super::mpp::{self, Fit};
+use super::{Challenge, Invoice, InvoiceError, Network, Scheme, macaroon};
 use crate::error::Hinted;
 use crate::money::{Msat, alike};
 use crate::time::UnixMs;
@@ -18,7 +19,11 @@ impl Hinted for Refusal {
             }
             Self::PriceChanged { .. } => Some("set the new price in the manifest's endpoint and plan again".into()),
             Self::InvoiceExpired { .. } => Some("run again for a new one".into()),
-            Self::InvoiceInvalid(_) | Self::ChallengeInvalid | Self::OtherBody | Self::InvoiceLife { .. } => None,
+            Self::InvoiceInvalid(_)
+            | Self::ChallengeInvalid
+            | Self::OtherBody
+            | Self::UncheckedBody
+            | Self::InvoiceLife { .. } => None,
         }
     }
 }
@@ -63,6 +68,9 @@ pub enum Refusal {
     /// A `Payment` charge that is for a request with another body than the one that was sent.
     #[error("the challenge is for another request than was sent, by the digest of its body; nothing was paid")]
     OtherBody,
+    /// A `Payment` charge that says in a way that cannot be checked for which body it is.
+    #[error("the challenge's digest of the body cannot be checked (sha-256 can); nothing was paid")]
+    UncheckedBody,
     /// The invoice is of another network than the node's.
     #[error("the invoice is for {asked} and the node is on {node}")]
     WrongNetwork {
@@ -147,7 +155,11 @@ pub fn check(challenge: Challenge, expected: &Expected) -> Result<CheckedChallen
 /// # Errors
 /// Where it is for another body, or says so in a way that cannot be checked.
 pub fn check_body(challenge: &Challenge, sha256: impl FnOnce() -> [u8; 32]) -> Result<(), Refusal> {
-    if mpp::fits_body(challenge, sha256) { Ok(()) } else { Err(Refusal::OtherBody) }
+    match mpp::fits_body(challenge, sha256) {
+        Fit::Fits => Ok(()),
+        Fit::Other => Err(Refusal::OtherBody),
+        Fit::Unchecked => Err(Refusal::UncheckedBody),
+    }
 }
 
 impl CheckedChallenge {

@@ -2,7 +2,7 @@
 //! server offers no L402. All that has to be echoed is kept as one JSON object, in the place of the token; `request` and
 //! `opaque` in it are the text that came, never encoded anew.
 
-use data_encoding::{BASE64, BASE64URL_NOPAD};
+use data_encoding::BASE64URL_NOPAD;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
@@ -126,21 +126,39 @@ pub(crate) fn secrets_of(token: &str, preimage: Option<&str>) -> Vec<String> {
     preimage.map(|preimage| credential_text(token, preimage)).into_iter().chain(opaque).collect()
 }
 
-/// Whether a charge is for a request with a body of that SHA-256: a server turns the credential away with any other one. One that
-/// says so in a way that cannot be checked is for none. Other challenges say nothing of it.
-pub(super) fn fits_body(challenge: &Challenge, sha256: impl FnOnce() -> [u8; 32]) -> bool {
-    let Some(digest) = param(challenge, "digest").filter(|_| challenge.scheme == Scheme::Payment) else { return true };
+/// What a charge says of the body that it is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Fit {
+    /// Nothing, or that it is this one.
+    Fits,
+    /// Another one: a server turns the credential away with it.
+    Other,
+    /// Something that cannot be checked.
+    Unchecked,
+}
+
+/// Whether a charge is for a request with a body of that SHA-256. Other challenges say nothing of it.
+pub(super) fn fits_body(challenge: &Challenge, sha256: impl FnOnce() -> [u8; 32]) -> Fit {
+    let Some(digest) = param(challenge, "digest").filter(|_| challenge.scheme == Scheme::Payment) else {
+        return Fit::Fits;
+    };
     // RFC 9530: `sha-256=:…:`, and others beside it; some leave the colons out.
     let told = digest.split(',').filter_map(|member| member.trim().split_once('='));
     let mut told = told.filter(|(name, _)| name.eq_ignore_ascii_case("sha-256")).map(|(_, value)| value);
-    let (Some(value), None) = (told.next(), told.next()) else { return false };
-    BASE64.decode(value.trim_matches(':').as_bytes()).is_ok_and(|told| told == sha256())
+    let (Some(value), None) = (told.next(), told.next()) else { return Fit::Unchecked };
+    match macaroon::any_base64(value.trim_matches(':')).and_then(|told| <[u8; 32]>::try_from(told).ok()) {
+        None => Fit::Unchecked,
+        Some(told) if told == sha256() => Fit::Fits,
+        Some(_) => Fit::Other,
+    }
 }
 
-/// Whether the credential of what is echoed goes in `Payment-Authorization`, as its challenge said.
+/// Whether the credential of what is echoed goes in `Payment-Authorization`, as its challenge said. A ledger of an older version
+/// may hold another name, which that version has not heeded.
 pub(crate) fn has_own_header(echo: &Token) -> bool {
     let echo: Option<Map<String, Value>> = serde_json::from_str(echo.reveal()).ok();
-    echo.is_some_and(|echo| echo.keys().any(|name| name.eq_ignore_ascii_case("header")))
+    let is_own = |value: &Value| value.as_str().is_some_and(|name| name.eq_ignore_ascii_case(PAYMENT_AUTHORIZATION));
+    echo.is_some_and(|echo| echo.iter().any(|(name, value)| name.eq_ignore_ascii_case("header") && is_own(value)))
 }
 
 fn request_of(text: &str) -> Result<Request, ChallengeError> {
@@ -170,6 +188,7 @@ fn owned(text: Option<&str>) -> Option<String> {
 mod tests {
     use super::*;
     use crate::l402::{Expected, Network, Refusal, check, samples};
+    use data_encoding::BASE64;
     use sha2::{Digest, Sha256};
 
     const PREIMAGE: [u8; 32] = [7; 32];
@@ -252,24 +271,22 @@ mod tests {
             fits_body(&Challenge::read([line.as_str()]).unwrap(), || body)
         };
         let right = BASE64.encode(&body);
-        for digest in
-            [format!("sha-256=:{right}:"), format!("SHA-256={right}"), format!("sha-512=:AAAA:, sha-256=:{right}:")]
-        {
-            assert!(of(&digest), "{digest}");
+        for digest in [
+            format!("sha-256=:{right}:"),
+            format!("SHA-256={right}"),
+            format!("sha-512=:AAAA:, sha-256=:{right}:"),
+            format!("sha-256=:{}:", right.trim_end_matches('=')),
+            format!("sha-256={}", BASE64URL_NOPAD.encode(&body)),
+        ] {
+            assert_eq!(of(&digest), Fit::Fits, "{digest}");
         }
         let other = BASE64.encode(&[0; 32]);
-        for digest in [
-            format!("sha-256=:{other}:"),
-            format!("sha-256=:{right}:, sha-256=:{other}:"),
-            format!("sha-256=:{}:", right.trim_end_matches('=')),
-            "sha-512=:AAAA:".to_owned(),
-            "?".to_owned(),
-            String::new(),
-        ] {
-            assert!(!of(&digest), "{digest}");
+        assert_eq!(of(&format!("sha-256=:{other}:")), Fit::Other);
+        for digest in [&format!("sha-256=:{right}:, sha-256=:{other}:"), "sha-512=:AAAA:", "sha-256=:AAAA:", "?", ""] {
+            assert_eq!(of(digest), Fit::Unchecked, "{digest}");
         }
         let l402 = Challenge::read(["L402 token=\"t\", invoice=\"i\", digest=\"?\""]).unwrap();
-        assert!(fits_body(&l402, || body), "nothing of another scheme");
+        assert_eq!(fits_body(&l402, || body), Fit::Fits, "nothing of another scheme");
     }
 
     #[test]
@@ -278,7 +295,9 @@ mod tests {
         let is_own = |line: &str| has_own_header(&Challenge::read([line]).unwrap().token);
         assert!(!is_own(&line));
         assert!(is_own(&format!("{line}, header=\"Payment-Authorization\"")));
-        assert!(!has_own_header(&Token::new("no json".to_owned())));
+        for older in ["no json", r#"{"header":"Cookie","id":"1"}"#, r#"{"header":1}"#] {
+            assert!(!has_own_header(&Token::new(older.to_owned())), "{older}");
+        }
     }
 
     #[test]

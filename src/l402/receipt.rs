@@ -1,6 +1,8 @@
 //! What a seller says of a payment that it took: `Payment-Receipt` of the `Payment` scheme, base64url of a JSON object.
 
+use data_encoding::HEXLOWER_PERMISSIVE;
 use serde::Deserialize;
+use sha2::{Digest, Sha256};
 
 use super::{PaymentHash, macaroon};
 use crate::terminal_text::printable;
@@ -17,7 +19,7 @@ pub struct PaymentReceipt {
     pub method: String,
     /// When it was settled, as the seller has written it.
     pub timestamp: String,
-    /// It names that very payment, by its hash.
+    /// It names that very payment, by its hash or, as some sellers do, by the preimage itself.
     pub is_of_payment: bool,
 }
 
@@ -39,9 +41,21 @@ impl PaymentReceipt {
             status: printable(&told.status),
             method: printable(&told.method),
             timestamp: printable(&told.timestamp),
-            is_of_payment: PaymentHash::from_hex(&told.reference).as_ref() == Some(payment),
+            is_of_payment: is_of(&told.reference, payment),
         })
     }
+
+    /// The same, each text with what `hide` leaves of it.
+    #[must_use]
+    pub(crate) fn shown(self, hide: impl Fn(String) -> String) -> Self {
+        let Self { status, method, timestamp, is_of_payment } = self;
+        Self { status: hide(status), method: hide(method), timestamp: hide(timestamp), is_of_payment }
+    }
+}
+
+fn is_of(reference: &str, payment: &PaymentHash) -> bool {
+    let Some(bytes) = HEXLOWER_PERMISSIVE.decode(reference.trim().as_bytes()).ok() else { return false };
+    bytes == payment.0 || Sha256::digest(&bytes)[..] == payment.0
 }
 
 #[cfg(test)]
@@ -65,6 +79,9 @@ mod tests {
             ("success", "lightning", true)
         );
         assert_eq!(receipt.timestamp, "2026\u{fffd}", "harmless to a terminal");
+        let preimage = PaymentHash(Sha256::digest([5; 32]).into());
+        let by_preimage = PaymentReceipt::read(&BASE64.encode(told(&"05".repeat(32)).as_bytes()), &preimage).unwrap();
+        assert!(by_preimage.is_of_payment && !format!("{by_preimage:?}").contains("0505"));
         let secret = "ab".repeat(32);
         let other = PaymentReceipt::read(&BASE64.encode(told(&secret).as_bytes()), &hash).unwrap();
         assert!(!other.is_of_payment && !format!("{other:?}").contains(&secret));

@@ -100,6 +100,14 @@ pub fn purchase(posted: bool, redeems: u32) -> PaidPurchase {
     }
 }
 
+/// One whose credential is of that scheme.
+#[must_use]
+pub fn purchase_by(scheme: Scheme) -> PaidPurchase {
+    let mut purchase = purchase(true, 0);
+    purchase.credential.scheme = scheme;
+    purchase
+}
+
 /// The first success of [`heard_purchase`].
 pub const FIRST_ANSWER: AnswerKey = AnswerKey(7);
 

@@ -28,21 +28,26 @@ impl Secrets {
         let answer = HttpAnswer { status, headers: Vec::new(), body };
         // What was no refund's record may still name a link.
         let told = answer.refund_link();
+        let mut text = self.hide(&String::from_utf8_lossy(&answer.body), told.as_deref());
+        if let Some((cut, _)) = text.char_indices().nth(BODY_CHARS_MAX) {
+            text.truncate(cut);
+            text.push('…');
+        }
+        text
+    }
+
+    /// A text without any of them, nor that link.
+    pub(super) fn hide(&self, text: &str, told: Option<&str>) -> String {
         let sent = secrets_of(&self.token, self.preimage.as_deref());
-        let known = [Some(self.token.as_str()), self.preimage.as_deref(), self.refund_link.as_deref(), told.as_deref()];
-        let mut text = String::from_utf8_lossy(&answer.body).into_owned();
+        let known = [Some(self.token.as_str()), self.preimage.as_deref(), self.refund_link.as_deref(), told];
+        let mut text = text.to_owned();
         let known = sent.iter().map(String::as_str).chain(known.into_iter().flatten());
         for secret in known.filter(|secret| !secret.is_empty()) {
             text = text.replace(secret, HIDDEN);
             // Many servers write a slash so in JSON.
             text = text.replace(&secret.replace('/', "\\/"), HIDDEN);
         }
-        let mut text = without_lnurl(&text);
-        if let Some((cut, _)) = text.char_indices().nth(BODY_CHARS_MAX) {
-            text.truncate(cut);
-            text.push('…');
-        }
-        text
+        without_lnurl(&text)
     }
 }
 

@@ -112,6 +112,8 @@ pub struct Tries {
     pub redeems: u32,
     /// A redeem has gone out, or may have: each further one repeats it.
     pub redeem_sent: bool,
+    /// This run has heard an answer to a redeem by which a charge may be used up, though nothing was delivered.
+    pub may_be_used: bool,
     /// Polls in a row that brought nothing.
     pub polls: u32,
     /// Of those, the ones that said that it failed or is not there.

@@ -4,6 +4,7 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
+use crate::l402::Scheme;
 use crate::ledger::{AnswerKey, AnswerKind, JobEnd, PaidPurchase, Record};
 use crate::life::outcome::{deliver, finish, keep, keep_result, refund_offered, undelivered};
 use crate::life::{Effect, Moment, Sending, State, Step, Tries, commit, poll, stop, wait};
@@ -64,11 +65,13 @@ fn result_at_once(read: impl FnOnce() -> RedeemResponse) -> Option<String> {
 /// A kept answer to a redeem.
 pub(super) fn read(
     purchase: PaidPurchase,
-    tries: Tries,
+    mut tries: Tries,
     key: AnswerKey,
     answer: &HttpAnswer,
     moment: &Moment<'_>,
 ) -> Step {
+    let may_be_used = tries.may_be_used;
+    tries.may_be_used |= uses_up(answer.status);
     let is_later = purchase.heard().is_some_and(|first| first != key);
     match read_redeem(answer, &moment.facts.endpoint) {
         RedeemResponse::Delivered { url } => deliver(purchase, tries, key, url.into(), moment),
@@ -93,9 +96,19 @@ pub(super) fn read(
             not_yet(purchase, tries, Some(key), after_ms, Reason::CredentialRejected, message, moment)
         }
         // No other try changes it: it is a person's at once, with its proof, and nothing is ever paid again for it.
-        RedeemResponse::CredentialSpent { message } => {
-            let end = JobEnd { state: JobState::Lost, reason: Reason::CredentialRejected, error: Some(message) };
-            finish(purchase, Some(key), false, end)
+        RedeemResponse::CredentialSpent { is_late, message, .. }
+            if purchase.credential().scheme == Scheme::Payment && (is_late || may_be_used) =>
+        {
+            let error = Some(format!("{message}{SPENT}"));
+            finish(
+                purchase,
+                Some(key),
+                false,
+                JobEnd { state: JobState::Lost, reason: Reason::CredentialRejected, error },
+            )
+        }
+        RedeemResponse::CredentialSpent { after_ms, message, .. } => {
+            not_yet(purchase, tries, Some(key), after_ms, Reason::CredentialRejected, message, moment)
         }
         RedeemResponse::Failed { reason, after_ms, message } => {
             let may_replay = purchase.may_replay(moment.facts.endpoint.terms.redeem);
@@ -106,6 +119,15 @@ pub(super) fn read(
             brought_nothing(purchase, tries, key, (Reason::UnknownAnswer, message), replay, moment)
         }
     }
+}
+
+const SPENT: &str = "; what was paid for is used up by the origin's word, so nothing is sent again by itself; the receipt proves \
+                     the payment to whoever sold it";
+
+/// Whether a redeem that is answered so may have used a charge up in vain: by success, or an error of the server's own. What turns it
+/// away has not, nor what stands before the server; and what was never answered may still be in the making.
+const fn uses_up(status: u16) -> bool {
+    matches!(status, 200..=299 | 500)
 }
 
 /// The first success brings nothing: one redeem more goes out where one may (after the pause that is asked for), else it is a

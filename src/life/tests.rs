@@ -7,7 +7,7 @@ use url::Url;
 use crate::catalog::{Catalog, DedupPolicy, ErrorRule, Method, PriceRule, Rate, RedeemRule, ResultRule, Scale, Terms};
 use crate::l402::{Network, Scheme, Token};
 use crate::ledger::fixtures::{
-    FIRST_ANSWER, INVOICE_EXPIRES_AT, hash, heard_purchase, intent, preimage, purchase, retried_purchase,
+    FIRST_ANSWER, INVOICE_EXPIRES_AT, hash, heard_purchase, intent, preimage, purchase, purchase_by, retried_purchase,
 };
 use crate::ledger::{Caps, HeldBack, IntentBounds, IntentRefusal, NodeCount, PaymentKey, RefundRecord};
 use crate::life::*;
@@ -634,26 +634,51 @@ fn a_rejected_credential_is_final_only_after_all_tries_of_the_run() {
     }
 }
 
-/// A charge that is consumed without a delivery is a person's after one word of the origin's, and is shown once more only by
-/// a person's word: by none of the run's own.
+/// A charge that is consumed without a delivery is a person's after one word of the origin's, where it may be consumed, and is shown
+/// once more only by a person's word: by none of the run's own. Else, and in every other scheme, it is one rejection more.
 #[test]
-fn a_charge_that_is_used_up_is_a_person_s_at_once() {
+fn a_charge_is_used_up_by_the_origin_s_word_only_where_it_may_be() {
     let (facts, bounds) = (facts(), Bounds::default());
-    let used_up = r#"{"type":"https://paymentauth.org/problems/invalid-challenge","title":"used"}"#;
-    for (now, status, tries) in [(EARLY, 402, 0), (EARLY, 401, 0), (LATE, 402, 3)] {
-        let moment = Moment { now, draining: false, facts: &facts, bounds: &bounds, promises: &LND };
-        let tries = Tries { redeems: tries, ..Tries::default() };
-        let (kept, _) =
-            step(State::Redeeming(purchase(true, 0), tries), Input::Answer(Ok(answer(status, used_up))), &moment);
-        let (after, effect) = step(kept, Input::Committed(Committed::Answer(AnswerKey(1))), &moment);
-        assert_eq!(effect_words(&effect), "commit undelivered, lost credential_rejected", "{status}");
-        let (_, effect) = step(after, Input::Committed(Committed::Done), &moment);
-        assert!(!matches!(effect, Effect::Redeem(..) | Effect::Wait(..)), "{effect:?}");
+    let moment = Moment { now: EARLY, draining: false, facts: &facts, bounds: &bounds, promises: &LND };
+    let problem = |status, kind: &str| {
+        Ok(answer(status, &format!(r#"{{"type":"https://paymentauth.org/problems/{kind}","title":"no"}}"#)))
+    };
+    let lost = |scheme, said: Vec<Result<HttpAnswer, HttpFailure>>| {
+        let (mut state, mut end) = (State::Redeeming(purchase_by(scheme), Tries::default()), String::new());
+        for answer in said {
+            let is_answered = answer.is_ok();
+            let (mut next, mut effect) = step(state, Input::Answer(answer), &moment);
+            if is_answered {
+                (next, effect) = step(next, Input::Committed(Committed::Answer(AnswerKey(1))), &moment);
+            }
+            end = effect_words(&effect);
+            (state, effect) = step(next, Input::Committed(Committed::Done), &moment);
+            if end.contains("lost") {
+                assert!(!matches!(effect, Effect::Redeem(..) | Effect::Wait(..)), "{effect:?}");
+                return true;
+            }
+            (state, _) = step(state, Input::Waited, &moment);
+        }
+        assert_eq!(end, "commit undelivered, paid credential_rejected");
+        false
+    };
+    let used = |status| problem(status, "invalid-challenge");
+    let failed = |status| Ok(answer(status, "{}"));
+    let unanswered = || Err(HttpFailure::NoAnswer("reset".into()));
+    for status in [401, 402] {
+        // Another of its servers has sold it, or the one that makes it was not heard out.
+        assert!(!lost(Scheme::Payment, vec![used(status), used(status), used(status)]));
+        assert!(!lost(Scheme::Payment, vec![unanswered(), used(status)]));
+        assert!(!lost(Scheme::Payment, vec![failed(503), problem(status, "verification-failed"), used(status)]));
+        assert!(lost(Scheme::Payment, vec![failed(500), used(status)]));
+        assert!(lost(Scheme::Payment, vec![failed(500), unanswered(), problem(status, "unknown-challenge")]));
+        assert!(lost(Scheme::Payment, vec![problem(status, "payment-expired")]));
+        assert!(!lost(Scheme::L402, vec![failed(500), used(status)]));
+        assert!(!lost(Scheme::L402, vec![problem(status, "payment-expired")]));
     }
     // Once there was a success, that stands: what is said later changes nothing.
-    let moment = Moment { now: EARLY, draining: false, facts: &facts, bounds: &bounds, promises: &LND };
     let state = State::Redeeming(heard_purchase(true, None, false), Tries::default());
-    let (kept, _) = step(state, Input::Answer(Ok(answer(402, used_up))), &moment);
+    let (kept, _) = step(state, Input::Answer(problem(402, "payment-expired")), &moment);
     let (_, effect) = step(kept, Input::Committed(Committed::Answer(AnswerKey(99))), &moment);
     assert!(!effect_words(&effect).contains("credential_rejected"), "{effect:?}");
 }

@@ -129,7 +129,7 @@ impl From<&Refusal> for Reason {
     fn from(refusal: &Refusal) -> Self {
         match refusal {
             Refusal::InvoiceInvalid(_) => Self::InvoiceInvalid,
-            Refusal::ChallengeInvalid | Refusal::OtherBody => Self::ChallengeInvalid,
+            Refusal::ChallengeInvalid | Refusal::OtherBody | Refusal::UncheckedBody => Self::ChallengeInvalid,
             Refusal::WrongNetwork { .. } => Self::WrongNetwork,
             Refusal::PriceChanged { .. } | Refusal::AboveCap { .. } => Self::PriceChanged,
             Refusal::InvoiceExpired { .. } => Self::InvoiceExpired,

@@ -299,7 +299,8 @@ impl Origin for HttpOrigin {
 
     async fn redeem(&self, request: &Request, credential: &Credential) -> Result<HttpAnswer, HttpFailure> {
         let mut bearing = authorization(credential)?;
-        if let Some(key) = credential.idempotency_key().and_then(|key| HeaderValue::try_from(key).ok()) {
+        let key = credential.idempotency_key().filter(|_| !request.unkeyed);
+        if let Some(key) = key.and_then(|key| HeaderValue::try_from(key).ok()) {
             bearing.insert(IDEMPOTENCY_KEY, key);
         }
         let timeout = self.options.redeem_timeout.max(REDEEM_TIMEOUT_MIN);

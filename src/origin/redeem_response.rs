@@ -46,9 +46,13 @@ pub enum RedeemResponse {
         /// In words; harmless, without secrets.
         message: String,
     },
-    /// 401 or 402, and the origin says that no other try changes it: the charge is used up, or its time is over. A charge
-    /// of the `Payment` scheme is consumed once, even where nothing was handed over for it.
+    /// 401 or 402, and the origin says that the charge is used up or not known, or that its time is over. A charge of the
+    /// `Payment` scheme is consumed once, even where nothing was handed over for it.
     CredentialSpent {
+        /// Its time is over. Else another of its servers may know it still.
+        is_late: bool,
+        /// How long to wait at least, in milliseconds, where the origin says so; an hour at most.
+        after_ms: Option<u64>,
         /// In words; harmless, without secrets.
         message: String,
     },
@@ -103,34 +107,34 @@ pub fn read_redeem(answer: &HttpAnswer, endpoint: &Endpoint) -> RedeemResponse {
         Treatment::NotForSale | Treatment::ByStatus => match said.status {
             200..=299 if word == Word::Failed => refused(said, Reason::OriginFailed),
             200..=299 => RedeemResponse::UnknownShape { message: no_result(&said, rule) },
-            401 | 402 if is_final(&said) => {
-                RedeemResponse::CredentialSpent { message: format!("{}{SPENT}", said.message) }
+            401 | 402 => {
+                let (is_late, is_used) = (says(&said, &LATE_PROBLEMS), says(&said, &USED_PROBLEMS));
+                let after_ms = said.after_ms;
+                let message = with_other_scheme(said.message, answer, endpoint);
+                if is_late || is_used {
+                    return RedeemResponse::CredentialSpent { is_late, after_ms, message };
+                }
+                RedeemResponse::CredentialRejected { after_ms, message }
             }
-            401 | 402 => RedeemResponse::CredentialRejected {
-                after_ms: said.after_ms,
-                message: with_other_scheme(said.message, answer, endpoint),
-            },
             // An answer without a code may come from a proxy on the way, so no status alone ends a paid purchase.
             _ => not_delivered(said, Reason::NotDelivered),
         },
     }
 }
 
-/// The kinds of problem by which the drafts of the `Payment` scheme say that a credential will never be taken (any more): the
-/// last words of `type` (RFC 9457).
-const FINAL_PROBLEMS: [&str; 4] = ["invalid-challenge", "unknown-challenge", "payment-expired", "expired-invoice"];
+/// The kinds of problem, by the last words of `type` (RFC 9457), by which the drafts of the `Payment` scheme say that the time of
+/// a charge is over.
+const LATE_PROBLEMS: [&str; 2] = ["payment-expired", "expired-invoice"];
+/// And those by which they say that it is used up or not known, which a server also says of what another one has sold.
+const USED_PROBLEMS: [&str; 2] = ["invalid-challenge", "unknown-challenge"];
 
-const SPENT: &str = "; what was paid for is used up by the origin's word, so nothing is sent again by itself; the receipt proves \
-                     the payment to whoever sold it";
-
-fn is_final(said: &Envelope) -> bool {
+fn says(said: &Envelope, problems: &[&str]) -> bool {
     let kind = said.text_at(&["/type".to_owned()]);
     let kind = kind.map(|kind| kind.trim_end_matches('/').rsplit(['/', ':', '#']).next().unwrap_or_default());
-    kind.is_some_and(|kind| FINAL_PROBLEMS.iter().any(|known| kind.eq_ignore_ascii_case(known)))
+    kind.is_some_and(|kind| problems.iter().any(|known| kind.eq_ignore_ascii_case(known)))
 }
 
-/// A word against the purchase. Said with success it is the answer to it; else the same credential may be shown again, as
-/// no single word of an origin ends a paid purchase.
+/// A word against the purchase. Said with success it is the answer to it; else the same credential may be shown again.
 fn refused(said: Envelope, reason: Reason) -> RedeemResponse {
     if said.is_success() {
         RedeemResponse::Failed { reason, after_ms: said.after_ms, message: said.message }
@@ -524,15 +528,19 @@ mod tests {
             let fresh = ("www-authenticate", r#"Payment id="2", method="lightning", intent="charge", request="e30""#);
             redeem(status, &[fresh], &format!(r#"{{"type":"{kind}","title":"Invalid Challenge","detail":"used"}}"#))
         };
-        for (status, kind) in [
-            (402, "https://paymentauth.org/problems/invalid-challenge"),
-            (401, "https://paymentauth.org/problems/lightning/unknown-challenge"),
-            (402, "https://ietf.org/payment/problems/payment-expired"),
-            (401, "urn:x:expired-invoice"),
-            (402, "Invalid-Challenge"),
+        for (status, kind, is_late) in [
+            (402, "https://paymentauth.org/problems/invalid-challenge", false),
+            (401, "https://paymentauth.org/problems/lightning/unknown-challenge", false),
+            (402, "https://ietf.org/payment/problems/payment-expired", true),
+            (401, "urn:x:expired-invoice", true),
+            (402, "Invalid-Challenge", false),
         ] {
-            let RedeemResponse::CredentialSpent { message } = problem(status, kind) else { panic!("{kind}") };
-            assert!(message.starts_with(&format!("HTTP {status}: Invalid Challenge; used; ")), "{message}");
+            let message = format!("HTTP {status}: Invalid Challenge; used");
+            assert_eq!(
+                problem(status, kind),
+                RedeemResponse::CredentialSpent { is_late, after_ms: None, message },
+                "{kind}"
+            );
         }
         for kind in
             ["verification-failed", "payment-required", "invalid-preimage", "about:blank", "", "invalid-challenge/x"]

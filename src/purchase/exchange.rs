@@ -28,7 +28,7 @@ impl Credential {
     }
 
     /// What is one and the same in every request of one `Payment` purchase and in no other's: its payment hash, quoted, as
-    /// `Idempotency-Key`. It goes with the credential alone. A server that keeps answers by such keys would else give the 402
+    /// `Idempotency-Key` (draft-ietf-httpapi-idempotency-key-header: a String). It goes with the credential alone. A server that keeps answers by such keys would else give the 402
     /// that it once answered to whoever has paid.
     #[must_use]
     pub fn idempotency_key(&self) -> Option<String> {

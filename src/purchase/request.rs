@@ -24,6 +24,8 @@ pub struct Request {
     /// The header that asks the service's cache of identical requests to stand aside. It is no part of what is sold: it
     /// goes with the first sending of an ask and of a redeem, never with a repeated one, and is not kept.
     pub bypass: Option<String>,
+    /// Its redeem goes without `Idempotency-Key`: a person wants it asked for again, and the key may be what is not taken.
+    pub unkeyed: bool,
     /// What its endpoint wants in the head of each request.
     headers: Vec<Header>,
     /// What separates the parts of its body, where that is multipart.
@@ -59,7 +61,7 @@ impl Request {
         let mut hash = head(method, &url, body.len());
         hash.update(&body);
         let (headers, boundary, digest) = (Vec::new(), boundary_of(&body), hash.finalize().into());
-        Self { method, url, bypass: None, headers, boundary, body: Body::Held(body), digest }
+        Self { method, url, bypass: None, unkeyed: false, headers, boundary, body: Body::Held(body), digest }
     }
 
     /// The same. A body in a file is read once.
@@ -80,7 +82,7 @@ impl Request {
             hash.update(chunk);
         })?;
         let (headers, digest) = (Vec::new(), hash.finalize().into());
-        Ok(Self { method, url, bypass: None, headers, boundary, body: Body::Filed(file), digest })
+        Ok(Self { method, url, bypass: None, unkeyed: false, headers, boundary, body: Body::Filed(file), digest })
     }
 
     /// The same request with that header, if any, which leads past a cache.
@@ -124,6 +126,12 @@ impl Request {
     #[must_use]
     pub fn headers(&self) -> &[Header] {
         &self.headers
+    }
+
+    /// The same request, whose redeem goes without `Idempotency-Key`.
+    #[must_use]
+    pub fn without_key(&self) -> Self {
+        Self { unkeyed: true, ..self.clone() }
     }
 
     /// The same request without the header that bypasses the cache: what is repeated must not be made a second time.

@@ -38,6 +38,9 @@ impl<L: Ledger, P: Payer, O: Origin, C: Clock> Driver<'_, L, P, O, C> {
         if sending == Sending::Again && request.bypass.is_some() {
             request = Rc::new(request.repeated());
         }
+        if purchase.is_retried() && !request.unkeyed {
+            request = Rc::new(request.without_key());
+        }
         // What an earlier run intended has lost its header, and is as good as repeated.
         if request.bypass.is_none() && !self.past_the_cache(&request, latest).await? {
             return Ok(None);

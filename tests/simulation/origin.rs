@@ -118,8 +118,8 @@ impl SimOrigin {
         {
             world.auditor.borrow_mut().redeems.heard(hash);
         }
-        if let Some(hash) = hash.filter(|_| answer.as_ref().is_ok_and(shop::is_spent)) {
-            world.auditor.borrow_mut().redeems.heard_spent(hash);
+        if let (Some(hash), Ok(answer)) = (hash, &answer) {
+            world.auditor.borrow_mut().redeems.answered_with(hash, answer);
         }
         answer
     }

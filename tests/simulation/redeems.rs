@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use l402_batch::l402::PaymentHash;
 use l402_batch::purchase::HttpAnswer;
 
-use super::shop::{STRANGE, is_spent};
+use super::shop::{STRANGE, is_late, is_spent};
 
 #[derive(Default)]
 pub struct Redeems {
@@ -18,9 +18,11 @@ pub struct Redeems {
     pub retried_calmly: BTreeSet<PaymentHash>,
     /// Redeems that this process has had a 2xx for, which is not durable yet.
     heard: BTreeSet<PaymentHash>,
-    /// Purchases that the origin says to be used up, as this process has heard; and, where that is durable, how many words for
-    /// one redeem more there were then.
-    heard_spent: BTreeSet<PaymentHash>,
+    /// Purchases for which this process has heard an error of the origin's own: a charge may be used up by that.
+    failed: BTreeSet<PaymentHash>,
+    /// Purchases that the origin says to be used up where they may be, as this process has heard, or too late; and, where that is
+    /// durable, too late. How many words for one redeem more there were then.
+    heard_spent: BTreeMap<PaymentHash, u32>,
     spent: BTreeMap<PaymentHash, u32>,
 }
 
@@ -34,12 +36,22 @@ impl Redeems {
     /// A process begins: it knows what is durable.
     pub fn begins(&mut self) {
         self.heard.clear();
+        self.failed.clear();
         self.heard_spent.clear();
     }
 
-    /// The origin says that what was paid for is used up.
-    pub fn heard_spent(&mut self, hash: PaymentHash) {
-        self.heard_spent.insert(hash);
+    /// An answer to a redeem has come. That a charge is used up is taken where it may be.
+    pub fn answered_with(&mut self, hash: PaymentHash, answer: &HttpAnswer) {
+        if is_late(answer) || (is_spent(answer) && self.failed.contains(&hash)) {
+            self.heard_spent.insert(hash, self.words(hash));
+        }
+        if answer.status == 500 {
+            self.failed.insert(hash);
+        }
+    }
+
+    fn words(&self, hash: PaymentHash) -> u32 {
+        self.retries.get(&hash).copied().unwrap_or(0)
     }
 
     /// An answer to a redeem is durable; `is_own`, where it holds no other purchase's result.
@@ -47,15 +59,9 @@ impl Redeems {
         if is_own && (200..=299).contains(&answer.status) {
             self.answered(hash, !String::from_utf8_lossy(&answer.body).contains(STRANGE));
         }
-        if is_spent(answer) {
-            self.spent(hash);
+        if is_late(answer) {
+            self.spent.insert(hash, self.words(hash));
         }
-    }
-
-    /// It said so, and that is durable.
-    fn spent(&mut self, hash: PaymentHash) {
-        self.heard_spent.remove(&hash);
-        self.spent.insert(hash, self.retries.get(&hash).copied().unwrap_or(0));
     }
 
     /// A redeem has had a 2xx.
@@ -75,8 +81,8 @@ impl Redeems {
         if self.heard.contains(&hash) {
             return Some(format!("{hash} is redeemed again after a 2xx that nobody has kept"));
         }
-        let words = self.retries.get(&hash).copied().unwrap_or(0);
-        if self.heard_spent.contains(&hash) || self.spent.get(&hash) == Some(&words) {
+        let words = self.words(hash);
+        if [&self.heard_spent, &self.spent].iter().any(|known| known.get(&hash) == Some(&words)) {
             return Some(format!("{hash} is shown again, although it is used up, and no person has said so"));
         }
         let understood = *self.answered.get(&hash)?;

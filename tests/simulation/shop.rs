@@ -347,10 +347,14 @@ fn spent(world: &World, sale: &Sale) -> HttpAnswer {
     answer
 }
 
-/// Whether an answer says that its credential will never be taken any more.
+/// Whether an answer says that its credential is used up, or too late.
 pub fn is_spent(answer: &HttpAnswer) -> bool {
-    let body = String::from_utf8_lossy(&answer.body);
-    answer.status == 402 && (body.contains("/invalid-challenge") || body.contains("/payment-expired"))
+    is_late(answer) || (answer.status == 402 && String::from_utf8_lossy(&answer.body).contains("/invalid-challenge"))
+}
+
+/// Whether it says that the time of its charge is over.
+pub fn is_late(answer: &HttpAnswer) -> bool {
+    answer.status == 402 && String::from_utf8_lossy(&answer.body).contains("/payment-expired")
 }
 
 /// What is wrong with the next invoice, where something is.

@@ -151,25 +151,27 @@ async fn a_payment_credential_goes_in_the_header_of_its_challenge_with_one_key_e
     let answer = || bytes("HTTP/1.1 500 no\r\nContent-Length: 2\r\n\r\n{}");
     let of = |token: &str| Credential { scheme: Scheme::Payment, token: Token::new(token.to_owned()), ..credential() };
     let (own, usual) = (of(r#"{"header":"Payment-Authorization","id":"1"}"#), of(r#"{"id":"1"}"#));
-    let (address, server) = serve((0..6).map(|_| answer()).collect()).await;
+    let (address, server) = serve((0..7).map(|_| answer()).collect()).await;
     let (origin, request) = (origin(HttpOptions::default()), post(address));
     origin.ask(&request, Scheme::Payment).await.unwrap();
     origin.ask(&request, Scheme::L402).await.unwrap();
     for credential in [&own, &own, &usual, &credential()] {
         origin.redeem(&request, credential).await.unwrap();
     }
+    let unkeyed = request.without_key();
+    origin.redeem(&unkeyed, &own).await.unwrap();
     let sent = server.await.unwrap();
     let line = |at: usize, name: &str| {
         let found = sent[at].lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(": "));
         found.map(str::to_owned)
     };
-    let has = |name: &str| (0..6).map(|at| line(at, name).is_some()).collect::<Vec<_>>();
+    let has = |name: &str| (0..7).map(|at| line(at, name).is_some()).collect::<Vec<_>>();
     assert_eq!(line(0, "accept-payment").as_deref(), Some("lightning/charge"));
-    assert_eq!(has("accept-payment"), [true, false, false, false, false, false]);
-    assert_eq!(has("payment-authorization"), [false, false, true, true, false, false]);
-    assert_eq!(has("authorization"), [false, false, false, false, true, true]);
-    // The ask has none: its answer, a 402, is not what a repeated redeem wants.
-    assert_eq!(has("idempotency-key"), [false, false, true, true, true, false]);
+    assert_eq!(has("accept-payment"), [true, false, false, false, false, false, false]);
+    assert_eq!(has("payment-authorization"), [false, false, true, true, false, false, true]);
+    assert_eq!(has("authorization"), [false, false, false, false, true, true, false]);
+    // The ask has none: its answer, a 402, is not what a repeated redeem wants. Nor has what a person wants asked for again.
+    assert_eq!(has("idempotency-key"), [false, false, true, true, true, false, false]);
     assert_eq!(line(2, "idempotency-key"), line(3, "idempotency-key"));
     assert_eq!(line(2, "idempotency-key"), own.idempotency_key());
 }

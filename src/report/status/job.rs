@@ -194,7 +194,7 @@ fn second(at: UnixMs, zone: &TimeZone) -> String {
 /// What the seller says of the payment.
 fn receipt_words(receipt: &PaymentReceipt) -> String {
     let PaymentReceipt { status, method, timestamp, is_of_payment } = receipt;
-    let of = if *is_of_payment { "for this payment" } else { "but not for this payment" };
+    let of = if *is_of_payment { "for this payment" } else { "under another reference" };
     format!("its receipt says {status}, by {method}, at {timestamp}, {of}")
 }
 

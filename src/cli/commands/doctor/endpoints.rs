@@ -2,7 +2,7 @@
 
 use crate::cli::exit::of_job;
 use crate::cli::{CommandError, ExitCode, Failure};
-use crate::l402::{Challenge, Expected, Invoice, Network, Refusal, check as check_challenge};
+use crate::l402::{Challenge, Expected, Invoice, Network, Refusal, check as check_challenge, check_body};
 use crate::manifest::image;
 use crate::money::{Msat, counted};
 use crate::origin::{ChallengeResponse, HttpOptions, HttpOrigin, Origin, challenged_in, read_ask};
@@ -82,7 +82,10 @@ async fn check_one(origin: &HttpOrigin, sample: &Sample, held_to: &HeldTo, repor
             format!("{name}: not now: {message}"),
             "try again later",
         ),
-        Ok(ChallengeResponse::Challenge(challenge)) => judge(challenge, sample, held_to, &mut facts, report),
+        Ok(ChallengeResponse::Challenge(challenge)) => match check_body(&challenge, || request.body().sha256()) {
+            Ok(()) => judge(challenge, sample, held_to, &mut facts, report),
+            Err(refusal) => refused(&refusal, name, report),
+        },
     }
     report.endpoints.push(facts);
 }
@@ -111,12 +114,14 @@ fn judge(challenge: Challenge, sample: &Sample, held_to: &HeldTo, facts: &mut En
             };
             report.ok("endpoint", format!("{name} asks {amount} for {}, {words}, on {network}", sample.job.id));
         }
-        Err(refusal) => {
-            let code = match refusal {
-                Refusal::WrongNetwork { .. } => ExitCode::Node,
-                ref other => of_job(JobState::Refused, Reason::from(other)),
-            };
-            report.problem_within(&format!("{name}: "), "endpoint", code, &refusal);
-        }
+        Err(refusal) => refused(&refusal, name, report),
     }
+}
+
+fn refused(refusal: &Refusal, name: &str, report: &mut Report) {
+    let code = match refusal {
+        Refusal::WrongNetwork { .. } => ExitCode::Node,
+        other => of_job(JobState::Refused, Reason::from(other)),
+    };
+    report.problem_within(&format!("{name}: "), "endpoint", code, refusal);
 }

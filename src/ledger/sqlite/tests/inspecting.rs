@@ -1,6 +1,7 @@
 //! What a person is shown: open payments, and one job with all that ever happened to it.
 
 use super::support::*;
+use crate::ledger::sqlite::SqliteLedger;
 use crate::ledger::{AnswerKind, DeadProof, Decided, Decision, PaymentKey, Record, Standing};
 use crate::money::Msat;
 use crate::purchase::{HttpAnswer, JobState, Reason};
@@ -36,6 +37,27 @@ fn an_open_payment_says_what_was_asked_of_the_node_and_when() {
     assert_eq!((row.sends_begun, row.sends_answered), (2, 1));
     assert_eq!((row.sent_at, row.send_answered_at), (NOW.plus_ms(2), Some(NOW.plus_ms(1))));
     assert_eq!((row.node_said.as_deref(), row.node_said_at), (Some("not paid so far"), Some(NOW.plus_ms(3))));
+}
+
+/// One row of headers that cannot be read, or a receipt with what would redeem in it, keeps nobody from the rest.
+#[test]
+fn what_an_answer_s_headers_say_is_harmless() {
+    let (mut ledger, batch) = in_memory(&["a"]);
+    let job = pending(&ledger, batch).remove(0);
+    let payment = intend(&mut ledger, new_intent(&job, 2)).payment();
+    ledger.apply(NOW, paid(payment, 2, Some(posted()))).unwrap();
+    ledger.apply(NOW.plus_ms(1), refusal(payment, 0)).unwrap();
+    let proof = preimage(2).reveal_hex();
+    let told = format!(r#"{{"status":"success {proof}","method":"m","timestamp":"t","reference":"{proof}"}}"#);
+    let header = data_encoding::BASE64.encode(told.as_bytes());
+    let with = |ledger: &SqliteLedger, headers: &str| {
+        ledger.conn.execute("UPDATE answers SET headers = ?1", [headers]).unwrap();
+        ledger.takes(batch, "a").unwrap().remove(0).payments.remove(0).answers.remove(0)
+    };
+    let answer = with(&ledger, &format!(r#"[["payment-receipt","{header}"]]"#));
+    assert_eq!(answer.receipt.unwrap().status, "success [credential]");
+    let damaged = with(&ledger, "[[");
+    assert!(damaged.receipt.is_none() && damaged.body.starts_with("no 0:"), "{damaged:?}");
 }
 
 #[test]

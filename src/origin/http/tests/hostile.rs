@@ -52,7 +52,7 @@ fn words(answer: &HttpAnswer, endpoint: &Endpoint) -> Vec<String> {
         RedeemResponse::RefundOffered { message, .. }
         | RedeemResponse::Retry { message, .. }
         | RedeemResponse::CredentialRejected { message, .. }
-        | RedeemResponse::CredentialSpent { message }
+        | RedeemResponse::CredentialSpent { message, .. }
         | RedeemResponse::Failed { message, .. }
         | RedeemResponse::UnknownShape { message } => Some(message),
     };
