@@ -36,7 +36,7 @@ pub use outputs::{Output, OutputPaths, OutputRefused, batch_paths, check_outputs
 pub use progress::Progress;
 pub use quiet::Quiet;
 pub use refunds::{RefundsStyle, write_refunds};
-pub use replace::{file_mark, replace_whole};
+pub use replace::{file_mark, place_new, replace_whole, try_out};
 pub use status::{StatusHead, StatusStyle, write_jobs, write_status};
 pub use summary::summary;
 pub use views::{Rewritten, Views};

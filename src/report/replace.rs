@@ -5,6 +5,8 @@ use std::io::{self, BufWriter, Write};
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::Path;
 
+use tempfile::{NamedTempFile, PersistError};
+
 /// Receipts hold preimages: nobody else reads them.
 const MODE: u32 = 0o600;
 
@@ -17,6 +19,22 @@ const TEMPORARY_SUFFIX: &str = ".l402-batch.tmp";
 /// # Errors
 /// Where anything of that fails, `write` included. The old file is then as it was, and no temporary one stays.
 pub fn replace_whole(path: &Path, write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> io::Result<String> {
+    placed(path, write, |file| file.persist(path))
+}
+
+/// The same, where nothing stands at `path` so far: what came to stand there meanwhile stays.
+///
+/// # Errors
+/// As [`replace_whole`], and where something stands there.
+pub fn place_new(path: &Path, write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> io::Result<String> {
+    placed(path, write, |file| file.persist_noclobber(path))
+}
+
+fn placed(
+    path: &Path,
+    write: impl FnOnce(&mut dyn Write) -> io::Result<()>,
+    place: impl FnOnce(NamedTempFile) -> Result<File, PersistError>,
+) -> io::Result<String> {
     check_replaced(path)?;
     let folder = folder_of(path);
     let mut temporary = tempfile::Builder::new()
@@ -29,7 +47,7 @@ pub fn replace_whole(path: &Path, write: impl FnOnce(&mut dyn Write) -> io::Resu
     buffered.flush()?;
     drop(buffered);
     temporary.as_file().sync_all()?;
-    let file = temporary.persist(path).map_err(|failed| failed.error)?;
+    let file = place(temporary).map_err(|failed| failed.error)?;
     sync_folder(folder)?;
     Ok(mark_of(&file.metadata()?))
 }
@@ -51,7 +69,7 @@ fn mark_of(meta: &fs::Metadata) -> String {
 ///
 /// # Errors
 /// Where it could not.
-pub(super) fn try_out(path: &Path) -> io::Result<()> {
+pub fn try_out(path: &Path) -> io::Result<()> {
     check_replaced(path)?;
     let folder = folder_of(path);
     if !folder.is_dir() {

@@ -34,14 +34,17 @@ fn an_address_is_bought_once_and_what_came_is_given_again() {
             serde_json::from_str(&first.stdout).unwrap_or_else(|error| panic!("{error}: {first}"));
         assert!(body["videoUrl"].is_string(), "what came, and nothing else: {first}");
         tells_no_secret(&first, &client);
-        // Without a limit, as nothing is paid; and where its file has gone.
+        // Without a limit, as nothing is paid; and where its files have gone.
+        let folder = client.ledger().with_file_name("ledger.db.gets");
         for gone in [false, true] {
-            let files = client.ledger().with_file_name("ledger.db.gets").join("files");
             if gone {
-                std::fs::remove_dir_all(&files).unwrap();
+                std::fs::remove_dir_all(&folder).unwrap();
             }
-            let again = client.asks(&line).with(0).saying("bought already");
+            let again = client.asks(&line).with(0).saying("bought already").saying(" --retake get-");
             assert_eq!(again.stdout, first.stdout, "{again}");
+            let manifests = std::fs::read_dir(&folder).unwrap().flatten();
+            let manifests = manifests.filter(|entry| entry.path().extension().is_some_and(|of| of == "toml"));
+            assert_eq!(manifests.count(), 1, "what the printed command runs");
         }
         let books = sandbox.books();
         assert_eq!((books.settled().len(), books.sales.len()), (1, 2), "asked for its price, then bought");
@@ -75,7 +78,13 @@ fn a_dry_run_says_the_price_and_leaves_no_trace() {
     let line = format!("{} --dry-run", address(&sandbox));
     let said = client.says(&line).with(0).saying("it costs 990 sats now; nothing was paid, and nothing written");
     assert_eq!(said.stdout, "");
-    client.says(&format!("{line} --max-sats 900")).with(8).saying("max_sats of 900 sats does not hold it");
+    // As the purchase would end: the routing fee counts.
+    for most in [900, 990] {
+        let words = format!("max_sats of {most} sats does not hold it");
+        client.says(&format!("{line} --max-sats {most}")).with(8).saying(&words);
+    }
+    client.says(&format!("{line} --max-sats 1100")).with(0);
+    client.says(&format!("{line} --lnd-network signet")).with(6).saying("lnd_network is signet");
     let catalog = sandbox.file("catalog.toml").display().to_string();
     let line = format!("get generate-video prompt=kite duration=3 mode=standard --dry-run --catalog {catalog}");
     client.says(&line).with(6).saying("990 sats now, and the catalogue says 900 sats");
@@ -98,6 +107,10 @@ fn nobody_to_ask_and_no_limit_buys_nothing() {
         ("get http://shop.example/x --max-sats 10", 2, "allow_http"),
         ("get https://shop.example/x --json [1] --max-sats 10", 2, "expected a JSON object"),
         ("get https://shop.example/x --json {\"a\":null} --max-sats 10", 2, "null"),
+        ("get https://shop.example/x tag=a tag=b --max-sats 10", 2, "tag is given twice"),
+        ("get http://127.0.0.1:1/x --method put --json {\"a\":1} --max-sats 10", 3, "cannot be asked"),
+        ("get generate-video prompt=kite --max-sats 5000 -o none/kite.mp4", 2, "there is no folder none"),
+        ("get generate-video prompt=kite --max-sats 5000 -o /dev/null --overwrite", 2, "it is not a regular file"),
     ] {
         client.asks(line).with(code).saying(words);
     }
@@ -116,7 +129,8 @@ fn the_same_command_after_a_kill_finishes_the_purchase_and_pays_once() {
     let process = Process::start(&mut command);
     sandbox.wait_for("a payment", |books| !books.payments.is_empty());
     process.kill();
-    let ended = client.asks(&line).with(0);
+    // What is begun has its price, and needs no limit.
+    let ended = client.asks(&address(&sandbox)).with(0);
     assert!(ended.stdout.contains("videoUrl"), "{ended}");
     let books = sandbox.books();
     assert_eq!((books.settled().len(), books.sales.len()), (1, 2), "its price is not asked for again: {books:?}");
@@ -161,4 +175,76 @@ fn play_money_buys_what_is_built_in() {
     client.says(line).with(0).saying("play money").saying("written to kite.mp4");
     assert_eq!(&std::fs::read(client.path("kite.mp4")).unwrap()[4..8], b"ftyp");
     client.says("get https://shop.example/x --sandbox").with(2).saying("--sandbox sells what is built in");
+}
+
+/// The words are the same, and what they stand for is not: that is neither given nor bought.
+#[test]
+fn what_the_same_words_have_bought_before_is_not_given_for_something_else() {
+    let sandbox = Sandbox::start("");
+    let client = Client::of(&sandbox);
+    let picture = "get animate-image image=picture.png prompt=wave duration=5 --max-sats 5000";
+    let video = "get generate-video prompt=kite duration=3 mode=standard --max-sats 5000";
+    for line in [picture, video] {
+        client.asks(line).with(0);
+        client.asks(line).with(0).saying("bought already");
+    }
+    let mut changed = std::fs::read(client.path("picture.png")).unwrap();
+    changed.push(0);
+    std::fs::write(client.path("picture.png"), changed).unwrap();
+    client.write("other.toml", "[endpoint.generate-video]\nurl = \"http://127.0.0.1:1/other\"\n");
+    // The client's catalogue is the last one, and wins: so the other one is named alone.
+    let mut elsewhere = client.program();
+    let node = &client.node_for("status")[..];
+    elsewhere.args(video.split_whitespace()).args(node).args(["--catalog", "other.toml"]);
+    for ended in [client.asks(picture), Process::start(&mut elsewhere).end()] {
+        let ended = ended.with(6).saying("have bought something else").saying("status --batch get-");
+        assert_eq!(ended.stdout, "", "{ended}");
+    }
+    assert_eq!(sandbox.books().settled().len(), 2);
+}
+
+/// A variable that says what a manifest's jobs have by default says nothing of what is typed.
+#[test]
+fn no_variable_says_what_is_bought() {
+    let sandbox = Sandbox::start("");
+    let client = Client::of(&sandbox);
+    let catalog = sandbox.file("catalog.toml").display().to_string();
+    let line = format!("get generate-video prompt=kite duration=3 --dry-run --catalog {catalog}");
+    let plain = client.says(&line).with(0);
+    let mut command = client.program();
+    command.args(line.split_whitespace()).env("L402_BATCH_DEFAULT", "mode=pro").env("L402_BATCH_ONLY", "other");
+    assert_eq!(Process::start(&mut command).end().with(0).stderr, plain.stderr);
+}
+
+#[test]
+fn a_file_that_came_during_the_purchase_stays() {
+    let sandbox = Sandbox::start("--sandbox-pay-ms 1500");
+    let client = Client::of(&sandbox);
+    let line = "get generate-video prompt=kite duration=3 --max-sats 5000 -o kite.mp4";
+    let mut command = client.program();
+    command.args(line.split_whitespace()).args(client.node_for(line));
+    let process = Process::start(&mut command);
+    sandbox.wait_for("a payment", |books| !books.payments.is_empty());
+    client.write("kite.mp4", "mine");
+    process.end().with(3).saying("kite.mp4 cannot be written; what came is ");
+    assert_eq!(client.read("kite.mp4"), "mine");
+}
+
+/// On a terminal, too, the seller's word of now is not the bound of what nobody is asked about; and no bytes steer it.
+#[test]
+fn a_terminal_is_neither_a_bound_nor_a_file() {
+    let sandbox = Sandbox::start("");
+    let client = Client::of(&sandbox);
+    let video = "get generate-video prompt=kite duration=3 --yes --max-sats 5000";
+    for (line, code, words) in
+        [(&*format!("{} --yes", address(&sandbox)), 2, "nobody is asked"), (video, 0, "no text for a terminal")]
+    {
+        let mut command = client.program();
+        command.args(line.split_whitespace()).args(client.node_for(line));
+        let Some(mut screen) = Screen::start(&command, 100) else { return };
+        let (ended, shown) = screen.end();
+        assert_eq!(ended, Some(code), "{shown}");
+        assert!(shown.contains(words) && !shown.contains("ftyp"), "{shown}");
+    }
+    assert_eq!(sandbox.books().settled().len(), 1);
 }

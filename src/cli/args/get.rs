@@ -37,7 +37,7 @@ pub struct GetArgs {
     /// An address (http, https), or the name of an endpoint of the catalogue
     #[arg(value_name = "URL|ENDPOINT", value_hint = ValueHint::Url)]
     pub target: String,
-    /// Its parameters: of an address, what its query, or its JSON body with --method POST, is to hold
+    /// Its parameters: of an address, what its query, or its JSON body with --method POST or PUT, is to hold
     #[arg(value_name = "KEY=VALUE")]
     pub params: Vec<Pair>,
     /// The JSON object to send to an address, or @FILE with it; a text in it that is exactly {KEY} stands for that parameter

@@ -245,6 +245,8 @@ pub struct GetOptions {
     pub out: Option<PathBuf>,
     /// Replace that file.
     pub overwrite: bool,
+    /// The network that the node is said to be on.
+    pub network: Option<Network>,
     /// What is done about it. Its manifest is still to be made.
     pub way: GetWay,
 }

@@ -227,6 +227,8 @@ pub enum RequestMethod {
     Get,
     /// With a JSON body.
     Post,
+    /// With a JSON body, too.
+    Put,
 }
 
 /// `KEY=VALUE`, as `--default` and `--column` take it.

@@ -1,12 +1,14 @@
 //! Hands out what came: to standard output, or into a file.
 
 use std::fs::File;
-use std::io::{self, Read, Write};
+use std::io::{self, IsTerminal, Read, Write};
 use std::path::Path;
 
 use crate::cli::options::config::GetOptions;
 use crate::cli::{CommandError, Failure, terminal};
 use crate::ledger::ResultRow;
+use crate::report::{place_new, replace_whole, try_out};
+use crate::terminal_text::printable_char;
 
 const CHUNK_BYTES: usize = 64 * 1024;
 
@@ -15,15 +17,24 @@ pub(super) fn is_here(row: &ResultRow) -> bool {
     row.file.as_ref().is_some_and(|file| Path::new(file).is_file())
 }
 
-/// That nothing is replaced that nobody said: before anything is bought.
+/// That what comes can be written there, and replaces nothing that nobody said: before anything is bought.
 pub(super) fn check_out(options: &GetOptions, before: Option<&ResultRow>) -> Result<(), Failure> {
-    let Some(out) = options.out.as_deref().filter(|out| !options.overwrite && out.exists()) else { return Ok(()) };
+    let Some(out) = options.out.as_deref() else { return Ok(()) };
     let kept = before.and_then(|row| row.file.as_deref());
-    if kept.is_some_and(|kept| same(Path::new(kept), out).unwrap_or(false)) {
+    if kept.is_some_and(|kept| is_same(Path::new(kept), out)) {
         return Ok(());
     }
-    let message = format!("{} is there already; nothing was bought", out.display());
-    Err(CommandError::usage(message).hint("name another file, or replace it with --overwrite").into())
+    if !options.overwrite && out.is_file() {
+        let message = format!("{} is there already; nothing was bought", out.display());
+        return Err(CommandError::usage(message).hint("name another file, or replace it with --overwrite").into());
+    }
+    let message = || CommandError::usage(format!("{} cannot be written; nothing was bought", out.display()));
+    Ok(try_out(out).map_err(|error| message().because(error))?)
+}
+
+/// Whether the file there is one that holds the same.
+fn is_same(kept: &Path, out: &Path) -> bool {
+    out.is_file() && same(kept, out).unwrap_or(false)
 }
 
 /// Whether two files hold the same.
@@ -52,18 +63,65 @@ pub(super) fn hand_out(options: &GetOptions, row: &ResultRow, quiet: bool) -> Re
     let mut from =
         File::open(file).map_err(|error| CommandError::unwritten(format!("{file} cannot be read")).because(error))?;
     let Some(out) = &options.out else {
+        if io::stdout().is_terminal() {
+            return show(file, from);
+        }
         let mut to = io::stdout().lock();
         return io::copy(&mut from, &mut to).and_then(|_| to.flush()).map_err(Failure::printing);
     };
-    let unwritten = |error: io::Error| {
+    if is_same(Path::new(file), out) {
+        return Ok(());
+    }
+    let write = |to: &mut dyn Write| io::copy(&mut from, to).map(drop);
+    let written = if options.overwrite { replace_whole(out, write) } else { place_new(out, write) };
+    written.map_err(|error| {
         CommandError::unwritten(format!("{} cannot be written; what came is {file}", out.display())).because(error)
-    };
-    let folder = out.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let mut to = tempfile::NamedTempFile::new_in(folder).map_err(unwritten)?;
-    io::copy(&mut from, &mut to).and_then(|_| to.as_file().sync_all()).map_err(unwritten)?;
-    to.persist(out).map_err(|error| unwritten(error.error))?;
+    })?;
     if !quiet {
         terminal::say(&format!("written to {}\n", out.display()));
     }
     Ok(())
+}
+
+/// Shows on a terminal what is text, and where it stands what is none.
+fn show(file: &str, mut from: File) -> Result<(), Failure> {
+    let mut bytes = Vec::new();
+    from.read_to_end(&mut bytes).map_err(Failure::printing)?;
+    match shown(&bytes) {
+        Some(text) => {
+            let mut to = io::stdout().lock();
+            to.write_all(text.as_bytes()).and_then(|()| to.flush()).map_err(Failure::printing)
+        }
+        None => {
+            terminal::say(&format!(
+                "what came is no text for a terminal: it is {file}, and -o FILE writes it elsewhere\n"
+            ));
+            Ok(())
+        }
+    }
+}
+
+/// Text, without what steers a terminal; it ends its last line.
+fn shown(bytes: &[u8]) -> Option<String> {
+    let text = std::str::from_utf8(bytes).ok().filter(|text| !text.contains('\0'))?;
+    let mut shown: String =
+        text.chars().map(|c| if matches!(c, '\n' | '\t') { c } else { printable_char(c) }).collect();
+    if !shown.ends_with('\n') {
+        shown.push('\n');
+    }
+    Some(shown)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_terminal_is_shown_text_that_does_not_steer_it() {
+        assert_eq!(shown(b"a\tb\n\x1b[2Jc").as_deref(), Some("a\tb\n\u{fffd}[2Jc\n"));
+        assert_eq!(shown("é\n".as_bytes()).as_deref(), Some("é\n"));
+        for none in [&b"\xff\xd8\xff"[..], b"\0asm"] {
+            assert_eq!(shown(none), None);
+        }
+    }
 }

@@ -3,7 +3,10 @@
 
 mod hand_out;
 mod place;
+mod same;
 mod wanted;
+
+use std::path::PathBuf;
 
 use crate::cli::batch::counterparties::SandboxOptions;
 use crate::cli::commands::{download, run};
@@ -11,9 +14,11 @@ use crate::cli::live_price::LivePrices;
 use crate::cli::options::config::{
     DownloadCommand, GetOptions, GetWay, ManifestSource, Output, Payment, PlanOptions, RunOptions, Target,
 };
+use crate::cli::options::layer::Layers;
 use crate::cli::options::values::{Format, ManifestFormat};
 use crate::cli::preflight::questions::{in_msat, is_terminal};
 use crate::cli::{CommandError, ExitCode, Failure, input, terminal};
+use crate::command::{command, file, flag};
 use crate::l402::Network;
 use crate::ledger::ResultRow;
 use crate::manifest::Limits;
@@ -23,7 +28,8 @@ use crate::plan::view::LiveAnswer;
 use crate::purchase::JobState;
 
 use hand_out::{check_out, hand_out};
-use place::{Place, row_of};
+use place::{Place, is_locked, row_of};
+use same::check_same;
 use wanted::Wanted;
 
 /// What stands for a price that nobody knows yet: a manifest needs one to be read.
@@ -48,23 +54,36 @@ pub(in crate::cli) fn execute(options: GetOptions, sandbox: &SandboxOptions) -> 
 
 /// `--dry-run`: nothing is paid, and nothing written.
 fn ask(options: &GetOptions, plan: &PlanOptions) -> Result<ExitCode, Failure> {
-    let wanted = Wanted::of(options, &plan.manifest.catalogs)?;
-    let (job, limits) = job_of(&wanted, plan)?;
-    let price = live(&job, plan.network)?;
+    let (catalogs, limits) = (&plan.manifest.catalogs, &plan.buying.limits);
+    let wanted = Wanted::of(options, catalogs)?;
+    let (job, most) = job_of(&wanted, UNASKED, catalogs, limits)?;
+    let price = live(&job, options.network)?;
     let planned = (!wanted.is_address()).then_some(job.priced.price);
     let differs = planned.filter(|planned| *planned != price);
     let beside = differs.map(|planned| format!(", and the catalogue says {planned}")).unwrap_or_default();
     terminal::say(&format!("it costs {price} now{beside}; nothing was paid, and nothing written\n"));
-    if let Some(most) = limits.max_sats.filter(|most| most.msat().is_some_and(|most| price > most)) {
-        return Err(CommandError::limit(format!("max_sats of {most} does not hold it")).into());
+    // An address is bought at the price of now, an endpoint within its catalogue's.
+    let job = if wanted.is_address() { job_of(&wanted, price.sats_ceil(), catalogs, limits)?.0 } else { job };
+    let all = job.priced.price.max(price).checked_add(job.fee_ceiling);
+    if let Some(most) = most.max_sats.filter(|most| most.msat().is_some_and(|most| all.is_none_or(|all| all > most))) {
+        let fees = job.fee_ceiling;
+        return Err(CommandError::limit(format!(
+            "max_sats of {most} does not hold it with at most {fees} routing fees"
+        ))
+        .into());
     }
     Ok(if differs.is_some() { ExitCode::NotAsPlanned } else { ExitCode::Done })
 }
 
-/// The one job that is wanted, and the limits. Everything that is wrong with either is found here.
-fn job_of(wanted: &Wanted, plan: &PlanOptions) -> Result<(PlannedJob, Limits), Failure> {
-    let manifest = wanted.open(UNASKED, NAME.as_ref(), &plan.manifest.catalogs)?;
-    let (planned, limits) = input::plan(&manifest, &plan.buying.limits)?;
+/// The one job that is wanted, where an address costs that, and the limits. Everything that is wrong with either is found here.
+fn job_of(
+    wanted: &Wanted,
+    price: Sats,
+    catalogs: &[PathBuf],
+    limits: &Layers,
+) -> Result<(PlannedJob, Limits), Failure> {
+    let manifest = wanted.open(price, NAME.as_ref(), catalogs)?;
+    let (planned, limits) = input::plan(&manifest, limits)?;
     let mut found = None;
     for job in planned.jobs(&manifest) {
         found = Some(job.map_err(Failure::Input)?);
@@ -97,19 +116,20 @@ fn buy(options: &GetOptions, mut run: RunOptions, sandbox: &SandboxOptions) -> R
     let place = Place::of(&ledger, &wanted.name);
     let before = row_of(&ledger, &wanted.name)?;
     check_out(options, before.as_ref())?;
-    if let Some(row) = before.as_ref().filter(|row| is_bought(row)) {
-        return give_again(options, &run, &place, row);
-    }
-    let limits = run.buying.limits.with_manifest(&Limits::default());
-    if !play && !is_terminal() {
-        if limits.max_sats.is_none() {
-            return Err(CommandError::usage("there is no terminal to ask on, and no limit; nothing was bought")
-                .hint("add --max-sats SATS, the most that it may cost with its routing fee")
-                .into());
+    let begun = before.as_ref().filter(|row| is_begun(row.state));
+    if let Some(row) = begun {
+        let (job, _) = job_of(&wanted, row.price.sats_ceil(), &run.manifest.catalogs, &Layers::default())?;
+        check_same(&ledger, row, &job)?;
+        if is_bought(row) {
+            place.write_missing(&wanted.manifest(row.price.sats_ceil()))?;
+            return give_again(options, &run, &place, row);
         }
-        run.buying.choice.yes = true;
     }
-    let price = price(&wanted, &run, before.as_ref())?;
+    if !play {
+        check_bound(&wanted, &run, begun.is_some())?;
+        run.buying.choice.yes |= !is_terminal();
+    }
+    let price = price(&wanted, &run, options.network, begun)?;
     // What is wrong with it leaves no trace.
     input::plan(&wanted.open(price, NAME.as_ref(), &run.manifest.catalogs)?, &run.buying.limits)?;
     place.write(&wanted.manifest(price))?;
@@ -120,7 +140,7 @@ fn buy(options: &GetOptions, mut run: RunOptions, sandbox: &SandboxOptions) -> R
     (run.output.format, run.output.stdout_is_taken) = (Format::Table, true);
     let ended = run::execute(&run, sandbox);
     let after = row_of(&ledger, &wanted.name);
-    if !matches!(after, Ok(Some(_))) {
+    if matches!(after, Ok(None)) && !is_locked(&ledger, &wanted.name) {
         place.leave();
     }
     let code = ended?;
@@ -130,21 +150,33 @@ fn buy(options: &GetOptions, mut run: RunOptions, sandbox: &SandboxOptions) -> R
     Ok(code)
 }
 
+/// Where nobody is asked, the seller's word of now needs a bound. What is begun has its price.
+fn check_bound(wanted: &Wanted, run: &RunOptions, is_begun: bool) -> Result<(), Failure> {
+    let is_asked = is_terminal() && (!run.buying.choice.yes || !wanted.is_address());
+    if is_asked || is_begun || run.buying.limits.with_manifest(&Limits::default()).max_sats.is_some() {
+        return Ok(());
+    }
+    Err(CommandError::usage("nobody is asked, and there is no limit; nothing was bought")
+        .hint("add --max-sats SATS, the most that it may cost with its routing fee")
+        .into())
+}
+
 /// What an address costs: as its purchase was begun, where that is open; else as it asks now. An endpoint's price stands in the
 /// catalogue.
-fn price(wanted: &Wanted, run: &RunOptions, before: Option<&ResultRow>) -> Result<Sats, Failure> {
+fn price(
+    wanted: &Wanted,
+    run: &RunOptions,
+    network: Option<Network>,
+    begun: Option<&ResultRow>,
+) -> Result<Sats, Failure> {
     if !wanted.is_address() {
         return Ok(UNASKED);
     }
-    if let Some(row) = before.filter(|row| is_begun(row.state)) {
+    if let Some(row) = begun {
         return Ok(row.price.sats_ceil());
     }
-    let manifest = wanted.open(UNASKED, NAME.as_ref(), &run.manifest.catalogs)?;
-    let (planned, limits) = input::plan(&manifest, &run.buying.limits)?;
-    let mut asked = UNASKED;
-    for job in planned.jobs(&manifest) {
-        asked = live(&job.map_err(Failure::Input)?, None)?.sats_ceil();
-    }
+    let (job, limits) = job_of(wanted, UNASKED, &run.manifest.catalogs, &run.buying.limits)?;
+    let asked = live(&job, network)?.sats_ceil();
     let most = limits.max_sats.map(in_msat).transpose()?;
     if let Some(most) = most.filter(|most| asked.msat().is_none_or(|asked| asked > *most)) {
         return Err(CommandError::limit(format!(
@@ -183,11 +215,9 @@ fn give_again(options: &GetOptions, run: &RunOptions, place: &Place, row: &Resul
     if !run.output.quiet {
         let at = row.finished_at.map(|at| format!(" ({at})")).unwrap_or_default();
         terminal::say(&format!(
-            "bought already{at}, for {}: this is what came then, and nothing is paid. One purchase more is a person's word: \
-             --retake {}, to a run of {}\n",
+            "bought already{at}, for {}: this is what came then, and nothing is paid. One purchase more is a person's word: {}\n",
             row.price.sats_ceil(),
-            row.id,
-            place.manifest.display()
+            command(&format!("run {} {}", file(&place.manifest.display().to_string()), flag("--retake", &row.id)))
         ));
     }
     let mut code = ExitCode::Done;

@@ -4,7 +4,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use crate::cli::{CommandError, Failure};
-use crate::ledger::port::{Batches, Views};
+use crate::ledger::port::{Batches, Locks, Views};
 use crate::ledger::{LedgerAddress, OpenMode, ResultRow};
 
 /// One purchase's files.
@@ -35,6 +35,11 @@ impl Place {
         Ok(())
     }
 
+    /// The same, where there is none any more.
+    pub(super) fn write_missing(&self, text: &str) -> Result<(), Failure> {
+        if self.manifest.exists() { Ok(()) } else { self.write(text) }
+    }
+
     /// What was made for a purchase that was never begun. Folders that hold anything else stay.
     pub(super) fn leave(&self) {
         let _ = std::fs::remove_file(&self.manifest);
@@ -47,6 +52,13 @@ impl Place {
 fn make_private(folder: &Path) -> std::io::Result<()> {
     use std::os::unix::fs::DirBuilderExt as _;
     std::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)
+}
+
+/// Whether another process may be beginning the purchase: its manifest is that one's, too.
+pub(super) fn is_locked(ledger: &LedgerAddress, name: &str) -> bool {
+    ledger.exists()
+        && crate::ledger::open(ledger, OpenMode::Read)
+            .map_or(true, |ledger| ledger.locked_by(name).map_or(true, |by| by.is_some()))
 }
 
 /// How the purchase stands, where the ledger knows it.

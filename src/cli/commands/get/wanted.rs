@@ -14,6 +14,7 @@ use crate::cli::{CommandError, Failure};
 use crate::diagnostic::closest;
 use crate::manifest::{Format, Manifest, OpenOptions};
 use crate::money::Sats;
+use crate::terminal_text::printable;
 
 /// Characters of a batch's name that tell one purchase from another.
 const NAME_CHARS: usize = 16;
@@ -33,6 +34,12 @@ impl Wanted {
     /// # Errors
     /// Where what is typed cannot be asked for.
     pub(super) fn of(options: &GetOptions, catalogs: &[std::path::PathBuf]) -> Result<Self, Failure> {
+        let twice = |(at, pair): (usize, &Pair)| {
+            options.params.iter().take(at).any(|known| known.key == pair.key).then(|| pair.key.clone())
+        };
+        if let Some(key) = options.params.iter().enumerate().find_map(twice) {
+            return Err(CommandError::usage(format!("{} is given twice", printable(&key))).into());
+        }
         if options.target.contains("://") {
             return Self::of_address(options);
         }
@@ -46,21 +53,30 @@ impl Wanted {
                 || "the command `catalog show` lists them; an address begins with https://".to_owned(),
                 |known| format!("did you mean \"{known}\"?"),
             );
-            let message = format!("unknown endpoint \"{}\"", crate::terminal_text::printable(&options.target));
+            let message = format!("unknown endpoint \"{}\"", printable(&options.target));
             return Err(CommandError::usage(message).hint(hint).into());
         };
         let kind = |name: &str| endpoint.param(name).map(|param| param.kind.clone());
         let params = options.params.iter().map(|pair| (pair.key.clone(), typed(kind(&pair.key), pair)));
-        Ok(Self::named(None, &options.target, params.collect()))
+        let params: Table = params.collect();
+        // A picture is named from here; everything else is what was typed.
+        let words = options.params.iter().map(|pair| match params.get(&pair.key) {
+            Some(Value::String(text)) => (pair.key.as_str(), text.as_str()),
+            _ => (pair.key.as_str(), pair.value.as_str()),
+        });
+        let name = name(&options.target, "", "", words.collect());
+        Ok(Self::named(name, None, &options.target, params))
     }
 
     /// An address that no catalogue knows: what it answers with is the result.
     fn of_address(options: &GetOptions) -> Result<Self, Failure> {
-        let body = options.json.as_deref().map(body).transpose()?;
+        let json = options.json.as_deref().map(read_json).transpose()?;
+        let body = json.clone().map(body).transpose()?;
         let method =
             match options.method.unwrap_or(if body.is_some() { RequestMethod::Post } else { RequestMethod::Get }) {
                 RequestMethod::Get => "GET",
                 RequestMethod::Post => "POST",
+                RequestMethod::Put => "PUT",
             };
         let text = || Value::Table(Table::from_iter([("type".to_owned(), Value::from("text"))]));
         let mut endpoint = Table::from_iter([
@@ -77,13 +93,16 @@ impl Wanted {
             endpoint.insert("body".to_owned(), body);
         }
         let params = options.params.iter().map(|pair| (pair.key.clone(), Value::from(pair.value.as_str()))).collect();
-        Ok(Self::named(Some(endpoint), &options.target, params))
+        let words = options.params.iter().map(|pair| (pair.key.as_str(), pair.value.as_str())).collect();
+        let json = json.map(|mut json| {
+            json.sort_all_objects();
+            json.to_string()
+        });
+        let name = name(&options.target, method, &json.unwrap_or_default(), words);
+        Ok(Self::named(name, Some(endpoint), &options.target, params))
     }
 
-    fn named(endpoint: Option<Table>, target: &str, params: Table) -> Self {
-        let all = format!("{target}\n{}\n{params}", endpoint.as_ref().map(ToString::to_string).unwrap_or_default());
-        let hash = BASE32_NOPAD.encode(&Sha256::digest(all.as_bytes())).to_lowercase();
-        let name = format!("get-{}", hash.chars().take(NAME_CHARS).collect::<String>());
+    fn named(name: String, endpoint: Option<Table>, target: &str, params: Table) -> Self {
         let of = if endpoint.is_some() { name.as_str() } else { target };
         let mut job =
             Table::from_iter([("id".to_owned(), Value::from(name.as_str())), ("endpoint".to_owned(), Value::from(of))]);
@@ -127,6 +146,19 @@ impl Wanted {
     }
 }
 
+/// The name of a purchase: of what was typed, whatever writes it down. Nothing of this may ever change, or the same words would buy anew.
+fn name(target: &str, method: &str, json: &str, mut words: Vec<(&str, &str)>) -> String {
+    words.sort_unstable();
+    let pairs = words.into_iter().flat_map(|(key, value)| [key, value]);
+    let mut hash = Sha256::new();
+    for part in ["l402-batch get 1", target, method, json].into_iter().chain(pairs) {
+        hash.update((part.len() as u64).to_be_bytes());
+        hash.update(part.as_bytes());
+    }
+    let hash = BASE32_NOPAD.encode(&hash.finalize()).to_lowercase();
+    format!("get-{}", hash.chars().take(NAME_CHARS).collect::<String>())
+}
+
 fn catalog(files: &[std::path::PathBuf]) -> Result<Catalog, Failure> {
     let mut catalog = Catalog::builtin().map_err(Failure::Input)?;
     for file in files {
@@ -163,16 +195,20 @@ fn typed(kind: Option<ParamKind>, pair: &Pair) -> Value {
     value.unwrap_or_else(|| Value::from(text))
 }
 
-/// The body that is typed, or that stands in a file, as a TOML table.
-fn body(given: &str) -> Result<Value, Failure> {
+/// The body that is typed, or that stands in a file.
+fn read_json(given: &str) -> Result<Json, Failure> {
     let text = match given.strip_prefix('@') {
         None => given.to_owned(),
         Some(file) => read(file).map_err(|error| CommandError::usage(format!("--json @{file}")).because(error))?,
     };
     let json: Map<String, Json> = serde_json::from_str(&text)
         .map_err(|error| CommandError::usage("--json: expected a JSON object, or @FILE with one").because(error))?;
-    let table = Value::try_from(Json::Object(json));
-    Ok(table.map_err(|error| {
+    Ok(Json::Object(json))
+}
+
+/// The same, as a TOML table.
+fn body(json: Json) -> Result<Value, Failure> {
+    Ok(Value::try_from(json).map_err(|error| {
         CommandError::usage("--json: it holds null, or a number that no manifest can say; neither is sent yet")
             .because(error)
     })?)
@@ -183,4 +219,25 @@ fn read(file: &str) -> std::io::Result<String> {
     let mut text = String::new();
     std::fs::File::open(file)?.take(BODY_BYTES_MAX).read_to_string(&mut text)?;
     Ok(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A name that changes is a purchase that is made anew.
+    #[test]
+    fn a_name_is_of_what_was_typed_and_never_changes() {
+        let at = "https://api.example.com/quote";
+        let of = [
+            name(at, "GET", "", vec![("city", "Oslo"), ("unit", "c")]),
+            name(at, "GET", "", vec![("unit", "c"), ("city", "Oslo")]),
+            name(at, "POST", r#"{"a":1}"#, vec![]),
+            name(at, "PUT", r#"{"a":1}"#, vec![]),
+            name("generate-video", "", "", vec![("prompt", "kite")]),
+            name("generate-video", "", "", vec![("prompt", "kit"), ("e", "")]),
+        ];
+        let (sorted, posted, put) = ("get-w5yvh5hb6phen4j6", "get-xz5at3tupuq5km4c", "get-lnrcgucsau5f27fi");
+        assert_eq!(of, [sorted, sorted, posted, put, "get-nkywbi53vwf55t62", "get-xzj65pcx6szd5kmt"]);
+    }
 }

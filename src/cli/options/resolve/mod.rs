@@ -111,13 +111,18 @@ impl Config {
     ///
     /// # Errors
     /// As `run`.
-    pub fn get(self, args: GetArgs) -> Result<GetOptions, Failure> {
+    pub fn get(mut self, args: GetArgs) -> Result<GetOptions, Failure> {
+        for layer in [&mut self.variables, &mut self.file] {
+            (layer.default, layer.column, layer.delimiter, layer.batch) = (Vec::new(), Vec::new(), None, None);
+        }
         let GetArgs { target, params, json, method, catalog, out, overwrite, ask, limits, node, quiet, .. } = args;
         let reading = JobReadingArgs { catalog, ..JobReadingArgs::default() };
         // How it is called says only how it is written.
         let reading = ReadingArgs { jobs: reading, ..ReadingArgs::default() };
         let manifest = ManifestArgs { manifest: PathBuf::from("get.toml"), reading };
         let output = OutputArgs { quiet, ..OutputArgs::default() };
+        let network = [&node.lnd_network, &self.variables.lnd_network, &self.file.lnd_network];
+        let network = network.into_iter().flatten().next().and_then(|name| Network::from_name(name));
         let is_play = args.play.sandbox || self.variables.sandbox == Some(true);
         let is_dry = ask.dry_run || self.variables.dry_run == Some(true);
         let way = if is_dry && !is_play {
@@ -135,9 +140,12 @@ impl Config {
                 play: args.play,
                 ..RunArgs::default()
             };
-            GetWay::Buy(Box::new(self.run(run)?))
+            let mut run = self.run(run)?;
+            // What is typed is all of it: no variable says what is bought.
+            (run.buying.choice.limit, run.buying.choice.only) = (None, Vec::new());
+            GetWay::Buy(Box::new(run))
         };
-        Ok(GetOptions { target, params, json, method, out, overwrite, way })
+        Ok(GetOptions { target, params, json, method, out, overwrite, network, way })
     }
 
     /// Resolves `recover`.
