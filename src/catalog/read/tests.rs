@@ -404,6 +404,42 @@ fn what_is_wrong_with_places_and_headers_is_told_in_one_pass() {
     insta::assert_snapshot!(errors(&text));
 }
 
+#[test]
+fn each_place_is_filled_wherever_it_stands_and_encoded_braces_stand_for_themselves() {
+    let text = |url: &str| format!("{SPEECH}url = \"https://example.org/{url}\"\n");
+    for (url, expected) in [
+        ("{voice}/x?v={voice}&s={speed}", "VOICE/x?v=VOICE&s=SPEED"),
+        ("%7Bvoice%7D/{}?q=%7Btext%7D", "%7Bvoice%7D/%7B%7D?q=%7Btext%7D"),
+        ("x?q={voice}+{text}", "x?q=VOICE+TEXT"),
+    ] {
+        let address = merged(&text(url)).unwrap().get("speech").unwrap().address(&|name| Some(name.to_uppercase()));
+        assert_eq!(address.as_str(), format!("https://example.org/{expected}"), "{url}");
+    }
+    for (url, fault) in [
+        ("x?q={voice}{speed}", "`speed`, which shares a pair of the query, may be left out of a job"),
+        ("%7Bvoice%7D/{voice}", "stands for itself, and `voice` has a place as well"),
+        ("{zzz}", "braces that stand for themselves are written %7B and %7D"),
+    ] {
+        let errors = errors(&text(url));
+        assert!(errors.contains(fault), "{errors}");
+    }
+}
+
+#[test]
+fn no_header_goes_with_each_request_that_bypasses_a_cache_and_no_line_with_a_secret_is_shown() {
+    let base = format!("{SPEECH}url = \"https://example.org/x\"\nbypass_header = \"x-fresh\"\n");
+    for (name, fault) in [
+        ("X-Fresh", "`headers` names it as well"),
+        ("X-Api-Key", "is named like a secret"),
+        ("Cache-Control", "expected the name of a header of the service's own"),
+    ] {
+        let over = format!("[endpoint.speech]\nheaders = {{ {name} = \"hidden words\" }}\n");
+        let errors = merged(&base).unwrap().read_text(&SourceText::new("over.toml", over), "over.toml").unwrap_err();
+        assert!(errors[0].message.contains(fault), "{errors:?}");
+        assert!(errors[0].place.as_ref().is_some_and(|place| place.text.is_empty()), "{errors:?}");
+    }
+}
+
 const PDF: &str = r#"
 [endpoint.pdf]
 url = "https://example.org/pdf"
