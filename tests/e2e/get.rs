@@ -194,7 +194,7 @@ fn what_the_same_words_have_bought_before_is_not_given_for_something_else() {
     client.write("other.toml", "[endpoint.generate-video]\nurl = \"http://127.0.0.1:1/other\"\n");
     // The client's catalogue is the last one, and wins: so the other one is named alone.
     let mut elsewhere = client.program();
-    let node = &client.node_for("status")[..];
+    let node = client.node_for("status");
     elsewhere.args(video.split_whitespace()).args(node).args(["--catalog", "other.toml"]);
     for ended in [client.asks(picture), Process::start(&mut elsewhere).end()] {
         let ended = ended.with(6).saying("have bought something else").saying("status --batch get-");

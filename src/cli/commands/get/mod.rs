@@ -18,7 +18,7 @@ use crate::cli::options::layer::Layers;
 use crate::cli::options::values::{Format, ManifestFormat};
 use crate::cli::preflight::questions::{in_msat, is_terminal};
 use crate::cli::{CommandError, ExitCode, Failure, input, terminal};
-use crate::command::{command, file, flag};
+use crate::command::{command, file};
 use crate::l402::Network;
 use crate::ledger::ResultRow;
 use crate::manifest::Limits;
@@ -215,9 +215,10 @@ fn give_again(options: &GetOptions, run: &RunOptions, place: &Place, row: &Resul
     if !run.output.quiet {
         let at = row.finished_at.map(|at| format!(" ({at})")).unwrap_or_default();
         terminal::say(&format!(
-            "bought already{at}, for {}: this is what came then, and nothing is paid. One purchase more is a person's word: {}\n",
+            "bought already{at}, for {}: this is what came then, and nothing is paid. One purchase more is a person's word: --retake {}, to {}\n",
             row.price.sats_ceil(),
-            command(&format!("run {} {}", file(&place.manifest.display().to_string()), flag("--retake", &row.id)))
+            row.id,
+            command(&format!("run {}", file(&place.manifest.display().to_string())))
         ));
     }
     let mut code = ExitCode::Done;
