@@ -103,13 +103,12 @@ fn redeemed(redeemed: RedeemResponse) {
         }
         RedeemResponse::Retry { after_ms, message, .. }
         | RedeemResponse::Failed { after_ms, message, .. }
-        | RedeemResponse::CredentialRejected { after_ms, message } => {
+        | RedeemResponse::CredentialRejected { after_ms, message }
+        | RedeemResponse::CredentialSpent { after_ms, message, .. } => {
             waits(after_ms);
             assert_harmless(&message);
         }
-        RedeemResponse::UnknownShape { message } | RedeemResponse::CredentialSpent { message } => {
-            assert_harmless(&message)
-        }
+        RedeemResponse::UnknownShape { message } => assert_harmless(&message),
     }
 }
 
