@@ -24,7 +24,7 @@ pub struct Request {
     /// The header that asks the service's cache of identical requests to stand aside. It is no part of what is sold: it
     /// goes with the first sending of an ask and of a redeem, never with a repeated one, and is not kept.
     pub bypass: Option<String>,
-    /// Its redeem goes without `Idempotency-Key`: a person wants it asked for again, and the key may be what is not taken.
+    /// Its redeem goes without `Idempotency-Key`.
     pub unkeyed: bool,
     /// What its endpoint wants in the head of each request.
     headers: Vec<Header>,
@@ -128,10 +128,10 @@ impl Request {
         &self.headers
     }
 
-    /// The same request, whose redeem goes without `Idempotency-Key`.
+    /// The same request, whose redeem goes without `Idempotency-Key` where this one's goes with it, and the reverse.
     #[must_use]
-    pub fn without_key(&self) -> Self {
-        Self { unkeyed: true, ..self.clone() }
+    pub fn rekeyed(&self) -> Self {
+        Self { unkeyed: !self.unkeyed, ..self.clone() }
     }
 
     /// The same request without the header that bypasses the cache: what is repeated must not be made a second time.

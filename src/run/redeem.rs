@@ -38,9 +38,6 @@ impl<L: Ledger, P: Payer, O: Origin, C: Clock> Driver<'_, L, P, O, C> {
         if sending == Sending::Again && request.bypass.is_some() {
             request = Rc::new(request.repeated());
         }
-        if purchase.is_retried() && !request.unkeyed {
-            request = Rc::new(request.without_key());
-        }
         // What an earlier run intended has lost its header, and is as good as repeated.
         if request.bypass.is_none() && !self.past_the_cache(&request, latest).await? {
             return Ok(None);
@@ -51,6 +48,10 @@ impl<L: Ledger, P: Payer, O: Origin, C: Clock> Driver<'_, L, P, O, C> {
         let answer = self.run.origin.redeem(&request, purchase.credential()).await;
         if let Ok(answer) = &answer {
             self.heed(&request, answer, self.run.clock.now());
+        }
+        // The key may be what is not taken, or what alone is answered: once a person wants it asked for again, each goes the other way.
+        if purchase.is_retried() {
+            request = Rc::new(request.rekeyed());
         }
         self.keep_request(request);
         Ok(Some(answer))

@@ -136,6 +136,27 @@ fn the_same_command_after_a_kill_finishes_the_purchase_and_pays_once() {
     assert_eq!((books.settled().len(), books.sales.len()), (1, 2), "its price is not asked for again: {books:?}");
 }
 
+/// What is paid waits for nothing that the words stand for now: it is brought to its end, and nothing new is bought.
+#[test]
+fn what_was_begun_is_finished_though_its_words_stand_for_something_else() {
+    let sandbox = Sandbox::start("--sandbox-pay-ms 1500");
+    let client = Client::of(&sandbox);
+    let line = "get animate-image image=picture.png prompt=wave duration=5 --max-sats 5000";
+    let mut command = client.program();
+    command.args(line.split_whitespace()).args(client.node_for(line));
+    let process = Process::start(&mut command);
+    sandbox.wait_for("a payment is under way", |books| !books.payments.is_empty());
+    process.kill();
+    let before = std::fs::read(client.path("picture.png")).unwrap();
+    std::fs::write(client.path("picture.png"), [&before[..], &[0]].concat()).unwrap();
+    let ended = client.asks(line).with(6).saying("have begun to");
+    assert_eq!(ended.stdout, "", "{ended}");
+    assert!(sandbox.books().sales.iter().any(|sale| sale.delivered_count > 0), "{ended}");
+    std::fs::write(client.path("picture.png"), before).unwrap();
+    client.asks(line).with(0).saying("bought already");
+    assert_eq!(sandbox.books().settled().len(), 1);
+}
+
 /// On a terminal a person is asked, with the price of now.
 #[test]
 fn a_person_is_asked_with_the_price() {

@@ -236,6 +236,7 @@ impl Life {
         // As the command does: one round of recovery, then the plan, then the node, then new purchases.
         if let Some(known) = known {
             run(Control::one_round()).recover(Some(known)).await?;
+            self.world.begin_run();
         }
         self.world.point("before the plan is loaded").await;
         let next = self.next(order, port, known, jobs).await?;

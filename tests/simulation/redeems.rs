@@ -18,7 +18,7 @@ pub struct Redeems {
     pub retried_calmly: BTreeSet<PaymentHash>,
     /// Redeems that this process has had a 2xx for, which is not durable yet.
     heard: BTreeSet<PaymentHash>,
-    /// Purchases for which this process has heard an error of the origin's own: a charge may be used up by that.
+    /// Purchases for which this run of a process has heard an error of the origin's own: a charge may be used up by that.
     failed: BTreeSet<PaymentHash>,
     /// Purchases that the origin says to be used up where they may be, as this process has heard, or too late; and, where that is
     /// durable, too late. How many words for one redeem more there were then.
@@ -38,6 +38,11 @@ impl Redeems {
         self.heard.clear();
         self.failed.clear();
         self.heard_spent.clear();
+    }
+
+    /// A run of the process begins, after one of recovery: it remembers no error of before.
+    pub fn runs(&mut self) {
+        self.failed.clear();
     }
 
     /// An answer to a redeem has come. That a charge is used up is taken where it may be.

@@ -158,7 +158,7 @@ async fn a_payment_credential_goes_in_the_header_of_its_challenge_with_one_key_e
     for credential in [&own, &own, &usual, &credential()] {
         origin.redeem(&request, credential).await.unwrap();
     }
-    let unkeyed = request.without_key();
+    let unkeyed = request.rekeyed();
     origin.redeem(&unkeyed, &own).await.unwrap();
     let sent = server.await.unwrap();
     let line = |at: usize, name: &str| {
@@ -170,7 +170,7 @@ async fn a_payment_credential_goes_in_the_header_of_its_challenge_with_one_key_e
     assert_eq!(has("accept-payment"), [true, false, false, false, false, false, false]);
     assert_eq!(has("payment-authorization"), [false, false, true, true, false, false, true]);
     assert_eq!(has("authorization"), [false, false, false, false, true, true, false]);
-    // The ask has none: its answer, a 402, is not what a repeated redeem wants. Nor has what a person wants asked for again.
+    // The ask has none: its answer, a 402, is not what a repeated redeem wants. Nor has every second one that a person wants.
     assert_eq!(has("idempotency-key"), [false, false, true, true, true, false, false]);
     assert_eq!(line(2, "idempotency-key"), line(3, "idempotency-key"));
     assert_eq!(line(2, "idempotency-key"), own.idempotency_key());

@@ -9,10 +9,11 @@ mod wanted;
 use std::path::PathBuf;
 
 use crate::cli::batch::counterparties::SandboxOptions;
-use crate::cli::commands::{download, run};
+use crate::cli::commands::{download, recover, run};
 use crate::cli::live_price::LivePrices;
 use crate::cli::options::config::{
-    DownloadCommand, GetOptions, GetWay, ManifestSource, Output, Payment, PlanOptions, RunOptions, Target,
+    DownloadCommand, GetOptions, GetWay, ManifestSource, Output, Payment, PlanOptions, RecoverOptions, RunOptions,
+    Target,
 };
 use crate::cli::options::layer::Layers;
 use crate::cli::options::values::{Format, ManifestFormat};
@@ -20,7 +21,7 @@ use crate::cli::preflight::questions::{in_msat, is_terminal};
 use crate::cli::{CommandError, ExitCode, Failure, input, terminal};
 use crate::command::{command, file};
 use crate::l402::Network;
-use crate::ledger::ResultRow;
+use crate::ledger::{LedgerAddress, ResultRow};
 use crate::manifest::Limits;
 use crate::money::{Msat, Sats};
 use crate::plan::PlannedJob;
@@ -59,8 +60,9 @@ fn ask(options: &GetOptions, plan: &PlanOptions) -> Result<ExitCode, Failure> {
     let (job, most) = job_of(&wanted, UNASKED, catalogs, limits)?;
     let price = live(&job, options.network)?;
     let planned = (!wanted.is_address()).then_some(job.priced.price);
-    let differs = planned.filter(|planned| *planned != price);
-    let beside = differs.map(|planned| format!(", and the catalogue says {planned}")).unwrap_or_default();
+    let differs = planned.filter(|planned| if job.is_capped() { *planned < price } else { *planned != price });
+    let at_most = if job.is_capped() { "at most " } else { "" };
+    let beside = differs.map(|planned| format!(", and the catalogue says {at_most}{planned}")).unwrap_or_default();
     terminal::say(&format!("it costs {price} now{beside}; nothing was paid, and nothing written\n"));
     // An address is bought at the price of now, an endpoint within its catalogue's.
     let job = if wanted.is_address() { job_of(&wanted, price.sats_ceil(), catalogs, limits)?.0 } else { job };
@@ -115,15 +117,19 @@ fn buy(options: &GetOptions, mut run: RunOptions, sandbox: &SandboxOptions) -> R
     }
     let place = Place::of(&ledger, &wanted.name);
     let before = row_of(&ledger, &wanted.name)?;
-    check_out(options, before.as_ref())?;
     let begun = before.as_ref().filter(|row| is_begun(row.state));
-    if let Some(row) = begun {
+    let same = |row: &ResultRow| {
         let (job, _) = job_of(&wanted, row.price.sats_ceil(), &run.manifest.catalogs, &Layers::default())?;
-        check_same(&ledger, row, &job)?;
-        if is_bought(row) {
-            place.write_missing(&wanted.manifest(row.price.sats_ceil()))?;
-            return give_again(options, &run, &place, row);
-        }
+        check_same(&ledger, row, &job)
+    };
+    if let Err(failure) = check_out(options, before.as_ref()).and_then(|()| begun.map_or(Ok(()), same)) {
+        let open = begun.filter(|row| !is_bought(row)).map(|row| finish(&run, &ledger, &place, row));
+        let finished = open.transpose().unwrap_or_else(|failure| Some(failure.report())).unwrap_or(ExitCode::Done);
+        return Ok(finished.or_worse(failure.report()));
+    }
+    if let Some(row) = begun.filter(|row| is_bought(row)) {
+        place.write_missing(&wanted.manifest(row.price.sats_ceil()))?;
+        return give_again(options, &run, &place, row);
     }
     if !play {
         check_bound(&wanted, &run, begun.is_some())?;
@@ -135,8 +141,7 @@ fn buy(options: &GetOptions, mut run: RunOptions, sandbox: &SandboxOptions) -> R
     place.write(&wanted.manifest(price))?;
     run.manifest.source = ManifestSource::File(place.manifest.clone(), ManifestFormat::Toml);
     run.manifest.batch = Some(wanted.name.clone());
-    run.buying.downloads.folder = Some(place.files.clone());
-    run.buying.downloads.name = None;
+    run.buying.downloads = place.downloads(&run);
     (run.output.format, run.output.stdout_is_taken) = (Format::Table, true);
     let ended = run::execute(&run, sandbox);
     let after = row_of(&ledger, &wanted.name);
@@ -148,6 +153,20 @@ fn buy(options: &GetOptions, mut run: RunOptions, sandbox: &SandboxOptions) -> R
         hand_out(options, &row, run.output.quiet)?;
     }
     Ok(code)
+}
+
+/// Finishes what is open under its name, as `recover` does: what is paid waits for nothing that its words stand for now.
+fn finish(run: &RunOptions, ledger: &LedgerAddress, place: &Place, row: &ResultRow) -> Result<ExitCode, Failure> {
+    let Payment::Node(node, _) = &run.payment else { return Ok(ExitCode::Done) };
+    recover::execute(&RecoverOptions {
+        target: Some(Target { manifest: None, batch: Some(row_name(row)) }),
+        node: Some(node.clone()),
+        pace: run.buying.pace.clone(),
+        deadline: run.buying.deadline,
+        downloads: place.downloads(run),
+        output: Output { format: Format::Table, stdout_is_taken: true, ..run.output },
+        ledger: ledger.clone(),
+    })
 }
 
 /// Where nobody is asked, the seller's word of now needs a bound. What is begun has its price.
@@ -213,25 +232,23 @@ fn give_again(options: &GetOptions, run: &RunOptions, place: &Place, row: &Resul
         return Err(CommandError::internal("play money has bought nothing before").into());
     };
     if !run.output.quiet {
-        let at = row.finished_at.map(|at| format!(" ({at})")).unwrap_or_default();
+        let catalogs =
+            run.manifest.catalogs.iter().map(|path| format!(" --catalog {}", file(&path.display().to_string())));
+        let again = format!("run {}{}", file(&place.manifest.display().to_string()), catalogs.collect::<String>());
         terminal::say(&format!(
-            "bought already{at}, for {}: this is what came then, and nothing is paid. One purchase more is a person's word: --retake {}, to {}\n",
-            row.price.sats_ceil(),
+            "bought already: this is what came then, and nothing is paid. One purchase more is a person's word: --retake {}, to {}\n",
             row.id,
-            command(&format!("run {}", file(&place.manifest.display().to_string())))
+            command(&again)
         ));
     }
     let mut code = ExitCode::Done;
     let mut found = row.clone();
     if !hand_out::is_here(&found) {
-        let mut downloads = run.buying.downloads.clone();
-        downloads.folder = Some(place.files.clone());
-        downloads.name = None;
         code = download::execute(&DownloadCommand {
             target: Target { manifest: None, batch: Some(row_name(row)) },
             jobs: Vec::new(),
             missing: true,
-            downloads,
+            downloads: place.downloads(run),
             pace: run.buying.pace.clone(),
             output: Output { format: Format::Table, stdout_is_taken: true, ..run.output },
             ledger: ledger.clone(),

@@ -3,6 +3,7 @@
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
+use crate::cli::options::config::{DownloadOptions, RunOptions};
 use crate::cli::{CommandError, Failure};
 use crate::ledger::port::{Batches, Locks, Views};
 use crate::ledger::{LedgerAddress, OpenMode, ResultRow};
@@ -21,6 +22,11 @@ impl Place {
         folder.push(".gets");
         let folder = PathBuf::from(folder);
         Self { manifest: folder.join(format!("{name}.toml")), files: folder.join("files"), folder }
+    }
+
+    /// What comes is fetched into its folder, whatever else says where files go.
+    pub(super) fn downloads(&self, run: &RunOptions) -> DownloadOptions {
+        DownloadOptions { folder: Some(self.files.clone()), name: None, ..run.buying.downloads.clone() }
     }
 
     /// The manifest, whole or not at all, for its owner alone.

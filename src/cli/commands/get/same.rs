@@ -26,8 +26,8 @@ pub(super) fn check_same(ledger: &LedgerAddress, row: &ResultRow, job: &PlannedJ
     if is_asked_alike && content_hash(&row.endpoint, &row.params) == job.content {
         return Ok(());
     }
-    let message = "these words have bought something else, or have begun to: a picture, an endpoint or a default has changed since; \
-                   nothing was paid";
+    let message = "these words have bought something else, or have begun to: a picture, an endpoint, a default or the order in a body has \
+                   changed since; nothing new was paid";
     let shown = command(&about_batch("status", &row.id));
     let hint = format!("{shown} shows what was bought; what the words ask for now is bought by a manifest and `run`");
     Err(CommandError::not_as_planned(message).hint(hint).into())

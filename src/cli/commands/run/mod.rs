@@ -171,7 +171,7 @@ impl<'a> Runner<'a> {
             return Err(self.finish_open(session, failure).await);
         }
         let session = self.recover_first(session).await?;
-        let checked = match checked.filter(|_| session.ledger.is_new()) {
+        let checked = match checked.filter(|_| session.ledger.is_new() && session.known.is_none()) {
             Some(checked) => checked,
             None => match Planned::of(&manifest, &self.options.buying.limits, None) {
                 Ok(planned) => {

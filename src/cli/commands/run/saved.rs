@@ -141,7 +141,7 @@ impl Saved {
 
     fn drifted(&self, words: String) -> Failure {
         CommandError::not_as_planned(format!("{words}; nothing was bought"))
-            .hint("undo what was changed, or save the plan anew under another batch: plan MANIFEST --batch OTHER --out FILE.plan")
+            .hint("undo what was changed, or save the plan anew under another batch: plan MANIFEST --batch OTHER --out FILE.plan; `recover` finishes what is open")
             .into()
     }
 }
