@@ -209,6 +209,7 @@ fn what_the_same_words_have_bought_before_is_not_given_for_something_else() {
         client.asks(line).with(0);
         client.asks(line).with(0).saying("bought already");
     }
+    assert!(!client.asks(&format!("{video} -o -")).with(0).stdout.is_empty(), "`-` is standard output");
     let mut changed = std::fs::read(client.path("picture.png")).unwrap();
     changed.push(0);
     std::fs::write(client.path("picture.png"), changed).unwrap();

@@ -116,6 +116,8 @@ impl Config {
             (layer.default, layer.column, layer.delimiter, layer.batch) = (Vec::new(), Vec::new(), None, None);
         }
         let GetArgs { target, params, json, method, catalog, out, overwrite, ask, limits, node, quiet, .. } = args;
+        // As everywhere, `-` is standard output.
+        let out = out.filter(|out| out.as_os_str() != "-");
         let reading = JobReadingArgs { catalog, ..JobReadingArgs::default() };
         // How it is called says only how it is written.
         let reading = ReadingArgs { jobs: reading, ..ReadingArgs::default() };
