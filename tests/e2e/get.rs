@@ -210,6 +210,16 @@ fn what_the_same_words_have_bought_before_is_not_given_for_something_else() {
         client.asks(line).with(0).saying("bought already");
     }
     assert!(!client.asks(&format!("{video} -o -")).with(0).stdout.is_empty(), "`-` is standard output");
+    let folder = client.ledger().with_extension("db.gets").join("files");
+    let kept: Vec<_> = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    for file in &kept {
+        let came = std::fs::read(file).unwrap();
+        std::fs::write(file, [&came[..], b"more"].concat()).unwrap();
+    }
+    let ended = client.asks(video).saying("is not what came any more");
+    assert!(ended.code != Some(0) && ended.stdout.is_empty(), "{ended}");
+    kept.iter().for_each(|file| std::fs::remove_file(file).unwrap());
+    client.asks(video).with(0).saying("bought already");
     let mut changed = std::fs::read(client.path("picture.png")).unwrap();
     changed.push(0);
     std::fs::write(client.path("picture.png"), changed).unwrap();

@@ -252,9 +252,11 @@ impl Auditor {
     }
 
     /// The same for a job whose manifest may have changed since: a results file buys what the ledger has of it, a manifest what it
-    /// says by then. Only one of them is bought, as the job has one take more.
-    pub fn word_for_any(&mut self, job: &str, word: &str) {
-        for request in self.contents.get(job).cloned().unwrap_or_default() {
+    /// says by then. Only one of them is bought, as the job has one take more. Where a manifest has given its rows other ids since, nothing is
+    /// known by that name: then it is the request that was bought.
+    pub fn word_for_any(&mut self, job: &str, word: &str, bought: Option<Digest>) {
+        let known = self.contents.get(job).cloned();
+        for request in known.unwrap_or_else(|| bought.into_iter().collect()) {
             self.word(job, word, &request);
         }
     }

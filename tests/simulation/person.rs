@@ -162,7 +162,9 @@ impl Life {
         let mut auditor = world.auditor.borrow_mut();
         if decision == Decision::Rebuy {
             auditor.accepted(&job_name(&self.batches[at].name, id), take as u32 + 1);
-            auditor.word_for_any(&self.batches[at].plan.name_of(id), &format!("@{take}"));
+            let shop = world.shop.borrow();
+            let bought = job.intent.as_ref().and_then(|intent| shop.requests_of(intent.hash()).first().copied());
+            auditor.word_for_any(&self.batches[at].plan.name_of(id), &format!("@{take}"), bought);
         }
         let Some(intent) = &job.intent else { return };
         auditor.decided(&job_name(&self.batches[at].name, id));

@@ -4,8 +4,11 @@ use std::fs::File;
 use std::io::{self, IsTerminal, Read, Write};
 use std::path::Path;
 
+use data_encoding::HEXLOWER;
+
 use crate::cli::options::config::GetOptions;
 use crate::cli::{CommandError, Failure, terminal};
+use crate::download::file::is_whole;
 use crate::ledger::ResultRow;
 use crate::report::{place_new, replace_whole, try_out};
 use crate::terminal_text::printable_char;
@@ -15,6 +18,19 @@ const CHUNK_BYTES: usize = 64 * 1024;
 /// Whether the file of what came is where it was.
 pub(super) fn is_here(row: &ResultRow) -> bool {
     row.file.as_ref().is_some_and(|file| Path::new(file).is_file())
+}
+
+/// Refuses to hand out for what came a file that is not the same any more.
+pub(super) fn check_kept(row: &ResultRow) -> Result<(), Failure> {
+    let Some(file) = row.file.as_ref().filter(|_| is_here(row)) else { return Ok(()) };
+    let unreadable = |error| CommandError::unwritten(format!("{file} cannot be read")).because(error);
+    let digest = row.sha256.as_ref().and_then(|hex| HEXLOWER.decode(hex.as_bytes()).ok()?.try_into().ok());
+    match digest.map(|digest| is_whole(Path::new(file), &digest)).transpose().map_err(unreadable)? {
+        Some(false) => Err(CommandError::unwritten(format!("{file} is not what came any more; nothing was paid"))
+            .hint("move it away, and the same command fetches it again")
+            .into()),
+        Some(true) | None => Ok(()),
+    }
 }
 
 /// That what comes can be written there, and replaces nothing that nobody said: before anything is bought.

@@ -255,6 +255,7 @@ fn give_again(options: &GetOptions, run: &RunOptions, place: &Place, row: &Resul
         })?;
         found = row_of(ledger, &row_name(row))?.unwrap_or(found);
     }
+    hand_out::check_kept(&found)?;
     hand_out(options, &found, run.output.quiet)?;
     Ok(code)
 }

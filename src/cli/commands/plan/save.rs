@@ -123,7 +123,7 @@ fn words(saved: &SavedPlan, path: &Path) -> String {
         live => format!("as asked now: {}; else at the catalogue's prices", live.join(", ")),
     };
     format!(
-        "{} is written: {} for {} and at most {} of routing fees, {prices}. `{}` buys exactly that, in one batch, without a question; it is the yes\n",
+        "{} is written: {} for {} and at most {} of routing fees, {prices}. `{}` buys nothing else, in one batch, without a question: what is not bought yet, and what limits let through; it is the yes\n",
         path.display(),
         counted(left.jobs, "job"),
         left.price_words(|price| price.sats_ceil().to_string()),
