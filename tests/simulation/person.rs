@@ -162,8 +162,7 @@ impl Life {
         let mut auditor = world.auditor.borrow_mut();
         if decision == Decision::Rebuy {
             auditor.accepted(&job_name(&self.batches[at].name, id), take as u32 + 1);
-            let shop = world.shop.borrow();
-            let bought = job.intent.as_ref().and_then(|intent| shop.requests_of(intent.hash()).first().copied());
+            let bought = self.bought_at(at, id);
             auditor.word_for_any(&self.batches[at].plan.name_of(id), &format!("@{take}"), bought);
         }
         let Some(intent) = &job.intent else { return };
@@ -179,6 +178,13 @@ impl Life {
             }
             Decision::Lost | Decision::Rebuy => auditor.abandoned(*intent.hash()),
         }
+    }
+
+    /// The request of a job's last payment.
+    fn bought_at(&self, at: usize, id: &str) -> Option<[u8; 32]> {
+        let takes = self.disk.ledger.ledger().takes(self.batches[at].key?, id).expect("the ledger can be read");
+        let hash = takes.iter().rev().find_map(|take| Some(take.payments.last()?.row.hash))?;
+        self.world.shop.borrow().requests_of(&hash).first().copied()
     }
 
     fn number_of(&self, intent: &DurableIntent) -> usize {
