@@ -248,7 +248,6 @@ impl Life {
             Next::Buys(only) => (self.ready_node().await, only),
             Next::Recovers | Next::Ends => (None, None),
         };
-        let chosen = only.is_some();
         let settings = Settings { only, ..batch.settings.clone() };
         let feed = Feed::default();
         let both = Both(&ear, &feed);
@@ -257,7 +256,7 @@ impl Life {
             match node {
                 Some(node) => {
                     let outcome = run.buy(begun, node).await?;
-                    self.disk.explain(begun, &outcome, chosen)?;
+                    self.disk.explain(begun, &outcome, settings.only.is_some())?;
                     Ok(outcome)
                 }
                 None => run.recover(Some(begun)).await,
