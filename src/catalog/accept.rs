@@ -14,7 +14,8 @@ impl Param {
     /// # Errors
     /// Where the cell does not fit, and always for an image: its bytes have to be found first.
     pub fn from_text(&self, cell: &str) -> Result<Value, Mismatch> {
-        self.read_text(trim(cell)).and_then(|value| self.placed(value))
+        let value = self.read_text(trim(cell))?;
+        self.fits_place(&value).map(|()| value)
     }
 
     fn read_text(&self, cell: &str) -> Result<Value, Mismatch> {
@@ -44,7 +45,8 @@ impl Param {
     /// # Errors
     /// Where the value does not fit, and always for an image: its bytes have to be found first.
     pub fn from_toml(&self, value: &DeValue<'_>) -> Result<Value, Mismatch> {
-        self.read_toml(value).and_then(|value| self.placed(value))
+        let value = self.read_toml(value)?;
+        self.fits_place(&value).map(|()| value)
     }
 
     fn read_toml(&self, value: &DeValue<'_>) -> Result<Value, Mismatch> {
@@ -128,13 +130,13 @@ impl Param {
         }
     }
 
-    /// The value, where it can stand in its place: dots alone would lead to another path.
-    fn placed(&self, value: Value) -> Result<Value, Mismatch> {
+    /// That the value can stand in its place: dots alone would lead to another path.
+    fn fits_place(&self, value: &Value) -> Result<(), Mismatch> {
         match self.place {
             Place::Path if !place::is_step(&value.to_string()) => {
                 Err(Mismatch { expected: place::STEP.to_owned(), suggestion: None })
             }
-            Place::Path | Place::Usual | Place::Query | Place::Unsent => Ok(value),
+            Place::Path | Place::Usual | Place::Query | Place::Unsent => Ok(()),
         }
     }
 

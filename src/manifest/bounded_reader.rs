@@ -7,6 +7,7 @@ use std::os::unix::fs::FileExt;
 use memchr::memchr_iter;
 
 use super::quotes::Quotes;
+use super::read_to::ReadTo;
 
 /// The longest record that is read: a 32 MiB image as base64, and room for its prompt. A quote that is never closed
 /// must not pull the rest of a large file into memory.
@@ -19,12 +20,18 @@ pub(super) struct FromOffset<'a> {
     file: &'a File,
     offset: u64,
     end: u64,
+    read_to: Option<&'a ReadTo>,
 }
 
 impl<'a> FromOffset<'a> {
-    /// From a position to where the file ended when it was opened.
-    pub(super) fn new(file: &'a File, offset: u64, end: u64) -> Self {
-        Self { file, offset, end }
+    /// From a position to where the file ended when it was opened; whoever wants to know how far is told.
+    pub(super) fn new(file: &'a File, offset: u64, end: u64, read_to: Option<&'a ReadTo>) -> Self {
+        Self { file, offset, end, read_to }
+    }
+
+    /// Where it reads next.
+    pub(super) fn offset(&self) -> u64 {
+        self.offset
     }
 }
 
@@ -33,6 +40,7 @@ impl Read for FromOffset<'_> {
         let left = usize::try_from(self.end.saturating_sub(self.offset)).unwrap_or(usize::MAX).min(buffer.len());
         let n = self.file.read_at(&mut buffer[..left], self.offset)?;
         self.offset += n as u64;
+        self.read_to.inspect(|read_to| read_to.reach(self.offset));
         Ok(n)
     }
 }

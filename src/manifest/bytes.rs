@@ -8,6 +8,7 @@ use std::time::SystemTime;
 
 use super::bounded_reader::{FromOffset, RECORD_BYTES_MAX};
 use super::digest::FileDigest;
+use super::read_to::ReadTo;
 use crate::safe_open::{self, Opened};
 
 /// The most that comes through a pipe, in bytes: a copy of it is kept while it is read.
@@ -19,6 +20,7 @@ pub(super) struct Bytes {
     /// How many bytes it held when it was opened.
     pub(super) len: u64,
     modified: Option<SystemTime>,
+    read_to: Arc<ReadTo>,
 }
 
 impl Bytes {
@@ -44,12 +46,12 @@ impl Bytes {
 
     fn new(file: File) -> io::Result<Self> {
         let metadata = file.metadata()?;
-        Ok(Self { len: metadata.len(), modified: modified(&metadata), file: Arc::new(file) })
+        Ok(Self { len: metadata.len(), modified: modified(&metadata), file: Arc::new(file), read_to: Arc::default() })
     }
 
-    /// Begins to hash all of it.
+    /// Begins to hash all of it, behind what is read of it.
     pub(super) fn digest(&self) -> FileDigest {
-        FileDigest::begin(&self.file, self.len)
+        FileDigest::begin(&self.file, self.len, &self.read_to)
     }
 
     /// Whether the file was written to since it was opened.
@@ -67,7 +69,7 @@ impl Bytes {
 
     /// Reads on from a position, to where the file ended when it was opened.
     pub(super) fn from(&self, offset: u64) -> FromOffset<'_> {
-        FromOffset::new(&self.file, offset, self.len)
+        FromOffset::new(&self.file, offset, self.len, Some(&self.read_to))
     }
 }
 

@@ -221,7 +221,7 @@ impl<'r, 'a, 't> Jobs<'r, 'a, 't> {
                 Some((_, _, value)) => match check(param, self.reader.given(value), self.images) {
                     Ok(value) => Some(value),
                     Err(wrong) => {
-                        self.wrong(wrong, value.span());
+                        self.wrong(*wrong, value.span());
                         continue;
                     }
                 },

@@ -17,6 +17,7 @@ mod notes;
 mod open;
 mod problems;
 mod quotes;
+mod read_to;
 mod records;
 mod results;
 mod row;

@@ -414,7 +414,7 @@ fn values(
             }
             return base.clone();
         };
-        check(param, Given::Text(cell), images).map_err(|problem| wrong(column.unwrap_or_default(), problem)).ok()
+        check(param, Given::Text(cell), images).map_err(|problem| wrong(column.unwrap_or_default(), *problem)).ok()
     };
     columns.map(value).collect()
 }

@@ -98,7 +98,7 @@ impl Given<'_> {
 ///
 /// # Errors
 /// What was expected and what was found, with a suggestion where there is one.
-pub(super) fn check(param: &Param, given: Given<'_>, images: &Images) -> Result<Value, Wrong> {
+pub(super) fn check(param: &Param, given: Given<'_>, images: &Images) -> Result<Value, Box<Wrong>> {
     let takes = match &param.kind {
         ParamKind::Image => Some(Takes::Image),
         ParamKind::File { types, .. } => Some(Takes::File(types)),
@@ -114,21 +114,21 @@ pub(super) fn check(param: &Param, given: Given<'_>, images: &Images) -> Result<
     if let Some(takes) = takes {
         let Some(text) = given.text() else {
             let what = if param.kind == ParamKind::Image { "an image" } else { "a file" };
-            return Err(expected(&param.name, &format!("{what}: a path, base64 or a data URI"), given));
+            return Err(Box::new(expected(&param.name, &format!("{what}: a path, base64 or a data URI"), given)));
         };
         let resolved = images.resolve(text.trim(), takes);
         return resolved.map(Box::new).map(Value::Image).map_err(|mut wrong| {
             for words in [Some(&mut wrong.message), wrong.kind.as_mut()].into_iter().flatten() {
                 words.insert_str(0, &format!("{}: ", param.name));
             }
-            wrong
+            Box::new(wrong)
         });
     }
     let checked = match given {
         Given::Text(text) => param.from_text(text),
         Given::Toml(value, _) => param.from_toml(value),
     };
-    checked.map_err(|mismatch| unfit(param, mismatch, given))
+    checked.map_err(|mismatch| Box::new(unfit(param, mismatch, given)))
 }
 
 fn unfit(param: &Param, mismatch: Mismatch, given: Given<'_>) -> Wrong {
