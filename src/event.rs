@@ -113,6 +113,12 @@ pub struct JobEvent {
     pub url: Option<String>,
     /// The file, once downloaded.
     pub file: Option<String>,
+    /// The URLs of further results of the same answer.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub more_urls: Vec<String>,
+    /// Their files, once downloaded.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub more_files: Vec<String>,
     /// What went wrong, in words for a person; none where nothing did.
     pub error: Option<String>,
     /// The moment, in milliseconds since 1970 (UTC).
@@ -151,7 +157,7 @@ impl JobEvent {
     /// What the ledger says of a job that has changed.
     #[must_use]
     pub fn of(job: &Changing<'_>, to: Transition, at: UnixMs) -> Self {
-        let Transition { state, reason, amount, fee, refunded, url, file, error } = to;
+        let Transition { state, reason, amount, fee, refunded, url, more_urls, file, more_files, error } = to;
         Self {
             id: job.id.to_owned(),
             take: job.take,
@@ -167,6 +173,8 @@ impl JobEvent {
             refunded_msat: refunded,
             url,
             file,
+            more_urls,
+            more_files,
             error,
             at,
         }

@@ -7,8 +7,8 @@ use std::sync::LazyLock;
 
 use l402_batch::catalog::{Catalog, Endpoint};
 use l402_batch::origin::{
-    ChallengeResponse, PollResponse, RedeemResponse, inline_result, is_inline, lnurl, read_ask, read_poll, read_redeem,
-    retry_after_ms,
+    ChallengeResponse, PollResponse, RESULTS_MAX, RedeemResponse, inline_result, is_inline, lnurl, read_ask, read_poll,
+    read_redeem, retry_after_ms,
 };
 use l402_batch::purchase::HttpAnswer;
 use l402_batch_fuzz::{answer, assert_harmless};
@@ -26,7 +26,8 @@ static ENDPOINT: LazyLock<Endpoint> = LazyLock::new(|| {
 static SELLS_ANSWERS: LazyLock<Endpoint> = LazyLock::new(|| {
     let mut endpoint = ENDPOINT.clone();
     endpoint.result.body = true;
-    endpoint.result.text = vec!["/text".to_owned()];
+    endpoint.result.url.push("/data/*/url".to_owned());
+    endpoint.result.text = vec!["/text".to_owned(), "/choices/*/text".to_owned()];
     endpoint
 });
 
@@ -44,15 +45,18 @@ fuzz_target!(|input: &[u8]| {
 /// What is taken for the result is found again in the same answer.
 fn sold(answer: &HttpAnswer) {
     let of_redeem = match read_redeem(answer, &SELLS_ANSWERS) {
-        RedeemResponse::Delivered { url } => Some(url),
+        RedeemResponse::Delivered { url, more } => Some((url, more)),
         _ => None,
     };
     let of_poll = match read_poll(answer, &SELLS_ANSWERS) {
-        PollResponse::Delivered { url } => Some(url),
+        PollResponse::Delivered { url, more } => Some((url, more)),
         _ => None,
     };
-    for url in [of_redeem, of_poll].into_iter().flatten().filter(is_inline) {
-        assert!(inline_result(answer, &SELLS_ANSWERS.result, &url).is_ok(), "{url}");
+    for (url, more) in [of_redeem, of_poll].into_iter().flatten() {
+        assert!(more.len() < RESULTS_MAX);
+        for (number, url) in [url].iter().chain(&more).enumerate().filter(|(_, url)| is_inline(url)) {
+            assert!(inline_result(answer, &SELLS_ANSWERS.result, url, number).is_ok(), "{url}");
+        }
     }
 }
 
@@ -90,7 +94,7 @@ fn asked(asked: ChallengeResponse) {
 
 fn redeemed(redeemed: RedeemResponse) {
     match redeemed {
-        RedeemResponse::Delivered { url } => result(&url),
+        RedeemResponse::Delivered { url, .. } => result(&url),
         RedeemResponse::Accepted { poll } => {
             assert_eq!(poll.url.host(), ENDPOINT.url.host());
             assert_eq!(poll.url.scheme(), ENDPOINT.url.scheme());
@@ -114,7 +118,7 @@ fn redeemed(redeemed: RedeemResponse) {
 
 fn polled(polled: PollResponse) {
     match polled {
-        PollResponse::Delivered { url } => result(&url),
+        PollResponse::Delivered { url, .. } => result(&url),
         PollResponse::Pending { after_ms } => assert!(after_ms.is_none_or(|ms| (250..=600_000).contains(&ms))),
         PollResponse::RefundOffered { code, message } => {
             code.iter().for_each(|code| assert_harmless(code));

@@ -109,7 +109,8 @@ impl Method {
 }
 
 /// Where an answer holds what was bought. Each list but those of words is of JSON pointers (RFC 6901); the first that leads to a value of
-/// the right kind wins.
+/// the right kind wins. In `url` and `text` one step of a pointer may be `*`: each element of the list there, in its order. An index is
+/// never `*`; of an object it is the name, as ever.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ResultRule {
     /// The result's URL, absolute or relative to the endpoint.

@@ -167,7 +167,8 @@ impl<L: Deliveries, F: Fetch, D: Disk, C: Clock> Transfer<'_, L, F, D, C> {
         total: Option<u64>,
     ) -> Result<Result<D::Part, Tried>, Trouble> {
         let has = part.as_ref().filter(|_| is_rest).map_or(0, PartFile::bytes);
-        if let Some(total) = total {
+        // Until the last of several results is on its way, it is not known how much is to come.
+        if let Some(total) = total.filter(|_| self.number == self.job.more.len()) {
             self.run.feed.measured(&self.job.id, self.job.take, total);
         }
         let lacking = self.lacks_room(total.map(|total| total.saturating_sub(has))).await?;
@@ -325,7 +326,7 @@ impl<L: Deliveries, F: Fetch, D: Disk, C: Clock> Transfer<'_, L, F, D, C> {
         let Some(answer) = self.run.ledger.delivery(self.job.key).await? else {
             return Ok(Tried::Gone("the ledger holds no answer of it".to_owned()));
         };
-        let found = match inline_result(&answer, &self.job.endpoint.result, url) {
+        let found = match inline_result(&answer, &self.job.endpoint.result, url, self.number) {
             Ok(found) => found,
             Err(none) => return Ok(Tried::Gone(chain(&none))),
         };

@@ -92,8 +92,8 @@ impl<L: Deliveries, F: Fetch, D: Disk, C: Clock> Transfer<'_, L, F, D, C> {
 
     /// A name that is nobody's, held by its empty part.
     async fn claim(&self, ending: &str) -> Result<Option<(String, D::Part)>, Trouble> {
-        let stem = self.run.settings.name.stem(&self.job);
-        let first = self.shared.numbers.borrow().get(&stem).copied().unwrap_or(0);
+        let (stem, least) = self.stem();
+        let first = self.shared.numbers.borrow().get(&stem).copied().unwrap_or(0).max(least);
         for n in first..first.saturating_add(NAMES_MAX) {
             let file = format!("{}/{}", self.folder(), candidate(&stem, ending, n));
             if self.is_taken(&file).await? {
@@ -150,7 +150,7 @@ impl<L: Deliveries, F: Fetch, D: Disk, C: Clock> Transfer<'_, L, F, D, C> {
     }
 
     async fn mark(&mut self, mark: FetchMark) -> Result<(), Trouble> {
-        let record = Record::Fetching(self.job.key, mark.clone());
+        let record = Record::Fetching(self.job.key, self.number, mark.clone());
         self.run.ledger.commit(self.run.clock.now(), record).await?;
         self.run.feed.recorded();
         self.job.mark = Some(mark);
@@ -200,10 +200,10 @@ impl<L: Deliveries, F: Fetch, D: Disk, C: Clock> Transfer<'_, L, F, D, C> {
             return Ok(true);
         }
         let ending = mark.file.rsplit_once('.').map_or("bin", |(_, ending)| ending).to_owned();
-        let stem = self.run.settings.name.stem(&self.job);
+        let (stem, least) = self.stem();
         let shared = self.shared;
         let _naming = shared.naming.lock().await;
-        for n in 1..NAMES_MAX {
+        for n in least.saturating_add(1)..NAMES_MAX {
             let file = format!("{}/{}", self.folder(), candidate(&stem, &ending, n));
             if self.is_taken(&file).await? || self.run.disk.is_taken(&part_name(&file)).await? {
                 continue;
@@ -216,13 +216,28 @@ impl<L: Deliveries, F: Fetch, D: Disk, C: Clock> Transfer<'_, L, F, D, C> {
         Ok(false)
     }
 
-    /// The whole file stands under its name for good.
+    /// The whole file stands under its name for good. Once that is so of each result, the job is downloaded.
     pub(super) async fn downloaded(&mut self) -> Result<Tried, Trouble> {
         let Some(FetchMark { file, sha256: Some(sha256), .. }) = self.job.mark.clone() else {
             return Ok(again("its file has no digest", false));
         };
-        self.commit(Record::Downloaded(self.job.key, DownloadedFile { file, sha256 })).await?;
+        if self.number > 0 {
+            self.files.push(file.clone());
+        }
+        let first = self.first.get_or_insert(DownloadedFile { file, sha256 }).clone();
+        if self.number < self.job.more.len() {
+            return Ok(Tried::Whole);
+        }
+        self.commit(Record::Downloaded(self.job.key, first)).await?;
         Ok(Tried::Downloaded)
+    }
+
+    /// How the file of the result in hand is called, without its ending, and the first number to try: a further one as the first one is.
+    fn stem(&self) -> (String, u32) {
+        let beside = self.first.as_ref().and_then(|first| first.file.strip_prefix(self.folder())?.strip_prefix('/'));
+        let stem = beside.map(|name| name.rsplit_once('.').map_or(name, |(stem, _)| stem).to_owned());
+        let number = u32::try_from(self.number).unwrap_or(u32::MAX);
+        (stem.unwrap_or_else(|| self.run.settings.name.stem(&self.job)), number)
     }
 }
 

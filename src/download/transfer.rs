@@ -11,7 +11,7 @@ use super::part_file::Left;
 use super::{Downloads, Settings, Shared};
 use crate::backoff;
 use crate::event::{Changing, Event};
-use crate::ledger::{DeliveredJob, Deliveries, JobKey, LedgerError, Record, Resume};
+use crate::ledger::{DeliveredJob, Deliveries, DownloadedFile, JobKey, LedgerError, Record, Resume};
 use crate::origin::{Fetch, is_inline};
 use crate::purchase::{JobState, Reason};
 use crate::run::Clock;
@@ -31,7 +31,14 @@ pub(super) const RETRY_AFTER_MS_MAX: u64 = 300_000;
 pub(super) struct Transfer<'r, L, F, D, C> {
     pub(super) run: &'r Downloads<'r, L, F, D, C>,
     pub(super) shared: &'r Shared,
+    /// The job; its mark is that of the result in hand.
     pub(super) job: DeliveredJob,
+    /// The result in hand, from 0: those of one answer are fetched one after the other.
+    pub(super) number: usize,
+    /// The first one's file, once it is whole.
+    pub(super) first: Option<DownloadedFile>,
+    /// Those of further ones that are whole.
+    pub(super) files: Vec<String>,
     /// What was known of the server's file before the last answer: its version and length.
     pub(super) known: Option<Resume>,
     /// So long the result was said to be, where no version was named.
@@ -47,6 +54,8 @@ pub(super) struct Transfer<'r, L, F, D, C> {
 /// How a try ended.
 pub(super) enum Tried {
     Downloaded,
+    /// The result in hand is: another one of the job's is next.
+    Whole,
     /// Later again, in this run.
     Again(Again),
     /// The address does not serve the result; asked again a few times, as it may only not have arrived yet.
@@ -102,6 +111,7 @@ struct Tries {
 /// What follows from a try.
 enum Then {
     End,
+    Next,
     Pause(u64),
     Fail { reason: Reason, words: String, silent: bool },
 }
@@ -112,6 +122,10 @@ impl Tries {
         self.all += 1;
         let after_ms = match tried {
             Tried::Stopped | Tried::Downloaded => return Then::End,
+            Tried::Whole => {
+                *self = Self::default();
+                return Then::Next;
+            }
             Tried::Never(words) => return fail(Reason::NotDownloaded, words, false),
             Tried::Gone(words) => {
                 self.gone += 1;
@@ -138,7 +152,20 @@ impl Tries {
 impl<'r, L: Deliveries, F: Fetch, D: Disk, C: Clock> Transfer<'r, L, F, D, C> {
     pub(super) fn new(run: &'r Downloads<'r, L, F, D, C>, shared: &'r Shared, job: DeliveredJob) -> Self {
         let known = job.mark.as_ref().and_then(|mark| mark.resume.clone());
-        Self { run, shared, job, known, told: None, furthest: 0, streamed_ms: 0, stopped: Cell::new(false) }
+        let stopped = Cell::new(false);
+        Self {
+            run,
+            shared,
+            job,
+            number: 0,
+            first: None,
+            files: Vec::new(),
+            known,
+            told: None,
+            furthest: 0,
+            streamed_ms: 0,
+            stopped,
+        }
     }
 
     pub(super) const fn key(&self) -> JobKey {
@@ -147,12 +174,12 @@ impl<'r, L: Deliveries, F: Fetch, D: Disk, C: Clock> Transfer<'r, L, F, D, C> {
 
     /// Fetches the result, again and again within bounds, until its file is there or this run gives it up.
     pub(super) async fn run(mut self) -> Result<(), LedgerError> {
-        let Ok(url) = self.job.url.parse::<Url>() else {
-            return self.fail(Reason::UrlGone, "its address cannot be read".to_owned()).await;
-        };
-        let host = host_of(&url);
         let mut tries = Tries::default();
         loop {
+            let Ok(url) = self.address().parse::<Url>() else {
+                return self.fail(Reason::UrlGone, "its address cannot be read".to_owned()).await;
+            };
+            let host = host_of(&url);
             let tried = self.one_try(&url, &host).await;
             self.shared.coming.borrow_mut().remove(&self.job.key);
             self.run.feed.tried(self.job.key);
@@ -171,11 +198,12 @@ impl<'r, L: Deliveries, F: Fetch, D: Disk, C: Clock> Transfer<'r, L, F, D, C> {
                     }
                 },
             };
-            if matches!(tried, Tried::Downloaded) {
+            if matches!(tried, Tried::Downloaded | Tried::Whole) {
                 self.shared.failures.borrow_mut().remove(&host);
             }
             match tries.then(tried) {
                 Then::End => return Ok(()),
+                Then::Next => self.next(),
                 Then::Pause(ms) => {
                     if self.unless_stopped(self.run.clock.sleep_ms(ms)).await.is_none() {
                         return Ok(());
@@ -189,6 +217,20 @@ impl<'r, L: Deliveries, F: Fetch, D: Disk, C: Clock> Transfer<'r, L, F, D, C> {
                 }
             }
         }
+    }
+
+    /// The address of the result in hand.
+    fn address(&self) -> &str {
+        let further = self.number.checked_sub(1).and_then(|at| self.job.more.get(at));
+        further.map_or(&self.job.url, |one| &one.url)
+    }
+
+    /// The next result is in hand: nothing of the one before concerns it.
+    fn next(&mut self) {
+        self.job.mark = self.job.more.get_mut(self.number).and_then(|one| one.mark.take());
+        self.number += 1;
+        self.known = self.job.mark.as_ref().and_then(|mark| mark.resume.clone());
+        (self.told, self.furthest, self.streamed_ms) = (None, 0, 0);
     }
 
     /// Nothing can be written any more: that concerns every transfer.
@@ -226,7 +268,9 @@ impl<'r, L: Deliveries, F: Fetch, D: Disk, C: Clock> Transfer<'r, L, F, D, C> {
         let now = self.run.clock.now();
         let committed = self.run.ledger.commit(now, record).await?;
         self.run.feed.recorded();
-        if let Some(to) = committed.transition {
+        if let Some(mut to) = committed.transition {
+            to.more_urls = self.job.more.iter().map(|one| one.url.clone()).collect();
+            to.more_files.clone_from(&self.files);
             let DeliveredJob { id, take, endpoint, price, amount, fee, .. } = &self.job;
             let (endpoint, is_capped, from) = (&*endpoint.name, endpoint.price.is_cap, JobState::Delivered);
             let job =

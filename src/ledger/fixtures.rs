@@ -150,6 +150,7 @@ pub fn delivered_job(id: &str) -> DeliveredJob {
         reason: Reason::None,
         started_at: Some(UnixMs(1_790_000_000_000)),
         url: "https://api.example/videos/kite.mp4".to_owned(),
+        more: Vec::new(),
         mark: None,
         is_taken: false,
     }

@@ -56,8 +56,8 @@ pub use place::{Gap, Location, LockError, LockedBy, OpenMode};
 pub use port::{Deliveries, Ledger};
 pub use record::{
     AnswerKey, AnswerKind, BatchKey, CLTV_LIMIT, Caps, Committed, DeadProof, DownloadedFile, DurableIntent, FetchMark,
-    IntentRefusal, JobEnd, JobKey, NewIntent, PaidPurchase, PaymentKey, PeriodCap, PeriodsUsed, Posted, Record,
-    Recorded, Resume, Transition,
+    FurtherResult, IntentRefusal, JobEnd, JobKey, NewIntent, PaidPurchase, PaymentKey, PeriodCap, PeriodsUsed, Posted,
+    Record, Recorded, Resume, Transition,
 };
 pub use refund::{
     DurableInvoice, OpenRefund, RefundInvoice, RefundInvoiceRow, RefundRecord, RefundRow, RefundStanding,

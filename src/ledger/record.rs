@@ -118,6 +118,8 @@ pub enum Record {
         answer: AnswerKey,
         /// The result's absolute URL.
         url: String,
+        /// Those of further results of the same answer.
+        more: Vec<String>,
         /// It must be no other purchase's of the identical request: the origin may have answered from its cache.
         own: bool,
     },
@@ -132,6 +134,8 @@ pub enum Record {
         answer: HttpAnswer,
         /// The result's absolute URL.
         url: String,
+        /// Those of further results of the same answer.
+        more: Vec<String>,
         /// As of [`Record::Delivered`].
         own: bool,
     },
@@ -165,10 +169,11 @@ pub enum Record {
         /// In words, with what to do.
         error: String,
     },
-    /// A delivered job's result is about to be written into that file, or is whole and about to get its name. Neither
-    /// state nor reason change.
-    Fetching(JobKey, FetchMark),
-    /// The file is whole, synced, and stands under its name. The job becomes `downloaded`.
+    /// A delivered job's result, of several the one with that number from 0, is about to be written into that file, or is whole and about to
+    /// get its name. Neither state nor reason change.
+    Fetching(JobKey, usize, FetchMark),
+    /// The file of its first result is whole, synced, and stands under its name, and so do those of all further ones, as they are marked.
+    /// The job becomes `downloaded`.
     Downloaded(JobKey, DownloadedFile),
     /// A delivered job's result could not be fetched: `not_downloaded` or `url_gone`. The job stays `delivered`.
     NotDownloaded {
@@ -182,7 +187,7 @@ pub enum Record {
 }
 
 /// What the next run must know to go on with a file where this one stops.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct FetchMark {
     /// The file's absolute path, at its end.
     pub file: String,
@@ -191,6 +196,16 @@ pub struct FetchMark {
     pub resume: Option<Resume>,
     /// The SHA-256 of the whole file, once it is whole.
     pub sha256: Option<[u8; 32]>,
+}
+
+/// A result beside the first one of the same answer.
+#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct FurtherResult {
+    /// Its absolute URL.
+    pub url: String,
+    /// How far its file has come: whole where it has a digest.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mark: Option<FetchMark>,
 }
 
 /// How the part of a file can be gone on with.
@@ -601,8 +616,12 @@ pub struct Transition {
     pub refunded: Option<Msat>,
     /// The result's URL, from its delivery on.
     pub url: Option<String>,
+    /// Those of further results of the same answer, where the record tells them.
+    pub more_urls: Vec<String>,
     /// The file, once downloaded.
     pub file: Option<String>,
+    /// Those of further results, then.
+    pub more_files: Vec<String>,
     /// What went wrong, in words for a person; none where nothing did.
     pub error: Option<String>,
 }

@@ -10,7 +10,7 @@ use crate::purchase::{HttpAnswer, JobState, Next, Poll, Reason};
 use crate::time::UnixMs;
 
 use super::Lack;
-use super::{AnswerKey, AnswerKind, BatchKey, DurableIntent, FetchMark, JobKey, PaidPurchase};
+use super::{AnswerKey, AnswerKind, BatchKey, DurableIntent, FetchMark, FurtherResult, JobKey, PaidPurchase};
 
 /// A job that is still to be bought.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -121,6 +121,8 @@ pub struct DeliveredJob {
     pub started_at: Option<UnixMs>,
     /// The result's URL.
     pub url: String,
+    /// Further results of the same answer.
+    pub more: Vec<FurtherResult>,
     /// How far an earlier run came with its file.
     pub mark: Option<FetchMark>,
     /// A person has taken what it names for the result, whatever it looks like.
@@ -350,6 +352,8 @@ pub struct ResultRow {
     pub file: Option<String>,
     /// The downloaded file's SHA-256.
     pub sha256: Option<String>,
+    /// Further results of the same answer; their files are there where the job is downloaded.
+    pub more: Vec<FurtherResult>,
     /// How many intents and refused or failed tries there were.
     pub attempts: u32,
     /// The first intent or try.

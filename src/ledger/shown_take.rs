@@ -36,6 +36,19 @@ pub(super) const fn is_shown_first(state: JobState) -> bool {
 }
 
 impl ResultRow {
+    /// The URLs of further results of the same answer.
+    #[must_use]
+    pub fn more_urls(&self) -> Vec<&str> {
+        self.more.iter().map(|one| one.url.as_str()).collect()
+    }
+
+    /// Their files, once the job is downloaded.
+    #[must_use]
+    pub fn more_files(&self) -> Vec<&str> {
+        let marks = self.more.iter().filter_map(|one| one.mark.as_ref());
+        marks.filter(|_| self.file.is_some()).map(|mark| mark.file.as_str()).collect()
+    }
+
     /// It stands where the manifest has the job's latest take, and tells how that one stands.
     pub(super) fn stand_beside(&mut self, later: LaterTake) {
         let LaterTake { line, extra, take, state, reason, error } = later;
@@ -81,6 +94,7 @@ mod tests {
             url: None,
             file: None,
             sha256: None,
+            more: Vec::new(),
             attempts: 1,
             started_at: None,
             finished_at: None,

@@ -1,6 +1,8 @@
 //! What is made durable of a paid purchase: an answer, the result, an offered refund, that nothing came so far or for good, and at
 //! last what the node has posted.
 
+use url::Url;
+
 use crate::catalog::DedupPolicy;
 use crate::ledger::{AnswerKey, AnswerKind, JobEnd, PaidPurchase, PaymentKey, Record, RefundRecord};
 use crate::life::{Effect, Moment, PaymentFate, State, Step, Then, Tries, Waiting, commit, go, posted, stop};
@@ -12,16 +14,23 @@ pub(super) fn keep(purchase: PaidPurchase, tries: Tries, kind: AnswerKind, answe
     commit(record, Then::Read(purchase, tries, kind, answer))
 }
 
+/// The address of a result, and those of further ones of the same answer.
+pub(super) type Results = (String, Vec<String>);
+
+pub(super) fn results(url: Url, more: Vec<Url>) -> Results {
+    (url.into(), more.into_iter().map(String::from).collect())
+}
+
 /// The answer that is the result is made durable together with that.
 pub(super) fn keep_result(
     purchase: PaidPurchase,
     tries: Tries,
     (kind, answer): (AnswerKind, HttpAnswer),
-    url: String,
+    (url, more): Results,
     moment: &Moment<'_>,
 ) -> Step {
     let (payment, own) = (purchase.payment(), may_be_of_another(moment));
-    let record = Record::DeliveredAtOnce { payment, kind, answer: answer.clone(), url, own };
+    let record = Record::DeliveredAtOnce { payment, kind, answer: answer.clone(), url, more, own };
     commit(record, Then::Result(purchase, tries, kind, answer))
 }
 
@@ -31,9 +40,15 @@ fn may_be_of_another(moment: &Moment<'_>) -> bool {
 }
 
 /// The result is durable before it is anybody's.
-pub(super) fn deliver(purchase: PaidPurchase, tries: Tries, key: AnswerKey, url: String, moment: &Moment<'_>) -> Step {
+pub(super) fn deliver(
+    purchase: PaidPurchase,
+    tries: Tries,
+    key: AnswerKey,
+    (url, more): Results,
+    moment: &Moment<'_>,
+) -> Step {
     let own = may_be_of_another(moment);
-    let record = Record::Delivered { payment: purchase.payment(), answer: key, url, own };
+    let record = Record::Delivered { payment: purchase.payment(), answer: key, url, more, own };
     commit(record, Then::Deliver(purchase, tries, key))
 }
 

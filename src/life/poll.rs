@@ -2,7 +2,7 @@
 //! the endpoint's patience, which is counted by the wall clock and keeps no run alive.
 
 use crate::ledger::{AnswerKey, AnswerKind, JobEnd, PaidPurchase};
-use crate::life::outcome::{deliver, finish, keep, keep_result, refund_offered, undelivered};
+use crate::life::outcome::{deliver, finish, keep, keep_result, refund_offered, results, undelivered};
 use crate::life::{Moment, State, Step, Then, Tries, stop, wait};
 use crate::origin::{HttpFailure, PollResponse, read_poll};
 use crate::purchase::{HttpAnswer, JobState, Poll, Reason};
@@ -35,8 +35,8 @@ pub(super) fn answered(
         };
     };
     let (reason, after_ms) = match read_poll(&answer, &moment.facts.endpoint) {
-        PollResponse::Delivered { url } => {
-            return keep_result(purchase, tries, (AnswerKind::Poll, answer), url.into(), moment);
+        PollResponse::Delivered { url, more } => {
+            return keep_result(purchase, tries, (AnswerKind::Poll, answer), results(url, more), moment);
         }
         PollResponse::RefundOffered { .. } => return keep(purchase, tries, AnswerKind::Poll, answer),
         PollResponse::Pending { after_ms } => {
@@ -75,7 +75,7 @@ pub(super) fn read(
     moment: &Moment<'_>,
 ) -> Step {
     let (reason, after_ms, message) = match read_poll(answer, &moment.facts.endpoint) {
-        PollResponse::Delivered { url } => return deliver(purchase, tries, key, url.into(), moment),
+        PollResponse::Delivered { url, more } => return deliver(purchase, tries, key, results(url, more), moment),
         PollResponse::RefundOffered { message, .. } => return refund_offered(purchase, key, answer, message),
         PollResponse::Failed { reason, after_ms, message } => {
             tries.polls_failed += 1;

@@ -6,7 +6,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use crate::l402::Scheme;
 use crate::ledger::{AnswerKey, AnswerKind, JobEnd, PaidPurchase, Record};
-use crate::life::outcome::{deliver, finish, keep, keep_result, refund_offered, undelivered};
+use crate::life::outcome::{Results, deliver, finish, keep, keep_result, refund_offered, results, undelivered};
 use crate::life::{Effect, Moment, Sending, State, Step, Tries, commit, poll, stop, wait};
 use crate::origin::{HttpFailure, RedeemResponse, read_redeem};
 use crate::purchase::{HttpAnswer, JobState, Reason};
@@ -28,7 +28,7 @@ pub(super) fn answered(
     tries.redeem_sent |= !answer.as_ref().is_err_and(HttpFailure::is_not_sent);
     match answer {
         Ok(answer) => match result_at_once(|| read_redeem(&answer, &moment.facts.endpoint)) {
-            Some(url) => keep_result(purchase, tries, (AnswerKind::Redeem, answer), url, moment),
+            Some(found) => keep_result(purchase, tries, (AnswerKind::Redeem, answer), found, moment),
             None => keep(purchase, tries, AnswerKind::Redeem, answer),
         },
         // What came of a success is kept like a whole one.
@@ -46,9 +46,9 @@ pub(super) fn answered(
 
 /// The result, where the answer is that and nothing else has to be decided. Whatever becomes of reading it, the answer is kept: one that
 /// reading breaks on is read where it is durable.
-fn result_at_once(read: impl FnOnce() -> RedeemResponse) -> Option<String> {
+fn result_at_once(read: impl FnOnce() -> RedeemResponse) -> Option<Results> {
     match catch_unwind(AssertUnwindSafe(read)) {
-        Ok(RedeemResponse::Delivered { url }) => Some(url.into()),
+        Ok(RedeemResponse::Delivered { url, more }) => Some(results(url, more)),
         Ok(
             RedeemResponse::Accepted { .. }
             | RedeemResponse::RefundOffered { .. }
@@ -74,7 +74,7 @@ pub(super) fn read(
     tries.may_be_used |= uses_up(answer.status);
     let is_later = purchase.heard().is_some_and(|first| first != key);
     match read_redeem(answer, &moment.facts.endpoint) {
-        RedeemResponse::Delivered { url } => deliver(purchase, tries, key, url.into(), moment),
+        RedeemResponse::Delivered { url, more } => deliver(purchase, tries, key, results(url, more), moment),
         RedeemResponse::Accepted { poll } => {
             let record = Record::Accepted { payment: purchase.payment(), answer: key, poll: poll.clone() };
             commit(record, poll::begin(tries, poll, moment))
@@ -240,8 +240,8 @@ mod tests {
     #[test]
     fn an_answer_on_which_reading_breaks_is_kept_like_any_other() {
         let url: url::Url = "https://seller.example/v/1".parse().unwrap();
-        let delivered = || RedeemResponse::Delivered { url: url.clone() };
-        assert_eq!(result_at_once(delivered).as_deref(), Some(url.as_str()));
+        let delivered = || RedeemResponse::Delivered { url: url.clone(), more: vec![url.clone()] };
+        assert_eq!(result_at_once(delivered), Some((url.to_string(), vec![url.to_string()])));
         assert_eq!(result_at_once(|| RedeemResponse::UnknownShape { message: String::new() }), None);
         assert_eq!(result_at_once(|| panic!("a defect")), None);
     }

@@ -30,6 +30,8 @@ pub(super) const RESULTS_COLUMNS: &[&str] = &[
     "error",
     "l402_batch",
     "l402_ledger",
+    "more_urls",
+    "more_files",
 ];
 /// Before a parameter whose name collides with one of the above.
 pub(super) const PARAMS_PREFIX: &str = "params.";

@@ -124,6 +124,17 @@ impl Envelope {
         self.values_at(pointers).filter_map(Json::as_str).find(|text| !text.trim().is_empty())
     }
 
+    /// The texts that the first of these JSON pointers leads to which leads to any: several where a step of it is `*`. Blank ones do not
+    /// count.
+    pub(super) fn texts_at(&self, pointers: &[String]) -> Vec<&str> {
+        let found = self.roots().flat_map(|root| pointers.iter().map(move |pointer| each_at(root, pointer)));
+        let texts = found.map(|values| {
+            let texts = values.into_iter().filter_map(Json::as_str);
+            texts.filter(|text| !text.trim().is_empty()).collect::<Vec<_>>()
+        });
+        texts.into_iter().find(|texts| !texts.is_empty()).unwrap_or_default()
+    }
+
     /// The first whole number that one of these JSON pointers leads to.
     pub(super) fn number_at(&self, pointers: &[String]) -> Option<u64> {
         self.values_at(pointers).find_map(whole_number)
@@ -131,10 +142,25 @@ impl Envelope {
 
     /// Everything that the pointers lead to, from the answer proper, then from the whole body.
     fn values_at(&self, pointers: &[String]) -> impl Iterator<Item = &Json> {
-        let whole = self.json.as_ref();
-        let roots = [inner(whole, self.wrapped), whole.filter(|_| self.wrapped)];
-        roots.into_iter().flatten().flat_map(move |root| pointers.iter().filter_map(|pointer| root.pointer(pointer)))
+        self.roots().flat_map(move |root| pointers.iter().filter_map(|pointer| root.pointer(pointer)))
     }
+
+    /// The answer proper, then the whole body.
+    fn roots(&self) -> impl Iterator<Item = &Json> {
+        let whole = self.json.as_ref();
+        [inner(whole, self.wrapped), whole.filter(|_| self.wrapped)].into_iter().flatten()
+    }
+}
+
+/// What a pointer leads to: from each element, where a list stands at its step `*`.
+fn each_at<'a>(root: &'a Json, pointer: &str) -> Vec<&'a Json> {
+    let mut steps = pointer.match_indices("/*").map(|(at, step)| pointer.split_at(at + step.len()));
+    if let Some((list, rest)) = steps.find(|(_, rest)| rest.is_empty() || rest.starts_with('/'))
+        && let Some(Json::Array(all)) = list.strip_suffix("/*").and_then(|list| root.pointer(list))
+    {
+        return all.iter().filter_map(|one| one.pointer(rest)).collect();
+    }
+    root.pointer(pointer).into_iter().collect()
 }
 
 /// Whether a value is more than a place that is left empty.

@@ -54,29 +54,32 @@ pub enum NoResult {
     Unreadable(#[from] BadAddress),
 }
 
-/// The result in the answer that delivered it, by the address that is recorded of it: a part of the answer, or all of it.
+/// The result in the answer that delivered it, by the address that is recorded of it: a part of the answer, or all of it. Of several results
+/// it is the one with that number, from 0.
 ///
 /// # Errors
 /// Where the answer holds none.
-pub fn inline_result(answer: &HttpAnswer, rule: &ResultRule, url: &Url) -> Result<Inline, NoResult> {
+pub fn inline_result(answer: &HttpAnswer, rule: &ResultRule, url: &Url, number: usize) -> Result<Inline, NoResult> {
     if url.fragment() == Some(digest(&answer.body).as_str()) {
         let media_type = url.path().split(';').next().unwrap_or_default().to_owned();
         return Ok(Inline { media_type, bytes: answer.body.clone() });
     }
     let said = Envelope::of(answer);
     let is_it = |text: &&str| url.fragment() == Some(digest(text.as_bytes()).as_str());
-    if let Some(text) = said.text_at(&rule.text).filter(is_it) {
+    if let Some(text) = said.texts_at(&rule.text).get(number).copied().filter(is_it) {
         return Ok(Inline { media_type: TEXT.to_owned(), bytes: text.as_bytes().to_vec() });
     }
-    let text = said.text_at(&rule.url).ok_or(NoResult::Nowhere)?;
+    let text = said.texts_at(&rule.url).get(number).copied().ok_or(NoResult::Nowhere)?;
     Ok(read(text).ok_or(NoResult::Elsewhere)??)
 }
 
-/// The address under which text in the answer is recorded that is the result itself; none where the rule's pointers lead to none, or it says
-/// that something went wrong: errors are text as well.
-pub(super) fn text(answer: &HttpAnswer, said: &Envelope, rule: &ResultRule) -> Option<Url> {
-    let text = said.text_at(&rule.text).filter(|_| is_whole(answer) && !said.has_failed())?;
-    recorded(TEXT, text.as_bytes()).ok()
+/// The addresses under which texts in the answer are recorded that are the results themselves; none where the rule's pointers lead to none,
+/// or it says that something went wrong: errors are text as well.
+pub(super) fn texts(answer: &HttpAnswer, said: &Envelope, rule: &ResultRule) -> Vec<Url> {
+    if !is_whole(answer) || said.has_failed() {
+        return Vec::new();
+    }
+    said.texts_at(&rule.text).into_iter().filter_map(|text| recorded(TEXT, text.as_bytes()).ok()).collect()
 }
 
 /// The address that is recorded of a result which stands in the answer itself; none where the text is something else.
@@ -220,7 +223,7 @@ mod tests {
             assert_eq!(of(&text), Some(Ok(format!("data:video/mp4;base64,...#{digest}"))), "{text}");
             let body = serde_json::json!({ "videoUrl": text }).to_string();
             let url = address(&text).unwrap().unwrap();
-            let found = inline_result(&answer(200, &[], &body), &rule(), &url).unwrap();
+            let found = inline_result(&answer(200, &[], &body), &rule(), &url, 0).unwrap();
             assert_eq!((found.media_type.as_str(), found.bytes), ("video/mp4", video()), "{text}");
         }
         let url_safe = data_encoding::BASE64URL_NOPAD.encode(&video());
@@ -247,7 +250,7 @@ mod tests {
             assert!(matches!(of(text), Some(Err(_))), "{text}");
         }
         let nothing = answer(200, &[], r#"{"videoUrl":"https://cdn.example/a.mp4"}"#);
-        assert!(inline_result(&nothing, &rule(), &"data:;base64,...#00".parse().unwrap()).is_err());
+        assert!(inline_result(&nothing, &rule(), &"data:;base64,...#00".parse().unwrap(), 0).is_err());
     }
 
     proptest! {

@@ -12,6 +12,7 @@ mod multipart;
 mod poll_response;
 mod redeem_response;
 mod request;
+mod results;
 #[cfg(test)]
 mod samples;
 mod taken;
@@ -32,6 +33,7 @@ pub use http::{HttpOptions, HttpOrigin};
 pub use inline::{Inline, NoResult, inline_result, is_inline};
 pub use poll_response::{POLL_RETRY_AFTER_MS_MAX, PollResponse, read_poll};
 pub use redeem_response::{RedeemResponse, read_redeem};
+pub use results::RESULTS_MAX;
 pub use url_policy::{BadAddress, is_own_origin};
 
 /// The header under which the address is kept that answered a redeem or a poll.

@@ -3,8 +3,8 @@
 use url::Url;
 
 use super::answer_envelope::Envelope;
-use super::job_status::{POLL_MS_MIN, Word, interval_ms, misplaced, no_result};
-use super::{ANSWERED_AT, answered_at, inline, url_policy};
+use super::job_status::{POLL_MS_MIN, Word, interval_ms, no_result};
+use super::{ANSWERED_AT, answered_at, inline, results, url_policy};
 use crate::catalog::{Endpoint, ResultRule, Treatment};
 use crate::first_bytes;
 use crate::purchase::{HttpAnswer, Reason};
@@ -17,8 +17,10 @@ pub const POLL_RETRY_AFTER_MS_MAX: u64 = 10 * 60 * 1_000;
 pub enum PollResponse {
     /// The result is there.
     Delivered {
-        /// Its absolute URL.
+        /// Its absolute URL; of several results the first one's.
         url: Url,
+        /// Those of the others, in the answer's order.
+        more: Vec<Url>,
     },
     /// Not done yet.
     Pending {
@@ -62,15 +64,17 @@ pub fn read_poll(answer: &HttpAnswer, endpoint: &Endpoint) -> PollResponse {
     let word = Word::of(&said, rule);
     if said.is_success() && !matches!(word, Word::Failed | Word::Pending) {
         let at = answered_at(answer, &endpoint.url);
-        match said.text_at(&rule.url).map(|text| url_policy::result_url(text, &at, &endpoint.url)) {
-            Some(Ok(url)) => return PollResponse::Delivered { url },
-            Some(Err(why)) if !said.refund => return PollResponse::UnknownShape { message: misplaced("result", &why) },
+        let texts = || {
+            if said.status != 202 && word.may_be_done(rule) { inline::texts(answer, &said, rule) } else { Vec::new() }
+        };
+        let named = results::named(&said.texts_at(&rule.url), &at, &endpoint.url);
+        match named.or_else(|| results::bounded(texts())) {
+            Some(Ok((url, more))) => return PollResponse::Delivered { url, more },
+            Some(Err(message)) if !said.refund => return PollResponse::UnknownShape { message },
             Some(Err(_)) => {}
             None => {
-                let text = inline::text(answer, &said, rule).filter(|_| said.status != 202 && word.may_be_done(rule));
-                let own = text.or_else(|| itself_at(answer, endpoint));
-                if let Some(url) = own.or_else(|| done(answer, &said, word, rule)) {
-                    return PollResponse::Delivered { url };
+                if let Some(url) = itself_at(answer, endpoint).or_else(|| done(answer, &said, word, rule)) {
+                    return PollResponse::Delivered { url, more: Vec::new() };
                 }
             }
         }
@@ -179,7 +183,8 @@ mod tests {
 
     #[test]
     fn every_answer_of_a_poll_is_told_apart() {
-        let delivered = |path: &str| PollResponse::Delivered { url: at(&format!("https://sats.example{path}")) };
+        let delivered =
+            |path: &str| PollResponse::Delivered { url: at(&format!("https://sats.example{path}")), more: Vec::new() };
         assert_eq!(poll(200, &[], r#"{"status":"COMPLETED","result":{"url":"/a.mp4"}}"#), delivered("/a.mp4"));
         assert_eq!(poll(200, &[], r#"{"status":"completed","videoUrl":"/b.mp4"}"#), delivered("/b.mp4"));
         assert_eq!(poll(200, &[], r#"{"videoUrl":"/c.mp4"}"#), delivered("/c.mp4"));

@@ -4,6 +4,7 @@ use url::Url;
 
 use super::answer_envelope::Envelope;
 use super::job_status::{POLL_MS_DEFAULT, Word, interval_ms, misplaced, no_result};
+use super::results::{self, Results};
 use super::{answered_at, inline, url_policy};
 use crate::catalog::{Endpoint, ResultRule, Treatment};
 use crate::l402::{Challenge, Scheme};
@@ -15,8 +16,10 @@ use crate::terminal_text::printable;
 pub enum RedeemResponse {
     /// The result is there.
     Delivered {
-        /// Its absolute URL.
+        /// Its absolute URL; of several results the first one's.
         url: Url,
+        /// Those of the others, in the answer's order.
+        more: Vec<Url>,
     },
     /// The origin takes its time.
     Accepted {
@@ -169,13 +172,9 @@ fn success(
     let poll = said.text_at(&rule.poll_url).or_else(|| named("x-poll-url"));
     // It is accepted, and where that is looked at stands where it is usual.
     let poll = poll.or_else(|| named("location").filter(|_| answer.status == 202));
-    if let Some(text) = said.text_at(&rule.url)
-        && (word != Word::Pending || poll.is_none())
-    {
-        return Some(match url_policy::result_url(text, &at, endpoint_url) {
-            Ok(url) => RedeemResponse::Delivered { url },
-            Err(why) => RedeemResponse::UnknownShape { message: misplaced("result", &why) },
-        });
+    let results = if word != Word::Pending || poll.is_none() { said.texts_at(&rule.url) } else { Vec::new() };
+    if let Some(found) = results::named(&results, &at, endpoint_url) {
+        return Some(found.map_or_else(|message| RedeemResponse::UnknownShape { message }, delivered));
     }
     if let Some(text) = poll {
         return Some(match url_policy::poll_url(text, &at, endpoint_url) {
@@ -187,10 +186,12 @@ fn success(
         });
     }
     let is_done = said.status != 202 && word.may_be_done(rule);
-    let own = inline::text(answer, said, rule).filter(|_| is_done);
-    let own = own.or_else(|| inline::result(answer).filter(|_| answer.header(INCOMPLETE).is_none()));
+    if let Some(texts) = results::bounded(inline::texts(answer, said, rule)).filter(|_| is_done) {
+        return Some(texts.map_or_else(|message| RedeemResponse::UnknownShape { message }, delivered));
+    }
+    let own = inline::result(answer).filter(|_| answer.header(INCOMPLETE).is_none());
     if let Some(url) = own.or_else(|| inline::sold(answer, said, rule).filter(|_| is_done)) {
-        return Some(RedeemResponse::Delivered { url });
+        return Some(RedeemResponse::Delivered { url, more: Vec::new() });
     }
     if said.refund || said.code.is_some() || (said.status != 202 && word != Word::Pending) {
         return None;
@@ -198,6 +199,10 @@ fn success(
     let job = answer.header("x-job-id").map_or_else(String::new, |id| format!(" as {}", printable(id)));
     let message = format!("the origin has accepted the job{job} and names no address to poll; the answer is kept");
     Some(RedeemResponse::Failed { reason: Reason::UnknownAnswer, after_ms: said.after_ms, message })
+}
+
+fn delivered((url, more): Results) -> RedeemResponse {
+    RedeemResponse::Delivered { url, more }
 }
 
 fn not_delivered(said: Envelope, reason: Reason) -> RedeemResponse {
@@ -243,7 +248,9 @@ mod tests {
             &answer(status, headers, body),
             endpoint,
         ) {
-            RedeemResponse::Delivered { url } => Some(url.as_str().split('#').next().unwrap_or_default().to_owned()),
+            RedeemResponse::Delivered { url, .. } => {
+                Some(url.as_str().split('#').next().unwrap_or_default().to_owned())
+            }
             RedeemResponse::Accepted { .. } => Some("accepted".to_owned()),
             _ => None,
         };
@@ -303,7 +310,7 @@ mod tests {
             (200, r#"{"status":200,"body":{"videoUrl":"/c.mp4"}}"#, "https://sats.example/c.mp4"),
             (200, r#"{"videoUrl":"/d.mp4","error_code":"L402_DEDUP_HIT"}"#, "https://sats.example/d.mp4"),
         ] {
-            assert_eq!(redeem(status, &[], body), RedeemResponse::Delivered { url: at(url) }, "{body}");
+            assert_eq!(redeem(status, &[], body), delivered((at(url), Vec::new())), "{body}");
         }
     }
 
@@ -353,8 +360,11 @@ mod tests {
         assert_eq!(polled_at("../jobs/7"), "https://sats.example/v1/jobs/7");
         let made = r#"{"videoUrl":"made/7.mp3","status":"COMPLETED"}"#;
         let url = at("https://sats.example/v1/alloy/made/7.mp3");
-        assert_eq!(read_redeem(&answer(200, &[came], made), &endpoint), RedeemResponse::Delivered { url: url.clone() });
-        assert_eq!(read_poll(&answer(200, &[came], made), &endpoint), PollResponse::Delivered { url });
+        assert_eq!(read_redeem(&answer(200, &[came], made), &endpoint), delivered((url.clone(), Vec::new())));
+        assert_eq!(
+            read_poll(&answer(200, &[came], made), &endpoint),
+            PollResponse::Delivered { url, more: Vec::new() }
+        );
         let away = answer(202, &[(ANSWERED_AT, "https://cdn.example/x"), ("location", "jobs/7")], "");
         assert!(
             matches!(read_redeem(&away, &endpoint), RedeemResponse::UnknownShape { .. }),
@@ -365,8 +375,8 @@ mod tests {
     #[test]
     fn an_answer_may_be_the_result_itself() {
         let film = ("content-type", "video/mp4");
-        let RedeemResponse::Delivered { url } = redeem(200, &[film], "\0\x01film") else { panic!("no result") };
-        let found = inline::inline_result(&answer(200, &[film], "\0\x01film"), &endpoint().result, &url).unwrap();
+        let RedeemResponse::Delivered { url, .. } = redeem(200, &[film], "\0\x01film") else { panic!("no result") };
+        let found = inline::inline_result(&answer(200, &[film], "\0\x01film"), &endpoint().result, &url, 0).unwrap();
         assert_eq!((found.bytes.as_slice(), found.media_type.as_str()), (&b"\0\x01film"[..], "video/mp4"));
         let picture = ("content-type", "image/svg+xml");
         assert!(matches!(redeem(200, &[picture], "<svg xmlns='x'/>"), RedeemResponse::Delivered { .. }));
@@ -393,7 +403,10 @@ mod tests {
         assert!(matches!(read_redeem(&cut, &endpoint()), RedeemResponse::Failed { .. }));
         // Of a poll the head alone is taken: the result stands where it was asked for.
         let head = [film, (ANSWERED_AT, "https://sats.example/film/7")];
-        assert_eq!(poll(200, &head, ""), PollResponse::Delivered { url: at("https://sats.example/film/7") });
+        assert_eq!(
+            poll(200, &head, ""),
+            PollResponse::Delivered { url: at("https://sats.example/film/7"), more: Vec::new() }
+        );
     }
 
     #[test]
@@ -437,8 +450,11 @@ mod tests {
             format!(r#"{{"status":"COMPLETED","result":{{"url":"http://10.0.0.1/a"}},"refund":{{{link}}}}}"#);
         assert!(matches!(poll(200, &[], &misplaced), PollResponse::RefundOffered { .. }));
         let both = format!(r#"{{"videoUrl":"/a.mp4","refund":{{{link}}}}}"#);
-        assert_eq!(redeem(200, &[], &both), RedeemResponse::Delivered { url: at("https://sats.example/a.mp4") });
-        assert_eq!(poll(200, &[], &both), PollResponse::Delivered { url: at("https://sats.example/a.mp4") });
+        assert_eq!(redeem(200, &[], &both), delivered((at("https://sats.example/a.mp4"), Vec::new())));
+        assert_eq!(
+            poll(200, &[], &both),
+            PollResponse::Delivered { url: at("https://sats.example/a.mp4"), more: Vec::new() }
+        );
         for none in [r#"{"lnurl_withdraw":""}"#, r#"{"lnurl_withdraw":null,"refund":null}"#] {
             assert!(matches!(redeem(500, &[], none), RedeemResponse::Retry { .. }), "{none}");
         }
@@ -576,7 +592,7 @@ mod tests {
             read_redeem(&answer(200, headers, body).cut("it broke\u{1b} off"), &endpoint())
         };
         let whole = cut(r#"{"videoUrl":"/a.mp4"}"#, &[]);
-        assert_eq!(whole, RedeemResponse::Delivered { url: at("https://sats.example/a.mp4") });
+        assert_eq!(whole, delivered((at("https://sats.example/a.mp4"), Vec::new())));
         assert!(matches!(cut("", &[("x-poll-url", "/job")]), RedeemResponse::Accepted { .. }));
         for body in ["", r#"{"videoUrl":"/a.m"#] {
             let RedeemResponse::Failed { reason: Reason::UnknownAnswer, message, .. } = cut(body, &[]) else {

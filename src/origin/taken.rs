@@ -72,7 +72,7 @@ mod tests {
         let answer = answer(200, &[("content-type", kind)], body);
         let url = answer.taken_result(&endpoint).unwrap();
         if super::super::is_inline(&url) {
-            let found = inline::inline_result(&answer, &rule(), &url).unwrap();
+            let found = inline::inline_result(&answer, &rule(), &url, 0).unwrap();
             assert_eq!(found.bytes, body.as_bytes());
             return format!("{}: all of it", found.media_type);
         }

@@ -44,6 +44,8 @@ const RESULT_COLUMNS_AFTER: [&str; 10] =
 
 /// Columns of the results after all others.
 const STAMP_COLUMNS: [&str; 2] = ["l402_batch", "l402_ledger"];
+/// Columns that came later, at the end of all.
+const LAST_COLUMNS: [&str; 2] = ["more_urls", "more_files"];
 
 /// Columns of the receipts, in order; then come `x_*`.
 const RECEIPT_COLUMNS: [&str; 18] = [
@@ -101,7 +103,7 @@ impl ResultsFile {
         let params: Vec<String> = self.params.iter().map(|name| param_column(name)).collect();
         let names = RESULT_COLUMNS.iter().copied().chain(params.iter().map(String::as_str));
         let names = names.chain(RESULT_COLUMNS_AFTER).chain(self.extra.iter().map(String::as_str));
-        let names = names.chain(self.of.iter().flat_map(|_| STAMP_COLUMNS));
+        let names = names.chain(self.of.iter().flat_map(|_| STAMP_COLUMNS)).chain(LAST_COLUMNS);
         csv.write_record(names.map(|name| neutralise(name).into_owned()))?;
         rows(&mut |row| self.row(&mut csv, &row))?;
         csv.flush()
@@ -128,6 +130,8 @@ impl ResultsFile {
             put.text(batch)?;
             put.word(ledger)?;
         }
+        put.list(&row.more_urls())?;
+        put.list(&row.more_files())?;
         put.end()
     }
 }
@@ -192,6 +196,7 @@ fn param_column(name: &str) -> String {
         .iter()
         .chain(&RESULT_COLUMNS_AFTER)
         .chain(&STAMP_COLUMNS)
+        .chain(&LAST_COLUMNS)
         .chain(&JOB_KEYS)
         .any(|column| *column == folded);
     if ours || folded.starts_with("x_") || folded.starts_with("params.") {
@@ -226,6 +231,11 @@ impl Cells<'_, '_> {
 
     pub(super) fn maybe(&mut self, text: Option<&str>) -> io::Result<()> {
         self.text(text.unwrap_or_default())
+    }
+
+    /// A JSON list; nothing where it is empty.
+    fn list(&mut self, all: &[&str]) -> io::Result<()> {
+        if all.is_empty() { self.word("") } else { self.text(&serde_json::to_string(all)?) }
     }
 
     /// A word of our own, or a number's digits.

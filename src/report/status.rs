@@ -358,6 +358,8 @@ fn job_json(head: &StatusHead, row: &ResultRow, payment: Option<&PaymentRow>) ->
         "url": row.url,
         "file": row.file,
         "sha256": row.sha256,
+        "more_urls": row.more_urls(),
+        "more_files": row.more_files(),
         "attempts": row.attempts,
         "wait_until": row.wait_until.map(UnixMs::rfc3339),
         "error": row.error,

@@ -418,8 +418,12 @@ impl<'i> Entry<'_, 'i> {
                         continue;
                     }
                 };
-                let words = matches!(key.get_ref().as_ref(), "done" | "failed");
-                *field = texts(reader, &format!("{at}.{}", key.get_ref()), item, words)?;
+                let (words, each) = match key.get_ref().as_ref() {
+                    "done" | "failed" => (true, 0),
+                    "url" | "text" => (false, 1),
+                    _ => (false, 0),
+                };
+                *field = texts(reader, &format!("{at}.{}", key.get_ref()), item, (words, each))?;
             }
         }
         if rule.url.is_empty() && rule.text.is_empty() && !rule.body {
@@ -471,13 +475,16 @@ const fn no_result() -> ResultRule {
     }
 }
 
-/// A list of words, or of JSON pointers.
-fn texts(reader: &mut Reader<'_>, at: &str, item: &Item<'_>, words: bool) -> Option<Vec<String>> {
+/// A list of words, or of JSON pointers, in each of which so many steps may be `*`.
+fn texts(reader: &mut Reader<'_>, at: &str, item: &Item<'_>, (words, each): (bool, usize)) -> Option<Vec<String>> {
     let texts = reader.texts(at, item)?;
     for (text, span) in &texts {
         if !words && !is_pointer(text) {
             let help = Some("RFC 6901: each step begins with `/`; `~` is written `~0`, `/` in a name `~1`".to_owned());
             reader.error_with(span.clone(), format!("{at}: expected a JSON pointer like \"/url\", got {text:?}"), help);
+        } else if !words && text.split('/').filter(|step| *step == "*").count() > each {
+            let help = Some("`*` stands for each element of one list, in `url` and `text`: \"/data/*/url\"".to_owned());
+            reader.error_with(span.clone(), format!("{at}: {text:?} has a step `*` too many"), help);
         }
     }
     Some(texts.into_iter().map(|(text, _)| text).collect())

@@ -34,6 +34,7 @@
 //! at_most_sats = 500                                             # a cap: the invoice decides within it
 //! [endpoint.NAME.result]       # JSON pointers; done and failed are words
 //! url = ["/url"]; text = []; poll_url = []; poll_interval_ms = []; status = []; done = []; failed = []
+//! url = ["/data/*/url"]        # several results: each element of that list; `text` likewise
 //! body = true                  # or the answer itself
 //! [endpoint.NAME.errors]       # what error codes mean; one that is not named counts for nothing
 //! RATE_LIMITED = "rate-limited"

@@ -606,3 +606,20 @@ fn plain_http_is_for_loopback_unless_allowed_by_name() {
         assert!(entry(url, "allow_http = true").is_err(), "{url}");
     }
 }
+
+#[test]
+fn one_step_of_a_pointer_to_a_result_may_stand_for_each_element() {
+    let entry = |result: &str| {
+        format!(
+            "[endpoint.many]\nurl = \"https://a.example/many\"\nprice = {{ sats = 1 }}\ndedup_window_s = 0\nresult = {{ {result} }}\n"
+        )
+    };
+    let read = merged(&entry("url = [\"/data/*/url\", \"/urls/*\", \"/a*b\"], text = [\"/choices/*/text\"]")).unwrap();
+    assert_eq!(read.get("many").unwrap().result.url, ["/data/*/url", "/urls/*", "/a*b"]);
+    for (wrong, word) in
+        [("url = [\"/a/*/b/*\"]", "result.url"), ("url = [\"/a\"], poll_url = [\"/b/*\"]", "result.poll_url")]
+    {
+        let said = errors(&entry(wrong));
+        assert!(said.contains(word) && said.contains("a step `*` too many"), "{said}");
+    }
+}

@@ -42,7 +42,11 @@ struct OneJob {
 impl Ledger for OneJob {
     async fn commit_in_line(&self, _: UnixMs, record: Record, _: impl FnOnce()) -> Result<Recorded, LedgerError> {
         match record {
-            Record::Fetching(_, mark) => self.job.borrow_mut().mark = Some(mark),
+            Record::Fetching(_, number, mark) => {
+                let job = &mut *self.job.borrow_mut();
+                let place = if number == 0 { &mut job.mark } else { &mut job.more[number - 1].mark };
+                *place = Some(mark);
+            }
             Record::Downloaded(_, file) => {
                 *self.file.borrow_mut() = Some(file);
                 if let Some(last) = self.last.take() {

@@ -34,6 +34,8 @@ fn what_is_bought_counts_until_its_length_is_known() {
             refunded: None,
             url: None,
             file: None,
+            more_urls: Vec::new(),
+            more_files: Vec::new(),
             error: None,
         };
         let job =

@@ -78,7 +78,7 @@ pub(super) fn pay<S: Subject>(ledger: &mut S, payment: PaymentKey, n: u8, status
 pub(super) fn deliver_at<S: Subject>(ledger: &mut S, now: UnixMs, payment: PaymentKey) {
     let answer = answer(ledger, payment, 200);
     let url = format!("https://seller.example/v/{}", payment.0);
-    ledger.hand_back(now, Record::Delivered { payment, answer, url, own: false }).unwrap();
+    ledger.hand_back(now, Record::Delivered { payment, answer, url, more: Vec::new(), own: false }).unwrap();
 }
 
 pub(super) fn who_takes_three_and_delivers_none_gets_no_more_in_any_batch_until_it_delivers<S: Subject>() {

@@ -54,7 +54,7 @@ pub(super) fn deliver<S: Subject>(store: &mut S, job: &PendingJob, n: u8) -> Pay
     store.hand_back(AT, paid(payment, n, Some(posted()))).unwrap();
     let answer = answer(store, payment, 200);
     let url = format!("https://seller.example/v/{n}");
-    store.hand_back(AT, Record::Delivered { payment, answer, url, own: false }).unwrap();
+    store.hand_back(AT, Record::Delivered { payment, answer, url, more: Vec::new(), own: false }).unwrap();
     payment
 }
 
@@ -82,7 +82,7 @@ fn come<S: Subject>(came: Came) -> (S, PaymentKey) {
         Came::Delivered => {
             let answer = answer(&mut store, payment, 200);
             let url = "https://s.example/v".to_owned();
-            store.hand_back(AT, Record::Delivered { payment, answer, url, own: false }).unwrap();
+            store.hand_back(AT, Record::Delivered { payment, answer, url, more: Vec::new(), own: false }).unwrap();
         }
         Came::Lost => {
             let end = end(JobState::Lost, Reason::OriginFailed);
@@ -102,7 +102,14 @@ fn table(payment: PaymentKey) -> Vec<(&'static str, Record, [bool; 8])> {
     let undelivered =
         Record::Undelivered { payment, answer: None, heard: false, end: end(JobState::Lost, Reason::OriginFailed) };
     let url = "https://s.example/v".to_owned();
-    let at_once = Record::DeliveredAtOnce { payment, kind: AnswerKind::Redeem, answer: http(200), url, own: true };
+    let at_once = Record::DeliveredAtOnce {
+        payment,
+        kind: AnswerKind::Redeem,
+        answer: http(200),
+        url,
+        more: Vec::new(),
+        own: true,
+    };
     //                                                          int doubt paid post acc deliv lost dead
     vec![
         ("send begun", Record::SendBegun(payment), [y, y, n, n, n, n, n, n]),
@@ -151,6 +158,7 @@ pub(super) fn an_answer_is_interpreted_only_for_its_own_payment<S: Subject>() {
         payment: answers[0].0,
         answer: answers[1].1,
         url: "https://x.example".to_owned(),
+        more: Vec::new(),
         own: false,
     };
     assert!(is_contradiction(&store.hand_back(AT, crossed)));
@@ -292,7 +300,9 @@ pub(super) fn a_result_of_an_identical_request_is_not_its_own<S: Subject>() {
     store.hand_back(AT, paid(payment, 2, None)).unwrap();
     let answer = answer(&mut store, payment, 200);
     let url = store.job(store.payment(first).job).url.unwrap();
-    let mut go = |own| store.hand_back(AT, Record::Delivered { payment, answer, url: url.clone(), own }).unwrap();
+    let mut go = |own| {
+        store.hand_back(AT, Record::Delivered { payment, answer, url: url.clone(), more: Vec::new(), own }).unwrap()
+    };
     assert!(matches!(go(true), Committed::NotItsOwn));
     assert!(matches!(go(false), Committed::Done));
 }

@@ -1,9 +1,9 @@
 //! Which results are to be fetched, and what that needs.
 
-use super::cases::deliver;
+use super::cases::{answer, deliver, intend};
 use super::{AT, Subject};
-use crate::ledger::contract::support::{endpoint, http, is_contradiction, new_intent, planned};
-use crate::ledger::{BatchKey, DownloadedFile, FetchMark, JobKey, Record, Resume, Undownloaded};
+use crate::ledger::contract::support::{endpoint, http, is_contradiction, new_intent, paid, planned, posted};
+use crate::ledger::{AnswerKind, BatchKey, DownloadedFile, FetchMark, JobKey, Record, Resume, Undownloaded};
 use crate::purchase::{JobState, Reason};
 
 const JUNE: BatchKey = BatchKey(1);
@@ -22,7 +22,7 @@ pub(super) fn what_is_delivered_is_to_be_fetched_until_it_is_here<S: Subject>() 
     deliver(&mut store, &jobs[0], 1);
     assert_eq!(to_fetch(&store, Undownloaded::New), ["a"]);
     let mark = FetchMark { file: "/v/a.mp4".to_owned(), ..FetchMark::default() };
-    store.hand_back(AT, Record::Fetching(jobs[0].key, mark.clone())).unwrap();
+    store.hand_back(AT, Record::Fetching(jobs[0].key, 0, mark.clone())).unwrap();
     assert_eq!(store.to_download(JUNE, Undownloaded::New, None, 9).unwrap()[0].mark, Some(mark));
     store.hand_back(AT, Record::Downloaded(jobs[0].key, file("/v/a.mp4"))).unwrap();
     assert!(to_fetch(&store, Undownloaded::All).is_empty());
@@ -51,13 +51,13 @@ pub(super) fn of_what_is_to_come_its_length_is_told<S: Subject>() {
     for (n, job) in (1..).zip(&jobs) {
         deliver(&mut store, job, n);
         let mark = FetchMark { file: format!("/v/{n}.mp4"), resume: known(u64::from(n) << 40), sha256: None };
-        store.hand_back(AT, Record::Fetching(job.key, mark)).unwrap();
+        store.hand_back(AT, Record::Fetching(job.key, 0, mark)).unwrap();
     }
     let said = |job: JobKey, reason| Record::NotDownloaded { job, reason, error: "so".to_owned() };
     store.hand_back(AT, said(jobs[0].key, Reason::NotDownloaded)).unwrap();
     store.hand_back(AT, said(jobs[1].key, Reason::UrlGone)).unwrap();
     let unknown = FetchMark { file: "/v/4.mp4".to_owned(), ..FetchMark::default() };
-    store.hand_back(AT, Record::Fetching(jobs[3].key, unknown)).unwrap();
+    store.hand_back(AT, Record::Fetching(jobs[3].key, 0, unknown)).unwrap();
     let told = |store: &S| -> Vec<_> {
         let coming = store.coming_files().unwrap().into_iter();
         coming.map(|of| (of.name, of.id, of.take, of.file, of.total)).collect()
@@ -84,7 +84,7 @@ pub(super) fn a_file_is_one_job_s_whatever_its_case<S: Subject>() {
     let (mut store, jobs) = S::with(&[("june", &["a", "b"])]);
     deliver(&mut store, &jobs[0], 1);
     let mark = FetchMark { file: "/v/Cat.mp4".to_owned(), ..FetchMark::default() };
-    store.hand_back(AT, Record::Fetching(jobs[0].key, mark)).unwrap();
+    store.hand_back(AT, Record::Fetching(jobs[0].key, 0, mark)).unwrap();
     assert!(store.is_file_of_another(jobs[1].key, "/v/cat.MP4").unwrap());
     assert!(!store.is_file_of_another(jobs[0].key, "/v/cat.mp4").unwrap(), "it is its own");
     assert!(!store.is_file_of_another(jobs[1].key, "/v/dog.mp4").unwrap());
@@ -130,7 +130,7 @@ fn not_downloaded(job: JobKey, reason: Reason) -> Record {
 }
 
 fn fetching(job: JobKey, name: &str) -> Record {
-    Record::Fetching(job, FetchMark { file: name.to_owned(), ..FetchMark::default() })
+    Record::Fetching(job, 0, FetchMark { file: name.to_owned(), ..FetchMark::default() })
 }
 
 pub(super) fn a_file_that_is_here_is_not_written_anew<S: Subject>() {
@@ -168,6 +168,51 @@ pub(super) fn names_are_compared_letter_by_letter_without_their_case<S: Subject>
     assert!(store.is_file_of_another(jobs[1], "/v/GRÖßE.MP4").unwrap());
     assert!(!store.is_file_of_another(jobs[1], "/v/gRÖSSE.mp4").unwrap());
     assert!(!store.is_file_of_another(jobs[0], "/v/größe.mp4").unwrap(), "it is its own");
+}
+
+pub(super) fn further_results_of_an_answer_are_fetched_each_by_itself<S: Subject>() {
+    let (mut store, jobs) = S::with(&[("june", &["a", "b", "c"])]);
+    let more = vec!["https://s.example/2".to_owned(), "https://s.example/3".to_owned()];
+    for (n, job) in (1..).zip(&jobs) {
+        let payment = intend(&mut store, new_intent(job, n));
+        store.hand_back(AT, paid(payment, n, Some(posted()))).unwrap();
+        let (url, more, own) = (format!("https://s.example/1/{n}"), more.clone(), false);
+        let record = match n {
+            1 => Record::DeliveredAtOnce { payment, kind: AnswerKind::Redeem, answer: http(200), url, more, own },
+            2 => Record::Delivered { payment, answer: answer(&mut store, payment, 200), url, more, own },
+            _ => Record::Delivered { payment, answer: answer(&mut store, payment, 200), url, more: Vec::new(), own },
+        };
+        store.hand_back(AT, record).unwrap();
+    }
+    let found = store.to_download(JUNE, Undownloaded::New, None, 9).unwrap();
+    let urls = |at: usize| found[at].more.iter().map(|one| one.url.clone()).collect::<Vec<_>>();
+    assert_eq!([urls(0), urls(1), urls(2)], [more.clone(), more, Vec::new()]);
+    let resume = Resume { version: "\"a\"".to_owned(), total: 9, synced: 4, sha256: Some([1; 32]) };
+    let mark = |name: &str, resume| FetchMark { file: format!("/nowhere/{name}"), resume, sha256: Some([9; 32]) };
+    store.hand_back(AT, Record::Fetching(jobs[0].key, 0, mark("kite.png", None))).unwrap();
+    store.hand_back(AT, Record::Fetching(jobs[0].key, 2, mark("kite-3.jpg", Some(resume)))).unwrap();
+    let marks = |store: &S| {
+        let job = store.to_download(JUNE, Undownloaded::All, None, 9).unwrap().remove(0);
+        let files = [job.mark].into_iter().chain(job.more.into_iter().map(|one| one.mark));
+        files.map(|mark| mark.map(|mark| mark.file)).collect::<Vec<_>>()
+    };
+    let file_of = |name: &str| Some(format!("/nowhere/{name}"));
+    assert_eq!(marks(&store), [file_of("kite.png"), None, file_of("kite-3.jpg")]);
+    let coming: Vec<_> = store.coming_files().unwrap().into_iter().map(|of| (of.id, of.file, of.total)).collect();
+    assert_eq!(coming, [("a".to_owned(), "/nowhere/kite-3.jpg".to_owned(), 9)]);
+    // Its names are its own, that of the first and that of each other one.
+    for (name, is_taken) in [("KITE.png", true), ("kite-3.JPG", true), ("kite-2.jpg", false), ("kite-3.png", false)] {
+        let file = format!("/nowhere/{name}");
+        assert_eq!(store.is_file_of_another(jobs[1].key, &file).unwrap(), is_taken, "{name}");
+        assert!(!store.is_file_of_another(jobs[0].key, &file).unwrap(), "{name}");
+    }
+    store.hand_back(AT, Record::Fetching(jobs[0].key, 1, mark("kite-2.png", None))).unwrap();
+    store.hand_back(AT, Record::Fetching(jobs[0].key, 2, mark("kite-3.jpg", None))).unwrap();
+    store.hand_back(AT, Record::Downloaded(jobs[0].key, file("/nowhere/kite.png"))).unwrap();
+    assert!(store.is_file_of_another(jobs[1].key, "/nowhere/kite-2.png").unwrap());
+    // Where one has gone, each is looked at again under its name.
+    assert_eq!(store.forget_missing_files(AT, JUNE, &[]).unwrap(), 1);
+    assert_eq!(marks(&store), [file_of("kite.png"), file_of("kite-2.png"), file_of("kite-3.jpg")]);
 }
 
 pub(super) fn a_name_stays_its_job_s_until_its_file_has_gone<S: Subject>() {

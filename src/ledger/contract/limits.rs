@@ -102,7 +102,7 @@ pub(super) fn an_endpoint_that_takes_and_does_not_deliver_gets_no_more<S: Subjec
     let late = PaymentKey(1);
     let answer = answer(&mut store, late, 200);
     let url = "https://seller.example/v/1".to_owned();
-    store.hand_back(AT, Record::Delivered { payment: late, answer, url, own: false }).unwrap();
+    store.hand_back(AT, Record::Delivered { payment: late, answer, url, more: Vec::new(), own: false }).unwrap();
     assert_eq!(refused(&mut store, AT, wants(2)), None);
     // What it takes, and rejects: the origin gets no more.
     store.hand_back(AT, paid(PaymentKey(3), 3, None)).unwrap();

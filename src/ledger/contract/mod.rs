@@ -328,6 +328,7 @@ suite! {
         a_file_that_is_here_is_not_written_anew,
         only_what_is_delivered_is_fetched_and_only_reasons_of_files_are_said_of_it,
         names_are_compared_letter_by_letter_without_their_case,
+        further_results_of_an_answer_are_fetched_each_by_itself,
         a_name_stays_its_job_s_until_its_file_has_gone,
         that_the_manifest_has_changed_says_more_than_what_became_of_the_file;
 }}

@@ -131,7 +131,7 @@ pub(super) fn what_is_begun_and_changes_is_told_and_marked_once_it_is_delivered<
     store.hand_back(AT, paid(payment, 2, Some(posted()))).unwrap();
     let answer = answer(&mut store, payment, 200);
     let url = "https://seller.example/v/1".to_owned();
-    store.hand_back(AT, Record::Delivered { payment, answer, url, own: false }).unwrap();
+    store.hand_back(AT, Record::Delivered { payment, answer, url, more: Vec::new(), own: false }).unwrap();
     store.mark_changed(Some(JULY), AT).unwrap();
     assert_eq!(stands(&store, jobs[1].key), (JobState::Delivered, Reason::None), "another batch was meant");
     store.mark_changed(None, AT).unwrap();

@@ -86,7 +86,7 @@ pub(super) fn what_is_posted_and_delivered_is_open_no_more<S: Subject>() {
     store.hand_back(AT, paid(payment, 2, None)).unwrap();
     let answer = answer(&mut store, payment, 200);
     let url = "https://seller.example/v/2".to_owned();
-    store.hand_back(AT, Record::Delivered { payment, answer, url, own: false }).unwrap();
+    store.hand_back(AT, Record::Delivered { payment, answer, url, more: Vec::new(), own: false }).unwrap();
     assert_eq!(stage(&store), Some("unposted"));
     store.hand_back(AT, Record::Posted(payment, posted())).unwrap();
     assert_eq!(stage(&store), None);
@@ -162,7 +162,7 @@ pub(super) fn an_identical_request_is_found_and_not_the_job_s_own<S: Subject>() 
     store.hand_back(AT, paid(payment, 1, Some(posted()))).unwrap();
     let answer = answer(&mut store, payment, 200);
     let url = "https://seller.example/v/1".to_owned();
-    store.hand_back(AT, Record::Delivered { payment, answer, url, own: false }).unwrap();
+    store.hand_back(AT, Record::Delivered { payment, answer, url, more: Vec::new(), own: false }).unwrap();
     let found = find(&store, jobs[1].key).unwrap();
     assert_eq!((found.open, found.awaiting, found.last_at), (false, false, AT));
 }

@@ -62,11 +62,12 @@ pub(super) fn an_answer_with_the_result_is_as_the_answer_and_then_the_result<S: 
         answer(&mut apart, payment, 503);
         let record = Record::Answer { payment, kind, answer: http(200) };
         let Committed::Answer(stored) = apart.hand_back(AT, record).unwrap() else { panic!() };
-        let record = Record::Delivered { payment, answer: stored, url: url.clone(), own };
+        let record = Record::Delivered { payment, answer: stored, url: url.clone(), more: Vec::new(), own };
         assert!(matches!(apart.hand_back(AT, record).unwrap(), Committed::Done));
         let (mut at_once, job, payment) = bought::<S>();
         answer(&mut at_once, payment, 503);
-        let record = Record::DeliveredAtOnce { payment, kind, answer: http(200), url: url.clone(), own };
+        let record =
+            Record::DeliveredAtOnce { payment, kind, answer: http(200), url: url.clone(), more: Vec::new(), own };
         assert!(matches!(at_once.hand_back(AT, record).unwrap(), Committed::Done));
         assert_eq!(at_once.seen(), apart.seen(), "{kind:?}");
         assert_eq!(at_once.delivery(job).unwrap(), Some(http(200)));
@@ -85,6 +86,7 @@ pub(super) fn an_answer_with_a_result_that_may_not_be_its_own_is_kept_alone<S: S
         kind: AnswerKind::Redeem,
         answer: http(status),
         url: url.clone(),
+        more: Vec::new(),
         own,
     };
     for (status, own) in [(200, true), (503, false)] {
@@ -133,7 +135,7 @@ pub(super) fn a_poll_address_stays_until_the_result_is_here<S: Subject>() {
     assert_eq!(found(&store).poll(), Some(&poll()));
     let last = answer(&mut store, payment, 200);
     let url = "https://seller.example/v/1".to_owned();
-    store.hand_back(AT, Record::Delivered { payment, answer: last, url, own: true }).unwrap();
+    store.hand_back(AT, Record::Delivered { payment, answer: last, url, more: Vec::new(), own: true }).unwrap();
     assert!(store.payment(payment).redeeming.poll.is_none() && store.open_jobs(None).unwrap().is_empty());
 }
 
@@ -143,7 +145,7 @@ pub(super) fn what_was_lost_may_be_delivered_in_the_end<S: Subject>() {
     store.hand_back(AT, Record::Undelivered { payment, answer: None, heard: false, end: lost }).unwrap();
     let late = answer(&mut store, payment, 200);
     let url = "https://seller.example/v/1".to_owned();
-    let record = Record::Delivered { payment, answer: late, url: url.clone(), own: true };
+    let record = Record::Delivered { payment, answer: late, url: url.clone(), more: Vec::new(), own: true };
     store.hand_back(AT.plus_ms(9), record.clone()).unwrap();
     let stands = store.job(job);
     assert_eq!((stands.state, stands.url, stands.finished_at), (JobState::Delivered, Some(url), Some(AT.plus_ms(9))));

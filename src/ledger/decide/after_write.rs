@@ -49,6 +49,7 @@ impl Facts {
             }
             // They name rows that no other record of the round has to do with.
             Write::Transition { .. }
+            | Write::MoreResults(..)
             | Write::Fetching(..)
             | Write::File(..)
             | Write::KeptSettlement { .. }

@@ -8,10 +8,10 @@ use super::jobs::JobUpdate;
 use super::{Facts, Job, Ruling, Unfit, Write, contradiction};
 
 /// The file that is written, and by what it can be resumed.
-pub fn fetching<'a>(facts: &Facts, key: JobKey, mark: &'a FetchMark) -> Result<Ruling<'a>, Unfit> {
+pub fn fetching<'a>(facts: &Facts, key: JobKey, number: usize, mark: &'a FetchMark) -> Result<Ruling<'a>, Unfit> {
     expect_delivered(facts, key, "a download")?;
     let mut ruling = Ruling::done();
-    ruling.write(Write::Fetching(key, mark));
+    ruling.write(Write::Fetching(key, number, mark));
     Ok(ruling)
 }
 

@@ -98,6 +98,7 @@ impl<'a> Round<'a> {
             Write::Answer(AnswerWrite::New { key, .. }) => Some(Named::Answer(*key)),
             Write::Job(_)
             | Write::Transition { .. }
+            | Write::MoreResults(..)
             | Write::Fetching(..)
             | Write::File(..)
             | Write::FurtherTake { .. }

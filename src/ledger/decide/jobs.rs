@@ -68,7 +68,9 @@ impl Transition {
             fee: None,
             refunded: None,
             url: change.url.map(str::to_owned),
+            more_urls: Vec::new(),
             file: None,
+            more_files: Vec::new(),
             error: change.error.map(str::to_owned),
         }
     }

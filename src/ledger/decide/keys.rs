@@ -53,7 +53,7 @@ pub fn keys(record: &Record) -> Keys<'_> {
         Record::Accepted { payment, answer, .. } => {
             Keys { answer: Some(*answer), refusals: true, ..of_payment(payment) }
         }
-        Record::Delivered { payment, answer, url, own } => Keys {
+        Record::Delivered { payment, answer, url, more: _, own } => Keys {
             answer: Some(*answer),
             refusals: true,
             delivers: Some(url),
@@ -84,7 +84,7 @@ pub fn keys(record: &Record) -> Keys<'_> {
         Record::LeftUndelivered(key) => Keys { undelivered: true, ..of_job(key) },
         Record::Ended(key, _)
         | Record::Stuck { job: key, .. }
-        | Record::Fetching(key, _)
+        | Record::Fetching(key, ..)
         | Record::Downloaded(key, _)
         | Record::NotDownloaded { job: key, .. } => of_job(key),
     }

@@ -153,11 +153,11 @@ pub fn decide<'a>(facts: &Facts, now: UnixMs, record: &'a Record) -> Result<Ruli
         }
         Record::Answer { payment, kind, answer } => redeem::answer(facts, now, *payment, *kind, answer),
         Record::Accepted { payment, answer, poll } => redeem::accepted(facts, now, *payment, *answer, poll),
-        Record::Delivered { payment, answer, url, own } => {
-            redeem::delivered(facts, now, *payment, *answer, (url, *own))
+        Record::Delivered { payment, answer, url, more, own } => {
+            redeem::delivered(facts, now, *payment, *answer, (url, more, *own))
         }
-        Record::DeliveredAtOnce { payment, kind, answer, url, own } => {
-            redeem::delivered_at_once(facts, now, *payment, (*kind, answer), (url, *own))
+        Record::DeliveredAtOnce { payment, kind, answer, url, more, own } => {
+            redeem::delivered_at_once(facts, now, *payment, (*kind, answer), (url, more, *own))
         }
         Record::Undelivered { payment, answer, heard, end } => {
             redeem::undelivered(facts, now, *payment, (*answer, *heard), end)
@@ -167,7 +167,7 @@ pub fn decide<'a>(facts: &Facts, now: UnixMs, record: &'a Record) -> Result<Ruli
         Record::LeftUndelivered(_) => Ok(jobs::left_undelivered(facts)),
         Record::Ended(key, end) => jobs::ended(facts, now, *key, end),
         Record::Stuck { job, reason, error } => jobs::stuck(facts, now, *job, *reason, error),
-        Record::Fetching(key, mark) => files::fetching(facts, *key, mark),
+        Record::Fetching(key, number, mark) => files::fetching(facts, *key, *number, mark),
         Record::Downloaded(key, whole) => files::downloaded(facts, now, *key, whole),
         Record::NotDownloaded { job, reason, error } => files::not_downloaded(facts, now, *job, *reason, error),
     }

@@ -80,7 +80,7 @@ pub fn delivered_at_once<'a>(
     now: UnixMs,
     key: PaymentKey,
     (kind, answer): (AnswerKind, &'a HttpAnswer),
-    (url, own): (&str, bool),
+    (url, more, own): (&str, &'a [String], bool),
 ) -> Result<Ruling<'a>, Unfit> {
     if !is_success(answer) || (own && facts.is_result_of_another) {
         return self::answer(facts, now, key, kind, answer);
@@ -95,7 +95,7 @@ pub fn delivered_at_once<'a>(
         ruling.write(Write::Answer(AnswerWrite::Interpreted(key, stored)));
     }
     is.hear(&Answer { key: stored, payment: key, kind, at: now, first_success: stored });
-    has_result(&mut ruling, facts, now, is, url)?;
+    has_result(&mut ruling, facts, now, is, (url, more))?;
     Ok(ruling)
 }
 
@@ -194,7 +194,7 @@ pub fn delivered<'a>(
     now: UnixMs,
     key: PaymentKey,
     answer: AnswerKey,
-    (url, own): (&str, bool),
+    (url, more, own): (&str, &'a [String], bool),
 ) -> Result<Ruling<'a>, Unfit> {
     let (payment, job) = facts.payment(key)?;
     payment.expect_undelivered(job, "a delivery")?;
@@ -204,12 +204,18 @@ pub fn delivered<'a>(
     let mut ruling = Ruling::done();
     let mut is = payment.clone();
     is.hear(interpreted(&mut ruling, facts, payment, answer)?);
-    has_result(&mut ruling, facts, now, is, url)?;
+    has_result(&mut ruling, facts, now, is, (url, more))?;
     Ok(ruling)
 }
 
 /// The payment has brought its result.
-fn has_result(ruling: &mut Ruling<'_>, facts: &Facts, now: UnixMs, mut is: Payment, url: &str) -> Result<(), Unfit> {
+fn has_result<'a>(
+    ruling: &mut Ruling<'a>,
+    facts: &Facts,
+    now: UnixMs,
+    mut is: Payment,
+    (url, more): (&str, &'a [String]),
+) -> Result<(), Unfit> {
     let key = is.key;
     let (payment, job) = facts.payment(key)?;
     let of_origin = delivers(&facts.origin, now, &mut is);
@@ -217,6 +223,10 @@ fn has_result(ruling: &mut Ruling<'_>, facts: &Facts, now: UnixMs, mut is: Payme
     ruling.writes.extend(of_origin);
     let change = JobUpdate { url: Some(url), finished: true, ..JobUpdate::to(JobState::Delivered, Reason::None) };
     ruling.change(now, job, &change);
+    if !more.is_empty() {
+        ruling.write(Write::MoreResults(job.key, more));
+        ruling.transition.as_mut().into_iter().for_each(|seen| more.clone_into(&mut seen.more_urls));
+    }
     ruling.write(Write::BodyUnneeded(key));
     Ok(())
 }

@@ -20,8 +20,10 @@ pub enum Write<'a> {
     Job(Box<Job>),
     /// Appends to a job's history.
     Transition { job: JobKey, at: UnixMs, from: JobState, to: JobState, reason: Reason },
-    /// What is fetched of a job's result into which file.
-    Fetching(JobKey, &'a FetchMark),
+    /// The addresses of further results of a job.
+    MoreResults(JobKey, &'a [String]),
+    /// What is fetched of a job's result into which file; of several, of the one with that number from 0.
+    Fetching(JobKey, usize, &'a FetchMark),
     /// The file of a job is whole.
     File(JobKey, &'a DownloadedFile),
     /// A further take of the same job, with that key and number: it is as the other one, is to be bought, and replaces all others.

@@ -3,7 +3,7 @@
 use crate::ledger::decide::{
     AnswerWrite, Charged, Endpoint, EndpointKey, Join, Moved, PeriodKind, RefundWrite, Undelivered, Write,
 };
-use crate::ledger::{BatchKey, JobKey, LedgerError, PaymentKey, RefundStanding};
+use crate::ledger::{BatchKey, FurtherResult, JobKey, LedgerError, PaymentKey, RefundStanding};
 use crate::purchase::{JobState, Reason};
 use crate::time::UnixMs;
 
@@ -34,9 +34,16 @@ impl MemoryLedger {
             Write::Transition { job, at, from, to, reason } => {
                 self.transitions.push((*job, *at, *from, *to, *reason));
             }
-            Write::Fetching(job, mark) => {
+            Write::MoreResults(job, urls) => {
                 if let Some(row) = self.jobs.get_mut(job) {
-                    row.mark = Some((*mark).clone());
+                    row.more = urls.iter().map(|url| FurtherResult { url: url.clone(), mark: None }).collect();
+                }
+            }
+            Write::Fetching(job, number, mark) => {
+                if let Some(row) = self.jobs.get_mut(job) {
+                    let further = number.checked_sub(1).map(|at| row.more.get_mut(at).map(|one| &mut one.mark));
+                    let place = further.unwrap_or(Some(&mut row.mark));
+                    place.into_iter().for_each(|place| *place = Some((*mark).clone()));
                 }
             }
             Write::File(job, file) => {
@@ -117,7 +124,17 @@ impl MemoryLedger {
         (job.key, job.superseded) = (key, false);
         (job.state, job.reason, job.error) = (JobState::Pending, Reason::None, None);
         (job.wait_until, job.url, job.attempts, job.started_at, job.finished_at) = (None, None, 0, None, None);
-        let row = JobRow { job, take, merged: false, kept: None, first_load: 0, mark: None, file: None, ..own };
+        let row = JobRow {
+            job,
+            take,
+            merged: false,
+            kept: None,
+            first_load: 0,
+            mark: None,
+            more: Vec::new(),
+            file: None,
+            ..own
+        };
         self.jobs.insert(key, row);
     }
 

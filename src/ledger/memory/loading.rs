@@ -312,6 +312,7 @@ impl JobRow {
             params: planned.params.clone(),
             extra: planned.extra.clone(),
             mark: None,
+            more: Vec::new(),
             file: None,
         }
     }

@@ -18,8 +18,8 @@ use std::sync::Arc;
 
 use super::decide::{Endpoint, EndpointKey, Job, Payment, PeriodKind, Sums};
 use super::{
-    AnswerKey, AnswerKind, BatchKey, DownloadedFile, FetchMark, JobKey, NewIntent, PaymentKey, RefundInvoice,
-    RefundStanding,
+    AnswerKey, AnswerKind, BatchKey, DownloadedFile, FetchMark, FurtherResult, JobKey, NewIntent, PaymentKey,
+    RefundInvoice, RefundStanding,
 };
 use crate::catalog;
 use crate::l402::PaymentHash;
@@ -89,6 +89,7 @@ pub(in crate::ledger) struct JobRow {
     params: Vec<(String, catalog::Value)>,
     extra: Vec<(String, String)>,
     mark: Option<FetchMark>,
+    more: Vec<FurtherResult>,
     file: Option<DownloadedFile>,
 }
 

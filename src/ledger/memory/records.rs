@@ -10,7 +10,7 @@ use crate::ledger::decide::{
 };
 use crate::ledger::port::{Downloads, RECORD_IN_PART, Records};
 use crate::ledger::{
-    AnswerKey, BatchKey, ComingFile, DamagedJob, DeliveredJob, DurableInvoice, HeldBack, HistoryCheck,
+    AnswerKey, BatchKey, ComingFile, DamagedJob, DeliveredJob, DurableInvoice, FetchMark, HeldBack, HistoryCheck,
     IdenticalRequest, JobKey, LedgerError, NewIntent, OpenJob, OpenRefund, OpenStage, Original, PaymentKey, PendingJob,
     Prospect, Record, Recorded, Undownloaded, endpoint_and_origin,
 };
@@ -173,8 +173,9 @@ impl Downloads for MemoryLedger {
     fn is_file_of_another(&self, job: JobKey, file: &str) -> Result<bool, LedgerError> {
         let key = |file: &str| file.to_lowercase();
         let has_it = |row: &JobRow| {
-            let files = [row.file.as_ref().map(|whole| &whole.file), row.mark.as_ref().map(|mark| &mark.file)];
-            row.job.key != job && files.into_iter().flatten().any(|known| key(known) == key(file))
+            let marks = row.mark.iter().chain(row.more.iter().filter_map(|one| one.mark.as_ref()));
+            let mut files = row.file.iter().map(|whole| &whole.file).chain(marks.map(|mark| &mark.file));
+            row.job.key != job && files.any(|known| key(known) == key(file))
         };
         Ok(self.jobs.values().any(has_it))
     }
@@ -205,8 +206,7 @@ impl Downloads for MemoryLedger {
         };
         let mut coming: Vec<&JobRow> = self.jobs.values().filter(is_coming).collect();
         coming.sort_by_key(|row| (row.job.batch, row.seq, row.job.key));
-        let file_of = |row: &JobRow| {
-            let mark = row.mark.as_ref()?;
+        let file_of = |row: &JobRow, mark: &FetchMark| {
             Some(ComingFile {
                 batch: row.job.batch,
                 name: self.batches.get(&row.job.batch)?.name.clone(),
@@ -217,7 +217,11 @@ impl Downloads for MemoryLedger {
                 total: mark.resume.as_ref()?.total,
             })
         };
-        Ok(coming.into_iter().filter_map(file_of).collect())
+        let files = coming.into_iter().filter(|row| row.mark.is_some()).flat_map(|row| {
+            let marks = row.mark.iter().chain(row.more.iter().filter_map(|one| one.mark.as_ref()));
+            marks.filter_map(move |mark| file_of(row, mark))
+        });
+        Ok(files.collect())
     }
 
     fn explain_undownloaded(&mut self, batch: BatchKey) -> Result<(), LedgerError> {
@@ -233,12 +237,15 @@ impl Downloads for MemoryLedger {
         let mut missing = 0_u64;
         for row in self.jobs.values_mut() {
             let is_meant = row.job.batch == batch && (only.is_empty() || only.contains(&row.id));
-            let has_lost = row.file.as_ref().is_some_and(|whole| is_gone(&whole.file));
+            let further = || row.more.iter().filter_map(|one| one.mark.as_ref()).any(|mark| is_gone(&mark.file));
+            let has_lost = row.file.as_ref().is_some_and(|whole| is_gone(&whole.file)) || further();
             if !is_meant || row.job.state != JobState::Downloaded || !has_lost {
                 continue;
             }
             let (state, reason) = decide::without_file(row.job.reason);
-            (row.job.state, row.job.reason, row.file) = (state, reason, None);
+            (row.job.state, row.job.reason) = (state, reason);
+            let whole = row.file.take().filter(|_| !row.more.is_empty());
+            row.mark = whole.map(|whole| FetchMark { file: whole.file, resume: None, sha256: Some(whole.sha256) });
             self.transitions.push((row.job.key, now, JobState::Downloaded, state, reason));
             missing = missing.saturating_add(1);
         }
@@ -319,6 +326,7 @@ impl MemoryLedger {
             reason: row.job.reason,
             started_at: row.job.started_at,
             url: row.job.url.clone()?,
+            more: row.more.clone(),
             mark: row.mark.clone(),
             is_taken: self.is_taken(row.job.key),
         })

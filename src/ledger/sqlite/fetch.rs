@@ -11,7 +11,8 @@ use super::store::{append_transition, file_key, kept_answer, paid_purchase};
 use crate::ledger::decide::{TAKEN_BY, without_file};
 use crate::ledger::port::Downloads;
 use crate::ledger::{
-    BatchKey, ComingFile, DeliveredJob, DownloadTo, FetchMark, JobKey, LedgerError, PaymentKey, Resume, Undownloaded,
+    BatchKey, ComingFile, DeliveredJob, DownloadTo, FetchMark, FurtherResult, JobKey, LedgerError, PaymentKey, Resume,
+    Undownloaded,
 };
 use crate::purchase::{Credential, HttpAnswer, JobState, Reason};
 use crate::time::UnixMs;
@@ -30,6 +31,30 @@ fn taken(conn: &Connection, job: JobKey) -> Result<Option<PaymentKey>, Fault> {
         .optional()?)
 }
 
+/// Whether that file is a further result's of another job. Such a file is called as the first result's is, and a number.
+fn is_further_of_another(conn: &Connection, job: JobKey, file: &str) -> Result<bool, Fault> {
+    let key = file_key(file);
+    let Some(first) = first_of(&key) else { return Ok(false) };
+    let mut statement = conn.prepare_cached(
+        "SELECT more FROM jobs WHERE file_key >= ?1 || '.' AND file_key < ?1 || '/' AND id <> ?2 AND more IS NOT NULL",
+    )?;
+    let mut rows = statement.query(params![first, job])?;
+    while let Some(row) = rows.next()? {
+        let more: Option<Json<Vec<FurtherResult>>> = row.get(0).ok();
+        let mut files = more.iter().flat_map(|Json(more)| more).filter_map(|one| one.mark.as_ref());
+        if files.any(|mark| file_key(&mark.file) == key) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+/// What the file of the first result is called, without its ending, where this may be that of a further one: `/v/kite` of `/v/kite-2.png`.
+fn first_of(key: &str) -> Option<&str> {
+    let (first, number) = key.rsplit_once('.')?.0.rsplit_once('-')?;
+    number.bytes().all(|byte| byte.is_ascii_digit()).then_some(first)
+}
+
 impl Downloads for SqliteLedger {
     fn to_download(
         &self,
@@ -43,7 +68,7 @@ impl Downloads for SqliteLedger {
             let mut statement = ledger.conn.prepare_cached(
                 "SELECT j.id, seq, j.job, take, endpoint, params, extra, price_msat, reason, started_at, url, file, resume,
                      sha256, p.fee_msat,
-                     EXISTS (SELECT 1 FROM decisions d WHERE d.job = j.id AND d.decision IN (?6, ?7)), p.amount_msat
+                     EXISTS (SELECT 1 FROM decisions d WHERE d.job = j.id AND d.decision IN (?6, ?7)), p.amount_msat, j.more
                  FROM jobs j INDEXED BY jobs_to_fetch LEFT JOIN payments p ON p.job = j.id AND p.dead_proof IS NULL
                  WHERE j.batch = ?1 AND j.state = 'delivered' AND (seq, j.id) > (?2, ?3)
                      AND (?4 OR (reason = '') = ?5 AND reason NOT IN ('url_gone', 'row_damaged')) ORDER BY seq, j.id",
@@ -73,7 +98,7 @@ impl Downloads for SqliteLedger {
                 .prepare_cached("SELECT 1 FROM jobs WHERE file_key = ?1 AND id <> ?2 LIMIT 1")?
                 .query_row(params![file_key(file), job], |_| Ok(()))
                 .optional()?;
-            Ok(other.is_some())
+            Ok(other.is_some() || is_further_of_another(&ledger.conn, job, file)?)
         })
     }
 
@@ -109,13 +134,17 @@ impl Downloads for SqliteLedger {
     fn coming_files(&self) -> Result<Vec<ComingFile>, LedgerError> {
         self.read(|ledger| {
             let mut statement = ledger.conn.prepare_cached(
-                "WITH b AS (SELECT id, name, CASE WHEN json_valid(remembered) THEN remembered END AS known FROM batches)
+                "WITH b AS (SELECT id, name, CASE WHEN json_valid(remembered) THEN remembered END AS known FROM batches),
+                 j AS (SELECT id, batch, seq, job, take, file, resume, more FROM jobs
+                     WHERE state = 'delivered' AND typeof(file) = 'text' AND reason NOT IN ('url_gone', 'row_damaged')),
+                 f AS (SELECT id, batch, seq, job, take, file, resume FROM j WHERE json_valid(resume)
+                     UNION ALL SELECT j.id, batch, seq, job, take, m.value ->> '$.mark.file', m.value -> '$.mark.resume'
+                     FROM j, json_each(CASE WHEN json_valid(more) THEN more ELSE '[]' END) m
+                     WHERE m.value -> '$.mark.resume' <> 'null')
                  SELECT b.id, b.name, b.known ->> '$[2].folder', coalesce(b.known ->> '$[2].name', ''),
-                     b.known ->> '$[2].device', j.job, j.take, j.file,
-                     CAST(coalesce(j.resume ->> '$.total', 0) AS INTEGER)
-                 FROM b JOIN jobs j ON j.batch = b.id
-                 WHERE j.state = 'delivered' AND typeof(j.file) = 'text' AND json_valid(j.resume)
-                     AND j.reason NOT IN ('url_gone', 'row_damaged') ORDER BY b.id, j.seq, j.id",
+                     b.known ->> '$[2].device', f.job, f.take, f.file,
+                     CAST(coalesce(f.resume ->> '$.total', 0) AS INTEGER)
+                 FROM b JOIN f ON f.batch = b.id ORDER BY b.id, f.seq, f.id",
             )?;
             let files = statement.query_map([], |row| {
                 let folder: Option<String> = row.get(2)?;
@@ -147,23 +176,29 @@ impl Downloads for SqliteLedger {
     fn forget_missing_files(&mut self, now: UnixMs, batch: BatchKey, only: &[String]) -> Result<u64, LedgerError> {
         let (mut missing, mut after) = (0_u64, JobKey(0));
         loop {
-            let page: Vec<(JobKey, Reason, String, String)> = self.read(|ledger| {
-                let mut statement = ledger.conn.prepare_cached(
-                    "SELECT id, reason, file, job FROM jobs
+            let page: Vec<(JobKey, Reason, String, String, Option<Json<Vec<FurtherResult>>>)> =
+                self.read(|ledger| {
+                    let mut statement = ledger.conn.prepare_cached(
+                        "SELECT id, reason, file, job, more FROM jobs
                      WHERE batch = ?1 AND state = 'downloaded' AND id > ?2 ORDER BY id LIMIT ?3",
-                )?;
-                let limit = i64::try_from(FILES_AT_ONCE).unwrap_or(i64::MAX);
-                let rows = statement.query_map(params![batch, after, limit], |row| {
-                    Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?))
+                    )?;
+                    let limit = i64::try_from(FILES_AT_ONCE).unwrap_or(i64::MAX);
+                    let rows = statement.query_map(params![batch, after, limit], |row| {
+                        Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?, row.get(4).unwrap_or_default()))
+                    })?;
+                    Ok(rows.collect::<Result<_, _>>()?)
                 })?;
-                Ok(rows.collect::<Result<_, _>>()?)
-            })?;
             let Some(last) = page.last() else { return Ok(missing) };
             after = last.0;
             let meant = |id: &String| only.is_empty() || only.contains(id);
             // Where nobody can say whether it is there, it is not missing.
             let is_gone = |file: &str| Path::new(file).try_exists().is_ok_and(|is_there| !is_there);
-            let gone: Vec<_> = page.into_iter().filter(|(_, _, file, id)| meant(id) && is_gone(file)).collect();
+            let has_lost = |file: &str, more: &Option<Json<Vec<FurtherResult>>>| {
+                let mut marks = more.iter().flat_map(|Json(more)| more).filter_map(|one| one.mark.as_ref());
+                is_gone(file) || marks.any(|mark| is_gone(&mark.file))
+            };
+            let gone: Vec<_> =
+                page.into_iter().filter(|(_, _, file, id, more)| meant(id) && has_lost(file, more)).collect();
             missing = missing.saturating_add(u64::try_from(gone.len()).unwrap_or(u64::MAX));
             if gone.is_empty() {
                 continue;
@@ -194,6 +229,7 @@ impl SqliteLedger {
             reason: row.get(8)?,
             started_at: row.get(9)?,
             url: row.get(10)?,
+            more: row.get::<_, Option<Json<Vec<FurtherResult>>>>(17)?.map(|Json(more)| more).unwrap_or_default(),
             mark,
             is_taken: row.get(15)?,
         })
@@ -202,8 +238,10 @@ impl SqliteLedger {
 
 fn forget_file(tx: &Connection, now: UnixMs, key: JobKey, from: Reason) -> Result<(), Fault> {
     let (state, reason) = without_file(from);
+    // Of several files those that are there still are what came: each is looked at again.
     tx.prepare_cached(
-        "UPDATE jobs SET state = ?2, reason = ?3, file = NULL, file_key = NULL, sha256 = NULL WHERE id = ?1",
+        "UPDATE jobs SET state = ?2, reason = ?3, file = iif(more IS NULL, NULL, file),
+             file_key = iif(more IS NULL, NULL, file_key), sha256 = iif(more IS NULL, NULL, sha256) WHERE id = ?1",
     )?
     .execute(params![key, state, reason])?;
     append_transition(tx, now, key, JobState::Downloaded, state, reason)

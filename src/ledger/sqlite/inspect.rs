@@ -54,11 +54,11 @@ impl Inspection for SqliteLedger {
             let mut rows = statement.query(params![batch, id])?;
             let mut takes = Vec::new();
             while let Some(row) = rows.next()? {
-                let job: JobKey = row.get(18)?;
+                let job: JobKey = row.get(19)?;
                 takes.push(TakeRecord {
                     row: ledger.result_of_row(row)?,
-                    fee_ceiling: row.get(19)?,
-                    max_cost: row.get(20)?,
+                    fee_ceiling: row.get(20)?,
+                    max_cost: row.get(21)?,
                     payments: ledger.payments_of(job)?,
                     refund: ledger.refund_of(job)?,
                     transitions: ledger.transitions_of(job)?,

@@ -15,7 +15,8 @@ use crate::l402::PaymentHash;
 use crate::ledger::port::Views;
 use crate::ledger::shown_take::{LaterTake, gives_way, is_shown_first};
 use crate::ledger::{
-    BatchKey, Caps, Counts, LedgerError, PeriodsUsed, ReceiptKind, ReceiptRow, RefundRow, ResultRow, StateCount,
+    BatchKey, Caps, Counts, FurtherResult, LedgerError, PeriodsUsed, ReceiptKind, ReceiptRow, RefundRow, ResultRow,
+    StateCount,
 };
 use crate::money::Msat;
 use crate::purchase::{JobState, Next, Reason, tried_again};
@@ -24,7 +25,7 @@ use crate::purchase::{JobState, Next, Reason, tried_again};
 pub(super) const RESULT: &str =
     "j.job, j.line, j.take, j.state, j.reason, j.endpoint, j.params, j.price_msat, j.url,
     CASE WHEN j.state = 'downloaded' THEN j.file END, CASE WHEN j.state = 'downloaded' THEN j.sha256 END, j.attempts, j.started_at, j.finished_at, j.wait_until, j.error, j.extra,
-    (SELECT p.fee_msat FROM payments p WHERE p.job = j.id AND p.state <> 'dead')";
+    (SELECT p.fee_msat FROM payments p WHERE p.job = j.id AND p.state <> 'dead'), j.more";
 
 /// The take `j` that shows what was bought of a job whose latest take is `l`: of takes before one that gives way, the last that is
 /// shown first.
@@ -99,7 +100,7 @@ impl Views for SqliteLedger {
             let mut rows = statement.query([batch])?;
             while let Some(row) = rows.next()? {
                 let mut shown = ledger.result_of_row(row)?;
-                if row.get::<_, u32>(20)? != shown.take {
+                if row.get::<_, u32>(21)? != shown.take {
                     shown.stand_beside(later_take(row)?);
                 }
                 if let Err(error) = each(shown) {
@@ -208,6 +209,7 @@ impl SqliteLedger {
         let Json(params) = shown(row, 6, &mut damaged)?;
         let Json(extra) = shown(row, 16, &mut damaged)?;
         let (url, error) = (shown(row, 8, &mut damaged)?, shown(row, 15, &mut damaged)?);
+        let more: Option<Json<Vec<FurtherResult>>> = shown(row, 18, &mut damaged)?;
         let of = self.endpoint(row.get(5)?).map(|endpoint| (endpoint.name.clone(), endpoint.price.is_cap));
         let (endpoint, is_capped) = of.or_else(|fault| absent(fault, (String::new(), false), &mut damaged))?;
         if damaged {
@@ -228,6 +230,7 @@ impl SqliteLedger {
             url,
             file: row.get(9)?,
             sha256: row.get(10)?,
+            more: more.map(|Json(more)| more).unwrap_or_default(),
             attempts: row.get(11)?,
             started_at: row.get(12)?,
             finished_at: row.get(13)?,
@@ -300,14 +303,14 @@ fn receipts_where(payments: &str, refunds: &str) -> String {
 }
 
 fn later_take(row: &Row<'_>) -> Result<LaterTake, Fault> {
-    let (take, state, mut reason) = (row.get(20)?, row.get(21)?, row.get(22)?);
-    let extra = row.get(19).ok().map(|Json(extra)| extra);
+    let (take, state, mut reason) = (row.get(21)?, row.get(22)?, row.get(23)?);
+    let extra = row.get(20).ok().map(|Json(extra)| extra);
     let mut damaged = false;
-    let error = shown(row, 23, &mut damaged)?;
+    let error = shown(row, 24, &mut damaged)?;
     if damaged {
         reason = Reason::RowDamaged;
     }
-    Ok(LaterTake { line: uint(row, 18)?, extra, take, state, reason, error })
+    Ok(LaterTake { line: uint(row, 19)?, extra, take, state, reason, error })
 }
 
 /// A column as a view shows it: nothing where it is [`absent`].

@@ -5,7 +5,7 @@ use super::*;
 use crate::catalog::{ImageKind, ImageRef};
 use crate::csv_escape::restore;
 use crate::l402::{Network, PaymentHash};
-use crate::ledger::ReceiptKind;
+use crate::ledger::{FurtherResult, ReceiptKind};
 use crate::manifest::{JobSource as _, Manifest, OpenOptions};
 use crate::purchase::{JobState, Next, Reason};
 
@@ -29,6 +29,7 @@ fn result(id: &str, state: JobState, reason: Reason) -> ResultRow {
         url: None,
         file: None,
         sha256: None,
+        more: Vec::new(),
         attempts: 0,
         started_at: None,
         finished_at: None,
@@ -42,6 +43,7 @@ fn delivered() -> ResultRow {
     ResultRow {
         fee: Some(Msat::new(1_500)),
         url: Some("https://cdn.example/one.mp4".into()),
+        more: vec![FurtherResult { url: "https://cdn.example/two.mp4".into(), mark: None }],
         attempts: 1,
         started_at: Some(UnixMs(1_790_000_000_123)),
         finished_at: Some(UnixMs(1_790_000_192_000)),
@@ -190,7 +192,7 @@ proptest! {
         let record = reader.records().next().unwrap().unwrap();
         prop_assert_eq!(record.iter().find(|cell| cell.starts_with(['=', '+', '-', '@', '\t', '\r'])), None);
         prop_assert_eq!(restore(&record[7]), prompt);
-        prop_assert_eq!(restore(&record[record.len() - 1]), note);
+        prop_assert_eq!(restore(&record[record.len() - 3]), note);
     }
 }
 

@@ -68,6 +68,10 @@ fn write_take(out: &mut dyn Write, head: &StatusHead, take: &TakeRecord, style: 
     lines.maybe("result", row.url.as_deref().map(whole_line))?;
     lines.maybe("file", row.file.as_deref().map(whole_line))?;
     lines.maybe("", row.sha256.as_deref().map(|sha256| format!("sha256 {sha256}")))?;
+    for (one, file) in row.more.iter().zip(row.more_files().into_iter().map(Some).chain(std::iter::repeat(None))) {
+        lines.put("result", &whole_line(&one.url))?;
+        lines.maybe("file", file.map(whole_line))?;
+    }
     let most = take.max_cost.map(|most| format!("; its own limit {}", amount(most))).unwrap_or_default();
     let fees = match by_receipt {
         true => String::new(),
@@ -243,6 +247,8 @@ fn take_json(take: &TakeRecord, proof: bool) -> Value {
         "url": row.url,
         "file": row.file,
         "sha256": row.sha256,
+        "more_urls": row.more_urls(),
+        "more_files": row.more_files(),
         "endpoint": row.endpoint,
         "params": params,
         "price_msat": row.price,

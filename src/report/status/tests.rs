@@ -26,6 +26,7 @@ pub(in crate::report) fn row(id: &str, state: JobState, reason: Reason) -> Resul
         url: None,
         file: None,
         sha256: None,
+        more: Vec::new(),
         attempts: 1,
         started_at: None,
         finished_at: None,

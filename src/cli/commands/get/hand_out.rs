@@ -17,7 +17,8 @@ const CHUNK_BYTES: usize = 64 * 1024;
 
 /// Whether the file of what came is where it was.
 pub(super) fn is_here(row: &ResultRow) -> bool {
-    row.file.as_ref().is_some_and(|file| Path::new(file).is_file())
+    row.file.iter().any(|file| Path::new(file).is_file())
+        && row.more_files().iter().all(|file| Path::new(file).is_file())
 }
 
 /// Refuses to hand out for what came a file that is not the same any more.
@@ -76,6 +77,9 @@ fn same(one: &Path, other: &Path) -> io::Result<bool> {
 /// Hands out what is here. What is not fetched yet is the next command's: why was told.
 pub(super) fn hand_out(options: &GetOptions, row: &ResultRow, quiet: bool) -> Result<(), Failure> {
     let Some(file) = row.file.as_ref().filter(|_| is_here(row)) else { return Ok(()) };
+    if !quiet {
+        row.more_files().iter().for_each(|file| terminal::say(&format!("a further result is {file}\n")));
+    }
     let mut from =
         File::open(file).map_err(|error| CommandError::unwritten(format!("{file} cannot be read")).because(error))?;
     let Some(out) = &options.out else {

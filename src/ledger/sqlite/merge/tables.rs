@@ -137,6 +137,7 @@ pub(super) const JOBS: Table = Table {
         ours!("meant"),
         either!("kept"),
         most!("begun"),
+        theirs!("more"),
     ],
 };
 

@@ -51,6 +51,7 @@ CREATE TABLE endpoints (
 
 --   merged       a take that a merge made, since both ledgers had paid for the job, or might have. Where one of the two turns out never
 --                to have been paid, they become one again, and what happened to it is told of the one that stays
+--   more         further results of the answer that delivered: a list of their addresses, and how far the file of each has come
 -- The same purchase under another name:
 --   edition      what a job is compared within, where its manifest says so
 --   row_content  the content of the job's row in the manifest, where that is another than the job's own (as of `last_load`)
@@ -101,6 +102,7 @@ CREATE TABLE jobs (
     row_given BLOB CHECK (length(row_given) = 32),
     begun INTEGER NOT NULL DEFAULT 1
         CHECK (begun = 1 OR (begun = 0 AND (state = 'pending' OR state = 'refused' OR state = 'failed'))),
+    more TEXT,
     UNIQUE (batch, job, take),
     CHECK (state NOT IN ('delivered', 'downloaded') OR url IS NOT NULL),
     CHECK (state <> 'downloaded' OR (file IS NOT NULL AND sha256 IS NOT NULL)),

@@ -189,3 +189,6 @@ CREATE TABLE trusts (
     lapsed_at INTEGER,
     PRIMARY KEY (origin, number)
 ) STRICT, WITHOUT ROWID;
+
+-- Further results of the answer that delivered: a list of their addresses, and how far the file of each has come.
+ALTER TABLE jobs ADD COLUMN more TEXT;

@@ -9,7 +9,7 @@ use crate::ledger::sqlite::bodies::{Bodies, Kept};
 use crate::ledger::sqlite::convert::{Json, hex, int, kind_word};
 use crate::ledger::sqlite::error::{Fault, contradiction};
 use crate::ledger::{
-    BatchKey, DownloadedFile, FetchMark, JobKey, NewIntent, PaymentKey, RefundInvoice, RefundStanding,
+    BatchKey, DownloadedFile, FetchMark, FurtherResult, JobKey, NewIntent, PaymentKey, RefundInvoice, RefundStanding,
 };
 use crate::purchase::JobState;
 use crate::time::UnixMs;
@@ -110,7 +110,16 @@ pub(in crate::ledger::sqlite) fn row(tx: &Connection, write: &Write<'_>) -> Resu
     match write {
         Write::Job(job) => update_job(tx, job),
         Write::Transition { job, at, from, to, reason } => append_transition(tx, *at, *job, *from, *to, *reason),
-        Write::Fetching(job, mark) => update_mark(tx, *job, mark),
+        Write::MoreResults(job, urls) => {
+            let more: Vec<_> = urls.iter().map(|url| FurtherResult { url: url.clone(), mark: None }).collect();
+            execute(tx, "UPDATE jobs SET more = ?2 WHERE id = ?1", params![job, Json(more)])
+        }
+        Write::Fetching(job, 0, mark) => update_mark(tx, *job, mark),
+        Write::Fetching(job, number, mark) => execute(
+            tx,
+            "UPDATE jobs SET more = json_set(more, '$[' || ?2 || '].mark', json(?3)) WHERE id = ?1",
+            params![job, i64::try_from(number - 1).unwrap_or(i64::MAX), Json(mark)],
+        ),
         Write::File(job, file) => update_file(tx, *job, file),
         Write::FurtherTake { of, key, take } => takes::insert_further(tx, *of, *key, *take),
         Write::Unreplace { of, next } => takes::unreplace(tx, *of, *next),

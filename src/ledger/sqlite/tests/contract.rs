@@ -239,7 +239,7 @@ fn redeem_record(step: Step, payment: PaymentKey, answer: AnswerKey, end: JobEnd
             answer,
             poll: Poll { url: "https://seller.example/poll".parse().unwrap(), interval_ms: u64::from(how) },
         },
-        19 | 20 => Record::Delivered { payment, answer, url, own: how % 2 == 0 },
+        19 | 20 => Record::Delivered { payment, answer, url, more: Vec::new(), own: how % 2 == 0 },
         _ => Record::Undelivered { payment, answer: (how % 2 == 0).then_some(answer), heard: how % 3 == 0, end },
     }
 }
@@ -252,7 +252,7 @@ fn file_record(job: JobKey, how: u8) -> Record {
             reason: one_of(&[Reason::BodyMissing, Reason::NoRoute], how / 4),
             error: "s".to_owned(),
         },
-        1 => Record::Fetching(job, FetchMark { file, ..FetchMark::default() }),
+        1 => Record::Fetching(job, 0, FetchMark { file, ..FetchMark::default() }),
         2 => Record::Downloaded(job, DownloadedFile { file, sha256: [how; 32] }),
         _ => Record::NotDownloaded { job, reason: Reason::NotDownloaded, error: "no".to_owned() },
     }

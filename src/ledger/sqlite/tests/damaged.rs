@@ -116,7 +116,7 @@ fn what_is_damaged_of_a_payment_keeps_its_books_open_no_longer_than_until_it_is_
             ledger.conn.execute(&set(there), []).unwrap();
             if is_delivered {
                 let (answer, url) = (answer(ledger, payment, 200), "https://seller.example/v/1".to_owned());
-                ledger.apply(NOW, Record::Delivered { payment, answer, url, own: false }).unwrap();
+                ledger.apply(NOW, Record::Delivered { payment, answer, url, more: Vec::new(), own: false }).unwrap();
             } else {
                 ledger.conn.execute("UPDATE payments SET sends_begun = sends_begun + 1", []).unwrap();
             }

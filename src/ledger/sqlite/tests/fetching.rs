@@ -48,7 +48,7 @@ fn a_file_is_shown_only_once_it_is_whole() {
     let job = &ledger.to_download(batch, Undownloaded::New, None, 10).unwrap()[0];
     assert_eq!((job.url.as_str(), job.fee, &job.mark), ("https://seller.example/v/1", Some(FEE), &None));
     for mark in [mark("/v/a.mp4", None), mark("/v/a.mp4", Some([7; 32]))] {
-        ledger.apply(NOW, Record::Fetching(jobs[0], mark.clone())).unwrap();
+        ledger.apply(NOW, Record::Fetching(jobs[0], 0, mark.clone())).unwrap();
         let job = &ledger.to_download(batch, Undownloaded::New, None, 10).unwrap()[0];
         assert_eq!(job.mark, Some(mark));
         let row = row(&ledger, batch);
@@ -65,7 +65,7 @@ fn a_file_is_shown_only_once_it_is_whole() {
     for record in [
         downloaded(jobs[0], "/v/b.mp4"),
         not_downloaded(jobs[0], Reason::UrlGone),
-        Record::Fetching(jobs[0], mark("/v/c", None)),
+        Record::Fetching(jobs[0], 0, mark("/v/c", None)),
     ] {
         assert!(is_contradiction(&ledger.apply(NOW, record)), "a file that is here was written anew");
     }
@@ -92,4 +92,24 @@ fn what_is_still_to_be_fetched() {
     load_ids(&mut ledger, batch, &["a", "b", "c", "d"]);
     assert_eq!(ledger.counts(batch).unwrap(), counts);
     assert_eq!(counts.spent.get(), 4 * PRICE.get());
+}
+
+/// Each is told with its file, once all are whole.
+#[test]
+fn further_results_are_shown_beside_the_first() {
+    let (mut ledger, batch) = in_memory(&["a"]);
+    let job = pending(&ledger, batch).remove(0);
+    let payment = intend(&mut ledger, new_intent(&job, 1)).payment();
+    ledger.apply(NOW, paid(payment, 1, Some(posted()))).unwrap();
+    let answer = answer(&mut ledger, payment, 200);
+    let (url, more) = ("https://s.example/1".to_owned(), vec!["https://s.example/2".to_owned()]);
+    ledger.apply(NOW, Record::Delivered { payment, answer, url, more: more.clone(), own: false }).unwrap();
+    assert_eq!((row(&ledger, batch).more_urls(), row(&ledger, batch).more_files().len()), (vec![more[0].as_str()], 0));
+    ledger.apply(NOW, Record::Fetching(job.key, 1, mark("/v/a-2.png", Some([8; 32])))).unwrap();
+    assert!(row(&ledger, batch).more_files().is_empty(), "the job is not downloaded yet");
+    ledger.apply(NOW, downloaded(job.key, "/v/a.png")).unwrap();
+    assert_eq!(row(&ledger, batch).more_files(), ["/v/a-2.png"]);
+    // What cannot be read of them is that row's trouble.
+    ledger.conn.execute("UPDATE jobs SET more = '[{'", []).unwrap();
+    assert_eq!((row(&ledger, batch).reason, row(&ledger, batch).more), (Reason::RowDamaged, Vec::new()));
 }

@@ -182,7 +182,16 @@ fn a_large_body_is_a_file_until_no_open_payment_needs_it() {
     ledger.apply(NOW, paid(first, 1, None)).unwrap();
     let answer = answer(&mut ledger, first, 200);
     ledger
-        .apply(NOW, Record::Delivered { payment: first, answer, url: "https://s.example/v".to_owned(), own: false })
+        .apply(
+            NOW,
+            Record::Delivered {
+                payment: first,
+                answer,
+                url: "https://s.example/v".to_owned(),
+                more: Vec::new(),
+                own: false,
+            },
+        )
         .unwrap();
     assert_eq!(files(), 0, "delivered: the body has gone");
 }

@@ -376,7 +376,7 @@ fn a_word_makes_one_take_however_often_and_wherever_it_is_repeated() {
         ledger.apply(NOW, paid(payment, 2, Some(posted()))).unwrap();
         let answer = answer(&mut ledger, payment, 200);
         let url = "https://seller.example/v/1".to_owned();
-        ledger.apply(NOW, Record::Delivered { payment, answer, url, own: false }).unwrap();
+        ledger.apply(NOW, Record::Delivered { payment, answer, url, more: Vec::new(), own: false }).unwrap();
         // And when it has ended: the word for one more is another.
         let ended = load(&mut ledger, batch, &retake, vec![job(content)]);
         let named = [("a".to_owned(), Unmet::Replaced(2))];

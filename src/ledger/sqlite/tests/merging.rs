@@ -457,3 +457,20 @@ fn bodies_that_a_rescued_ledger_needs_stay_and_come_along() {
     fresh.merge(NOW, &source).unwrap();
     fresh.request(payment).unwrap();
 }
+
+#[test]
+fn further_results_come_in_with_the_delivery() {
+    let mut two = Two::of(&["a"], |ledger, jobs| {
+        let payment = intend(ledger, new_intent(&jobs[0], 1)).payment();
+        ledger.apply(NOW, paid(payment, 1, Some(posted()))).unwrap();
+    });
+    let (url, more) = ("https://seller.example/1".to_owned(), vec!["https://seller.example/2".to_owned()]);
+    two.elsewhere(|ledger| {
+        let payment = ledger.conn.query_row("SELECT id FROM payments", [], |row| row.get(0)).unwrap();
+        let answer = answer(ledger, payment, 200);
+        ledger.apply(NOW, Record::Delivered { payment, answer, url, more: more.clone(), own: false }).unwrap();
+    });
+    assert_eq!(two.merge().changed, 1);
+    let june = two.one.batch("june").unwrap().unwrap().key;
+    assert_eq!(two.one.takes(june, "a").unwrap().remove(0).row.more_urls(), [more[0].as_str()]);
+}

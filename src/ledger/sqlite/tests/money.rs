@@ -50,6 +50,7 @@ fn record(ledger: &SqliteLedger, batch: BatchKey, kind: u8, which: u8, n: u8, ca
             payment,
             answer: crate::ledger::AnswerKey(i64::from(n) % 5 + 1),
             url: "https://s.example/v".to_owned(),
+            more: Vec::new(),
             own: false,
         },
     })

@@ -49,7 +49,16 @@ fn every_stage(ledger: &mut SqliteLedger) {
     for payment in [payments[5], payments[6]] {
         let answer = answer(ledger, payment, 200);
         ledger
-            .apply(NOW, Record::Delivered { payment, answer, url: "https://seller.example/v".to_owned(), own: false })
+            .apply(
+                NOW,
+                Record::Delivered {
+                    payment,
+                    answer,
+                    url: "https://seller.example/v".to_owned(),
+                    more: Vec::new(),
+                    own: false,
+                },
+            )
             .unwrap();
     }
     let lost = end(JobState::Lost, Reason::CredentialRejected);
@@ -207,7 +216,7 @@ fn the_result_of_an_identical_request_is_no_second_one() {
     }
     let deliver = |ledger: &mut SqliteLedger, at: usize, url: &str, own: bool| {
         let (payment, answer) = bought[at];
-        ledger.apply(NOW, Record::Delivered { payment, answer, url: url.to_owned(), own }).unwrap()
+        ledger.apply(NOW, Record::Delivered { payment, answer, url: url.to_owned(), more: Vec::new(), own }).unwrap()
     };
     assert!(matches!(deliver(&mut ledger, 0, "https://s.example/1", true), Committed::Done));
     assert!(matches!(deliver(&mut ledger, 1, "https://s.example/1", true), Committed::NotItsOwn));
@@ -244,7 +253,10 @@ fn an_identical_request_is_another_purchase_of_the_same_request_in_any_batch() {
     let record = Record::Answer { payment, kind: crate::ledger::AnswerKind::Redeem, answer: http(200) };
     let crate::ledger::Committed::Answer(answer) = ledger.apply(later, record).unwrap() else { panic!() };
     ledger
-        .apply(NOW, Record::Delivered { payment, answer, url: "https://s.example/v".to_owned(), own: false })
+        .apply(
+            NOW,
+            Record::Delivered { payment, answer, url: "https://s.example/v".to_owned(), more: Vec::new(), own: false },
+        )
         .unwrap();
     assert_eq!(ledger.identical_request(second.key, &digest).unwrap(), Some(identical(later)));
 }

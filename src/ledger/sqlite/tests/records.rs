@@ -120,7 +120,7 @@ fn an_answer_is_kept_where_its_result_cannot_be_written() {
     ledger.conn.execute_batch(&refuse).unwrap();
     let records = payments.map(|payment| {
         let (kind, url) = (AnswerKind::Redeem, format!("https://seller.example/v/{}", payment.0));
-        (NOW, Record::DeliveredAtOnce { payment, kind, answer: http(200), url, own: true })
+        (NOW, Record::DeliveredAtOnce { payment, kind, answer: http(200), url, more: Vec::new(), own: true })
     });
     let outcomes = ledger.apply_all(records.into()).unwrap();
     let committed: Vec<Committed> = outcomes.into_iter().map(|outcome| outcome.unwrap().committed).collect();
@@ -151,7 +151,7 @@ fn answers_are_kept_where_the_ledger_breaks_at_a_result() {
         // One that is in the same transaction, and is to be read yet.
         let record = match payment == payments[2] {
             true => Record::Answer { payment, kind, answer },
-            false => Record::DeliveredAtOnce { payment, kind, answer, url, own: true },
+            false => Record::DeliveredAtOnce { payment, kind, answer, url, more: Vec::new(), own: true },
         };
         (NOW, record)
     });

@@ -48,12 +48,13 @@ fn buy_all_from(ledger: &mut SqliteLedger, jobs: &[PendingJob], first: u8) {
         kind: AnswerKind::Redeem,
         answer: http(200),
         url: format!("https://seller.example/v/{}", u32::from(first) + n),
+        more: Vec::new(),
         own: true,
     });
     commit(ledger, at_once);
     let file = |id: &str| format!("/videos/{id}.mp4");
     let fetching = |id: &str| FetchMark { file: file(id), ..FetchMark::default() };
-    commit(ledger, jobs.iter().map(|job| Record::Fetching(job.key, fetching(&job.id))));
+    commit(ledger, jobs.iter().map(|job| Record::Fetching(job.key, 0, fetching(&job.id))));
     let whole = |id: &str| DownloadedFile { file: file(id), sha256: [1; 32] };
     commit(ledger, jobs.iter().map(|job| Record::Downloaded(job.key, whole(&job.id))));
 }

@@ -127,7 +127,16 @@ pub(in crate::ledger) fn deliver(ledger: &mut SqliteLedger, job: &PendingJob, n:
     ledger.apply(NOW, paid(payment, n, Some(posted()))).unwrap();
     let answer = answer(ledger, payment, 200);
     ledger
-        .apply(NOW, Record::Delivered { payment, answer, url: "https://seller.example/v/1".to_owned(), own: false })
+        .apply(
+            NOW,
+            Record::Delivered {
+                payment,
+                answer,
+                url: "https://seller.example/v/1".to_owned(),
+                more: Vec::new(),
+                own: false,
+            },
+        )
         .unwrap();
     payment
 }

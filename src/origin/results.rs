@@ -1,0 +1,116 @@
+//! The results that one answer names: one, or several where its endpoint's rule says so.
+
+use url::Url;
+
+use super::job_status::misplaced;
+use super::url_policy;
+
+/// So many results of one answer are taken.
+pub const RESULTS_MAX: usize = 64;
+
+/// The address of the first result, and those of the others.
+pub(super) type Results = (Url, Vec<Url>);
+
+/// The results at these addresses, as an answer at `at` names them; none where it names none.
+///
+/// # Errors
+/// Where one of them is not used, or they are too many: in words, for a person.
+pub(super) fn named(texts: &[&str], at: &Url, endpoint: &Url) -> Option<Result<Results, String>> {
+    let urls = texts.iter().take(RESULTS_MAX + 1).map(|text| url_policy::result_url(text, at, endpoint));
+    match urls.collect::<Result<Vec<_>, _>>() {
+        Ok(urls) => bounded(urls),
+        Err(why) => Some(Err(misplaced("result", &why))),
+    }
+}
+
+/// All of them, where they are not too many; none where there is none.
+///
+/// # Errors
+/// Where they are too many: in words, for a person.
+pub(super) fn bounded(urls: Vec<Url>) -> Option<Result<Results, String>> {
+    if urls.len() > RESULTS_MAX {
+        return Some(Err(format!("the answer holds more than {RESULTS_MAX} results; it is kept in the ledger")));
+    }
+    let mut urls = urls.into_iter();
+    urls.next().map(|first| Ok((first, urls.collect())))
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::catalog::Endpoint;
+    use crate::origin::samples::{self, answer};
+    use crate::origin::{PollResponse, RESULTS_MAX, RedeemResponse, inline_result, read_poll, read_redeem};
+    use serde_json::json;
+
+    fn selling(url: &[&str], text: &[&str]) -> Endpoint {
+        let mut endpoint = samples::endpoint("https://sats.example/v1/images");
+        endpoint.result.url = url.iter().map(|pointer| (*pointer).to_owned()).collect();
+        endpoint.result.text = text.iter().map(|pointer| (*pointer).to_owned()).collect();
+        endpoint
+    }
+
+    /// What is delivered, by the way of a redeem, and of a poll where that is the same.
+    fn of(endpoint: &Endpoint, body: &serde_json::Value) -> Option<Vec<String>> {
+        let answer = answer(200, &[("content-type", "application/json")], &body.to_string());
+        let RedeemResponse::Delivered { url, more } = read_redeem(&answer, endpoint) else { return None };
+        let polled = read_poll(&answer, endpoint);
+        assert_eq!(polled, PollResponse::Delivered { url: url.clone(), more: more.clone() }, "{body}");
+        Some([url].into_iter().chain(more).map(String::from).collect())
+    }
+
+    #[test]
+    fn each_element_of_a_list_is_a_result() {
+        let images = selling(&["/data/*/url", "/urls/*", "/one/*"], &[]);
+        let at = |path: &str| format!("https://sats.example{path}");
+        let cases = [
+            (
+                json!({ "data": [{ "url": "/a.png" }, { "url": "https://cdn.example/b.png" }] }),
+                vec![at("/a.png"), "https://cdn.example/b.png".into()],
+            ),
+            (json!({ "data": [{ "url": null }, { "url": " " }, { "url": "/b.png" }, {}] }), vec![at("/b.png")]),
+            (json!({ "data": [{ "x": 1 }], "urls": ["/a.png", "/a.png"] }), vec![at("/a.png"), at("/a.png")]),
+            // Of an object it is a name as any other.
+            (json!({ "data": [], "one": { "*": "/c.png", "d": "/d.png" } }), vec![at("/c.png")]),
+            (
+                json!({ "status": 200, "body": { "data": [{ "url": "/e.png" }, { "url": "/f.png" }] } }),
+                vec![at("/e.png"), at("/f.png")],
+            ),
+        ];
+        for (body, expected) in cases {
+            assert_eq!(of(&images, &body), Some(expected), "{body}");
+        }
+        let urls = |count: usize| json!({ "urls": (0..count).map(|n| format!("/{n}.png")).collect::<Vec<_>>() });
+        assert_eq!(of(&images, &urls(RESULTS_MAX)).map(|all| all.len()), Some(RESULTS_MAX));
+        for none in [
+            urls(0),
+            urls(RESULTS_MAX + 1),
+            json!({ "urls": ["/a.png", "http://127.0.0.1/b.png"] }),
+            json!({ "data": {} }),
+        ] {
+            assert_eq!(of(&images, &none), None, "{none}");
+        }
+    }
+
+    #[test]
+    fn each_result_in_the_answer_itself_is_found_again_by_its_number() {
+        let picture = |n: u8| [b"\x89PNG\r\n\x1a\n".as_slice(), &[n; 90]].concat();
+        let base64 = |n| data_encoding::BASE64.encode(&picture(n));
+        let endpoint = selling(&["/data/*/url", "/data/*/b64_json"], &["/choices/*/message/content"]);
+        let body = json!({ "data": [{ "b64_json": base64(1) }, { "b64_json": base64(2) }] });
+        let urls = of(&endpoint, &body).unwrap();
+        for (number, url) in urls.iter().enumerate() {
+            let answer = answer(200, &[], &body.to_string());
+            let found = inline_result(&answer, &endpoint.result, &url.parse().unwrap(), number).unwrap();
+            assert_eq!(
+                (found.media_type.as_str(), found.bytes),
+                ("image/png", picture(u8::try_from(number).unwrap() + 1))
+            );
+        }
+        let body =
+            json!({ "choices": [{ "message": { "content": "a kite" } }, { "message": { "content": "a boat" } }] });
+        let url = of(&endpoint, &body).unwrap().remove(1);
+        let found =
+            inline_result(&answer(200, &[], &body.to_string()), &endpoint.result, &url.parse().unwrap(), 1).unwrap();
+        assert_eq!((found.media_type.as_str(), found.bytes.as_slice()), ("text/plain", b"a boat".as_slice()));
+    }
+}
