@@ -228,7 +228,7 @@ impl<'r, L: Deliveries, F: Fetch, D: Disk, C: Clock> Transfer<'r, L, F, D, C> {
         self.run.feed.recorded();
         if let Some(to) = committed.transition {
             let DeliveredJob { id, take, endpoint, price, amount, fee, .. } = &self.job;
-            let (endpoint, is_capped, from) = (&*endpoint.name, endpoint.price.is_cap, JobState::Delivered);
+            let (endpoint, is_capped, from) = (&*endpoint.name, endpoint.is_capped(), JobState::Delivered);
             let job =
                 Changing { id, take: *take, endpoint, from, price: *price, is_capped, amount: *amount, fee: *fee };
             job.announce(to, now, self.run.listener);
