@@ -32,7 +32,7 @@ pub use read::BUILT_IN;
 pub use scale::{Length, PriceError, Scale};
 pub use structured::Structured;
 pub use template::{Template, placeholder};
-pub use terms::{AuthScheme, RedeemRule, Terms};
+pub use terms::{AuthScheme, CredentialRule, RedeemRule, Terms};
 pub use toml_text::{toml_key, toml_text};
 
 use serde::{Deserialize, Serialize};
@@ -155,6 +155,18 @@ impl Endpoint {
             (_, Some(_)) => DedupPolicy::Answer,
             (window_s, None) => DedupPolicy::Window(window_s),
         }
+    }
+
+    /// Whether the token that one purchase brings is good for further requests, until the service refuses it.
+    #[must_use]
+    pub const fn is_reusable(&self) -> bool {
+        matches!(self.terms.credential, CredentialRule::Reusable)
+    }
+
+    /// Whether a job's price is the most that the job may cost: its invoice may ask less, or the token of another job may serve it.
+    #[must_use]
+    pub const fn is_capped(&self) -> bool {
+        self.price.is_cap || self.is_reusable()
     }
 
     /// How long an answer stays in the service's cache, in milliseconds.

@@ -1,5 +1,5 @@
-//! How a service deals with whoever pays: which scheme it takes, whether what is paid may be offered to it twice, and how
-//! long it is waited for.
+//! How a service deals with whoever pays: which scheme it takes, whether what is paid may be offered to it twice, how
+//! long it is waited for, and for how many requests one purchase is good.
 
 use serde::{Deserialize, Serialize};
 
@@ -19,6 +19,9 @@ pub struct Terms {
     /// a refund ends a paid job.
     #[serde(default = "usual_patience")]
     pub patience_s: u32,
+    /// For how many requests one purchase is good.
+    #[serde(default, skip_serializing_if = "CredentialRule::is_single")]
+    pub credential: CredentialRule,
 }
 
 /// The authentication scheme by which an endpoint is paid.
@@ -46,13 +49,33 @@ pub enum RedeemRule {
     Replays,
 }
 
+/// For how many requests what one purchase brings is good.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Serialize, Deserialize, strum::IntoStaticStr, strum::EnumString, strum::VariantNames)]
+#[serde(rename_all = "kebab-case")]
+#[strum(serialize_all = "lowercase")]
+pub enum CredentialRule {
+    /// For the one that it was bought for.
+    #[default]
+    Single,
+    /// For further ones to the same endpoint, until the service refuses it.
+    Reusable,
+}
+
+impl CredentialRule {
+    /// Whether it is that of an entry that says nothing of it.
+    const fn is_single(&self) -> bool {
+        matches!(self, Self::Single)
+    }
+}
+
 const fn usual_patience() -> u32 {
     PATIENCE_S
 }
 
 impl Default for Terms {
     fn default() -> Self {
-        Self { scheme: None, redeem: RedeemRule::Once, patience_s: PATIENCE_S }
+        Self { scheme: None, redeem: RedeemRule::Once, patience_s: PATIENCE_S, credential: CredentialRule::Single }
     }
 }
 

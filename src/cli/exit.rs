@@ -225,6 +225,7 @@ const fn of_unspent(reason: Reason, otherwise: ExitCode) -> ExitCode {
         Reason::None
         | Reason::EarlierTake
         | Reason::AwaitingDelivery
+        | Reason::AwaitingToken
         | Reason::DoubtLimit
         | Reason::IdenticalRequest
         | Reason::PaymentUnknown
@@ -300,6 +301,7 @@ pub(in crate::cli) mod tests {
                 Reason::None,
                 Reason::EarlierTake,
                 Reason::AwaitingDelivery,
+                Reason::AwaitingToken,
                 Reason::DoubtLimit,
                 Reason::IdenticalRequest,
             ],

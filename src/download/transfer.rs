@@ -272,7 +272,7 @@ impl<'r, L: Deliveries, F: Fetch, D: Disk, C: Clock> Transfer<'r, L, F, D, C> {
             to.more_urls = self.job.more.iter().map(|one| one.url.clone()).collect();
             to.more_files.clone_from(&self.files);
             let DeliveredJob { id, take, endpoint, price, amount, fee, .. } = &self.job;
-            let (endpoint, is_capped, from) = (&*endpoint.name, endpoint.price.is_cap, JobState::Delivered);
+            let (endpoint, is_capped, from) = (&*endpoint.name, endpoint.is_capped(), JobState::Delivered);
             let job =
                 Changing { id, take: *take, endpoint, from, price: *price, is_capped, amount: *amount, fee: *fee };
             job.announce(to, now, self.run.listener);

@@ -2,11 +2,14 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use url::Url;
+
 use super::port::{Downloads, Records};
 use crate::l402::Network;
 use crate::ledger::{
     BatchKey, Claimed, DamagedJob, DeliveredJob, Deliveries, HeldBack, HistoryCheck, IdenticalRequest, JobKey, Ledger,
-    LedgerError, OpenJob, OpenRefund, Original, PaymentKey, PendingJob, Prospect, Record, Recorded, Undownloaded,
+    LedgerError, OpenJob, OpenRefund, Original, PaymentKey, PendingJob, Prospect, Record, Recorded, TokenAt,
+    Undownloaded,
 };
 use crate::purchase::{BodyFolder, Credential, HttpAnswer, Request, WalletId};
 use crate::time::UnixMs;
@@ -94,6 +97,10 @@ impl<S: Records> Ledger for InlineLedger<S> {
 
     async fn held_back(&self, now: UnixMs, prospect: &Prospect) -> Result<Option<HeldBack>, LedgerError> {
         self.ledger().held_back(now, prospect)
+    }
+
+    async fn token(&self, job: JobKey, url: &Url, network: Network) -> Result<TokenAt, LedgerError> {
+        self.ledger().token(job, url, network)
     }
 
     async fn open_refunds(&self, batch: Option<BatchKey>) -> Result<Vec<PaymentKey>, LedgerError> {

@@ -31,6 +31,7 @@ mod shown_body;
 mod shown_take;
 pub mod sqlite;
 mod stored_jobs;
+mod token;
 mod word;
 mod writer;
 
@@ -68,6 +69,7 @@ pub use rows::{
     Original, PendingJob, ReceiptKind, ReceiptRow, ResultRow, StateCount, UNKNOWN_CONTENT,
 };
 pub use stored_jobs::StoredJobs;
+pub use token::{Came, ReusableToken, Reuse, Served, TokenAt, TokenBuyer};
 
 pub use word::{Retake, TakeId, Unmet};
 pub use writer::{LedgerHandle, LedgerThread};

@@ -8,7 +8,7 @@ use crate::money::Msat;
 use crate::purchase::{Credential, HttpAnswer, JobState, Poll, Reason, Request, WalletId};
 use crate::time::UnixMs;
 
-use super::{HeldBack, IntentBounds, Original, RefundRecord};
+use super::{HeldBack, IntentBounds, Original, RefundRecord, Reuse, Served};
 
 /// A batch in the ledger.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -158,6 +158,9 @@ pub enum Record {
     /// This run has waited long enough for a paid job, and leaves it to the next one: that counts against its endpoint
     /// until it delivers. Neither state nor reason change.
     LeftUndelivered(JobKey),
+    /// Another job's token has served the job: the answer is kept, and the job becomes `delivered`, or ends without any spending. Nothing
+    /// is paid for it.
+    Served(Box<Served>),
     /// The job ends, or becomes pending again, without any open payment.
     Ended(JobKey, JobEnd),
     /// Nobody can go on with the job: `body_missing` or `row_damaged`. Its state stays.
@@ -281,6 +284,8 @@ pub struct NewIntent {
     pub caps: Caps,
     /// How far purchases may go.
     pub bounds: IntentBounds,
+    /// Where its token is good for further requests; none where it serves its own job alone.
+    pub reuse: Option<Reuse>,
 }
 
 impl std::fmt::Debug for NewIntent {
@@ -368,6 +373,8 @@ pub enum IntentRefusal {
     },
     /// By what endpoints, origins and nodes hold, no purchase may begin there now.
     HeldBack(HeldBack),
+    /// The endpoint has a token that serves several jobs, or one is being bought: that one is asked with first.
+    TokenKnown,
 }
 
 /// The most blocks for which a payment's HTLCs may lock its money, from when it is sent: half of lnd's own default, and more than
@@ -631,7 +638,7 @@ pub struct Transition {
 pub enum Committed {
     /// To `Intend`, `SendBegun`, `SendAnswered`: the intent as it now stands.
     Intent(DurableIntent),
-    /// To `Intend`: it does not fit; nothing was written.
+    /// To `Intend`, and to `Served` where an earlier take is open: it does not fit; nothing was written.
     IntentRefused(IntentRefusal),
     /// To `Paid`, `Accepted` and `Replaying`: the purchase as it now stands.
     Paid(PaidPurchase),

@@ -4,13 +4,14 @@
 //! is in there: for room, or for its task's next turn.
 
 use tokio::sync::{mpsc, oneshot};
+use url::Url;
 
 use super::port::{Downloads, Records};
 use crate::l402::Network;
 use crate::ledger::{
     BatchKey, Claimed, ComingFile, DamagedJob, DeliveredJob, Deliveries, HeldBack, HistoryCheck, IdenticalRequest,
     JobKey, Ledger, LedgerError, Obstacle, OpenJob, OpenRefund, Original, PaymentKey, PendingJob, Prospect, Record,
-    Recorded, Undownloaded,
+    Recorded, TokenAt, Undownloaded,
 };
 use crate::purchase::{BodyFolder, Credential, HttpAnswer, Request, WalletId};
 use crate::time::UnixMs;
@@ -34,6 +35,7 @@ enum Ask {
     Identical(JobKey, [u8; 32], Reply<Option<IdenticalRequest>>),
     BoughtElsewhere(JobKey, [u8; 32], Network, Reply<Option<Original>>),
     HeldBack(UnixMs, Box<Prospect>, Reply<Option<HeldBack>>),
+    Token(JobKey, Url, Network, Reply<TokenAt>),
     OpenRefunds(Option<BatchKey>, Reply<Vec<PaymentKey>>),
     Refund(PaymentKey, Reply<Option<OpenRefund>>),
     ToDownload(BatchKey, Undownloaded, Option<(u64, JobKey)>, usize, Reply<Vec<DeliveredJob>>),
@@ -168,6 +170,10 @@ impl Ledger for LedgerHandle {
         self.ask(|reply| Ask::HeldBack(now, prospect, reply)).await
     }
 
+    async fn token(&self, job: JobKey, url: &Url, network: Network) -> Result<TokenAt, LedgerError> {
+        self.ask(|reply| Ask::Token(job, url.clone(), network, reply)).await
+    }
+
     async fn open_refunds(&self, batch: Option<BatchKey>) -> Result<Vec<PaymentKey>, LedgerError> {
         self.ask(|reply| Ask::OpenRefunds(batch, reply)).await
     }
@@ -241,6 +247,7 @@ fn answer<S: Records + Downloads>(ledger: &mut S, claimed: &mut Claimed, asks: V
             | Ask::Identical(..)
             | Ask::BoughtElsewhere(..)
             | Ask::HeldBack(..)
+            | Ask::Token(..)
             | Ask::OpenRefunds(..)
             | Ask::Refund(..)
             | Ask::ToDownload(..)
@@ -280,6 +287,7 @@ fn read<S: Records + Downloads>(ledger: &S, claimed: &mut Claimed, ask: Ask) {
             drop(reply.send(ledger.bought_elsewhere(job, &digest, network)));
         }
         Ask::HeldBack(now, prospect, reply) => drop(reply.send(ledger.held_back(now, &prospect))),
+        Ask::Token(job, url, network, reply) => drop(reply.send(ledger.token(job, &url, network))),
         Ask::OpenRefunds(batch, reply) => drop(reply.send(ledger.open_refunds(batch))),
         Ask::Refund(payment, reply) => drop(reply.send(ledger.refund(payment))),
         Ask::ToDownload(batch, which, after, limit, reply) => {

@@ -63,6 +63,15 @@ pub(super) fn intent_refused(mut tries: Tries, refusal: &IntentRefusal, moment: 
             moment.end(JobState::Pending, Reason::EarlierTake, earlier_words(*until))
         }
         IntentRefusal::HeldBack(_) => (State::Done, Effect::SetAside(tries)),
+        IntentRefusal::TokenKnown => {
+            tries.asks += 1;
+            if moment.draining || tries.asks >= moment.bounds.asks {
+                let message = "another job buys the token that serves this one as well".to_owned();
+                return moment.end(JobState::Pending, Reason::AwaitingToken, message);
+            }
+            // It is asked with that one, once its own job is delivered.
+            (State::Done, Effect::SetAside(tries))
+        }
         IntentRefusal::BatchLimit { cost, used, most } => wait_for_room(moment, Limit::Batch, *cost, *used, *most),
         IntentRefusal::DayLimit { cost, used, most } => wait_for_room(moment, Limit::Day, *cost, *used, *most),
         IntentRefusal::MonthLimit { cost, used, most } => wait_for_room(moment, Limit::Month, *cost, *used, *most),

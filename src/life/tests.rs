@@ -89,6 +89,7 @@ pub(super) fn new_intent() -> Box<NewIntent> {
         credential_expires_at: INVOICE_EXPIRES_AT,
         caps: Caps::default(),
         bounds: IntentBounds::default(),
+        reuse: None,
     })
 }
 
@@ -347,6 +348,7 @@ pub(super) fn effect_words(effect: &Effect) -> String {
             | Record::NotDownloaded { .. }
             | Record::AbandonedDead { .. }
             | Record::KeptSettlement { .. }
+            | Record::Served(_)
             | Record::Stuck { .. }) => format!("commit {}", word(record)),
         },
         Effect::Wait(_, waiting) => format!("wait for {waiting:?}"),
@@ -435,6 +437,7 @@ fn holds_for_record(cell: &str, state: &State, input: &Input, record: &Record) {
             assert!(matches!(state, State::Abandoned(_)), "{cell}: nobody gave it up");
             holds_for_death(cell, state, input, *proof);
         }
+        Record::Served(_) => panic!("{cell}: no token has served it"),
         Record::KeptSettlement { .. } => panic!("{cell}: it is the run that keeps a settlement"),
         Record::Delivered { .. } => assert!(is_read(state), "{cell}: delivers what is not kept"),
         Record::DeliveredAtOnce { answer, .. } => {

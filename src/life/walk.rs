@@ -298,6 +298,7 @@ impl Model {
             | Record::NotDownloaded { .. }
             | Record::AbandonedDead { .. }
             | Record::KeptSettlement { .. }
+            | Record::Served(_)
             | Record::Stuck { .. }) => self.commit_of_paid(record),
         }
     }

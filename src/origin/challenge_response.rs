@@ -32,6 +32,8 @@ pub enum ChallengeResponse {
 /// The schemes in which an endpoint's challenge is taken, the preferred first.
 const fn taken(endpoint: &Endpoint) -> &'static [Scheme] {
     match endpoint.terms.scheme {
+        // A charge of the Payment scheme is one charge.
+        None if endpoint.is_reusable() => &[Scheme::L402, Scheme::Lsat],
         None => Scheme::ALL,
         Some(AuthScheme::L402) => &[Scheme::L402, Scheme::Lsat],
         Some(AuthScheme::Payment) => &[Scheme::Payment],

@@ -41,7 +41,7 @@ impl Appraiser {
         let quote = form.quote(spec).map_err(|error| error.to_string())?;
         let fee_ceiling =
             self.policy.fee_ceiling(quote.price).ok_or_else(|| format!("the fee ceiling is {TOO_LARGE}"))?;
-        let is_capped = spec.endpoint.price.is_cap;
+        let is_capped = spec.endpoint.is_capped();
         Ok(Appraisal { endpoint_index, quote, is_capped, fee_ceiling, max_cost: self.policy.max_cost(spec.max_sats) })
     }
 }

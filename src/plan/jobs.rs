@@ -84,7 +84,7 @@ impl Jobs<'_> {
             Some(id) => id,
             None => self.made_id(MadeKey::of(&content)),
         };
-        self.fingerprint.add(&id, &content, job.quote.price, spec.endpoint.price.is_cap);
+        self.fingerprint.add(&id, &content, job.quote.price, spec.endpoint.is_capped());
         let rate = spec.endpoint.price.rates.get(job.quote.rate_index).map_or(Msat::ZERO, |rate| rate.rate);
         let params = named(&spec.endpoint, spec.values);
         let seq = self.seq;

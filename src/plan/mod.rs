@@ -132,10 +132,10 @@ pub struct PlannedJob {
 }
 
 impl PlannedJob {
-    /// Whether its price is the most that its invoice may ask, and the invoice decides within it.
+    /// Whether its price is the most that it may cost: its invoice decides within a cap, or another job's token serves it.
     #[must_use]
     pub fn is_capped(&self) -> bool {
-        self.endpoint.price.is_cap
+        self.endpoint.is_capped()
     }
 
     /// Whether its worst case is more than its own limit.
@@ -167,6 +167,8 @@ pub struct Group {
     pub unit: String,
     /// The rate is the most that an invoice may ask.
     pub is_cap: bool,
+    /// One purchase's token serves several jobs, so that the sum is the most that they may cost.
+    pub is_reusable: bool,
     /// The least that a job of it costs, in msat, where there is such.
     pub minimum_msat: Option<Msat>,
     /// How many jobs.
@@ -184,7 +186,7 @@ pub struct Totals {
     pub job_count: u64,
     /// The price of all: exact, but for what is capped of it.
     pub price: Msat,
-    /// Of that, what is the most that it may be: the invoices decide within it.
+    /// Of that, what is the most that it may be: the invoices decide within it, or a token serves several jobs.
     pub capped: Msat,
     /// The most that routing may add: the sum of the payments' ceilings.
     pub fee_ceiling: Msat,

@@ -76,6 +76,7 @@ impl Used {
             rate_msat: rate.rate,
             unit: rule.unit.clone(),
             is_cap: rule.is_cap,
+            is_reusable: self.endpoint.is_reusable(),
             minimum_msat: rule.scale.minimum,
             job_count: tally.job_count,
             quantity: tally.quantity,

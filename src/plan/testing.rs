@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use crate::catalog::{Catalog, Endpoint, ImageKind, ImageRef, ImageSource, PriceRule, Rate, Scale, Value};
+use crate::catalog::{
+    Catalog, CredentialRule, Endpoint, ImageKind, ImageRef, ImageSource, PriceRule, Rate, Scale, Value,
+};
 use crate::diagnostic::{Diagnostic, Place};
 use crate::manifest::{JobSource, JobSpec};
 use crate::money::Sats;
@@ -76,6 +78,13 @@ pub(super) fn capped(spec: JobSpec, sats: u64) -> JobSpec {
         is_cap: true,
         scale: Scale::default(),
     };
+    JobSpec { endpoint: Arc::new(endpoint), ..spec }
+}
+
+/// A job of an endpoint whose token serves several.
+pub(super) fn reusable(spec: JobSpec) -> JobSpec {
+    let mut endpoint = Endpoint::clone(&spec.endpoint);
+    endpoint.terms.credential = CredentialRule::Reusable;
     JobSpec { endpoint: Arc::new(endpoint), ..spec }
 }
 

@@ -58,6 +58,8 @@ pub enum Reason {
     EarlierTake,
     /// Pending: the endpoint has as many purchases under way as it may before it delivers.
     AwaitingDelivery,
+    /// Pending: another job buys the token that serves it, and is not delivered yet.
+    AwaitingToken,
     /// Pending: too many payments are in doubt or on their way at the node.
     DoubtLimit,
     /// Pending: an identical request is still open.
@@ -78,7 +80,7 @@ pub enum Reason {
     Processing,
     /// Paid or lost: the origin has not delivered so far.
     NotDelivered,
-    /// Paid or lost: the origin answers success in a shape that holds no result.
+    /// Paid or lost: the origin answers success in a shape that holds no result. Refused: it answers a job so that a token serves.
     UnknownAnswer,
     /// Paid or lost: the origin rejects the credential.
     CredentialRejected,
@@ -246,6 +248,7 @@ pub const fn tried_again(state: JobState, reason: Reason) -> bool {
                 | Reason::ContentFiltered
                 | Reason::NotForSale
                 | Reason::JobLimit
+                | Reason::UnknownAnswer
                 | Reason::Withdrawn
                 | Reason::Duplicate
         ),

@@ -100,6 +100,9 @@ fn all_choices(batch: &str, row: &ResultRow, is_taken: bool, is_play: bool) -> V
         JobState::Delivered | JobState::Downloaded if reason == Reason::Changed => {
             vec![("to leave it as it is", resolve("keep"))]
         }
+        JobState::Refused if reason == Reason::UnknownAnswer => {
+            vec![delivered, ("to ask for it again", resolve("retry"))]
+        }
         JobState::Pending | JobState::Delivered | JobState::Downloaded | JobState::Refused | JobState::Failed => {
             Vec::new()
         }

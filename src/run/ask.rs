@@ -278,6 +278,7 @@ impl<L: Ledger, P: Payer, O: Origin, C: Clock> Driver<'_, L, P, O, C> {
             credential_expires_at: asked_at.plus_ms(self.run.settings.credential_life_ms),
             caps: self.run.settings.budget.caps(self.run.clock.now()),
             bounds: buying.bounds,
+            reuse: None,
         }
     }
 

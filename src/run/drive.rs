@@ -28,7 +28,7 @@ pub(super) struct Job {
     pub(super) content: ContentHash,
     /// Its price by the plan.
     pub(super) price: Msat,
-    /// That is the most that it may be, and no price to be cheaper than.
+    /// That is the most that it may cost: within a cap, or at an endpoint whose token serves several jobs.
     pub(super) is_capped: bool,
     /// What the seller was paid, once this run knows it.
     pub(super) amount: Option<Msat>,
@@ -240,7 +240,7 @@ impl<'r, L: Ledger, P: Payer, O: Origin, C: Clock> Driver<'r, L, P, O, C> {
         let from = std::mem::replace(&mut self.job.state, to.state);
         // One whose rate is shut is not bought in this run.
         let stays_left = is_left(to.state) && to.reason != Reason::PriceChanged;
-        // Within a cap the invoice decides, and a node that holds less than the cap may hold enough.
+        // Within a cap the invoice decides, and a token may serve for nothing: a node that holds less may hold enough.
         let least = if self.job.is_capped { Msat::ZERO } else { self.job.price };
         match (self.job.pending.is_some(), is_left(from), stays_left) {
             (true, true, false) => self.shared.balance.bought(least),
@@ -248,7 +248,7 @@ impl<'r, L: Ledger, P: Payer, O: Origin, C: Clock> Driver<'r, L, P, O, C> {
             (true, true, true) | (true, false, false) | (false, ..) => {}
         }
         if let (None, Some(amount)) = (self.job.amount, to.amount) {
-            let less = if self.job.is_capped { &self.shared.below_cap } else { &self.shared.cheaper };
+            let less = if self.job.facts.endpoint.price.is_cap { &self.shared.below_cap } else { &self.shared.cheaper };
             less.set(less.get().and(self.job.price, amount));
         }
         self.job.amount = to.amount.or(self.job.amount);

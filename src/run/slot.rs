@@ -34,6 +34,7 @@ impl SlotAfter {
             | Record::Replaying(_)
             | Record::Refund(..)
             | Record::LeftUndelivered(_)
+            | Record::Served(_)
             | Record::Ended(..)
             | Record::Stuck { .. }
             | Record::Fetching(..)

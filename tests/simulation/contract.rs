@@ -87,6 +87,7 @@ impl Simulated {
             credential_expires_at: invoice.expires_at,
             caps: Caps::default(),
             bounds: IntentBounds::default(),
+            reuse: None,
         }
     }
 }

@@ -9,7 +9,7 @@ use l402_batch::ledger::sqlite::SqliteLedger;
 use l402_batch::ledger::{
     AnswerKind, BatchKey, Claimed, Committed, DeliveredJob, Deliveries, DurableIntent, HeldBack, HistoryCheck,
     IdenticalRequest, IntentBounds, JobEnd, JobKey, Ledger, LedgerError, NewIntent, OpenJob, OpenRefund, Original,
-    PaymentKey, PendingJob, Prospect, Record, Recorded, RefundRecord, ResultRow, Undownloaded,
+    PaymentKey, PendingJob, Prospect, Record, Recorded, RefundRecord, ResultRow, TokenAt, Undownloaded,
 };
 use l402_batch::purchase::WalletId;
 use l402_batch::purchase::{Credential, HttpAnswer, Request};
@@ -315,6 +315,10 @@ impl Ledger for Port<'_> {
         let mut prospect = prospect.clone();
         self.forget_bounds(&prospect.url.clone(), &mut prospect.bounds);
         self.read(|ledger| ledger.held_back(now, &prospect)).await
+    }
+
+    async fn token(&self, job: JobKey, url: &Url, network: Network) -> Result<TokenAt, LedgerError> {
+        self.read(|ledger| ledger.token(job, url, network)).await
     }
 
     async fn open_refunds(&self, batch: Option<BatchKey>) -> Result<Vec<PaymentKey>, LedgerError> {

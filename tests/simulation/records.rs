@@ -209,6 +209,7 @@ pub fn name(record: &Record) -> String {
         | Record::Downloaded(..)
         | Record::NotDownloaded { .. }
         | Record::Stuck { .. }
+        | Record::Served(_)
         | Record::Delivered { .. }
         | Record::DeliveredAtOnce { .. } => word,
     }

@@ -15,11 +15,12 @@ use crate::catalog::place::{places, written};
 use super::reader::{Item, Key, Reader};
 use super::{check, errors, params, price, request, template};
 use crate::catalog::{
-    AuthScheme, Endpoint, ErrorRule, Header, Method, Param, PriceRule, RedeemRule, ResultRule, Template, Terms,
+    AuthScheme, CredentialRule, Endpoint, ErrorRule, Header, Method, Param, PriceRule, RedeemRule, ResultRule,
+    Template, Terms,
 };
 use crate::loopback::is_loopback;
 
-const KEYS: [&str; 18] = [
+const KEYS: [&str; 19] = [
     "url",
     "method",
     "source",
@@ -30,6 +31,7 @@ const KEYS: [&str; 18] = [
     "scheme",
     "redeem",
     "patience_s",
+    "credential",
     "listing",
     "allow_http",
     "params",
@@ -81,6 +83,9 @@ pub(super) fn entry(
         entry.keep_apart(reader, headers, bypass);
     }
     let terms = entry.terms(reader);
+    if let (Some(terms), Some(dedup_window_s)) = (terms, dedup_window_s) {
+        entry.keep_single(reader, terms, dedup_window_s);
+    }
     let listing = entry.listing(reader, url.as_ref(), allow_http.unwrap_or(true));
     let (source, as_of) = entry.origin(reader);
     let (params, params_whole) = entry.params(reader, url.as_ref());
@@ -292,7 +297,35 @@ impl<'i> Entry<'_, 'i> {
             Some((at, item)) => reader.integer(&at, item, 0..=PATIENCE_S_MAX).and_then(|s| u32::try_from(s).ok()),
             None => Some(base.patience_s),
         };
-        Some(Terms { scheme: scheme?.or(base.scheme), redeem: redeem?.unwrap_or(base.redeem), patience_s: patience_s? })
+        let credential = self.word::<CredentialRule>(reader, "credential");
+        Some(Terms {
+            scheme: scheme?.or(base.scheme),
+            redeem: redeem?.unwrap_or(base.redeem),
+            patience_s: patience_s?,
+            credential: credential?.unwrap_or(base.credential),
+        })
+    }
+
+    /// What a token that serves many requests cannot go with: a charge is one charge, and whether equal answers come from a cache tells
+    /// nobody what was bought.
+    fn keep_single(&self, reader: &mut Reader<'_>, terms: Terms, dedup_window_s: u32) {
+        if terms.credential != CredentialRule::Reusable {
+            return;
+        }
+        let named = |key: &str| ["credential", key].into_iter().find_map(|key| self.item(key));
+        let mut fault = |key: &str, why: &str, help: &str| {
+            let span = named(key).map_or_else(|| self.span.clone(), |(_, item)| item.span());
+            reader.error_with(span, format!("{}.credential: {why}", self.at), Some(help.to_owned()));
+        };
+        if terms.scheme == Some(AuthScheme::Payment) {
+            let help = "leave `credential` out, or pay by `scheme = \"l402\"`";
+            fault("scheme", "a charge of the Payment scheme is one charge: it cannot be \"reusable\"", help);
+        }
+        if dedup_window_s > 0 {
+            let help = "where the service makes each request anew, say `dedup_window_s = 0`";
+            let why = "what is \"reusable\" has no cache of identical requests (`dedup_window_s`)";
+            fault("dedup_window_s", why, help);
+        }
     }
 
     /// The document, and its day. A price that is overridden is no longer the base document's: unless the entry names

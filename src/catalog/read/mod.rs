@@ -13,6 +13,7 @@
 //! scheme = "payment"           # or "l402": pay by this one; else L402, LSAT, Payment, the first that is offered
 //! redeem = "replays"           # a second redeem gives the same purchase again; else "once"
 //! patience_s = 86400           # how long a paid job is asked for before a person has to decide
+//! credential = "reusable"      # what one purchase brings is good for further requests; else "single"
 //! [endpoint.NAME.params]       # sent in this order
 //! prompt = { type = "text", required = true }
 //! duration = { type = "integer", min = 3, max = 15, default = 5 }

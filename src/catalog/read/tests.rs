@@ -216,6 +216,24 @@ fn how_far_identical_requests_keep_apart_follows_from_window_and_header() {
 }
 
 #[test]
+fn a_token_for_many_requests_is_no_charge_and_has_no_cache() {
+    let read = |text: &str| {
+        let catalog = merged(&format!("[endpoint.animate-image]\ndedup_window_s = 0\n{text}")).unwrap();
+        let endpoint = catalog.get("animate-image").unwrap();
+        (endpoint.is_reusable(), endpoint.is_capped(), endpoint.price.is_cap)
+    };
+    assert_eq!(read(""), (false, false, false));
+    assert_eq!(read("credential = \"reusable\""), (true, true, false));
+    assert_eq!(read("credential = \"single\""), (false, false, false));
+    let found = errors("[endpoint.animate-image]\ndedup_window_s = 0\ncredential = \"reusable\"\nscheme = \"payment\"");
+    assert!(found.contains("a charge of the Payment scheme is one charge"), "{found}");
+    let found = errors("[endpoint.animate-image]\ncredential = \"reusable\"");
+    assert!(found.contains("has no cache of identical requests") && found.contains("dedup_window_s = 0"), "{found}");
+    let found = errors("[endpoint.animate-image]\ncredential = \"reuseable\"");
+    assert!(found.contains("\"single\" or \"reusable\""), "{found}");
+}
+
+#[test]
 fn every_treatment_has_a_word_of_its_own() {
     for &treatment in Treatment::ALL {
         assert_eq!(Treatment::from_word(treatment.as_str()), Some(treatment));

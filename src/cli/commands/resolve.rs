@@ -69,6 +69,9 @@ fn reopen(
 ) -> Result<ExitCode, Failure> {
     let id = &options.job;
     match ledger.reopen(SystemClock.now(), job.job, word, &options.note)? {
+        Reopened::Recorded if job.state == JobState::Refused => {
+            say(&format!("{id}: the next run asks for it again; nothing was paid for it"))
+        }
         Reopened::Recorded => {
             say(&format!("{id}: the next run, or `recover`, asks for it again with the credential that was paid for"))
         }

@@ -20,7 +20,7 @@ use crate::l402::Network;
 use crate::ledger::fixtures::delivered_job;
 use crate::ledger::{
     Committed, DeliveredJob, DownloadedFile, FetchMark, HeldBack, HistoryCheck, IdenticalRequest, Ledger, OpenJob,
-    OpenRefund, Original, PaymentKey, PendingJob, Prospect, Record, Recorded, Transition, Undownloaded,
+    OpenRefund, Original, PaymentKey, PendingJob, Prospect, Record, Recorded, TokenAt, Transition, Undownloaded,
 };
 use crate::money::Msat;
 use crate::origin::Fetcher;
@@ -84,6 +84,9 @@ impl Ledger for OneJob {
 
     async fn held_back(&self, _: UnixMs, _: &Prospect) -> Result<Option<HeldBack>, LedgerError> {
         Ok(None)
+    }
+    async fn token(&self, _: JobKey, _: &url::Url, _: Network) -> Result<TokenAt, LedgerError> {
+        Ok(TokenAt::None)
     }
     async fn open_refunds(&self, _: Option<BatchKey>) -> Result<Vec<PaymentKey>, LedgerError> {
         Ok(Vec::new())

@@ -17,6 +17,7 @@ mod refunds;
 mod reopening;
 mod shells;
 pub(in crate::ledger) mod support;
+mod tokens;
 mod views;
 mod whole;
 mod words;
@@ -275,6 +276,15 @@ suite! {
         what_brought_no_answer_or_was_never_paid_cannot_be_taken,
         what_is_given_back_is_not_asked_for_again,
         what_was_fetched_in_vain_is_taken_as_it_is;
+    tokens:
+        a_token_is_open_until_its_own_job_is_delivered_and_then_serves_others,
+        there_is_never_a_second_purchase_in_the_place_of_one_token,
+        within_a_group_too_one_token_is_bought,
+        a_token_serves_its_own_endpoint_network_and_kind_of_money_alone,
+        a_token_that_came_to_nothing_is_none,
+        what_a_token_serves_is_delivered_and_costs_nothing,
+        what_a_token_brings_and_is_not_understood_is_a_person_s,
+        what_may_still_be_paid_for_is_not_served;
     words:
         a_word_lets_one_purchase_begin_once,
         a_word_for_what_was_never_paid_is_not_used_up,

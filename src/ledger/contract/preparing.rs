@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::cases::{answer, deliver, intend};
 use super::{AT, Subject, of_ledger, plan};
-use crate::catalog::Endpoint;
+use crate::catalog::{CredentialRule, Endpoint};
 use crate::ledger::contract::support::{HOLD, PRICE, end, endpoint, new_intent, paid, planned, posted, word};
 use crate::ledger::loading::Again;
 use crate::ledger::{BatchKey, ChosenRows, Compared, JobKey, Record, Retake, ToBuy};
@@ -153,7 +153,16 @@ pub(super) fn what_is_capped_is_told_apart<S: Subject>() {
     let mut capped = Endpoint::clone(&exact);
     capped.name = "quoted".to_owned();
     capped.price.is_cap = true;
-    let capped = Arc::new(capped);
+    told_apart::<S>(Arc::new(capped));
+    // What a token may serve for nothing is capped, too.
+    let mut reusable = Endpoint::clone(&exact);
+    reusable.name = "many".to_owned();
+    reusable.terms.credential = CredentialRule::Reusable;
+    told_apart::<S>(Arc::new(reusable));
+}
+
+fn told_apart<S: Subject>(capped: Arc<Endpoint>) {
+    let exact = endpoint();
     let (mut store, mut jobs) = S::with(&[("june", &[]), ("july", &[])]);
     store.take_in(JUNE, vec![planned(&exact, "a", "a"), planned(&capped, "b", "b")]).unwrap();
     assert_eq!(store.planned(JUNE), [Msat::new(2 * PRICE.get()), PRICE]);

@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use futures::executor::block_on;
 use futures::future::join_all;
 use tempfile::TempDir;
+use url::Url;
 
 use super::{Commanded, KeptAnswer, Subject};
 use crate::l402::Network;
@@ -15,7 +16,8 @@ use crate::ledger::sqlite::SqliteLedger;
 use crate::ledger::{
     BatchKey, ChosenRows, ComingFile, Compared, DamagedJob, DeliveredJob, Duplicates, HeldBack, HistoryCheck, IdList,
     IdenticalRequest, InlineLedger, JobKey, LedgerError, LedgerHandle, LoadError, OpenJob, OpenMode, OpenRefund,
-    Original, PaymentKey, PendingJob, PlanLoad, Prospect, Record, Recorded, Retake, ToBuy, Undecided, Undownloaded,
+    Original, PaymentKey, PendingJob, PlanLoad, Prospect, Record, Recorded, Retake, ToBuy, TokenAt, Undecided,
+    Undownloaded,
 };
 use crate::money::Msat;
 use crate::plan::PlannedJob;
@@ -240,6 +242,7 @@ macro_rules! of_records {
             identical_request(job: JobKey, digest: &[u8; 32]) -> Option<IdenticalRequest>;
             bought_elsewhere(job: JobKey, digest: &[u8; 32], network: Network) -> Option<Original>;
             held_back(now: UnixMs, prospect: &Prospect) -> Option<HeldBack>;
+            token(job: JobKey, url: &Url, network: Network) -> TokenAt;
             open_refunds(batch: Option<BatchKey>) -> Vec<PaymentKey>;
             refund(payment: PaymentKey) -> Option<OpenRefund>;
         }

@@ -118,6 +118,7 @@ pub(in crate::ledger) fn new_intent(job: &PendingJob, n: u8) -> NewIntent {
         credential_expires_at: NOW.plus_ms(900_000),
         caps: Caps::default(),
         bounds: IntentBounds::default(),
+        reuse: None,
     }
 }
 

@@ -14,6 +14,12 @@ use super::{
 impl Facts {
     /// Brings them up to date, once that is decided to be written. False where only the store can tell what they are then.
     pub fn after_write(&mut self, keys: &Keys<'_>, write: &Write<'_>) -> bool {
+        // What a token depends on is looked up anew: one is bought seldom.
+        if keys.intent.is_some_and(|intent| intent.reuse.is_some())
+            && matches!(write, Write::Job(_) | Write::Intend(..) | Write::Payment(..))
+        {
+            return false;
+        }
         let is_of_origin = keys.delivers.is_some() || self.intending.is_some();
         match write {
             Write::Job(job) => {
@@ -55,6 +61,7 @@ impl Facts {
             | Write::KeptSettlement { .. }
             | Write::Decision { .. }
             | Write::Answer(AnswerWrite::Cut(..) | AnswerWrite::Drop(_) | AnswerWrite::Interpreted(..))
+            | Write::Served(..)
             | Write::BodyUnneeded(_)
             | Write::Refund(..) => true,
             Write::Word { .. } | Write::UseWord { .. } | Write::LapseWord { .. } => !is_of_origin,

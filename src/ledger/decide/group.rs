@@ -117,6 +117,7 @@ impl<'a> Round<'a> {
             | Write::LapseWord { .. }
             | Write::KeptSettlement { .. }
             | Write::Answer(AnswerWrite::Cut(..) | AnswerWrite::Drop(_) | AnswerWrite::Interpreted(..))
+            | Write::Served(..)
             | Write::BodyUnneeded(_)
             | Write::Refund(..) => None,
         });

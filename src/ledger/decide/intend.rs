@@ -9,8 +9,8 @@ use crate::time::UnixMs;
 use super::jobs::JobUpdate;
 use super::takes::earlier_take;
 use super::{
-    Admission, Alike, Buyer, Charged, EndpointKey, Facts, Fate, Intent, Job, Payment, Redeeming, Ruling, Sends, Take,
-    Unfit, Used, Write, admit, alike, budget, contradiction,
+    Admission, Alike, Buyer, Charged, EndpointKey, Facts, Fate, Intent, Job, Payment, Redeeming, ReusablePayment,
+    Ruling, Sends, Take, Unfit, Used, Write, admit, alike, budget, contradiction, token,
 };
 
 /// What a new intent depends on, besides its job and the takes of that.
@@ -23,6 +23,8 @@ pub struct IntentFacts {
     pub alike: Vec<Alike>,
     pub admission: Admission,
     pub used: Used,
+    /// The newest purchase of a token there, where the intent buys one.
+    pub token: Option<ReusablePayment>,
     /// The key of the next endpoint.
     pub next_endpoint: EndpointKey,
 }
@@ -100,6 +102,9 @@ fn fit(
     if let Some(original) = alike::bought_elsewhere(&known.buyer, &facts.takes, intent.network, &known.alike) {
         return Err(IntentRefusal::Duplicate(original));
     }
+    if intent.reuse.is_some_and(|reuse| !token::may_buy(reuse, known.token.as_ref())) {
+        return Err(IntentRefusal::TokenKnown);
+    }
     if has_identical(known, now, intent) {
         return Err(IntentRefusal::IdenticalKnown);
     }
@@ -147,6 +152,7 @@ fn new_payment(
         charged,
         intended_at: now,
         endpoint: Some(endpoint),
+        is_reusable: intent.reuse.is_some(),
         sends: Sends::first(now),
         fate: Fate::INTENDED,
         redeeming: Redeeming::NOT_BEGUN,

@@ -81,6 +81,7 @@ pub fn keys(record: &Record) -> Keys<'_> {
             | RefundRecord::Settled { .. }
             | RefundRecord::Expired { .. },
         ) => Keys { refund: true, ..of_payment(payment) },
+        Record::Served(served) => Keys { takes: true, ..of_job(&served.job) },
         Record::LeftUndelivered(key) => Keys { undelivered: true, ..of_job(key) },
         Record::Ended(key, _)
         | Record::Stuck { job: key, .. }

@@ -28,6 +28,7 @@ mod reopen;
 mod rows;
 mod sums;
 mod takes;
+mod token;
 mod trust;
 mod write;
 
@@ -52,6 +53,7 @@ pub use reopen::{ReopeningFacts, TAKEN_BY, kept_answer, reopen};
 pub use rows::*;
 pub use sums::Sums;
 pub use takes::may_settle_until;
+pub use token::TokenStanding;
 pub use trust::{BegunByWord, OriginFacts, WordSaid, trust, trusted};
 pub use write::{AnswerWrite, Join, Moved, RefundWrite, Write};
 
@@ -165,6 +167,7 @@ pub fn decide<'a>(facts: &Facts, now: UnixMs, record: &'a Record) -> Result<Ruli
         Record::Replaying(key) => redeem::replaying(facts, now, *key),
         Record::Refund(key, record) => refund::refund(facts, now, *key, record),
         Record::LeftUndelivered(_) => Ok(jobs::left_undelivered(facts)),
+        Record::Served(of) => token::served(facts, now, of),
         Record::Ended(key, end) => jobs::ended(facts, now, *key, end),
         Record::Stuck { job, reason, error } => jobs::stuck(facts, now, *job, *reason, error),
         Record::Fetching(key, number, mark) => files::fetching(facts, *key, *number, mark),

@@ -35,6 +35,8 @@ pub struct ReopeningFacts {
     pub never_begun: Vec<JobKey>,
     /// A person has taken what there is for the job's result.
     pub is_taken: bool,
+    /// Where another job's token has served it: the answer, and the address that the token's own job asked.
+    pub served: Option<(HttpAnswer, String)>,
 }
 
 /// What becomes of the word, and what is written of it.
@@ -52,6 +54,10 @@ pub fn reopen<'a, E: From<Unfit>>(
 ) -> Result<Ruled<'a>, E> {
     if word == Reopening::Delivered && facts.of.job.state == JobState::Delivered {
         return Ok(take_as_served(facts, now, note));
+    }
+    let stands = (facts.of.job.state, facts.of.job.reason);
+    if let (Some(served), (JobState::Refused, Reason::UnknownAnswer)) = (&facts.served, stands) {
+        return Ok(reopen_served(facts, served, now, (word, note))?);
     }
     let payment = match facts.undelivered() {
         Ok(payment) => payment,
@@ -190,7 +196,34 @@ fn take<'a, E: From<Unfit>>(
     Ok((Reopened::Taken(url.into()), ruling.writes))
 }
 
-/// What the address of a delivered job answers with, or what stands in the answer itself, is the result, though it looked like
+/// A token has served the job, and what came is not understood: nothing was paid for it. It is asked for again, or the answer is the result.
+fn reopen_served<'a>(
+    facts: &ReopeningFacts,
+    (answer, asked): &(HttpAnswer, String),
+    now: UnixMs,
+    (word, note): (Reopening, &'a str),
+) -> Result<Ruled<'a>, Unfit> {
+    let job = &facts.of.job;
+    let unfit = |words: &str| Ok((Reopened::Unfit(words.to_owned()), Vec::new()));
+    if job.superseded {
+        return unfit("a later take stands in its place");
+    }
+    let mut ruling = Ruling::done();
+    if word == Reopening::Retry {
+        let evidence = "nothing was paid for it: it is asked for again".to_owned();
+        ruling.write(decision(job.key, now, word, note, evidence));
+        ruling.change(now, job, &JobUpdate::to(JobState::Pending, Reason::None));
+        return Ok((Reopened::Recorded, ruling.writes));
+    }
+    let asked = asked.parse().map_err(|error| Unfit::Damaged(format!("a stored address is none ({error})")))?;
+    let Some(url) = answer.taken_result(&asked) else { return unfit("the answer that is kept of it is empty") };
+    ruling.write(decision(job.key, now, word, note, format!("taken from what a token has brought: {url}")));
+    let to = JobUpdate::to(JobState::Delivered, Reason::None);
+    ruling.change(now, job, &JobUpdate { url: Some(url.as_str()), finished: true, ..to });
+    Ok((Reopened::Taken(url.into()), ruling.writes))
+}
+
+/// What the address of a delivered job, or what stands in the answer itself, is the result, though it looked like
 /// none: the next run fetches it as it is.
 fn take_as_served<'a>(facts: &ReopeningFacts, now: UnixMs, note: &'a str) -> Ruled<'a> {
     let job = &facts.of.job;

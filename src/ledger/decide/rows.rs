@@ -87,6 +87,8 @@ pub struct Payment {
     pub intended_at: UnixMs,
     /// The row of its endpoint.
     pub endpoint: Option<EndpointKey>,
+    /// What it brings is good for further requests to its endpoint.
+    pub is_reusable: bool,
     pub sends: Sends,
     pub fate: Fate,
     pub redeeming: Redeeming,
@@ -268,6 +270,18 @@ pub struct Rejected {
     pub at: UnixMs,
     pub job_state: JobState,
     pub job_reason: Reason,
+}
+
+/// The newest payment at an endpoint that has brought a token for several jobs, or may: on the network that is asked about, for play money
+/// or not, and not dead.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ReusablePayment {
+    pub payment: PaymentKey,
+    pub batch_name: String,
+    pub id: String,
+    pub job_state: JobState,
+    /// Its own job is delivered by it.
+    pub is_delivered: bool,
 }
 
 /// A payment that counts against an origin.

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use crate::l402::PaymentHash;
 use crate::ledger::{
     AnswerKey, AnswerKind, BatchKey, DownloadedFile, FetchMark, JobKey, NewIntent, PaymentKey, RefundInvoice,
-    RefundStanding,
+    RefundStanding, Served,
 };
 use crate::money::Msat;
 use crate::purchase::{HttpAnswer, JobState, Reason, WalletId};
@@ -60,6 +60,8 @@ pub enum Write<'a> {
     KeptSettlement { node: &'a WalletId, hash: PaymentHash, at: UnixMs },
     /// Of the answers of a payment.
     Answer(AnswerWrite<'a>),
+    /// Another job's token has served a job, at that time.
+    Served(&'a Served, UnixMs),
     /// The body of a payment's request may go, unless another payment needs it.
     BodyUnneeded(PaymentKey),
     /// Of the refund of a payment.

@@ -28,7 +28,7 @@ impl MemoryLedger {
         };
         Counts {
             planned: prices(|_| true),
-            planned_capped: prices(|row| row.endpoint.price.is_cap),
+            planned_capped: prices(|row| row.endpoint.is_capped()),
             spent: msat(sums.spent),
             fees: msat(sums.fees),
             held: msat(sums.held),

@@ -99,7 +99,7 @@ impl Loading for MemoryLedger {
             let JobRow { job, id, .. } = row;
             let (id, is_duplicate, place) = (id.clone(), row.is_set_aside(), 0);
             let (price, fee_ceiling, reason) = (job.price, job.fee_ceiling, job.reason);
-            let is_capped = row.endpoint.price.is_cap;
+            let is_capped = row.endpoint.is_capped();
             let to_buy = ToBuy { id, price, is_capped, fee_ceiling, is_duplicate, reason, place };
             if let Err(error) = each(to_buy) {
                 return Ok(Err(error));

@@ -78,7 +78,7 @@ impl MemoryLedger {
                 take: row.take,
                 attempts: row.job.attempts,
                 price: row.job.price,
-                is_capped: row.endpoint.price.is_cap,
+                is_capped: row.endpoint.is_capped(),
                 is_aside: row.is_set_aside(),
                 is_new_word: row.first_load > accepted,
                 is_retaken: row.take > 1 && row.first_load == loads,

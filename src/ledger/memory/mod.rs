@@ -36,6 +36,8 @@ pub struct MemoryLedger {
     pub(in crate::ledger) payments: BTreeMap<PaymentKey, Payment>,
     pub(in crate::ledger) intents: BTreeMap<PaymentKey, NewIntent>,
     answers: BTreeMap<AnswerKey, AnswerRow>,
+    /// Jobs that another one's token has served: whose, when, and the answer.
+    served: BTreeMap<JobKey, (PaymentKey, UnixMs, HttpAnswer)>,
     refunds: BTreeMap<PaymentKey, RefundRow>,
     pub(in crate::ledger) transitions: Vec<(JobKey, UnixMs, JobState, JobState, Reason)>,
     endpoints: BTreeMap<EndpointKey, (String, Endpoint)>,

@@ -61,6 +61,10 @@ impl Desk for MemoryLedger {
             origin: of.live.as_ref().map(|payment| self.delivery(payment)).unwrap_or_default(),
             never_begun: of.takes.iter().filter(|take| !was_begun(take)).map(|take| take.job.key).collect(),
             is_taken: self.is_taken(key),
+            served: self.served.get(&key).map(|(by, _, answer)| {
+                let asked = self.intents.get(by).map(|intent| intent.request.url.to_string());
+                (answer.clone(), asked.unwrap_or_default())
+            }),
             of,
         })
     }

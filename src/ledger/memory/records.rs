@@ -3,16 +3,18 @@
 use std::cmp::Reverse;
 use std::sync::Arc;
 
+use url::Url;
+
 use crate::catalog::RedeemRule;
 use crate::l402::{Network, PaymentHash};
 use crate::ledger::decide::{
-    self, Admission, Payment, PaymentState, SETTLED_MAX, Settled, Stored, StoredAnswer, Unfit,
+    self, Admission, Payment, PaymentState, SETTLED_MAX, Settled, Stored, StoredAnswer, TokenStanding, Unfit,
 };
 use crate::ledger::port::{Downloads, RECORD_IN_PART, Records};
 use crate::ledger::{
     AnswerKey, BatchKey, ComingFile, DamagedJob, DeliveredJob, DurableInvoice, FetchMark, HeldBack, HistoryCheck,
     IdenticalRequest, JobKey, LedgerError, NewIntent, OpenJob, OpenRefund, OpenStage, Original, PaymentKey, PendingJob,
-    Prospect, Record, Recorded, Undownloaded, endpoint_and_origin,
+    Prospect, Record, Recorded, ReusableToken, TokenAt, TokenBuyer, Undownloaded, endpoint_and_origin,
 };
 use crate::purchase::{Credential, HttpAnswer, JobState, Reason, Request, WalletId};
 use crate::time::UnixMs;
@@ -103,6 +105,15 @@ impl Records for MemoryLedger {
         Ok(decide::admit(now, prospect, &known).err())
     }
 
+    fn token(&self, job: JobKey, url: &Url, network: Network) -> Result<TokenAt, LedgerError> {
+        let Some(newest) = self.newest_token(&self.row(job)?.job, url, network) else { return Ok(TokenAt::None) };
+        Ok(match newest.standing() {
+            TokenStanding::Gone => TokenAt::None,
+            TokenStanding::Open => TokenAt::Open(TokenBuyer { batch: newest.batch_name, id: newest.id }),
+            TokenStanding::InUse => TokenAt::InUse(Box::new(self.reusable(newest.payment)?)),
+        })
+    }
+
     fn open_refunds(&self, batch: Option<BatchKey>) -> Result<Vec<PaymentKey>, LedgerError> {
         let is_open = |key: &PaymentKey| -> Option<bool> {
             let (refund, payment) = (self.refunds.get(key)?, self.payments.get(key)?);
@@ -182,7 +193,9 @@ impl Downloads for MemoryLedger {
 
     fn delivery(&self, job: JobKey) -> Result<Option<HttpAnswer>, LedgerError> {
         let is_it = |one: &&Payment| one.job == job && one.redeeming.delivered_at.is_some();
-        let Some(payment) = self.payments.values().find(is_it) else { return Ok(None) };
+        let Some(payment) = self.payments.values().find(is_it) else {
+            return Ok(self.served.get(&job).map(|(.., answer)| answer.clone()));
+        };
         let is_taken = self.decisions.iter().any(|(of, decision)| *of == job && *decision == "delivered");
         if is_taken {
             let kept = decide::kept_answer(&self.successes(payment.key), payment.redeeming.poll.is_some());
@@ -195,7 +208,10 @@ impl Downloads for MemoryLedger {
 
     fn credential(&self, job: JobKey) -> Result<Option<Credential>, LedgerError> {
         let is_it = |one: &&Payment| one.job == job && one.redeeming.delivered_at.is_some();
-        let Some(payment) = self.payments.values().find(is_it) else { return Ok(None) };
+        let Some(payment) = self.payments.values().find(is_it) else {
+            let by = self.served.get(&job).map(|(by, ..)| *by);
+            return by.map(|by| Ok(self.reusable(by)?.credential().clone())).transpose();
+        };
         let intent = self.intent(payment.key).ok_or_else(|| no_payment(payment.key))?;
         Ok(Some(payment.purchase(&intent, (Reason::None, None))?.credential().clone()))
     }
@@ -256,6 +272,14 @@ impl Downloads for MemoryLedger {
 impl MemoryLedger {
     pub(super) fn row(&self, job: JobKey) -> Result<&JobRow, LedgerError> {
         self.jobs.get(&job).ok_or_else(|| LedgerError::Contradiction(format!("there is no job {}", job.0)))
+    }
+
+    /// The token that a payment has brought.
+    fn reusable(&self, payment: PaymentKey) -> Result<ReusableToken, LedgerError> {
+        let (Some(of), Some(intent)) = (self.payments.get(&payment), self.intent(payment)) else {
+            return Err(no_payment(payment));
+        };
+        Ok(ReusableToken::of(&of.purchase(&intent, (Reason::None, None))?))
     }
 
     fn kept(&self, payment: PaymentKey) -> Result<&NewIntent, LedgerError> {

@@ -1,9 +1,11 @@
 //! What a run and its downloads need of a store.
 
+use url::Url;
+
 use crate::l402::Network;
 use crate::ledger::{
     BatchKey, ComingFile, Committed, DamagedJob, DeliveredJob, HeldBack, HistoryCheck, IdenticalRequest, JobKey,
-    LedgerError, Obstacle, OpenJob, OpenRefund, Original, PaymentKey, PendingJob, Prospect, Record, Recorded,
+    LedgerError, Obstacle, OpenJob, OpenRefund, Original, PaymentKey, PendingJob, Prospect, Record, Recorded, TokenAt,
     Undownloaded,
 };
 use crate::purchase::{BodyFolder, Credential, HttpAnswer, Request, WalletId};
@@ -104,6 +106,12 @@ pub trait Records {
     /// # Errors
     /// Where the ledger cannot be read.
     fn held_back(&self, now: UnixMs, prospect: &Prospect) -> Result<Option<HeldBack>, LedgerError>;
+
+    /// The token that the endpoint at that address has for several jobs, on that network, beside a job that is to be bought.
+    ///
+    /// # Errors
+    /// Where the ledger cannot be read, or a token in use is damaged.
+    fn token(&self, job: JobKey, url: &Url, network: Network) -> Result<TokenAt, LedgerError>;
 
     /// Every refund of the batch (of all batches, with none) that can still be claimed or come: offered with a link, or
     /// handed over and not at its end.

@@ -2,10 +2,12 @@
 
 use std::future::Future;
 
+use url::Url;
+
 use crate::l402::Network;
 use crate::ledger::{
     BatchKey, DamagedJob, DeliveredJob, HeldBack, HistoryCheck, IdenticalRequest, JobKey, LedgerError, OpenJob,
-    OpenRefund, Original, PaymentKey, PendingJob, Prospect, Record, Recorded, Undownloaded,
+    OpenRefund, Original, PaymentKey, PendingJob, Prospect, Record, Recorded, TokenAt, Undownloaded,
 };
 use crate::purchase::{BodyFolder, Credential, HttpAnswer, Request, WalletId};
 use crate::time::UnixMs;
@@ -113,6 +115,13 @@ pub trait Ledger {
         now: UnixMs,
         prospect: &Prospect,
     ) -> impl Future<Output = Result<Option<HeldBack>, LedgerError>>;
+
+    /// The token that the endpoint at that address (as its table has it) has for several jobs, on that network, beside a job that is to be
+    /// bought. The intent's own transaction asks the same.
+    ///
+    /// # Errors
+    /// Where the ledger cannot be read, or a token in use is damaged.
+    fn token(&self, job: JobKey, url: &Url, network: Network) -> impl Future<Output = Result<TokenAt, LedgerError>>;
 
     /// Every refund of the batch (of all batches, with none) that can still be claimed or come, by its payment.
     ///

@@ -312,8 +312,9 @@ pub(super) fn beside(manifest: Rows) -> String {
     };
     format!(
         "SELECT b.id, b.batch, b.job, b.edition, {is_same},
-             CASE WHEN ?4 IS NOT NULL THEN (SELECT i.network FROM payments p JOIN intents i ON i.payment = p.id
-                 WHERE p.job = b.id AND p.state <> 'dead') END,
+             CASE WHEN ?4 IS NOT NULL THEN coalesce((SELECT i.network FROM payments p JOIN intents i ON i.payment = p.id
+                 WHERE p.job = b.id AND p.state <> 'dead'),
+                 (SELECT i.network FROM served s JOIN intents i ON i.payment = s.payment WHERE s.job = b.id)) END,
              (SELECT sandbox FROM batches WHERE id = b.batch), {is_row}
          FROM jobs b WHERE b.id IN (
              SELECT o.id FROM jobs o WHERE o.content = ?2 AND {BOUGHT}

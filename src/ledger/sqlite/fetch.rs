@@ -109,8 +109,9 @@ impl Downloads for SqliteLedger {
             }
             // Nothing is kept after the answer that delivered.
             let mut statement = ledger.conn.prepare_cached(
-                "SELECT a.status, a.headers, a.body FROM answers a JOIN payments p ON p.id = a.payment
-                 WHERE p.job = ?1 AND p.delivered_at IS NOT NULL ORDER BY a.id DESC LIMIT 1",
+                "SELECT * FROM (SELECT a.status, a.headers, a.body FROM answers a JOIN payments p ON p.id = a.payment
+                     WHERE p.job = ?1 AND p.delivered_at IS NOT NULL ORDER BY a.id DESC LIMIT 1)
+                 UNION ALL SELECT status, headers, body FROM served WHERE job = ?1 LIMIT 1",
             )?;
             let answer = statement.query_row([job], |row| {
                 let Json(headers) = row.get(1)?;
@@ -124,7 +125,10 @@ impl Downloads for SqliteLedger {
         self.read(|ledger| {
             let paid: Option<PaymentKey> = ledger
                 .conn
-                .prepare_cached("SELECT id FROM payments WHERE job = ?1 AND delivered_at IS NOT NULL")?
+                .prepare_cached(
+                    "SELECT id FROM payments WHERE job = ?1 AND delivered_at IS NOT NULL
+                     UNION ALL SELECT payment FROM served WHERE job = ?1 LIMIT 1",
+                )?
                 .query_row([job], |row| row.get(0))
                 .optional()?;
             paid.map(|payment| Ok(paid_purchase(&ledger.conn, payment)?.credential().clone())).transpose()

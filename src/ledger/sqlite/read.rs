@@ -8,15 +8,15 @@ use url::Url;
 use super::convert::{Json, int, uint};
 use super::error::{Fault, of_row};
 use super::schema::OPEN_PAYMENT;
-use super::store::{Rows, alike, with_intent};
+use super::store::{Rows, alike, buyer, paid_purchase, token, with_intent};
 use super::{SqliteLedger, bounds, duplicates, history_check, refund};
 use crate::catalog::{Endpoint, Header, RedeemRule, Value};
 use crate::l402::Network;
-use crate::ledger::decide::{self, Stored, StoredAnswer};
+use crate::ledger::decide::{self, Stored, StoredAnswer, TokenStanding};
 use crate::ledger::port::Records;
 use crate::ledger::{
     AnswerKey, BatchKey, DamagedJob, HeldBack, HistoryCheck, IdenticalRequest, JobKey, Lack, LedgerError, OpenJob,
-    OpenRefund, Original, PaymentKey, PendingJob, Prospect, Record, Recorded,
+    OpenRefund, Original, PaymentKey, PendingJob, Prospect, Record, Recorded, ReusableToken, TokenAt, TokenBuyer,
 };
 use crate::manifest::image;
 use crate::plan::ContentHash;
@@ -146,6 +146,21 @@ impl Records for SqliteLedger {
 
     fn held_back(&self, now: UnixMs, prospect: &Prospect) -> Result<Option<HeldBack>, LedgerError> {
         self.read(|ledger| bounds::held_back(&ledger.conn, now, prospect))
+    }
+
+    fn token(&self, job: JobKey, url: &Url, network: Network) -> Result<TokenAt, LedgerError> {
+        self.read(|ledger| {
+            let is_play = buyer(&ledger.conn, job)?.is_play;
+            let Some(newest) = token(&ledger.conn, url, network, is_play)? else { return Ok(TokenAt::None) };
+            Ok(match newest.standing() {
+                TokenStanding::Gone => TokenAt::None,
+                TokenStanding::Open => TokenAt::Open(TokenBuyer { batch: newest.batch_name, id: newest.id }),
+                TokenStanding::InUse => {
+                    let purchase = paid_purchase(&ledger.conn, newest.payment)?;
+                    TokenAt::InUse(Box::new(ReusableToken::of(&purchase)))
+                }
+            })
+        })
     }
 
     fn open_refunds(&self, batch: Option<BatchKey>) -> Result<Vec<PaymentKey>, LedgerError> {

@@ -210,7 +210,7 @@ impl SqliteLedger {
         let Json(extra) = shown(row, 16, &mut damaged)?;
         let (url, error) = (shown(row, 8, &mut damaged)?, shown(row, 15, &mut damaged)?);
         let more: Option<Json<Vec<FurtherResult>>> = shown(row, 18, &mut damaged)?;
-        let of = self.endpoint(row.get(5)?).map(|endpoint| (endpoint.name.clone(), endpoint.price.is_cap));
+        let of = self.endpoint(row.get(5)?).map(|endpoint| (endpoint.name.clone(), endpoint.is_capped()));
         let (endpoint, is_capped) = of.or_else(|fault| absent(fault, (String::new(), false), &mut damaged))?;
         if damaged {
             reason = Reason::RowDamaged;

@@ -85,6 +85,11 @@ impl Live {
         Some(with_caps(self.planned()?, self.capped()?, |planned| planned.to_string()))
     }
 
+    /// What stands before the sum at live prices, where a token may serve several of its jobs.
+    fn at_most(&self) -> &'static str {
+        if self.rates.iter().any(|rate| rate.job.endpoint.is_reusable()) { "at most " } else { "" }
+    }
+
     /// Whether any rate stands so.
     #[must_use]
     pub fn has(&self, verdicts: &[LiveVerdict]) -> bool {
@@ -106,7 +111,7 @@ impl Live {
         let rates: Vec<String> = [Dearer, Cheaper, Refused, Unknown].into_iter().filter_map(of).collect();
         let now = self.total().map_or_else(
             || "what it costs now is not known whole".to_owned(),
-            |total| format!("it costs {total} now, and {planned} by the plan"),
+            |total| format!("it costs {}{total} now, and {planned} by the plan", self.at_most()),
         );
         let differs = |rate: &&LiveRate| !matches!(rate.verdict(), LiveVerdict::Same | LiveVerdict::WithinCap);
         let first = self.rates.iter().filter(differs).take(NAMED_MAX).map(LiveRate::words);
@@ -119,7 +124,9 @@ impl Live {
         }
         let rows = self.rates.iter().map(|rate| {
             let asked = match &rate.answer {
-                LiveAnswer::Asks(asked) if rate.job.is_capped() && rate.jobs > 1 => format!("{asked} of one job"),
+                LiveAnswer::Asks(asked) if rate.job.endpoint.price.is_cap && rate.jobs > 1 => {
+                    format!("{asked} of one job")
+                }
                 LiveAnswer::Asks(asked) => asked.to_string(),
                 LiveAnswer::Refuses(why) | LiveAnswer::Unknown(why) => why.clone(),
             };
@@ -141,12 +148,8 @@ impl Live {
         let capped = self.capped().unwrap_or(Msat::ZERO);
         let planned = if capped == Msat::ZERO { "left, by the plan" } else { "left, by the plan, most" };
         writeln!(out, "{planned:<26}{:>16}", sum(self.planned()))?;
-        writeln!(
-            out,
-            "{:<26}{:>16}   asked now of one job a rate, nothing was paid",
-            "left, at live prices",
-            sum(self.total())
-        )?;
+        let now = if self.at_most().is_empty() { "left, at live prices" } else { "left, at live prices, most" };
+        writeln!(out, "{now:<26}{:>16}   asked now of one job a rate, nothing was paid", sum(self.total()))?;
         writeln!(out)
     }
 
@@ -211,7 +214,7 @@ impl LiveRate {
     #[must_use]
     pub fn verdict(&self) -> LiveVerdict {
         match &self.answer {
-            LiveAnswer::Asks(asked) if self.job.is_capped() && *asked <= self.job.priced.price => {
+            LiveAnswer::Asks(asked) if self.job.endpoint.price.is_cap && *asked <= self.job.priced.price => {
                 LiveVerdict::WithinCap
             }
             LiveAnswer::Asks(asked) => match asked.cmp(&self.job.priced.price) {
@@ -229,7 +232,7 @@ impl LiveRate {
     #[must_use]
     pub fn total(&self) -> Option<Msat> {
         let LiveAnswer::Asks(asked) = &self.answer else { return None };
-        if self.job.is_capped() {
+        if self.job.endpoint.price.is_cap {
             return (self.jobs == 1).then_some(*asked);
         }
         let units = self.job.priced.quantity;

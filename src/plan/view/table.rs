@@ -95,16 +95,23 @@ impl PlanView<'_> {
             return vec![("price", price.to_string(), jobs(job_count))];
         }
         let exact = price.checked_sub(capped).unwrap_or(Msat::ZERO);
-        let capped_jobs = self.plan.groups().iter().filter(|group| group.is_cap).map(|group| group.job_count).sum();
+        let is_capped = |group: &&Group| group.is_cap || group.is_reusable;
+        let capped_jobs = self.plan.groups().iter().filter(is_capped).map(|group| group.job_count).sum();
         vec![
             ("price, exact", exact.to_string(), jobs(job_count.saturating_sub(capped_jobs))),
-            (
-                "price, capped, at most",
-                capped.to_string(),
-                format!("{}: each invoice decides within its cap", jobs(capped_jobs)),
-            ),
+            ("price, capped, at most", capped.to_string(), format!("{}: {}", jobs(capped_jobs), self.why_capped())),
             ("price together, at most", price.to_string(), jobs(job_count)),
         ]
+    }
+
+    /// Why what is capped may cost less.
+    fn why_capped(&self) -> &'static str {
+        let any = |of: fn(&Group) -> bool| self.plan.groups().iter().any(of);
+        match (any(|group| group.is_cap), any(|group| group.is_reusable)) {
+            (_, false) => "each invoice decides within its cap",
+            (false, true) => "a token serves several jobs",
+            (true, true) => "an invoice decides within its cap, or a token serves several jobs",
+        }
     }
 }
 
@@ -155,7 +162,11 @@ fn groups(out: &mut dyn Write, groups: &[Group], columns: Option<u16>) -> io::Re
                 group.rate_msat,
                 at_least(group.minimum_msat)
             ),
-            if group.is_cap { format!("≤ {}", group.total_msat) } else { group.total_msat.to_string() },
+            if group.is_cap || group.is_reusable {
+                format!("≤ {}", group.total_msat)
+            } else {
+                group.total_msat.to_string()
+            },
         ]
     });
     let header = ["endpoint", "rate chosen by", "jobs", "units", "rate", "price"];

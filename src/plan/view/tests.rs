@@ -4,7 +4,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::plan::Policy;
-use crate::plan::testing::{Rows, animate, capped, named, video};
+use crate::plan::testing::{Rows, animate, capped, named, reusable, video};
 
 fn rows() -> Rows {
     let mut limited = animate(7, "=HYPERLINK(\"x\")", "/pictures/a.png", 10);
@@ -106,6 +106,37 @@ fn capped_prices_stand_apart() {
     let cap = Plan::make(&Rows::of([capped(one(), 600)]), &Policy::default()).unwrap();
     assert_ne!(cap.fingerprint(), exact(600).fingerprint());
     assert_eq!(cap.totals().worst_case, exact(600).totals().worst_case);
+}
+
+/// One purchase a job is the most that it costs where a token serves several: the price itself stays exact.
+#[test]
+fn what_a_token_serves_is_capped_and_its_price_is_exact() {
+    let token = || reusable(animate(3, "It waves", "/a.png", 5));
+    let mixed = Rows::of([video(2, "A cat", 5, "pro", true), token(), named("bye", token())]);
+    let plan = Plan::make(&mixed, &Policy::default()).unwrap();
+    let totals = plan.totals();
+    assert_eq!((totals.price, totals.capped), (Msat::new(3_750_000), Msat::new(1_000_000)));
+    let once = Plan::make(&Rows::of([animate(3, "It waves", "/a.png", 5)]), &Policy::default()).unwrap();
+    let of_token = Plan::make(&Rows::of([token()]), &Policy::default()).unwrap();
+    assert_eq!(of_token.totals().worst_case, once.totals().worst_case);
+    assert_ne!(of_token.fingerprint(), once.fingerprint());
+    let table = shown_of(&mixed, (None, None), |view, out| view.table(out, false, Some(140)));
+    assert!(table.contains("2 jobs: a token serves several jobs"), "{table}");
+    assert!(table.contains("100 sats a second  ≤ 1,000 sats"), "the rate is what each invoice asks: {table}");
+    let live = |asked: u64| {
+        let rate = |job: PlannedJob| {
+            let answer = LiveAnswer::Asks(Msat::new(asked * 1_000));
+            LiveRate { jobs: 2, quantity: 2 * job.priced.quantity, planned: Msat::new(1_000_000), job, answer }
+        };
+        let job = plan.jobs(&mixed).map(Result::unwrap).find(|job| job.id == "bye").unwrap();
+        Live { rates: vec![rate(job)] }
+    };
+    assert_eq!((live(500).rates[0].verdict(), live(500).words()), (LiveVerdict::Same, None));
+    assert_eq!(
+        live(400).words().unwrap(),
+        "1 rate cheaper: it costs at most 800 sats now, and at most 1,000 sats by the plan (animate-image: 400 sats for bye, planned at \
+         most 500 sats)"
+    );
 }
 
 /// A live price within the cap is as planned; one above it differs.

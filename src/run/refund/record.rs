@@ -44,7 +44,7 @@ impl<L: Ledger, P: Payer, O: Origin, C: Clock> Claim<'_, L, P, O, C> {
         self.refund.reason = to.reason;
         self.refund.words.clone_from(&to.error);
         let (id, take, endpoint) = (&*self.refund.id, self.refund.take, &*self.refund.endpoint.name);
-        let (price, is_capped) = (self.refund.price, self.refund.endpoint.price.is_cap);
+        let (price, is_capped) = (self.refund.price, self.refund.endpoint.is_capped());
         let job = Changing { id, take, endpoint, from, price, is_capped, amount: Some(self.refund.paid), fee: None };
         job.announce(to, now, self.run.listener);
         Ok(())

@@ -3,11 +3,13 @@
 use std::cell::{Cell, RefCell};
 use std::time::Duration;
 
+use url::Url;
+
 use super::store::Store;
 use crate::l402::Network;
 use crate::ledger::{
     BatchKey, Claimed, Committed, HeldBack, HistoryCheck, IdenticalRequest, InlineLedger, JobKey, Ledger, LedgerError,
-    OpenJob, OpenRefund, Original, PaymentKey, PendingJob, Prospect, Record, Recorded, RefundRecord,
+    OpenJob, OpenRefund, Original, PaymentKey, PendingJob, Prospect, Record, Recorded, RefundRecord, TokenAt,
 };
 use crate::money::Msat;
 use crate::purchase::{BodyFolder, Request, WalletId};
@@ -95,6 +97,7 @@ fn word(record: &Record) -> &'static str {
         Record::Downloaded(..) => "downloaded",
         Record::NotDownloaded { .. } => "not downloaded",
         Record::Stuck { .. } => "stuck",
+        Record::Served(_) => "served",
     }
 }
 
@@ -167,6 +170,10 @@ impl Ledger for Stoppable {
             tokio::time::sleep(Duration::from_millis(self.look_ms.get())).await;
         }
         self.inner.held_back(now, prospect).await
+    }
+
+    async fn token(&self, job: JobKey, url: &Url, network: Network) -> Result<TokenAt, LedgerError> {
+        self.inner.token(job, url, network).await
     }
 
     async fn open_refunds(&self, batch: Option<BatchKey>) -> Result<Vec<PaymentKey>, LedgerError> {

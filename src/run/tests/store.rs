@@ -2,13 +2,15 @@
 
 use std::cell::Cell;
 
+use url::Url;
+
 use crate::l402::Network;
 use crate::ledger::memory::MemoryLedger;
 use crate::ledger::port::{Batches, Records, Views};
 use crate::ledger::sqlite::SqliteLedger;
 use crate::ledger::{
     BatchKey, Counts, DamagedJob, HeldBack, HistoryCheck, IdenticalRequest, JobKey, LedgerError, OpenJob, OpenRefund,
-    Original, PaymentKey, PendingJob, Prospect, ReceiptRow, Record, Recorded, RefundStanding,
+    Original, PaymentKey, PendingJob, Prospect, ReceiptRow, Record, Recorded, RefundStanding, TokenAt,
 };
 use crate::purchase::{BodyFolder, JobState, Reason, Request, WalletId};
 use crate::time::UnixMs;
@@ -160,6 +162,10 @@ impl Records for Store {
 
     fn held_back(&self, now: UnixMs, prospect: &Prospect) -> Result<Option<HeldBack>, LedgerError> {
         ask!(self, held_back(now, prospect))
+    }
+
+    fn token(&self, job: JobKey, url: &Url, network: Network) -> Result<TokenAt, LedgerError> {
+        ask!(self, token(job, url, network))
     }
 
     fn open_refunds(&self, batch: Option<BatchKey>) -> Result<Vec<PaymentKey>, LedgerError> {

@@ -48,6 +48,7 @@ struct Shown {
     scheme: Option<&'static str>,
     redeem: &'static str,
     patience_s: u32,
+    credential: &'static str,
     listing: Option<String>,
     params: Vec<ShownParam>,
     multipart: bool,
@@ -120,6 +121,7 @@ impl Shown {
             scheme: endpoint.terms.scheme.map(Into::into),
             redeem: endpoint.terms.redeem.into(),
             patience_s: endpoint.terms.patience_s,
+            credential: endpoint.terms.credential.into(),
             listing: endpoint.listing_url().map(String::from),
             params: endpoint.params.iter().map(param).collect(),
             multipart: endpoint.multipart,
@@ -166,6 +168,9 @@ impl Shown {
         line(row("scheme", paid_by, ""))?;
         let patience = format!("asked for {} after the payment at least", span(self.patience_s));
         line(row("redeem", &format!("{}; {patience}", self.redeem), ""))?;
+        if self.credential != "single" {
+            line(row("credential", &format!("{}; what one purchase brings serves further jobs", self.credential), ""))?;
+        }
         if let Some(listing) = &self.listing {
             line(row("listing", listing, ""))?;
         }

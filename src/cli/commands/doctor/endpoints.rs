@@ -97,7 +97,7 @@ fn judge(challenge: Challenge, sample: &Sample, held_to: &HeldTo, facts: &mut En
     facts.network = invoice.as_ref().map(|invoice| invoice.network.to_string());
     let expected = Expected {
         price,
-        is_cap: sample.job.is_capped(),
+        is_cap: sample.job.endpoint.price.is_cap,
         is_exact: held_to.exact_price,
         network: held_to.network.or(invoice.map(|invoice| invoice.network)).unwrap_or(Network::Mainnet),
         now: SystemClock.now(),
@@ -108,7 +108,7 @@ fn judge(challenge: Challenge, sample: &Sample, held_to: &HeldTo, facts: &mut En
         Ok(checked) => {
             let Invoice { amount, network, .. } = checked.invoice();
             let words = match price.checked_sub(*amount) {
-                _ if sample.job.is_capped() => format!("within its cap of {price}"),
+                _ if sample.job.endpoint.price.is_cap => format!("within its cap of {price}"),
                 None | Some(Msat::ZERO) => "as planned".to_owned(),
                 Some(less) => format!("{less} less than planned"),
             };

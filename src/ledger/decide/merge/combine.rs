@@ -26,6 +26,7 @@ pub fn combined(ours: &Payment, theirs: &Payment) -> Payment {
         },
         intended_at: intended_at.min(theirs.intended_at),
         endpoint,
+        is_reusable: ours.is_reusable || theirs.is_reusable,
         sends: sends(&ours.sends, &theirs.sends),
         fate: fate(&ours.fate, &theirs.fate),
         redeeming: redeeming(&ours.redeeming, &theirs.redeeming),
@@ -186,6 +187,12 @@ mod tests {
         ] {
             holds(&payment(PaymentState::Posted), row);
         }
+    }
+
+    #[test]
+    fn a_token_that_either_knows_to_serve_several_jobs_does() {
+        let reusable: Edit = |it| it.is_reusable = true;
+        holds(&payment(PaymentState::Posted), ("known by one", reusable, NOTHING, [reusable; 2]));
     }
 
     #[test]

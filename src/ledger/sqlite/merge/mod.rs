@@ -16,7 +16,7 @@ use tempfile::TempPath;
 
 use self::payments::Payments;
 use self::tables::{
-    DECISIONS, ENDPOINT_URLS, ENDPOINTS, JOBS, LEDGER_ID, MERGES, PERIODS, TRANSITIONS, TRUSTS, WITNESSES,
+    DECISIONS, ENDPOINT_URLS, ENDPOINTS, JOBS, LEDGER_ID, MERGES, PERIODS, SERVED, TRANSITIONS, TRUSTS, WITNESSES,
 };
 use super::SqliteLedger;
 use super::core::configure;
@@ -206,6 +206,7 @@ impl<'a> Merge<'a> {
         self.batches()?;
         self.jobs()?;
         merge_payments(&mut Payments(self.tx), self.now, &mut self.merged)?;
+        self.served()?;
         self.histories()?;
         self.bounds()?;
         self.rest(was_empty)?;
@@ -251,7 +252,8 @@ impl<'a> Merge<'a> {
                 "INSERT INTO main.jobs (batch, take, superseded, merged, endpoint, {columns})
                  SELECT b.ours, o.take, o.superseded, o.merged, e.ours, {theirs}
                  FROM other.jobs o JOIN of_batch b ON b.theirs = o.batch JOIN of_endpoint e ON e.theirs = o.endpoint
-                 WHERE (o.take = 1 OR EXISTS (SELECT 1 FROM other.payments p WHERE p.job = o.id))
+                 WHERE (o.take = 1 OR EXISTS (SELECT 1 FROM other.payments p WHERE p.job = o.id)
+                         OR EXISTS (SELECT 1 FROM other.served s WHERE s.job = o.id))
                      AND NOT EXISTS (SELECT 1 FROM main.jobs m WHERE m.batch = b.ours AND m.job = o.job AND m.take = o.take)
                  ORDER BY o.id"
             ),
@@ -285,6 +287,31 @@ impl<'a> Merge<'a> {
             let (id, take, batch): (String, u32, String) = (row.get(0)?, row.get(1)?, row.get(2)?);
             self.merged.unbegun.add(&format!("{} of {batch}", TakeId { id, take }));
         }
+        Ok(())
+    }
+
+    /// Jobs that a token has served, with the answers. Where nothing was ever bought of one here, it stands as it does there: it needs no
+    /// purchase.
+    fn served(&self) -> Result<(), Fault> {
+        let of_both = "FROM other.served s JOIN other.payments q ON q.id = s.payment
+                 JOIN main.payments p ON p.payment_hash = q.payment_hash
+                 JOIN of_job j ON j.theirs = s.job JOIN other.jobs o ON o.id = s.job JOIN main.jobs m ON m.id = j.ours";
+        let is_new = "m.begun = 0 AND m.content = o.content AND o.state IN ('delivered', 'downloaded')
+                 AND NOT EXISTS (SELECT 1 FROM main.payments l WHERE l.job = m.id)";
+        let sql = format!("SELECT j.ours, j.theirs {of_both} WHERE {is_new}");
+        let mut statement = self.tx.prepare(&sql)?;
+        let new = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        for (ours, theirs) in new.collect::<Result<Vec<(i64, i64)>, _>>()? {
+            JOBS.combine(self.tx, ours, theirs)?;
+        }
+        let (columns, theirs) = (SERVED.list(""), SERVED.list("s."));
+        self.tx.execute(
+            &format!(
+                "INSERT INTO main.served (job, payment, {columns}) SELECT j.ours, p.id, {theirs} {of_both}
+                 WHERE m.state = o.state AND m.url IS o.url AND m.content = o.content ON CONFLICT (job) DO NOTHING"
+            ),
+            [],
+        )?;
         Ok(())
     }
 

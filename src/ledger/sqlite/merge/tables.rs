@@ -180,6 +180,7 @@ pub(super) const PAYMENTS: Table = Table {
         decided!("dead_at"),
         decided!("undelivered"),
         decided!("rejected"),
+        decided!("reusable"),
     ],
 };
 
@@ -212,6 +213,14 @@ pub(super) const ANSWERS: Table = Table {
     key: "id",
     mapped: &["id", "payment"],
     columns: &[ours!("kind"), ours!("at"), ours!("status"), most!("interpreted"), ours!("headers"), ours!("body")],
+};
+
+/// What a token has answered to a job; by which payment's is mapped.
+pub(super) const SERVED: Table = Table {
+    name: "served",
+    key: "job",
+    mapped: &["job", "payment"],
+    columns: &[ours!("at"), ours!("status"), ours!("headers"), ours!("body")],
 };
 
 /// The refund that went further stands, whole: a refund has one invoice.
@@ -290,13 +299,14 @@ pub(super) const MERGES: Table =
 
 /// All of them.
 #[cfg(test)]
-pub(super) const TABLES: [&Table; 15] = [
+pub(super) const TABLES: [&Table; 16] = [
     &BATCHES,
     &ENDPOINTS,
     &JOBS,
     &PAYMENTS,
     &INTENTS,
     &ANSWERS,
+    &SERVED,
     &REFUNDS,
     &TRANSITIONS,
     &DECISIONS,

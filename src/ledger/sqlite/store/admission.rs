@@ -2,12 +2,13 @@
 
 use std::collections::{BTreeMap, HashSet};
 
-use rusqlite::{Connection, OptionalExtension};
+use rusqlite::{Connection, OptionalExtension, params};
 use url::Url;
 
+use crate::l402::Network;
 use crate::ledger::decide::{
     Admission, Against, BegunAt, DeliveryFacts, Endpoint, EndpointFacts, EndpointKey, Facts, Held, IntentFacts, Keys,
-    PeriodKind, Rejected, Used, Word,
+    PeriodKind, Rejected, ReusablePayment, Used, Word,
 };
 use crate::ledger::sqlite::convert::Json;
 use crate::ledger::sqlite::error::Fault;
@@ -68,6 +69,8 @@ pub(super) fn add_intending(conn: &Connection, keys: &[Keys<'_>], facts: &mut [F
     for ((place, hash), (facts, intent, job, _)) in (0..).zip(hashes).zip(asked) {
         let Some((buyer, used)) = buyers.remove(&job) else { continue };
         facts.next.payment = next;
+        let asks = intent.reuse.map(|_| (&intent.endpoint_url, intent.network, buyer.is_play));
+        let token = asks.map_or(Ok(None), |(url, network, is_play)| token(conn, url, network, is_play))?;
         facts.intending = Some(Box::new(IntentFacts {
             buyer,
             knows_hash: known.contains(&hash),
@@ -78,6 +81,7 @@ pub(super) fn add_intending(conn: &Connection, keys: &[Keys<'_>], facts: &mut [F
                 day: places.period(conn, PeriodKind::Day, intent.caps.day.as_ref())?,
                 month: places.period(conn, PeriodKind::Month, intent.caps.month.as_ref())?,
             },
+            token,
             next_endpoint,
         }));
     }
@@ -131,6 +135,32 @@ pub(in crate::ledger::sqlite) fn prospective(
 ) -> Result<Admission, Fault> {
     let (url, origin) = endpoint_and_origin(url);
     Ok(Admission { held: held(conn, node)?, endpoint: endpoint(conn, url, origin)? })
+}
+
+/// The newest payment at the endpoint ?1 that has brought a token for several jobs, or may: on the network ?2, for play money or not (?3).
+pub(super) const TOKEN: &str = "SELECT p.id, b.name, j.job, j.state, p.delivered_at IS NOT NULL
+    FROM endpoint_urls e JOIN payments p ON p.endpoint_url = e.id AND p.reusable = 1 AND p.dead_proof IS NULL
+    JOIN intents i ON i.payment = p.id JOIN jobs j ON j.id = p.job JOIN batches b ON b.id = p.batch
+    WHERE e.url = ?1 AND i.network = ?2 AND b.sandbox = ?3 ORDER BY p.id DESC LIMIT 1";
+
+/// The newest purchase of a token at an endpoint.
+pub(in crate::ledger::sqlite) fn token(
+    conn: &Connection,
+    url: &Url,
+    network: Network,
+    is_play: bool,
+) -> Result<Option<ReusablePayment>, Fault> {
+    let (url, _) = endpoint_and_origin(url);
+    let found = conn.prepare_cached(TOKEN)?.query_row(params![url, network, is_play], |row| {
+        Ok(ReusablePayment {
+            payment: row.get(0)?,
+            batch_name: row.get(1)?,
+            id: row.get(2)?,
+            job_state: row.get(3)?,
+            is_delivered: row.get(4)?,
+        })
+    });
+    Ok(found.optional()?)
 }
 
 fn held(conn: &Connection, node: &WalletId) -> Result<Vec<Held>, Fault> {

@@ -12,9 +12,9 @@ use crate::money::Msat;
 
 use super::rows;
 
-/// Endpoints whose price is a cap. One that cannot be read is none: its own jobs say so, and stand in no other batch's way.
-pub(in crate::ledger::sqlite) const CAPPED_ENDPOINTS: &str =
-    "FROM endpoints WHERE CASE WHEN json_valid(json) THEN json ->> '$.price.is_cap' END";
+/// Endpoints whose price is the most that a job may cost (`Endpoint::is_capped`). One that cannot be read is none: its own jobs say so, and
+/// stand in no other batch's way.
+pub(in crate::ledger::sqlite) const CAPPED_ENDPOINTS: &str = "FROM endpoints WHERE CASE WHEN json_valid(json) THEN json ->> '$.price.is_cap' OR json ->> '$.terms.credential' = 'reusable' END";
 
 /// Where rows of a manifest stand.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -10,6 +10,7 @@ use crate::ledger::sqlite::convert::{Json, hex, int, kind_word};
 use crate::ledger::sqlite::error::{Fault, contradiction};
 use crate::ledger::{
     BatchKey, DownloadedFile, FetchMark, FurtherResult, JobKey, NewIntent, PaymentKey, RefundInvoice, RefundStanding,
+    Served,
 };
 use crate::purchase::JobState;
 use crate::time::UnixMs;
@@ -168,6 +169,7 @@ pub(in crate::ledger::sqlite) fn row(tx: &Connection, write: &Write<'_>) -> Resu
         Write::KeptSettlement { node, hash, at } => {
             execute(tx, "INSERT INTO witnesses (node, hash, at) VALUES (?1, ?2, ?3)", params![node.0, hash, at])
         }
+        Write::Served(served, at) => self::served(tx, served, *at),
         Write::Answer(write) => answer(tx, write),
         Write::Refund(payment, write) => refund(tx, *payment, write),
         Write::Intend(..) | Write::BodyUnneeded(_) => contradiction("a body without its folder"),
@@ -325,6 +327,16 @@ fn answer(tx: &Connection, write: &AnswerWrite<'_>) -> Result<(), Fault> {
             params![payment, last],
         ),
     }
+}
+
+/// A job that ended without its result may be asked for once more, by a person's word: the last answer counts.
+fn served(tx: &Connection, served: &Served, at: UnixMs) -> Result<(), Fault> {
+    let Served { job, by, answer, .. } = served;
+    execute(
+        tx,
+        "INSERT OR REPLACE INTO served (job, payment, at, status, headers, body) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+        params![job, by, at, answer.status, Json(&answer.headers), answer.body],
+    )
 }
 
 fn refund(tx: &Connection, payment: PaymentKey, write: &RefundWrite<'_>) -> Result<(), Fault> {

@@ -21,7 +21,7 @@ use super::convert::Json;
 use super::error::{Fault, of_row};
 use crate::ledger::decide::{Facts, Keys, Store, Unfit, Write};
 
-pub(super) use admission::{endpoint as endpoint_facts, period, prospective};
+pub(super) use admission::{endpoint as endpoint_facts, period, prospective, token};
 pub(super) use alike::{CAPPED_ENDPOINTS, Rows, alike, buyer};
 pub(super) use apply::file_key;
 pub(super) use apply::row as write;

@@ -44,6 +44,7 @@ fn reopening(conn: &Connection, job: JobKey) -> Result<ReopeningFacts, Fault> {
         is_taken: conn
             .prepare_cached("SELECT 1 FROM decisions WHERE job = ?1 AND decision IN (?2, ?3)")?
             .exists(params![job, decide::TAKEN_BY[0], decide::TAKEN_BY[1]])?,
+        served: served(conn, job)?,
     };
     let Some(live) = &facts.of.live else { return Ok(facts) };
     let asked = conn.prepare_cached("SELECT url FROM intents WHERE payment = ?1")?;
@@ -56,6 +57,18 @@ fn reopening(conn: &Connection, job: JobKey) -> Result<ReopeningFacts, Fault> {
         .query_row([live.key], |row| row.get(0))?;
     facts.origin = live.endpoint.map(|endpoint| admission::delivery(conn, endpoint)).transpose()?.unwrap_or_default();
     Ok(facts)
+}
+
+/// What a token has answered to the job, and the address that the token's own job asked.
+fn served(conn: &Connection, job: JobKey) -> Result<Option<(HttpAnswer, String)>, Fault> {
+    let mut statement = conn.prepare_cached(
+        "SELECT s.status, s.headers, s.body, i.url FROM served s JOIN intents i ON i.payment = s.payment WHERE s.job = ?1",
+    )?;
+    let served = statement.query_row([job], |row| {
+        let Json(headers) = row.get(1)?;
+        Ok((HttpAnswer { status: row.get(0)?, headers, body: row.get(2)? }, row.get(3)?))
+    });
+    Ok(served.optional()?)
 }
 
 fn never_begun(conn: &Connection, takes: &[Take]) -> Result<Vec<JobKey>, Fault> {

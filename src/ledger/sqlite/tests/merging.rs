@@ -3,11 +3,12 @@
 use std::path::{Path, PathBuf};
 
 use super::support::*;
+use crate::l402::Network;
 use crate::ledger::port::Merging;
 use crate::ledger::sqlite::{MergeSource, SqliteLedger};
 use crate::ledger::{
-    Committed, DeadProof, Doubled, Gap, KnownParams, LedgerAddress, Merged, OpenMode, OpenStage, PaymentKey,
-    PendingJob, ReceiptRow, Record,
+    Came, Committed, DeadProof, Doubled, Gap, KnownParams, LedgerAddress, Merged, NewIntent, OpenMode, OpenStage,
+    PaymentKey, PendingJob, ReceiptRow, Record, Reuse, Served, TokenAt, Undownloaded,
 };
 use crate::purchase::{JobState, Reason};
 
@@ -150,6 +151,46 @@ fn a_copy_from_while_a_payment_was_open_leaves_nothing_to_buy_in_either_directio
         assert_eq!(two.standing(), [("a".to_owned(), 1, JobState::Delivered, Reason::None)]);
         let june = two.one.batch("june").unwrap().unwrap().key;
         assert_eq!(two.one.counts(june).unwrap().planned, PRICE);
+    }
+}
+
+/// A job that a token has served, and the token's own.
+fn serve(ledger: &mut SqliteLedger, jobs: &[PendingJob]) {
+    let token = intend(ledger, NewIntent { reuse: Some(Reuse { after: None }), ..new_intent(&jobs[0], 1) }).payment();
+    ledger.apply(NOW, paid(token, 1, Some(posted()))).unwrap();
+    let answer = answer(ledger, token, 200);
+    let url = "https://seller.example/v/1".to_owned();
+    ledger.apply(NOW, Record::Delivered { payment: token, answer, url, more: Vec::new(), own: false }).unwrap();
+    let came = Came::Result("https://seller.example/v/b".parse().unwrap());
+    let served = Served { job: jobs[1].key, by: token, answer: http(200), came };
+    ledger.apply(NOW, Record::Served(Box::new(served))).unwrap();
+}
+
+#[test]
+fn what_a_token_has_served_elsewhere_needs_no_purchase_here() {
+    for knows_batch in [true, false] {
+        let mut two = Two::of(&["a", "b", "c"], |_, _| {});
+        let july = two.elsewhere(|ledger| {
+            let name = if knows_batch { "june" } else { "july" };
+            let batch = begin(ledger, name);
+            if !knows_batch {
+                load_ids(ledger, batch, &["a", "b", "c"]);
+            }
+            let jobs = pending(ledger, batch);
+            serve(ledger, &jobs);
+            name
+        });
+        two.merge();
+        let batch = two.one.batch(july).unwrap().unwrap().key;
+        let left: Vec<String> = pending(&two.one, batch).into_iter().map(|job| job.id).collect();
+        assert_eq!(left, ["c"], "{july}");
+        let jobs = two.one.to_download(batch, Undownloaded::All, None, 9).unwrap();
+        let served = jobs.iter().find(|job| job.id == "b").unwrap();
+        assert_eq!(two.one.delivery(served.key).unwrap(), Some(http(200)));
+        assert!(two.one.credential(served.key).unwrap().is_some());
+        let rest = pending(&two.one, batch).remove(0);
+        let token = two.one.token(rest.key, &rest.endpoint.url, Network::Regtest).unwrap();
+        assert!(matches!(token, TokenAt::InUse(_)), "the token serves here, too");
     }
 }
 

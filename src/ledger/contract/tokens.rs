@@ -1,0 +1,204 @@
+//! Tokens that serve more than the job that bought them.
+
+use url::Url;
+
+use super::cases::{answer, intend};
+use super::{AT, Subject};
+use crate::l402::Network;
+use crate::ledger::contract::support::{end, http, is_contradiction, new_intent, paid, posted};
+use crate::ledger::port::Decisions;
+use crate::ledger::{
+    BatchKey, Came, Committed, DeadProof, Decided, Decision, IntentRefusal, JobKey, NewIntent, PaymentKey, PendingJob,
+    Record, Recorded, Reopened, Reopening, Reuse, Served, TokenAt,
+};
+use crate::purchase::{HttpAnswer, JobState, Reason};
+
+fn buys(job: &PendingJob, n: u8, after: Option<PaymentKey>) -> NewIntent {
+    NewIntent { reuse: Some(Reuse { after }), ..new_intent(job, n) }
+}
+
+/// Why the token may not be bought; none where it is.
+fn refused<S: Subject>(store: &mut S, intent: NewIntent) -> Option<IntentRefusal> {
+    match store.hand_back(AT, Record::Intend(Box::new(intent))).unwrap() {
+        Committed::IntentRefused(refusal) => Some(refusal),
+        Committed::Intent(_) => None,
+        other => panic!("{other:?}"),
+    }
+}
+
+/// A token, from its intent to the delivery of its own job.
+fn token<S: Subject>(store: &mut S, job: &PendingJob, n: u8, after: Option<PaymentKey>) -> PaymentKey {
+    let payment = intend(store, buys(job, n, after));
+    store.hand_back(AT, paid(payment, n, Some(posted()))).unwrap();
+    let answer = answer(store, payment, 200);
+    let url = format!("https://seller.example/v/{n}");
+    store.hand_back(AT, Record::Delivered { payment, answer, url, more: Vec::new(), own: false }).unwrap();
+    payment
+}
+
+fn at<S: Subject>(store: &S, job: &PendingJob) -> TokenAt {
+    store.token(job.key, &job.endpoint.url, Network::Regtest).unwrap()
+}
+
+/// Whose token is in use there.
+fn in_use<S: Subject>(store: &S, job: &PendingJob) -> Option<PaymentKey> {
+    match at(store, job) {
+        TokenAt::InUse(token) => Some(token.payment()),
+        TokenAt::None | TokenAt::Open(_) => None,
+    }
+}
+
+fn result(job: JobKey, by: PaymentKey, url: &str) -> Record {
+    Record::Served(Box::new(Served { job, by, answer: http(200), came: Came::Result(Url::parse(url).unwrap()) }))
+}
+
+fn nothing(job: JobKey, by: PaymentKey, body: &str) -> Record {
+    let answer = HttpAnswer { body: body.as_bytes().to_vec(), ..http(200) };
+    let came = Came::Nothing(end(JobState::Refused, Reason::UnknownAnswer));
+    Record::Served(Box::new(Served { job, by, answer, came }))
+}
+
+pub(super) fn a_token_is_open_until_its_own_job_is_delivered_and_then_serves_others<S: Subject>() {
+    let (mut store, jobs) = S::with(&[("june", &["a", "b"]), ("july", &["c"])]);
+    assert_eq!(at(&store, &jobs[1]), TokenAt::None);
+    let payment = intend(&mut store, buys(&jobs[0], 1, None));
+    let is_open = |store: &S| {
+        let TokenAt::Open(buyer) = at(store, &jobs[2]) else { panic!("{:?}", at(store, &jobs[2])) };
+        assert_eq!((buyer.batch.as_str(), buyer.id.as_str()), ("june", "a"));
+    };
+    is_open(&store);
+    let doubt = Record::Doubt { payment, reason: Reason::PaymentUnknown, error: None, wait_until: None };
+    store.hand_back(AT, doubt).unwrap();
+    is_open(&store);
+    store.hand_back(AT, paid(payment, 1, Some(posted()))).unwrap();
+    is_open(&store);
+    let answer = answer(&mut store, payment, 200);
+    let url = "https://seller.example/v/1".to_owned();
+    store.hand_back(AT, Record::Delivered { payment, answer, url, more: Vec::new(), own: false }).unwrap();
+    for job in &jobs[1..] {
+        let TokenAt::InUse(token) = at(&store, job) else { panic!("{:?}", at(&store, job)) };
+        assert_eq!((token.payment(), token.credential().token.reveal()), (payment, "token1"));
+    }
+}
+
+pub(super) fn there_is_never_a_second_purchase_in_the_place_of_one_token<S: Subject>() {
+    let (mut store, jobs) = S::with(&[("june", &["a", "b", "c"]), ("july", &["d"])]);
+    let first = intend(&mut store, buys(&jobs[0], 1, None));
+    for after in [None, Some(first)] {
+        assert_eq!(refused(&mut store, buys(&jobs[3], 2, after)), Some(IntentRefusal::TokenKnown), "it is open");
+    }
+    // A purchase whose token serves its own job alone has nothing to do with it.
+    intend(&mut store, new_intent(&jobs[2], 9));
+    store.hand_back(AT, paid(first, 1, Some(posted()))).unwrap();
+    let answer = answer(&mut store, first, 200);
+    let url = "https://seller.example/v/1".to_owned();
+    store.hand_back(AT, Record::Delivered { payment: first, answer, url, more: Vec::new(), own: false }).unwrap();
+    assert_eq!(refused(&mut store, buys(&jobs[1], 2, None)), Some(IntentRefusal::TokenKnown), "it is in use");
+    // It was refused to one job: that one buys another, and nobody else does in its place.
+    let second = token(&mut store, &jobs[1], 2, Some(first));
+    assert_eq!(refused(&mut store, buys(&jobs[3], 3, Some(first))), Some(IntentRefusal::TokenKnown));
+    assert_eq!(in_use(&store, &jobs[3]), Some(second));
+    assert_eq!(refused(&mut store, buys(&jobs[3], 3, Some(second))), None);
+}
+
+pub(super) fn within_a_group_too_one_token_is_bought<S: Subject>() {
+    let (mut store, jobs) = S::with(&[("june", &["a", "b"]), ("july", &["c"])]);
+    let want = |(n, job): (u8, &PendingJob)| (AT, Record::Intend(Box::new(buys(job, n, None))));
+    let outcomes = store.apply_all((1..).zip(&jobs).map(want).collect()).unwrap();
+    let made = |outcome: Result<Recorded, _>| matches!(outcome.unwrap().committed, Committed::Intent(_));
+    assert_eq!(outcomes.into_iter().map(made).collect::<Vec<_>>(), [true, false, false]);
+}
+
+pub(super) fn a_token_serves_its_own_endpoint_network_and_kind_of_money_alone<S: Subject>() {
+    let (mut store, jobs) = S::with(&[("june", &["a", "b"])]);
+    let payment = token(&mut store, &jobs[0], 1, None);
+    let asked = |url: &str, network| store.token(jobs[1].key, &Url::parse(url).unwrap(), network).unwrap();
+    for url in ["https://seller.example/make", "https://seller.example/make?size=2"] {
+        assert!(matches!(asked(url, Network::Regtest), TokenAt::InUse(_)), "{url}");
+    }
+    for url in ["https://seller.example/made", "https://seller.example:444/make", "http://seller.example/make"] {
+        assert_eq!(asked(url, Network::Regtest), TokenAt::None, "{url}");
+    }
+    assert_eq!(asked("https://seller.example/make", Network::Mainnet), TokenAt::None);
+    // Whoever is asked to pay on another network buys there, whatever is in use here.
+    let elsewhere = NewIntent { network: Network::Mainnet, ..buys(&jobs[1], 2, None) };
+    assert_eq!(refused(&mut store, elsewhere), None);
+    assert_eq!(in_use(&store, &jobs[1]), Some(payment));
+}
+
+pub(super) fn a_token_that_came_to_nothing_is_none<S: Subject>() {
+    for dead in [true, false] {
+        let (mut store, jobs) = S::with(&[("june", &["a", "b", "c"])]);
+        let first = token(&mut store, &jobs[0], 1, None);
+        let second = intend(&mut store, buys(&jobs[1], 2, Some(first)));
+        if dead {
+            let proof = DeadProof::FailedAndAnswered;
+            let end = end(JobState::Failed, Reason::NoRoute);
+            store.hand_back(AT, Record::Dead { payment: second, proof, end }).unwrap();
+            assert_eq!(in_use(&store, &jobs[2]), Some(first), "the one before is the newest again");
+            assert_eq!(refused(&mut store, buys(&jobs[2], 3, None)), Some(IntentRefusal::TokenKnown));
+        } else {
+            store.hand_back(AT, paid(second, 2, Some(posted()))).unwrap();
+            let end = end(JobState::Lost, Reason::OriginFailed);
+            let record = Record::Undelivered { payment: second, answer: None, heard: false, end };
+            store.hand_back(AT, record).unwrap();
+            assert_eq!(at(&store, &jobs[2]), TokenAt::None);
+        }
+        let after = Some(first).filter(|_| dead);
+        assert_eq!(refused(&mut store, buys(&jobs[2], 3, after)), None);
+    }
+}
+
+pub(super) fn what_a_token_serves_is_delivered_and_costs_nothing<S: Subject>() {
+    let (mut store, jobs) = S::with(&[("june", &["a", "b"])]);
+    let payment = token(&mut store, &jobs[0], 1, None);
+    let (payments, sums, answers) = (store.payments(), store.sums(BatchKey(1)), store.answers());
+    let url = "https://seller.example/v/b";
+    let recorded = store.commit(AT, result(jobs[1].key, payment, url)).unwrap();
+    let transition = recorded.transition.unwrap();
+    assert_eq!((transition.state, transition.url.as_deref()), (JobState::Delivered, Some(url)));
+    let job = store.job(jobs[1].key);
+    assert_eq!((job.state, job.reason, job.url.as_deref()), (JobState::Delivered, Reason::None, Some(url)));
+    assert_eq!((job.attempts, job.finished_at), (1, Some(AT)));
+    assert_eq!((store.payments(), store.sums(BatchKey(1)), store.answers()), (payments, sums, answers));
+    assert_eq!(store.delivery(job.key).unwrap(), Some(http(200)));
+    let credential = store.credential(job.key).unwrap().unwrap();
+    assert_eq!(credential.token.reveal(), "token1", "what stands behind its gate is fetched with that");
+    assert!(store.pending(BatchKey(1), None, 9).unwrap().is_empty());
+    // Once.
+    assert!(is_contradiction(&store.commit(AT, result(jobs[1].key, payment, url))));
+    assert!(is_contradiction(&store.commit(AT, result(jobs[0].key, payment, url))), "it has paid for itself");
+}
+
+pub(super) fn what_a_token_brings_and_is_not_understood_is_a_person_s<S: Subject>() {
+    let (mut store, jobs) = S::with(&[("june", &["a", "b"])]);
+    let payment = token(&mut store, &jobs[0], 1, None);
+    let key = jobs[1].key;
+    let film = "{\"film\":\"https://seller.example/film/b\"}";
+    store.hand_back(AT, nothing(key, payment, film)).unwrap();
+    assert_eq!((store.job(key).state, store.job(key).reason), (JobState::Refused, Reason::UnknownAnswer));
+    // Loading the same plan does not send it again.
+    store.take_in(BatchKey(1), super::plan(&["a", "b"])).unwrap();
+    assert_eq!(store.job(key).state, JobState::Refused);
+    assert_eq!(store.reopen(AT, key, Reopening::Retry, "so").unwrap(), Reopened::Recorded);
+    assert_eq!((store.job(key).state, store.job(key).reason), (JobState::Pending, Reason::None));
+    store.hand_back(AT, nothing(key, payment, film)).unwrap();
+    let taken = store.reopen(AT, key, Reopening::Delivered, "so").unwrap();
+    assert_eq!(taken, Reopened::Taken("https://seller.example/film/b".to_owned()));
+    assert_eq!(store.job(key).state, JobState::Delivered);
+    assert_eq!(store.delivery(key).unwrap().unwrap().body, film.as_bytes());
+}
+
+pub(super) fn what_may_still_be_paid_for_is_not_served<S: Subject>() {
+    let (mut store, jobs) = S::with(&[("june", &["a", "b"])]);
+    let payment = token(&mut store, &jobs[0], 1, None);
+    intend(&mut store, new_intent(&jobs[1], 2));
+    let served = || result(jobs[1].key, payment, "https://seller.example/v/b");
+    assert!(is_contradiction(&store.commit(AT, served())), "it is paid for by itself");
+    let late = AT.plus_ms(3_000_000_000);
+    assert_eq!(store.say(late, jobs[1].key, Decision::Unpaid, None).unwrap(), Decided::Recorded);
+    store.take_in(BatchKey(1), super::plan(&["a", "b"])).unwrap();
+    let refused = store.hand_back(AT, served()).unwrap();
+    assert!(matches!(refused, Committed::IntentRefused(IntentRefusal::EarlierTake { until: Some(_) })), "{refused:?}");
+    assert!(matches!(store.hand_back(late, served()).unwrap(), Committed::Done));
+}

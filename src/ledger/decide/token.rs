@@ -1,0 +1,83 @@
+//! Tokens that serve more than the job that bought them: who may buy one, and what becomes of a job that one has served.
+
+use crate::ledger::Came;
+use crate::ledger::{Committed, IntentRefusal, Reuse, Served};
+use crate::purchase::{JobState, Reason};
+use crate::time::UnixMs;
+
+use super::jobs::{JobUpdate, expect_unspent};
+use super::takes::earlier_take;
+use super::{Facts, ReusablePayment, Ruling, Take, Unfit, Write, contradiction};
+
+/// How the newest purchase of a token stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TokenStanding {
+    /// Nothing came of it that others could use: the endpoint has no token.
+    Gone,
+    /// It may be paid, and its own job is not delivered.
+    Open,
+    /// It has delivered its own job, and serves others until it is refused.
+    InUse,
+}
+
+impl ReusablePayment {
+    /// How it stands.
+    pub const fn standing(&self) -> TokenStanding {
+        if self.is_delivered {
+            return TokenStanding::InUse;
+        }
+        match self.job_state {
+            JobState::Running | JobState::InDoubt | JobState::Paid => TokenStanding::Open,
+            JobState::Pending
+            | JobState::Delivered
+            | JobState::Downloaded
+            | JobState::Refused
+            | JobState::Failed
+            | JobState::RefundOffered
+            | JobState::Refunded
+            | JobState::Lost => TokenStanding::Gone,
+        }
+    }
+}
+
+/// Whether a token may be bought, where that is the newest one: not while it is open, and, where it is in use, only in the place of that
+/// very one, once it was refused. So there is never a second purchase in the place of one token, whoever asks.
+pub fn may_buy(reuse: Reuse, newest: Option<&ReusablePayment>) -> bool {
+    let Some(newest) = newest else { return true };
+    match newest.standing() {
+        TokenStanding::Gone => true,
+        TokenStanding::Open => false,
+        TokenStanding::InUse => reuse.after == Some(newest.payment),
+    }
+}
+
+/// A token has served a job: the answer is kept with what it comes to, in one commit. Until then the job is pending, and sending its request
+/// again costs nothing.
+pub fn served<'a>(facts: &Facts, now: UnixMs, served: &'a Served) -> Result<Ruling<'a>, Unfit> {
+    let job = facts.job(served.job)?;
+    if job.state != JobState::Pending || job.superseded || facts.takes.iter().any(|take| pays_for(take, served)) {
+        return contradiction(format!("job {} is served, which is {}", served.job.0, job.state.as_str()));
+    }
+    if let Some(until) = earlier_take(&facts.takes, served.job, now) {
+        // It may be paid for after all, and is redeemed then.
+        return Ok(Ruling::new(Committed::IntentRefused(IntentRefusal::EarlierTake { until })));
+    }
+    let mut ruling = Ruling::done();
+    match &served.came {
+        Came::Result(url) => {
+            let url = Some(url.as_str());
+            let to = JobUpdate::to(JobState::Delivered, Reason::None);
+            ruling.change(now, job, &JobUpdate { url, finished: true, attempt: true, ..to });
+        }
+        Came::Nothing(end) => {
+            expect_unspent(end)?;
+            ruling.change(now, job, &JobUpdate { attempt: true, ..JobUpdate::to_end(end) });
+        }
+    }
+    ruling.write(Write::Served(served, now));
+    Ok(ruling)
+}
+
+fn pays_for(take: &Take, served: &Served) -> bool {
+    take.job.key == served.job && take.has_live_payment()
+}
