@@ -113,16 +113,23 @@ pub struct JobEvent {
     pub url: Option<String>,
     /// The file, once downloaded.
     pub file: Option<String>,
-    /// The URLs of further results of the same answer.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub more_urls: Vec<String>,
-    /// Their files, once downloaded.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub more_files: Vec<String>,
+    /// Further results of the same answer, where it held several.
+    #[serde(flatten)]
+    pub further: Option<Box<Further>>,
     /// What went wrong, in words for a person; none where nothing did.
     pub error: Option<String>,
     /// The moment, in milliseconds since 1970 (UTC).
     pub at: UnixMs,
+}
+
+/// Results beside the first one of the same answer.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Further {
+    /// Their URLs.
+    pub more_urls: Vec<String>,
+    /// Their files, once downloaded.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub more_files: Vec<String>,
 }
 
 /// The job that a change is of.
@@ -173,8 +180,7 @@ impl JobEvent {
             refunded_msat: refunded,
             url,
             file,
-            more_urls,
-            more_files,
+            further: (!more_urls.is_empty()).then(|| Box::new(Further { more_urls, more_files })),
             error,
             at,
         }

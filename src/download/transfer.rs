@@ -270,7 +270,9 @@ impl<'r, L: Deliveries, F: Fetch, D: Disk, C: Clock> Transfer<'r, L, F, D, C> {
         self.run.feed.recorded();
         if let Some(mut to) = committed.transition {
             to.more_urls = self.job.more.iter().map(|one| one.url.clone()).collect();
-            to.more_files.clone_from(&self.files);
+            if to.state == JobState::Downloaded {
+                to.more_files.clone_from(&self.files);
+            }
             let DeliveredJob { id, take, endpoint, price, amount, fee, .. } = &self.job;
             let (endpoint, is_capped, from) = (&*endpoint.name, endpoint.is_capped(), JobState::Delivered);
             let job =

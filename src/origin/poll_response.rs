@@ -64,19 +64,21 @@ pub fn read_poll(answer: &HttpAnswer, endpoint: &Endpoint) -> PollResponse {
     let word = Word::of(&said, rule);
     if said.is_success() && !matches!(word, Word::Failed | Word::Pending) {
         let at = answered_at(answer, &endpoint.url);
-        let texts = || {
-            if said.status != 202 && word.may_be_done(rule) { inline::texts(answer, &said, rule) } else { Vec::new() }
-        };
-        let named = results::named(&said.texts_at(&rule.url), &at, &endpoint.url);
-        match named.or_else(|| results::bounded(texts())) {
-            Some(Ok((url, more))) => return PollResponse::Delivered { url, more },
-            Some(Err(message)) if !said.refund => return PollResponse::UnknownShape { message },
-            Some(Err(_)) => {}
-            None => {
-                if let Some(url) = itself_at(answer, endpoint).or_else(|| done(answer, &said, word, rule)) {
-                    return PollResponse::Delivered { url, more: Vec::new() };
+        let is_done = said.status != 202 && word.may_be_done(rule);
+        let texts = || if is_done { inline::texts(answer, &said, rule) } else { Vec::new() };
+        match results::named(&said.texts_at(&rule.url), &at, &endpoint.url) {
+            Ok(Some((url, more))) => return PollResponse::Delivered { url, more },
+            Ok(None) => match results::bounded(texts()) {
+                Ok(Some((url, more))) => return PollResponse::Delivered { url, more },
+                Ok(None) => {
+                    if let Some(url) = itself_at(answer, endpoint).or_else(|| done(answer, &said, word, rule)) {
+                        return PollResponse::Delivered { url, more: Vec::new() };
+                    }
                 }
-            }
+                Err(why) => return PollResponse::UnknownShape { message: why.message() },
+            },
+            Err(why) if !said.refund => return PollResponse::UnknownShape { message: why.message() },
+            Err(_) => {}
         }
     }
     if said.refund {

@@ -4,7 +4,7 @@ use url::Url;
 
 use super::answer_envelope::Envelope;
 use super::job_status::{POLL_MS_DEFAULT, Word, interval_ms, misplaced, no_result};
-use super::results::{self, Results};
+use super::results::{self, BadResults, Results};
 use super::{answered_at, inline, url_policy};
 use crate::catalog::{Endpoint, ResultRule, Treatment};
 use crate::l402::{Challenge, Scheme};
@@ -173,8 +173,8 @@ fn success(
     // It is accepted, and where that is looked at stands where it is usual.
     let poll = poll.or_else(|| named("location").filter(|_| answer.status == 202));
     let results = if word != Word::Pending || poll.is_none() { said.texts_at(&rule.url) } else { Vec::new() };
-    if let Some(found) = results::named(&results, &at, endpoint_url) {
-        return Some(found.map_or_else(|message| RedeemResponse::UnknownShape { message }, delivered));
+    if let Some(found) = taken(results::named(&results, &at, endpoint_url)) {
+        return Some(found);
     }
     if let Some(text) = poll {
         return Some(match url_policy::poll_url(text, &at, endpoint_url) {
@@ -186,8 +186,8 @@ fn success(
         });
     }
     let is_done = said.status != 202 && word.may_be_done(rule);
-    if let Some(texts) = results::bounded(inline::texts(answer, said, rule)).filter(|_| is_done) {
-        return Some(texts.map_or_else(|message| RedeemResponse::UnknownShape { message }, delivered));
+    if is_done && let Some(found) = taken(results::bounded(inline::texts(answer, said, rule))) {
+        return Some(found);
     }
     let own = inline::result(answer).filter(|_| answer.header(INCOMPLETE).is_none());
     if let Some(url) = own.or_else(|| inline::sold(answer, said, rule).filter(|_| is_done)) {
@@ -201,8 +201,12 @@ fn success(
     Some(RedeemResponse::Failed { reason: Reason::UnknownAnswer, after_ms: said.after_ms, message })
 }
 
-fn delivered((url, more): Results) -> RedeemResponse {
-    RedeemResponse::Delivered { url, more }
+/// What becomes of an answer that names results; none where it names none.
+fn taken(found: Result<Option<Results>, BadResults>) -> Option<RedeemResponse> {
+    match found {
+        Ok(found) => found.map(|(url, more)| RedeemResponse::Delivered { url, more }),
+        Err(why) => Some(RedeemResponse::UnknownShape { message: why.message() }),
+    }
 }
 
 fn not_delivered(said: Envelope, reason: Reason) -> RedeemResponse {
@@ -216,6 +220,10 @@ mod tests {
     use crate::origin::samples::{self, answer};
     use crate::origin::{ANSWERED_AT, PollResponse, read_poll};
     use proptest::prelude::*;
+
+    fn delivered((url, more): Results) -> RedeemResponse {
+        RedeemResponse::Delivered { url, more }
+    }
 
     fn endpoint() -> Endpoint {
         samples::endpoint("https://sats.example/api/l402/generate-video")

@@ -2,8 +2,8 @@
 
 use url::Url;
 
-use super::job_status::misplaced;
-use super::url_policy;
+use super::url_policy::{self, BadAddress};
+use crate::error::chain;
 
 /// So many results of one answer are taken.
 pub const RESULTS_MAX: usize = 64;
@@ -11,28 +11,43 @@ pub const RESULTS_MAX: usize = 64;
 /// The address of the first result, and those of the others.
 pub(super) type Results = (Url, Vec<Url>);
 
-/// The results at these addresses, as an answer at `at` names them; none where it names none.
-///
-/// # Errors
-/// Where one of them is not used, or they are too many: in words, for a person.
-pub(super) fn named(texts: &[&str], at: &Url, endpoint: &Url) -> Option<Result<Results, String>> {
-    let urls = texts.iter().take(RESULTS_MAX + 1).map(|text| url_policy::result_url(text, at, endpoint));
-    match urls.collect::<Result<Vec<_>, _>>() {
-        Ok(urls) => bounded(urls),
-        Err(why) => Some(Err(misplaced("result", &why))),
+/// Why nothing is taken of an answer that names results.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum BadResults {
+    /// An address among them is not used.
+    #[error("the result address is not used")]
+    Address(#[from] BadAddress),
+    /// There are more than [`RESULTS_MAX`].
+    #[error("the answer holds more than {RESULTS_MAX} results")]
+    TooMany,
+}
+
+impl BadResults {
+    /// For a person.
+    pub(super) fn message(&self) -> String {
+        format!("{}; the answer is kept in the ledger", chain(self))
     }
 }
 
-/// All of them, where they are not too many; none where there is none.
+/// The results at these addresses, as an answer at `at` names them; none where it names none.
 ///
 /// # Errors
-/// Where they are too many: in words, for a person.
-pub(super) fn bounded(urls: Vec<Url>) -> Option<Result<Results, String>> {
+/// Where one of them is not used, or they are too many.
+pub(super) fn named(texts: &[&str], at: &Url, endpoint: &Url) -> Result<Option<Results>, BadResults> {
+    let urls = texts.iter().take(RESULTS_MAX + 1).map(|text| url_policy::result_url(text, at, endpoint));
+    bounded(urls.collect::<Result<_, _>>()?)
+}
+
+/// All of them; none where there is none.
+///
+/// # Errors
+/// Where they are too many.
+pub(super) fn bounded(urls: Vec<Url>) -> Result<Option<Results>, BadResults> {
     if urls.len() > RESULTS_MAX {
-        return Some(Err(format!("the answer holds more than {RESULTS_MAX} results; it is kept in the ledger")));
+        return Err(BadResults::TooMany);
     }
     let mut urls = urls.into_iter();
-    urls.next().map(|first| Ok((first, urls.collect())))
+    Ok(urls.next().map(|first| (first, urls.collect())))
 }
 
 #[cfg(test)]

@@ -74,8 +74,7 @@ pub(super) fn job(id: &str, from: JobState, state: JobState, reason: Reason) -> 
         refunded_msat: None,
         url: None,
         file: None,
-        more_urls: Vec::new(),
-        more_files: Vec::new(),
+        further: None,
         error: None,
         at: UnixMs(1_790_000_000_123),
     }

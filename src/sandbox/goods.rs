@@ -4,7 +4,7 @@
 use data_encoding::{BASE64, BASE64_NOPAD};
 use serde_json::{Map, Value, json};
 
-use crate::money::Sats;
+use crate::money::{Msat, Sats};
 
 /// A thing that is sold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, strum::IntoStaticStr, strum::EnumString)]
@@ -12,6 +12,25 @@ use crate::money::Sats;
 pub(super) enum Good {
     GenerateVideo,
     AnimateImage,
+}
+
+/// What a request is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Ware {
+    /// A thing that is sold as its document has it.
+    Good(Good),
+    /// Whatever it is, for that: a test's server says so, which sells through the sandbox and answers in its own words where this one would
+    /// hand over a video.
+    Anything(Msat),
+}
+
+impl Ware {
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Good(good) => good.name(),
+            Self::Anything(_) => "anything",
+        }
+    }
 }
 
 /// Why a request is refused, in words for its sender.

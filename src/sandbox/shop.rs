@@ -18,7 +18,7 @@ use url::Url;
 use super::books::{Redeemed, Terms};
 use super::errors::{self, Charge};
 use super::faults::{FaultPoint, Refusal};
-use super::goods::Good;
+use super::goods::{Good, Ware};
 use super::journal::Asked;
 use super::keys::{Bill, Minted, hex, request_digest};
 use super::mint::{Mint, MintError};
@@ -49,7 +49,7 @@ pub(super) struct Shop {
 
 /// One request for a video.
 pub(super) struct Wish {
-    good: Good,
+    ware: Ware,
     digest: [u8; 32],
     body: Bytes,
     fresh: bool,
@@ -68,6 +68,7 @@ pub(super) fn router(world: Arc<World>, base: Url) -> Router {
         .route("/api/l402/job-status", get(poll))
         .route("/api/l402/models", get(models))
         .route("/api/l402/{good}", post(sell))
+        .route("/sandbox/sell/{msat}/{what}", post(sell_anything))
         .route("/api/l402/refund/{charge}", get(refund::offer))
         .route("/api/l402/refund/{charge}/claim", get(refund::claim))
         .route("/sandbox/books", get(books))
@@ -79,12 +80,28 @@ pub(super) fn router(world: Arc<World>, base: Url) -> Router {
 }
 
 async fn sell(State(shop): State<Arc<Shop>>, Path(name): Path<String>, headers: HeaderMap, body: Bytes) -> Response {
-    shop.world.wait(shop.world.options.latency_ms).await;
     let Some(good) = Good::by_name(&name) else {
+        shop.world.wait(shop.world.options.latency_ms).await;
         return refuse(StatusCode::NOT_FOUND, "NOT_FOUND", "no such endpoint");
     };
     let digest = request_digest("POST", &format!("/api/l402/{name}"), &body);
-    let wish = Wish { good, digest, body, fresh: headers.contains_key(X_NO_CACHE) };
+    sold(&shop, Wish { ware: Ware::Good(good), digest, body, fresh: headers.contains_key(X_NO_CACHE) }, headers).await
+}
+
+/// Sells that for so many msat, whatever is asked.
+async fn sell_anything(
+    State(shop): State<Arc<Shop>>,
+    Path((msat, what)): Path<(u64, String)>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Response {
+    let digest = request_digest("POST", &what, &body);
+    sold(&shop, Wish { ware: Ware::Anything(Msat::new(msat)), digest, body, fresh: true }, headers).await
+}
+
+async fn sold(shop: &Shop, wish: Wish, headers: HeaderMap) -> Response {
+    shop.world.wait(shop.world.options.latency_ms).await;
+    let digest = wish.digest;
     let place = if headers.contains_key(AUTHORIZATION) { FaultPoint::Redeem } else { FaultPoint::Ask };
     let luck = shop.world.faults.next(place, &digest);
     if let Some(refusal) = luck.refused {
@@ -116,12 +133,13 @@ impl Shop {
     /// `problem` with that.
     pub(super) async fn ask(&self, wish: &Wish, headers: &HeaderMap, problem: Option<Problem>) -> io::Result<Response> {
         let is_json = headers.get(CONTENT_TYPE).is_some_and(|kind| kind.as_bytes().starts_with(JSON.as_bytes()));
-        if !is_json {
-            return Ok(invalid("the Content-Type must be application/json"));
-        }
-        let price = match wish.good.price(&wish.body) {
-            Ok(price) => self.drifted(price, &wish.digest),
-            Err(complaint) => return Ok(invalid(&complaint)),
+        let price = match &wish.ware {
+            Ware::Good(_) if !is_json => return Ok(invalid("the Content-Type must be application/json")),
+            Ware::Good(good) => match good.price(&wish.body) {
+                Ok(price) => self.drifted(price, &wish.digest),
+                Err(complaint) => return Ok(invalid(&complaint)),
+            },
+            Ware::Anything(price) => *price,
         };
         let world = &self.world;
         let now = now();
@@ -129,7 +147,7 @@ impl Shop {
         let bill = Bill {
             number,
             amount: price,
-            description: format!("sandbox: {}", wish.good.name()),
+            description: format!("sandbox: {}", wish.ware.name()),
             at: now,
             expiry_s: world.options.invoice_expiry_s,
         };
@@ -137,7 +155,7 @@ impl Shop {
         world.books().ask(Asked {
             hash: minted.hash,
             number,
-            endpoint: wish.good.name().to_owned(),
+            endpoint: wish.ware.name().to_owned(),
             body_sha256: hex(&wish.digest),
             amount_msat: price,
             at: now,

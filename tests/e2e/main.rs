@@ -96,6 +96,8 @@ mod schemes;
 #[cfg(test)]
 mod screens;
 #[cfg(test)]
+mod sellers;
+#[cfg(test)]
 mod stopped;
 #[cfg(test)]
 mod terminal;

@@ -625,6 +625,29 @@ fn plain_http_is_for_loopback_unless_allowed_by_name() {
     }
 }
 
+/// The examples that a person copies.
+#[test]
+fn every_table_of_the_documents_reads_without_an_error() {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/catalog");
+    let names = std::fs::read_dir(&folder).unwrap().map(|file| file.unwrap().file_name().into_string().unwrap());
+    let (mut names, known): (Vec<String>, _) = (names.collect(), builtin().iter().count());
+    names.sort();
+    assert_eq!(
+        names,
+        ["data.toml", "openai-compatible.toml", "payment-only.toml", "text-to-speech.toml", "upscaler.toml"]
+    );
+    for name in names {
+        let mut catalog = builtin();
+        let text = std::fs::read_to_string(folder.join(&name)).unwrap();
+        catalog.read_text(&SourceText::new(&name, &text), &name).unwrap_or_else(|errors| panic!("{name}: {errors:?}"));
+        assert!(catalog.iter().count() > known, "{name}");
+        // Nobody is sent to a real seller, nor told a real one's price, by an example.
+        for endpoint in catalog.iter().skip(known) {
+            assert_eq!(endpoint.url.host_str(), Some("api.example.com"), "{name}");
+        }
+    }
+}
+
 #[test]
 fn one_step_of_a_pointer_to_a_result_may_stand_for_each_element() {
     let entry = |result: &str| {

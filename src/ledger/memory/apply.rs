@@ -3,7 +3,7 @@
 use crate::ledger::decide::{
     AnswerWrite, Charged, Endpoint, EndpointKey, Join, Moved, PeriodKind, RefundWrite, Undelivered, Write,
 };
-use crate::ledger::{BatchKey, FurtherResult, JobKey, LedgerError, PaymentKey, RefundStanding};
+use crate::ledger::{BatchKey, FetchMark, FurtherResult, JobKey, LedgerError, PaymentKey, RefundStanding};
 use crate::purchase::{JobState, Reason};
 use crate::time::UnixMs;
 
@@ -34,18 +34,8 @@ impl MemoryLedger {
             Write::Transition { job, at, from, to, reason } => {
                 self.transitions.push((*job, *at, *from, *to, *reason));
             }
-            Write::MoreResults(job, urls) => {
-                if let Some(row) = self.jobs.get_mut(job) {
-                    row.more = urls.iter().map(|url| FurtherResult { url: url.clone(), mark: None }).collect();
-                }
-            }
-            Write::Fetching(job, number, mark) => {
-                if let Some(row) = self.jobs.get_mut(job) {
-                    let further = number.checked_sub(1).map(|at| row.more.get_mut(at).map(|one| &mut one.mark));
-                    let place = further.unwrap_or(Some(&mut row.mark));
-                    place.into_iter().for_each(|place| *place = Some((*mark).clone()));
-                }
-            }
+            Write::MoreResults(job, urls) => self.set_more(*job, urls),
+            Write::Fetching(job, number, mark) => self.set_mark(*job, *number, mark),
             Write::File(job, file) => {
                 if let Some(row) = self.jobs.get_mut(job) {
                     (row.mark, row.file) = (None, Some((*file).clone()));
@@ -91,6 +81,21 @@ impl MemoryLedger {
             Write::BodyUnneeded(_) => {}
             Write::Refund(payment, write) => self.write_refund(*payment, write),
         }
+    }
+
+    fn set_more(&mut self, job: JobKey, urls: &[String]) {
+        if let Some(row) = self.jobs.get_mut(&job) {
+            row.more = urls.iter().map(|url| FurtherResult { url: url.clone(), mark: None }).collect();
+        }
+    }
+
+    fn set_mark(&mut self, job: JobKey, number: usize, mark: &FetchMark) {
+        let Some(row) = self.jobs.get_mut(&job) else { return };
+        let place = match number.checked_sub(1) {
+            None => Some(&mut row.mark),
+            Some(at) => row.more.get_mut(at).map(|one| &mut one.mark),
+        };
+        place.into_iter().for_each(|place| *place = Some(mark.clone()));
     }
 
     /// An endpoint that delivers owes nothing any more.

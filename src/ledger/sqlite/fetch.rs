@@ -180,29 +180,27 @@ impl Downloads for SqliteLedger {
     fn forget_missing_files(&mut self, now: UnixMs, batch: BatchKey, only: &[String]) -> Result<u64, LedgerError> {
         let (mut missing, mut after) = (0_u64, JobKey(0));
         loop {
-            let page: Vec<(JobKey, Reason, String, String, Option<Json<Vec<FurtherResult>>>)> =
-                self.read(|ledger| {
-                    let mut statement = ledger.conn.prepare_cached(
-                        "SELECT id, reason, file, job, more FROM jobs
+            let page: Vec<(JobKey, Reason, String, Vec<String>)> = self.read(|ledger| {
+                let mut statement = ledger.conn.prepare_cached(
+                    "SELECT id, reason, job, file, more FROM jobs
                      WHERE batch = ?1 AND state = 'downloaded' AND id > ?2 ORDER BY id LIMIT ?3",
-                    )?;
-                    let limit = i64::try_from(FILES_AT_ONCE).unwrap_or(i64::MAX);
-                    let rows = statement.query_map(params![batch, after, limit], |row| {
-                        Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?, row.get(4).unwrap_or_default()))
-                    })?;
-                    Ok(rows.collect::<Result<_, _>>()?)
+                )?;
+                let limit = i64::try_from(FILES_AT_ONCE).unwrap_or(i64::MAX);
+                let rows = statement.query_map(params![batch, after, limit], |row| {
+                    let more: Option<Json<Vec<FurtherResult>>> = row.get(4).unwrap_or_default();
+                    let marks = more.into_iter().flat_map(|Json(more)| more).filter_map(|one| one.mark);
+                    let files = [row.get(3)?].into_iter().chain(marks.map(|mark| mark.file)).collect();
+                    Ok((row.get(0)?, row.get(1)?, row.get(2)?, files))
                 })?;
+                Ok(rows.collect::<Result<_, _>>()?)
+            })?;
             let Some(last) = page.last() else { return Ok(missing) };
             after = last.0;
             let meant = |id: &String| only.is_empty() || only.contains(id);
             // Where nobody can say whether it is there, it is not missing.
-            let is_gone = |file: &str| Path::new(file).try_exists().is_ok_and(|is_there| !is_there);
-            let has_lost = |file: &str, more: &Option<Json<Vec<FurtherResult>>>| {
-                let mut marks = more.iter().flat_map(|Json(more)| more).filter_map(|one| one.mark.as_ref());
-                is_gone(file) || marks.any(|mark| is_gone(&mark.file))
-            };
-            let gone: Vec<_> =
-                page.into_iter().filter(|(_, _, file, id, more)| meant(id) && has_lost(file, more)).collect();
+            let is_gone = |file: &String| Path::new(file).try_exists().is_ok_and(|is_there| !is_there);
+            let has_lost = |files: &[String]| files.iter().any(is_gone);
+            let gone: Vec<_> = page.into_iter().filter(|(.., id, files)| meant(id) && has_lost(files)).collect();
             missing = missing.saturating_add(u64::try_from(gone.len()).unwrap_or(u64::MAX));
             if gone.is_empty() {
                 continue;

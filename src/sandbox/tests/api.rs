@@ -26,6 +26,20 @@ async fn both_endpoints_from_the_ask_to_the_video() {
 }
 
 #[tokio::test]
+async fn whatever_a_server_of_a_test_sells_costs_what_it_says() {
+    let bench = Bench::new(quick()).await;
+    let (one, two) = ("sandbox/sell/1500/one", "sandbox/sell/2500/two");
+    assert_eq!(bench.ask(one, "whatever").await.amount_msat, 1_500);
+    let credential = bench.buy(two, "no JSON").await;
+    assert_eq!(bench.post(two, "no JSON", Some(&credential)).await.status(), 200);
+    for (path, body) in [(one, "no JSON"), (two, "another")] {
+        assert_eq!(bench.post(path, body, Some(&credential)).await.status(), 401, "{path} {body}");
+    }
+    let sold: Vec<_> = bench.sandbox.books().sales.iter().map(|sale| (sale.endpoint.clone(), sale.paid)).collect();
+    assert_eq!(sold, [("anything".to_owned(), false), ("anything".to_owned(), true)]);
+}
+
+#[tokio::test]
 async fn the_same_credential_gives_the_same_video() {
     let bench = Bench::new(quick()).await;
     let credential = bench.buy(VIDEO, VIDEO_BODY).await;

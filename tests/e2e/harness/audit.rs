@@ -21,6 +21,19 @@ impl Audit {
     /// delivered, and receipts and ledger agree with the books to the msat.
     #[track_caller]
     pub fn of(client: &Client, stem: &str, books: &Books) -> Self {
+        let audit = Self::of_any(client, stem, books);
+        for row in audit.results.iter().filter(|row| ["delivered", "downloaded"].contains(&row["state"].as_str())) {
+            let video = books.sales.iter().filter_map(|sale| sale.video.as_deref());
+            let in_answer = row["url"].starts_with("data:");
+            let stands = |video: &str| row["url"].ends_with(&format!("/videos/{video}.mp4"));
+            assert!(in_answer || video.into_iter().any(stands), "{row:?}");
+        }
+        audit
+    }
+
+    /// The same where something else than the sandbox's videos is sold.
+    #[track_caller]
+    pub fn of_any(client: &Client, stem: &str, books: &Books) -> Self {
         no_request_is_paid_for_twice(books);
         what_is_paid_is_delivered(books);
         let receipts = client.rows(&format!("{stem}.receipts.csv"));
@@ -33,10 +46,6 @@ impl Audit {
         let results = client.rows(&format!("{stem}.results.csv"));
         for row in results.iter().filter(|row| ["delivered", "downloaded"].contains(&row["state"].as_str())) {
             assert_eq!(bought.get(&row["id"]), Some(&1), "{row:?}");
-            let video = books.sales.iter().filter_map(|sale| sale.video.as_deref());
-            let in_answer = row["url"].starts_with("data:");
-            let stands = |video: &str| row["url"].ends_with(&format!("/videos/{video}.mp4"));
-            assert!(in_answer || video.into_iter().any(stands), "{row:?}");
         }
         Self { bought, results }
     }
@@ -90,7 +99,8 @@ fn receipts_agree(receipts: &Rows, books: &Books) {
         let preimage = HEXLOWER.decode(receipt["preimage"].as_bytes()).unwrap();
         assert_eq!(HEXLOWER.encode(&Sha256::digest(preimage)), receipt["payment_hash"]);
         let sale = books.sales.iter().find(|sale| sale.hash == receipt["payment_hash"]).unwrap();
-        assert_eq!(receipt["endpoint"], sale.endpoint, "{receipt:?}");
+        let is_told = sale.endpoint != "anything";
+        assert!(!is_told || receipt["endpoint"] == sale.endpoint, "{receipt:?}");
     }
 }
 

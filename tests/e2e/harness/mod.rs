@@ -3,6 +3,7 @@
 mod audit;
 mod client;
 mod cutter;
+mod front;
 mod process;
 mod sandbox;
 mod screen;
@@ -15,6 +16,7 @@ use std::time::Duration;
 pub use audit::Audit;
 pub use client::{Client, Rows, two_jobs, under};
 pub use cutter::{Count, Cutter};
+pub use front::{Front, Sells};
 pub use process::{Ended, Process};
 pub use sandbox::{Books, Sandbox};
 pub use screen::Screen;

@@ -137,7 +137,7 @@ pub struct Asked {
 }
 
 impl Asked {
-    fn read(client: &TcpStream) -> std::io::Result<Self> {
+    pub(super) fn read(client: &TcpStream) -> std::io::Result<Self> {
         let mut reader = BufReader::new(client.try_clone()?);
         let (mut first, mut headers) = (String::new(), HashMap::new());
         reader.read_line(&mut first)?;
@@ -156,10 +156,10 @@ impl Asked {
     }
 
     /// What the sandbox answers to it.
-    fn forward(&self, upstream: &str) -> std::io::Result<Served> {
+    pub(super) fn forward(&self, upstream: &str) -> std::io::Result<Served> {
         let mut stream = TcpStream::connect(upstream)?;
         let path = self.path.split('?').next().unwrap();
-        let passed: String = ["authorization", "content-type", "accept", "x-no-cache"]
+        let passed: String = ["authorization", "content-type", "accept", "x-no-cache", "idempotency-key"]
             .iter()
             .filter_map(|name| Some(format!("{name}: {}\r\n", self.headers.get(*name)?)))
             .collect();
@@ -232,7 +232,7 @@ fn answer_any(asked: &Mutex<Vec<Asked>>, client: &TcpStream, upstream: &str) -> 
     Asked { method: "POST".to_owned(), path: "/api/l402/generate-video".to_owned(), headers, body }.forward(upstream)
 }
 
-fn send(client: &mut TcpStream, served: &Served) -> std::io::Result<()> {
+pub(super) fn send(client: &mut TcpStream, served: &Served) -> std::io::Result<()> {
     let headers: String = served.headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
     let length = served.body.len();
     write!(client, "HTTP/1.1 {} x\r\n{headers}Content-Length: {length}\r\nConnection: close\r\n\r\n", served.status)?;

@@ -111,16 +111,8 @@ pub(in crate::ledger::sqlite) fn row(tx: &Connection, write: &Write<'_>) -> Resu
     match write {
         Write::Job(job) => update_job(tx, job),
         Write::Transition { job, at, from, to, reason } => append_transition(tx, *at, *job, *from, *to, *reason),
-        Write::MoreResults(job, urls) => {
-            let more: Vec<_> = urls.iter().map(|url| FurtherResult { url: url.clone(), mark: None }).collect();
-            execute(tx, "UPDATE jobs SET more = ?2 WHERE id = ?1", params![job, Json(more)])
-        }
-        Write::Fetching(job, 0, mark) => update_mark(tx, *job, mark),
-        Write::Fetching(job, number, mark) => execute(
-            tx,
-            "UPDATE jobs SET more = json_set(more, '$[' || ?2 || '].mark', json(?3)) WHERE id = ?1",
-            params![job, i64::try_from(number - 1).unwrap_or(i64::MAX), Json(mark)],
-        ),
+        Write::MoreResults(job, urls) => set_more(tx, *job, urls),
+        Write::Fetching(job, number, mark) => update_mark(tx, *job, *number, mark),
         Write::File(job, file) => update_file(tx, *job, file),
         Write::FurtherTake { of, key, take } => takes::insert_further(tx, *of, *key, *take),
         Write::Unreplace { of, next } => takes::unreplace(tx, *of, *next),
@@ -219,7 +211,16 @@ pub(in crate::ledger::sqlite) fn file_key(file: &str) -> String {
     file.to_lowercase()
 }
 
-fn update_mark(tx: &Connection, job: JobKey, mark: &FetchMark) -> Result<(), Fault> {
+fn set_more(tx: &Connection, job: JobKey, urls: &[String]) -> Result<(), Fault> {
+    let more: Vec<_> = urls.iter().map(|url| FurtherResult { url: url.clone(), mark: None }).collect();
+    execute(tx, "UPDATE jobs SET more = ?2 WHERE id = ?1", params![job, Json(more)])
+}
+
+fn update_mark(tx: &Connection, job: JobKey, number: usize, mark: &FetchMark) -> Result<(), Fault> {
+    if let Some(at) = number.checked_sub(1) {
+        let sql = "UPDATE jobs SET more = json_set(more, '$[' || ?2 || '].mark', json(?3)) WHERE id = ?1";
+        return execute(tx, sql, params![job, i64::try_from(at).unwrap_or(i64::MAX), Json(mark)]);
+    }
     let sha256 = mark.sha256.map(|sha| hex(&sha));
     execute(
         tx,
