@@ -221,15 +221,18 @@ impl<L: Deliveries, F: Fetch, D: Disk, C: Clock> Transfer<'_, L, F, D, C> {
         let Some(FetchMark { file, sha256: Some(sha256), .. }) = self.job.mark.clone() else {
             return Ok(again("its file has no digest", false));
         };
-        if self.number > 0 {
-            self.files.push(file.clone());
+        if self.number == 0 {
+            self.first = Some(DownloadedFile { file, sha256 });
+        } else {
+            self.files.push(file);
         }
-        let first = self.first.get_or_insert(DownloadedFile { file, sha256 }).clone();
-        if self.number < self.job.more.len() {
-            return Ok(Tried::Whole);
+        match &self.first {
+            Some(first) if self.is_last() && self.lacks.is_none() => {
+                self.commit(Record::Downloaded(self.job.key, first.clone())).await?;
+                Ok(Tried::Downloaded)
+            }
+            Some(_) | None => Ok(Tried::Whole),
         }
-        self.commit(Record::Downloaded(self.job.key, first)).await?;
-        Ok(Tried::Downloaded)
     }
 
     /// How the file of the result in hand is called, without its ending, and the first number to try: a further one as the first one is.

@@ -39,6 +39,8 @@ pub(super) struct Transfer<'r, L, F, D, C> {
     pub(super) first: Option<DownloadedFile>,
     /// Those of further ones that are whole.
     pub(super) files: Vec<String>,
+    /// What this run could not get of its results.
+    pub(super) lacks: Option<Lacks>,
     /// What was known of the server's file before the last answer: its version and length.
     pub(super) known: Option<Resume>,
     /// So long the result was said to be, where no version was named.
@@ -49,6 +51,14 @@ pub(super) struct Transfer<'r, L, F, D, C> {
     pub(super) streamed_ms: u64,
     /// This transfer is told to end by a signal.
     stopped: Cell<bool>,
+}
+
+/// Results of one answer that are not to be had.
+pub(super) struct Lacks {
+    reason: Reason,
+    /// What is the matter with the first of them.
+    words: String,
+    count: usize,
 }
 
 /// How a try ended.
@@ -160,6 +170,7 @@ impl<'r, L: Deliveries, F: Fetch, D: Disk, C: Clock> Transfer<'r, L, F, D, C> {
             number: 0,
             first: None,
             files: Vec::new(),
+            lacks: None,
             known,
             told: None,
             furthest: 0,
@@ -177,7 +188,10 @@ impl<'r, L: Deliveries, F: Fetch, D: Disk, C: Clock> Transfer<'r, L, F, D, C> {
         let mut tries = Tries::default();
         loop {
             let Ok(url) = self.address().parse::<Url>() else {
-                return self.fail(Reason::UrlGone, "its address cannot be read".to_owned()).await;
+                if self.pass_over(Reason::UrlGone, "its address cannot be read") {
+                    continue;
+                }
+                return self.fail().await;
             };
             let host = host_of(&url);
             let tried = self.one_try(&url, &host).await;
@@ -203,6 +217,7 @@ impl<'r, L: Deliveries, F: Fetch, D: Disk, C: Clock> Transfer<'r, L, F, D, C> {
             }
             match tries.then(tried) {
                 Then::End => return Ok(()),
+                Then::Next if self.is_last() => return self.fail().await,
                 Then::Next => self.next(),
                 Then::Pause(ms) => {
                     if self.unless_stopped(self.run.clock.sleep_ms(ms)).await.is_none() {
@@ -213,7 +228,10 @@ impl<'r, L: Deliveries, F: Fetch, D: Disk, C: Clock> Transfer<'r, L, F, D, C> {
                     if silent {
                         *self.shared.failures.borrow_mut().entry(host).or_default() += 1;
                     }
-                    return self.fail(reason, words).await;
+                    if !self.pass_over(reason, &words) {
+                        return self.fail().await;
+                    }
+                    tries = Tries::default();
                 }
             }
         }
@@ -223,6 +241,30 @@ impl<'r, L: Deliveries, F: Fetch, D: Disk, C: Clock> Transfer<'r, L, F, D, C> {
     fn address(&self) -> &str {
         let further = self.number.checked_sub(1).and_then(|at| self.job.more.get(at));
         further.map_or(&self.job.url, |one| &one.url)
+    }
+
+    /// No result follows the one in hand.
+    pub(super) const fn is_last(&self) -> bool {
+        self.number == self.job.more.len()
+    }
+
+    /// The result in hand is not to be had in this run: those after it are fetched all the same. False where it is the last one.
+    fn pass_over(&mut self, reason: Reason, words: &str) -> bool {
+        let words = match self.job.more.len() {
+            0 => words.to_owned(),
+            further => format!("result {} of {}: {words}", self.number + 1, further + 1),
+        };
+        let lacks = self.lacks.get_or_insert(Lacks { reason, words, count: 0 });
+        lacks.count += 1;
+        // Where any of them may come in the next run, that one tries again.
+        if reason == Reason::NotDownloaded {
+            lacks.reason = reason;
+        }
+        let is_last = self.is_last();
+        if !is_last {
+            self.next();
+        }
+        !is_last
     }
 
     /// The next result is in hand: nothing of the one before concerns it.
@@ -259,8 +301,11 @@ impl<'r, L: Deliveries, F: Fetch, D: Disk, C: Clock> Transfer<'r, L, F, D, C> {
         if is_inline(url) { self.take_from_answer(url, part).await } else { self.fetch(url, part).await }
     }
 
-    async fn fail(&self, reason: Reason, words: String) -> Result<(), LedgerError> {
-        self.commit(Record::NotDownloaded { job: self.job.key, reason, error: words }).await
+    async fn fail(&self) -> Result<(), LedgerError> {
+        let Some(Lacks { reason, words, count }) = &self.lacks else { return Ok(()) };
+        let others = count.saturating_sub(1);
+        let error = if others == 0 { words.clone() } else { format!("{words}; and {others} more are not to be had") };
+        self.commit(Record::NotDownloaded { job: self.job.key, reason: *reason, error }).await
     }
 
     /// Writes one record, and tells how the job stands then.

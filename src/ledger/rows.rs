@@ -425,7 +425,7 @@ pub struct ReceiptRow {
     pub payee_node: String,
     /// The paying node's public key: of a refund it is not known.
     pub payer_node: String,
-    /// The result's URL.
+    /// The result's URL; of several results of one answer, all of them, with blanks between.
     pub url: Option<String>,
     /// The `x_*` columns of its row, with their values.
     pub extra: Vec<(String, String)>,

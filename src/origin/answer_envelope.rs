@@ -135,6 +135,16 @@ impl Envelope {
         texts.into_iter().find(|texts| !texts.is_empty()).unwrap_or_default()
     }
 
+    /// Whether some elements of the list in which the texts at these pointers stand have none; none where they stand in no list.
+    pub(super) fn has_gap(&self, pointers: &[String]) -> Option<bool> {
+        let lists = self.roots().flat_map(|root| pointers.iter().filter_map(move |pointer| list_at(root, pointer)));
+        let is_text = |one: &Json, rest: &str| {
+            one.pointer(rest).and_then(Json::as_str).is_some_and(|text| !text.trim().is_empty())
+        };
+        let mut counted = lists.map(|(all, rest)| (all.len(), all.iter().filter(|one| is_text(one, rest)).count()));
+        counted.find(|(_, texts)| *texts > 0).map(|(all, texts)| texts < all)
+    }
+
     /// The first whole number that one of these JSON pointers leads to.
     pub(super) fn number_at(&self, pointers: &[String]) -> Option<u64> {
         self.values_at(pointers).find_map(whole_number)
@@ -154,13 +164,17 @@ impl Envelope {
 
 /// What a pointer leads to: from each element, where a list stands at its step `*`.
 fn each_at<'a>(root: &'a Json, pointer: &str) -> Vec<&'a Json> {
-    let mut steps = pointer.match_indices("/*").map(|(at, step)| pointer.split_at(at + step.len()));
-    if let Some((list, rest)) = steps.find(|(_, rest)| rest.is_empty() || rest.starts_with('/'))
-        && let Some(Json::Array(all)) = list.strip_suffix("/*").and_then(|list| root.pointer(list))
-    {
-        return all.iter().filter_map(|one| one.pointer(rest)).collect();
+    match list_at(root, pointer) {
+        Some((all, rest)) => all.iter().filter_map(|one| one.pointer(rest)).collect(),
+        None => root.pointer(pointer).into_iter().collect(),
     }
-    root.pointer(pointer).into_iter().collect()
+}
+
+/// The list at a pointer's step `*`, and where it leads from each element.
+fn list_at<'a, 'p>(root: &'a Json, pointer: &'p str) -> Option<(&'a Vec<Json>, &'p str)> {
+    let mut steps = pointer.match_indices("/*").map(|(at, step)| pointer.split_at(at + step.len()));
+    let (list, rest) = steps.find(|(_, rest)| rest.is_empty() || rest.starts_with('/'))?;
+    Some((root.pointer(list.strip_suffix("/*")?)?.as_array()?, rest))
 }
 
 /// Whether a value is more than a place that is left empty.

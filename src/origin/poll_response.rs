@@ -62,7 +62,7 @@ pub enum PollResponse {
 pub fn read_poll(answer: &HttpAnswer, endpoint: &Endpoint) -> PollResponse {
     let (said, rule) = (Envelope::of(answer), &endpoint.result);
     let word = Word::of(&said, rule);
-    if said.is_success() && !matches!(word, Word::Failed | Word::Pending) {
+    if said.is_success() && !matches!(word, Word::Failed | Word::Pending) && !word.may_grow(&said, rule) {
         let at = answered_at(answer, &endpoint.url);
         let is_done = said.status != 202 && word.may_be_done(rule);
         let texts = || if is_done { inline::texts(answer, &said, rule) } else { Vec::new() };

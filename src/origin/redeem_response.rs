@@ -172,7 +172,8 @@ fn success(
     let poll = said.text_at(&rule.poll_url).or_else(|| named("x-poll-url"));
     // It is accepted, and where that is looked at stands where it is usual.
     let poll = poll.or_else(|| named("location").filter(|_| answer.status == 202));
-    let results = if word != Word::Pending || poll.is_none() { said.texts_at(&rule.url) } else { Vec::new() };
+    let may_come = poll.is_some() && (word == Word::Pending || word.may_grow(said, rule));
+    let results = if may_come { Vec::new() } else { said.texts_at(&rule.url) };
     if let Some(found) = taken(results::named(&results, &at, endpoint_url)) {
         return Some(found);
     }

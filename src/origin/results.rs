@@ -82,7 +82,6 @@ mod tests {
                 json!({ "data": [{ "url": "/a.png" }, { "url": "https://cdn.example/b.png" }] }),
                 vec![at("/a.png"), "https://cdn.example/b.png".into()],
             ),
-            (json!({ "data": [{ "url": null }, { "url": " " }, { "url": "/b.png" }, {}] }), vec![at("/b.png")]),
             (json!({ "data": [{ "x": 1 }], "urls": ["/a.png", "/a.png"] }), vec![at("/a.png"), at("/a.png")]),
             // Of an object it is a name as any other.
             (json!({ "data": [], "one": { "*": "/c.png", "d": "/d.png" } }), vec![at("/c.png")]),
@@ -94,6 +93,10 @@ mod tests {
         for (body, expected) in cases {
             assert_eq!(of(&images, &body), Some(expected), "{body}");
         }
+        let body = json!({ "data": [{ "url": null }, { "url": " " }, { "url": "/b.png" }, {}] }).to_string();
+        let redeemed = read_redeem(&answer(200, &[("content-type", "application/json")], &body), &images);
+        let url = at("/b.png").parse().unwrap();
+        assert_eq!(redeemed, RedeemResponse::Delivered { url, more: Vec::new() }, "nothing more comes");
         let urls = |count: usize| json!({ "urls": (0..count).map(|n| format!("/{n}.png")).collect::<Vec<_>>() });
         assert_eq!(of(&images, &urls(RESULTS_MAX)).map(|all| all.len()), Some(RESULTS_MAX));
         for none in [
@@ -103,6 +106,29 @@ mod tests {
             json!({ "data": {} }),
         ] {
             assert_eq!(of(&images, &none), None, "{none}");
+        }
+    }
+
+    #[test]
+    fn a_list_that_is_polled_is_taken_once_it_is_full() {
+        let (one, two) = ([Some("/1"), None], [Some("/1"), Some("/2")]);
+        for (done, word, urls, is_taken) in [
+            (None, None, one, false),
+            (None, None, two, true),
+            (Some("done"), Some("drawing"), two, false),
+            // What is missing was kept back.
+            (Some("done"), Some("done"), one, true),
+        ] {
+            let mut images = selling(&["/data/*/url"], &[]);
+            images.result.status = vec!["/status".to_owned()];
+            images.result.poll_url = vec!["/poll".to_owned()];
+            images.result.done = done.into_iter().map(str::to_owned).collect();
+            let data: Vec<_> = urls.iter().map(|url| json!({ "url": url })).collect();
+            let body = json!({ "status": word, "poll": "/jobs/1", "data": data }).to_string();
+            let answer = answer(200, &[("content-type", "application/json")], &body);
+            let redeemed = matches!(read_redeem(&answer, &images), RedeemResponse::Delivered { .. });
+            let polled = matches!(read_poll(&answer, &images), PollResponse::Delivered { .. });
+            assert_eq!((redeemed, polled), (is_taken, is_taken), "{body}");
         }
     }
 

@@ -42,10 +42,10 @@ const RESULT_COLUMNS: [&str; 7] = ["id", "line", "take", "state", "reason", "nex
 const RESULT_COLUMNS_AFTER: [&str; 10] =
     ["price_sats", "price_msat", "fee_msat", "url", "file", "sha256", "attempts", "started_at", "finished_at", "error"];
 
-/// Columns of the results after all others.
+/// Columns of the results after `x_*`, which are mostly empty.
+const FURTHER_COLUMNS: [&str; 2] = ["more_urls", "more_files"];
+/// Columns of the results after all others: never empty, as spreadsheets leave out what is at the end of a row.
 const STAMP_COLUMNS: [&str; 2] = ["l402_batch", "l402_ledger"];
-/// Columns that came later, at the end of all.
-const LAST_COLUMNS: [&str; 2] = ["more_urls", "more_files"];
 
 /// Columns of the receipts, in order; then come `x_*`.
 const RECEIPT_COLUMNS: [&str; 18] = [
@@ -103,7 +103,7 @@ impl ResultsFile {
         let params: Vec<String> = self.params.iter().map(|name| param_column(name)).collect();
         let names = RESULT_COLUMNS.iter().copied().chain(params.iter().map(String::as_str));
         let names = names.chain(RESULT_COLUMNS_AFTER).chain(self.extra.iter().map(String::as_str));
-        let names = names.chain(self.of.iter().flat_map(|_| STAMP_COLUMNS)).chain(LAST_COLUMNS);
+        let names = names.chain(FURTHER_COLUMNS).chain(self.of.iter().flat_map(|_| STAMP_COLUMNS));
         csv.write_record(names.map(|name| neutralise(name).into_owned()))?;
         rows(&mut |row| self.row(&mut csv, &row))?;
         csv.flush()
@@ -126,12 +126,12 @@ impl ResultsFile {
         put.time(row.finished_at)?;
         put.maybe(row.error.as_deref())?;
         put.extra(&self.extra, &row.extra)?;
+        put.list(&row.more_urls())?;
+        put.list(&row.more_files())?;
         if let Some((batch, ledger)) = &self.of {
             put.text(batch)?;
             put.word(ledger)?;
         }
-        put.list(&row.more_urls())?;
-        put.list(&row.more_files())?;
         put.end()
     }
 }
@@ -196,7 +196,7 @@ fn param_column(name: &str) -> String {
         .iter()
         .chain(&RESULT_COLUMNS_AFTER)
         .chain(&STAMP_COLUMNS)
-        .chain(&LAST_COLUMNS)
+        .chain(&FURTHER_COLUMNS)
         .chain(&JOB_KEYS)
         .any(|column| *column == folded);
     if ours || folded.starts_with("x_") || folded.starts_with("params.") {

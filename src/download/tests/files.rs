@@ -161,6 +161,22 @@ async fn each_result_of_an_answer_becomes_a_file_and_the_job_is_done_with_the_la
 }
 
 #[tokio::test]
+async fn a_result_that_is_gone_keeps_none_after_it_from_being_fetched() {
+    local(async {
+        let place = of_several().await;
+        place.ledger.job.borrow_mut().more[0].url = "no address".to_owned();
+        place.fetch().await;
+        assert!(place.ledger.file.borrow().is_none(), "the job lacks one");
+        for (name, is_there) in [("kite.png", true), ("kite-2.png", false), ("kite-3.png", true)] {
+            assert_eq!(place.path(name).exists(), is_there, "{name}");
+        }
+        let (reason, words) = place.ledger.failed.borrow().clone().unwrap();
+        assert_eq!((reason, words.as_str()), (Reason::UrlGone, "result 2 of 3: its address cannot be read"));
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn what_an_earlier_run_has_of_several_files_is_not_fetched_anew() {
     local(async {
         let place = of_several().await;

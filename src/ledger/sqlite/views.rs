@@ -284,11 +284,15 @@ impl SqliteLedger {
     }
 }
 
+/// The address of the result; of several, all of them, with blanks between, which no address has.
+const URLS: &str = "CASE WHEN json_valid(j.more)
+    THEN j.url || (SELECT coalesce(group_concat(' ' || (value ->> '$.url'), ''), '') FROM json_each(j.more)) ELSE j.url END";
+
 /// Settlements in the order of their times: of payments and of refunds of which that is so.
 fn receipts_where(payments: &str, refunds: &str) -> String {
     format!(
         "SELECT b.name, j.job, j.take, p.paid_at AS at, i.url, j.endpoint, b.sandbox, i.network, p.amount_msat,
-             p.fee_msat, p.payment_hash, p.preimage, i.invoice, i.payee, p.node, j.url, j.extra, p.id, 0 AS back
+             p.fee_msat, p.payment_hash, p.preimage, i.invoice, i.payee, p.node, {URLS}, j.extra, p.id, 0 AS back
          FROM payments p JOIN intents i ON i.payment = p.id JOIN jobs j ON j.id = p.job
              JOIN batches b ON b.id = p.batch
          WHERE {payments} AND p.preimage IS NOT NULL

@@ -17,8 +17,9 @@ pub struct Proof<'r> {
     pub payment: PaymentState,
     pub posted_at: Option<UnixMs>,
     pub job: JobState,
-    /// The result's address, and since when it is known.
+    /// The result's address, those of further results of the same answer, and since when they are known.
     pub url: Option<&'r str>,
+    pub more: Vec<&'r str>,
     pub delivered_at: Option<UnixMs>,
     /// The node that paid, which old receipts may not name.
     pub node: &'r str,
@@ -42,7 +43,9 @@ impl<'r> Proof<'r> {
         if row.amount.get() == 0 || row.id.is_empty() || row.batch.is_empty() || row.take == 0 {
             return Err(BadReceipt::Nameless(row.hash.hex()));
         }
-        let url = row.url.as_deref().filter(|url| is_result(url));
+        let mut urls = row.url.iter().flat_map(|urls| urls.split_whitespace());
+        let (url, more): (_, Vec<&str>) = (urls.next(), urls.collect());
+        let url = url.filter(|url| is_result(url) && more.iter().all(|url| is_result(url)));
         // Results that were written while nobody knew more tell nothing.
         let told = asked.iter().filter(|(_, cell)| !cell.trim().is_empty());
         Ok(Self {
@@ -51,6 +54,7 @@ impl<'r> Proof<'r> {
             posted_at: row.fee.map(|_| row.paid_at),
             job: if url.is_some() { JobState::Delivered } else { JobState::Paid },
             url,
+            more: if url.is_some() { more } else { Vec::new() },
             delivered_at: url.map(|_| row.paid_at),
             node: if row.payer_node.is_empty() { "unknown" } else { &row.payer_node },
             request: Sha256::digest([b"receipt", row.hash.0.as_slice()].concat()).into(),
@@ -61,7 +65,7 @@ impl<'r> Proof<'r> {
 
 /// Whether what a receipt says of the result is where it is: one that came in the answer itself stood in the ledger.
 fn is_result(url: &str) -> bool {
-    !url.is_empty() && !url.starts_with("data:")
+    !url.starts_with("data:")
 }
 
 /// Whether the row stands twice, as in two files that were put together: `known` is the payment of a receipt of the same take before it.
@@ -108,6 +112,14 @@ mod tests {
             assert_eq!((proof.payment, proof.job, proof.url), is);
             let at = |is: bool| is.then_some(row.paid_at);
             assert_eq!((proof.posted_at, proof.delivered_at), (at(fee.is_some()), at(is.2.is_some())));
+        }
+        for (urls, is) in [
+            ("https://s.example/1 https://s.example/2", (Some("https://s.example/1"), vec!["https://s.example/2"])),
+            ("https://s.example/1 data:image/png;base64,...#ab", (None, vec![])),
+        ] {
+            let row = ReceiptRow { url: Some(urls.to_owned()), ..receipt() };
+            let proof = Proof::of(&row, &[]).unwrap();
+            assert_eq!((proof.url, proof.more), is, "all of them, or none");
         }
         let cells = [("prompt", "a kite"), ("n", " ")].map(|(name, cell)| (name.to_owned(), cell.to_owned()));
         let row = receipt();

@@ -14,7 +14,9 @@ use crate::ledger::sqlite::convert::Json;
 use crate::ledger::sqlite::core::configure;
 use crate::ledger::sqlite::error::Fault;
 use crate::ledger::sqlite::{SqliteLedger, schema};
-use crate::ledger::{KNOWN_BY_RECEIPT, KnownParams, LedgerError, ReceiptKind, ReceiptRow, UNKNOWN_CONTENT};
+use crate::ledger::{
+    FurtherResult, KNOWN_BY_RECEIPT, KnownParams, LedgerError, ReceiptKind, ReceiptRow, UNKNOWN_CONTENT,
+};
 use crate::purchase::Reason;
 
 impl MergeSource {
@@ -151,13 +153,14 @@ fn job(tx: &Connection, manifest: &str, row: &ReceiptRow, proof: &Proof<'_>, end
             row.paid_at
         ],
     )?;
+    let more: Vec<_> = proof.more.iter().map(|url| FurtherResult { url: (*url).to_owned(), mark: None }).collect();
     let hash: [u8; 32] = Sha256::digest(endpoint).into();
     tx.execute("INSERT INTO endpoints (hash, json) VALUES (?1, ?2) ON CONFLICT DO NOTHING", params![hash, endpoint])?;
     tx.execute(
         "INSERT INTO jobs (batch, job, take, seq, line, endpoint, content, price_msat, fee_ceiling_msat, state, reason, error,
-             attempts, started_at, finished_at, url, first_load, last_load, params, extra)
+             attempts, started_at, finished_at, url, first_load, last_load, params, extra, more)
          VALUES ((SELECT id FROM batches WHERE name = ?1), ?2, ?3, 0, 0, (SELECT id FROM endpoints WHERE hash = ?4), ?5, ?6,
-             ?7, ?8, ?9, ?10, 1, ?11, ?11, ?12, 0, 0, ?13, ?14)",
+             ?7, ?8, ?9, ?10, 1, ?11, ?11, ?12, 0, 0, ?13, ?14, ?15)",
         params![
             row.batch,
             row.id,
@@ -172,7 +175,8 @@ fn job(tx: &Connection, manifest: &str, row: &ReceiptRow, proof: &Proof<'_>, end
             row.paid_at,
             proof.url,
             Json(&proof.asked),
-            Json(&row.extra)
+            Json(&row.extra),
+            (!more.is_empty()).then_some(Json(&more))
         ],
     )?;
     Ok(tx.last_insert_rowid())
