@@ -207,7 +207,6 @@ pub struct FurtherResult {
     /// Its absolute URL.
     pub url: String,
     /// How far its file has come: whole where it has a digest.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mark: Option<FetchMark>,
 }
 

@@ -218,7 +218,7 @@ fn set_more(tx: &Connection, job: JobKey, urls: &[String]) -> Result<(), Fault> 
 
 fn update_mark(tx: &Connection, job: JobKey, number: usize, mark: &FetchMark) -> Result<(), Fault> {
     if let Some(at) = number.checked_sub(1) {
-        let sql = "UPDATE jobs SET more = json_set(more, '$[' || ?2 || '].mark', json(?3)) WHERE id = ?1";
+        let sql = "UPDATE jobs SET more = json_replace(more, '$[' || ?2 || '].mark', json(?3)) WHERE id = ?1";
         return execute(tx, sql, params![job, i64::try_from(at).unwrap_or(i64::MAX), Json(mark)]);
     }
     let sha256 = mark.sha256.map(|sha| hex(&sha));

@@ -10,12 +10,13 @@ use crate::ledger::contract::{Commanded, KeptAnswer, Subject};
 use crate::ledger::decide::group::carried;
 use crate::ledger::decide::{Job, Payment, PaymentState, Said, Store, Sums, keys};
 use crate::ledger::memory::MemoryLedger;
+use crate::ledger::port::Downloads;
 use crate::ledger::sqlite::convert::Json;
 use crate::ledger::sqlite::{SqliteLedger, store};
 use crate::ledger::{
-    AnswerKey, AnswerKind, BatchKey, Caps, DeadProof, Decision, DownloadedFile, FetchMark, IntentBounds, JobEnd,
-    JobKey, LedgerError, NewIntent, PaymentKey, PendingJob, PeriodCap, Posted, Record, Recorded, RefundInvoice,
-    RefundRecord, Reopening, Trusted,
+    AnswerKey, AnswerKind, BatchKey, Caps, DeadProof, Decision, DownloadedFile, FetchMark, FurtherResult, IntentBounds,
+    JobEnd, JobKey, LedgerError, NewIntent, PaymentKey, PendingJob, PeriodCap, Posted, Record, Recorded, RefundInvoice,
+    RefundRecord, Reopening, Trusted, Undownloaded,
 };
 use crate::money::Msat;
 use crate::purchase::{HttpAnswer, JobState, Poll, Reason, WalletId};
@@ -239,7 +240,10 @@ fn redeem_record(step: Step, payment: PaymentKey, answer: AnswerKey, end: JobEnd
             answer,
             poll: Poll { url: "https://seller.example/poll".parse().unwrap(), interval_ms: u64::from(how) },
         },
-        19 | 20 => Record::Delivered { payment, answer, url, more: Vec::new(), own: how % 2 == 0 },
+        19 | 20 => {
+            let more = (0..how % 4).map(|n| format!("{url}/{n}")).collect();
+            Record::Delivered { payment, answer, url, more, own: how % 2 == 0 }
+        }
         _ => Record::Undelivered { payment, answer: (how % 2 == 0).then_some(answer), heard: how % 3 == 0, end },
     }
 }
@@ -252,10 +256,16 @@ fn file_record(job: JobKey, how: u8) -> Record {
             reason: one_of(&[Reason::BodyMissing, Reason::NoRoute], how / 4),
             error: "s".to_owned(),
         },
-        1 => Record::Fetching(job, 0, FetchMark { file, ..FetchMark::default() }),
+        1 => Record::Fetching(job, usize::from(how / 4 % 4), FetchMark { file, ..FetchMark::default() }),
         2 => Record::Downloaded(job, DownloadedFile { file, sha256: [how; 32] }),
         _ => Record::NotDownloaded { job, reason: Reason::NotDownloaded, error: "no".to_owned() },
     }
+}
+
+/// What is to be fetched, and how far each of its files has come.
+fn to_fetch(store: &impl Downloads, batch: BatchKey) -> Vec<(JobKey, String, Option<FetchMark>, Vec<FurtherResult>)> {
+    let jobs = store.to_download(batch, Undownloaded::All, None, 99).unwrap().into_iter();
+    jobs.map(|job| (job.key, job.url, job.mark, job.more)).collect()
 }
 
 /// What a person says of a job, where the step is one.
@@ -321,6 +331,9 @@ proptest! {
             }
         }
         ledger.check_money(None).unwrap();
+        for batch in [BatchKey(1), BatchKey(2)] {
+            prop_assert_eq!(to_fetch(&ledger, batch), to_fetch(&memory, batch));
+        }
     }
 
     #[test]
