@@ -294,10 +294,6 @@ fn a_torn_file_is_refused_by_all() {
     world.client.run("run edited.csv").with(2).saying("not the id of a ledger");
     // The same tear in a file of one row, which is then no other ledger's.
     let (head, last) = (whole.lines().next().unwrap(), whole.lines().last().unwrap());
-    world.client.write("edited.csv", &format!("{head}\n{}", &last[..last.len() - 1]));
-    world.plan_of("edited.csv").with(2).saying("edited.csv:2:").saying("the input ends inside this row");
-    // And in one that ends with the ledger, as those of former versions do.
-    let (head, last) = (head.strip_suffix(",more_urls,more_files").unwrap(), last.strip_suffix(",,").unwrap());
     world.client.write("edited.csv", &format!("{head}\n{}", &last[..last.len() - 4]));
     world.plan_of("edited.csv").with(2).saying("edited.csv:2:").saying("not the id of a ledger");
     world.client.run("run edited.csv --dry-run").with(2).saying("not the id of a ledger");
