@@ -101,6 +101,43 @@ pub(super) fn there_is_never_a_second_purchase_in_the_place_of_one_token<S: Subj
     assert_eq!(refused(&mut store, buys(&jobs[3], 3, Some(second))), None);
 }
 
+/// Whatever the clock shows.
+pub(super) fn the_token_that_was_bought_last_is_the_newest<S: Subject>() {
+    let (mut store, jobs) = S::with(&[("june", &["a", "b", "c"])]);
+    let first = token(&mut store, &jobs[0], 1, None);
+    let early = AT.plus_ms(-3_600_000);
+    let Committed::Intent(intent) =
+        store.hand_back(early, Record::Intend(Box::new(buys(&jobs[1], 2, Some(first))))).unwrap()
+    else {
+        panic!("it was refused")
+    };
+    let second = intent.payment();
+    store.hand_back(early, paid(second, 2, Some(posted()))).unwrap();
+    let answer = answer(&mut store, second, 200);
+    let url = "https://seller.example/v/2".to_owned();
+    store.hand_back(early, Record::Delivered { payment: second, answer, url, more: Vec::new(), own: false }).unwrap();
+    assert_eq!(in_use(&store, &jobs[2]), Some(second));
+    assert_eq!(refused(&mut store, buys(&jobs[2], 3, Some(first))), Some(IntentRefusal::TokenKnown));
+}
+
+/// A payment that a person took for never made, and that settles once a token has served its job.
+pub(super) fn what_settles_late_leaves_what_a_token_has_served_as_it_is<S: Subject>() {
+    let (mut store, jobs) = S::with(&[("june", &["a", "b"])]);
+    let by = token(&mut store, &jobs[0], 1, None);
+    let payment = intend(&mut store, new_intent(&jobs[1], 2));
+    let late = AT.plus_ms(3_000_000_000);
+    assert_eq!(store.say(late, jobs[1].key, Decision::Unpaid, None).unwrap(), Decided::Recorded);
+    store.take_in(BatchKey(1), super::plan(&["a", "b"])).unwrap();
+    let url = "https://seller.example/v/b";
+    store.hand_back(late, result(jobs[1].key, by, url)).unwrap();
+    store.hand_back(late, paid(payment, 2, Some(posted()))).unwrap();
+    let job = store.job(jobs[1].key);
+    assert_eq!((job.state, job.url.as_deref()), (JobState::Delivered, Some(url)));
+    let further = store.job(store.payment(payment).job);
+    assert_ne!(further.key, job.key);
+    assert_eq!((further.state, further.superseded, job.superseded), (JobState::Paid, false, true));
+}
+
 pub(super) fn within_a_group_too_one_token_is_bought<S: Subject>() {
     let (mut store, jobs) = S::with(&[("june", &["a", "b"]), ("july", &["c"])]);
     let want = |(n, job): (u8, &PendingJob)| (AT, Record::Intend(Box::new(buys(job, n, None))));

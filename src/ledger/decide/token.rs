@@ -9,7 +9,7 @@ use super::jobs::{JobUpdate, expect_unspent};
 use super::takes::earlier_take;
 use super::{Facts, ReusablePayment, Ruling, Take, Unfit, Write, contradiction};
 
-/// How the newest purchase of a token stands.
+/// How the purchase of a token stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TokenStanding {
     /// Nothing came of it that others could use: the endpoint has no token.
@@ -40,7 +40,7 @@ impl ReusablePayment {
     }
 }
 
-/// Whether a token may be bought, where that is the newest one: not while it is open, and, where it is in use, only in the place of that
+/// Whether a token may be bought, where that is what is known of the endpoint's: not while it is open, and, where it is in use, only in the place of that
 /// very one, once it was refused. So there is never a second purchase in the place of one token, whoever asks.
 pub fn may_buy(reuse: Reuse, newest: Option<&ReusablePayment>) -> bool {
     let Some(newest) = newest else { return true };
@@ -49,6 +49,11 @@ pub fn may_buy(reuse: Reuse, newest: Option<&ReusablePayment>) -> bool {
         TokenStanding::Open => false,
         TokenStanding::InUse => reuse.after == Some(newest.payment),
     }
+}
+
+/// When the token counts as bought that an intent buys; none where it serves its own job alone.
+pub fn bought_at(now: UnixMs, reuse: Option<Reuse>, newest: Option<&ReusablePayment>) -> Option<UnixMs> {
+    reuse.map(|_| newest.map_or(now, |newest| now.max(newest.token_at.plus_ms(1))))
 }
 
 /// A token has served a job: the answer is kept with what it comes to, in one commit. Until then the job is pending, and sending its request

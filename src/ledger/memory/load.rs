@@ -6,7 +6,7 @@ use crate::l402::{Network, PaymentHash};
 use crate::ledger::decide::{
     Admission, Against, Alike, Answer, BegunAt, Buyer, DeliveryFacts, EndpointFacts, EndpointKey, Facts, Held, Intent,
     IntentFacts, Job, Keys, NextKeys, Payment, PaymentState, PeriodKind, Refund, Refusal, Rejected, ReusablePayment,
-    Store, Take, TakePayment, Undelivered, Used, Word, Write,
+    Store, Take, TakePayment, TokenStanding, Undelivered, Used, Word, Write,
 };
 use crate::ledger::{AnswerKey, AnswerKind, BatchKey, JobKey, LedgerError, NewIntent, PaymentKey, endpoint_and_origin};
 use crate::money::Msat;
@@ -113,6 +113,7 @@ impl MemoryLedger {
                 bought: 1,
                 edition: row.edition.clone(),
                 meant: row.meant,
+                is_answered: self.served.contains_key(&row.job.key),
                 payments: self.payments_of(row.job.key),
             })
             .collect();
@@ -216,32 +217,34 @@ impl MemoryLedger {
                 day: self.newest(PeriodKind::Day),
                 month: self.newest(PeriodKind::Month),
             },
-            token: intent.reuse.and_then(|_| self.newest_token(job, &intent.endpoint_url, intent.network)),
+            token: intent.reuse.and_then(|_| self.token_payment(job, &intent.endpoint_url, intent.network)),
             next_endpoint: EndpointKey(next(self.endpoints.keys().last().map(|key| key.0))),
         }
     }
 
-    /// The newest payment at an endpoint that has brought a token for several jobs, or may.
-    pub(super) fn newest_token(&self, job: &Job, url: &Url, network: Network) -> Option<ReusablePayment> {
+    /// The purchase on which the token of an endpoint depends: one that is open, else the newest.
+    pub(super) fn token_payment(&self, job: &Job, url: &Url, network: Network) -> Option<ReusablePayment> {
         let (url, _) = endpoint_and_origin(url);
         let is_play = |batch| self.batches.get(&batch).is_some_and(|batch| batch.is_play);
-        let is_there = |one: &&Payment| {
+        let is_there = |one: &Payment| {
             let at = one.endpoint.and_then(|key| self.endpoints.get(&key));
-            one.is_reusable
-                && one.fate.state != PaymentState::Dead
+            one.fate.state != PaymentState::Dead
                 && at.is_some_and(|(of, _)| *of == url)
                 && self.intents.get(&one.key).is_some_and(|intent| intent.network == network)
                 && is_play(one.batch) == is_play(job.batch)
         };
-        let newest = self.payments.values().rev().find(is_there)?;
-        let row = self.jobs.get(&newest.job)?;
-        Some(ReusablePayment {
-            payment: newest.key,
-            batch_name: self.name(newest.batch),
-            id: row.id.clone(),
-            job_state: row.job.state,
-            is_delivered: newest.redeeming.delivered_at.is_some(),
-        })
+        let there = self.payments.values().filter(|one| is_there(one)).filter_map(|one| {
+            let row = self.jobs.get(&one.job)?;
+            Some(ReusablePayment {
+                payment: one.key,
+                batch_name: self.name(one.batch),
+                id: row.id.clone(),
+                job_state: row.job.state,
+                is_delivered: one.redeeming.delivered_at.is_some(),
+                token_at: one.token_at?,
+            })
+        });
+        there.max_by_key(|one| (one.standing() == TokenStanding::Open, one.token_at, one.payment))
     }
 
     fn newest(&self, kind: PeriodKind) -> Option<(String, Msat)> {

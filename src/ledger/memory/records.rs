@@ -106,7 +106,7 @@ impl Records for MemoryLedger {
     }
 
     fn token(&self, job: JobKey, url: &Url, network: Network) -> Result<TokenAt, LedgerError> {
-        let Some(newest) = self.newest_token(&self.row(job)?.job, url, network) else { return Ok(TokenAt::None) };
+        let Some(newest) = self.token_payment(&self.row(job)?.job, url, network) else { return Ok(TokenAt::None) };
         Ok(match newest.standing() {
             TokenStanding::Gone => TokenAt::None,
             TokenStanding::Open => TokenAt::Open(TokenBuyer { batch: newest.batch_name, id: newest.id }),

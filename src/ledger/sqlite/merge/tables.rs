@@ -180,7 +180,7 @@ pub(super) const PAYMENTS: Table = Table {
         decided!("dead_at"),
         decided!("undelivered"),
         decided!("rejected"),
-        decided!("reusable"),
+        decided!("token_at"),
     ],
 };
 
