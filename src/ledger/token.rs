@@ -3,14 +3,14 @@
 
 use url::Url;
 
-use crate::purchase::{Credential, HttpAnswer};
+use crate::purchase::{Credential, HttpAnswer, Next};
 
 use super::{JobEnd, JobKey, PaidPurchase, PaymentKey};
 
 /// What the purchase of a token that serves several jobs was made for: the intent of each job at such an endpoint says it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Reuse {
-    /// The payment whose token the origin has refused: this one is made in its place. None where no token was known.
+    /// The payment whose token the origin has refused, or cannot be used: this one is made in its place. None where no token was known.
     pub after: Option<PaymentKey>,
 }
 
@@ -23,6 +23,9 @@ pub enum TokenAt {
     Open(TokenBuyer),
     /// Its own job is delivered: it is tried first, and who refuses it says so.
     InUse(Box<ReusableToken>),
+    /// It is in use, and what is kept of that payment is damaged, so that nobody can be served by it. Whoever asks buys one in its place
+    /// ([`Reuse::after`]), as where it was refused.
+    Unusable(PaymentKey),
 }
 
 /// The job that buys a token.
@@ -32,6 +35,8 @@ pub struct TokenBuyer {
     pub batch: String,
     /// Its id.
     pub id: String,
+    /// What has to happen with it: where that is a person's, so it is with all who wait for the token, in whatever batch.
+    pub next: Next,
 }
 
 /// A token that has delivered its own job. Only a ledger makes one, and serving another job takes one.

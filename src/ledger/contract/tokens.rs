@@ -11,7 +11,7 @@ use crate::ledger::{
     BatchKey, Came, Committed, DeadProof, Decided, Decision, IntentRefusal, JobKey, NewIntent, PaymentKey, PendingJob,
     Record, Recorded, Reopened, Reopening, Reuse, Served, TokenAt,
 };
-use crate::purchase::{HttpAnswer, JobState, Reason};
+use crate::purchase::{HttpAnswer, JobState, Next, Reason};
 
 fn buys(job: &PendingJob, n: u8, after: Option<PaymentKey>) -> NewIntent {
     NewIntent { reuse: Some(Reuse { after }), ..new_intent(job, n) }
@@ -44,7 +44,7 @@ fn at<S: Subject>(store: &S, job: &PendingJob) -> TokenAt {
 fn in_use<S: Subject>(store: &S, job: &PendingJob) -> Option<PaymentKey> {
     match at(store, job) {
         TokenAt::InUse(token) => Some(token.payment()),
-        TokenAt::None | TokenAt::Open(_) => None,
+        TokenAt::None | TokenAt::Open(_) | TokenAt::Unusable(_) => None,
     }
 }
 
@@ -65,14 +65,20 @@ pub(super) fn a_token_is_open_until_its_own_job_is_delivered_and_then_serves_oth
     let is_open = |store: &S| {
         let TokenAt::Open(buyer) = at(store, &jobs[2]) else { panic!("{:?}", at(store, &jobs[2])) };
         assert_eq!((buyer.batch.as_str(), buyer.id.as_str()), ("june", "a"));
+        buyer.next
     };
-    is_open(&store);
+    assert_eq!(is_open(&store), Next::Rerun);
     let doubt = Record::Doubt { payment, reason: Reason::PaymentUnknown, error: None, wait_until: None };
     store.hand_back(AT, doubt).unwrap();
-    is_open(&store);
+    assert_eq!(is_open(&store), Next::Rerun);
     store.hand_back(AT, paid(payment, 1, Some(posted()))).unwrap();
-    is_open(&store);
+    assert_eq!(is_open(&store), Next::Rerun);
     let answer = answer(&mut store, payment, 200);
+    // No run finds the result, and nobody else may buy: whoever waits is told that a person is needed.
+    let end = end(JobState::Paid, Reason::UnknownAnswer);
+    store.hand_back(AT, Record::Undelivered { payment, answer: Some(answer), heard: true, end }).unwrap();
+    assert_eq!(is_open(&store), Next::Person);
+    assert_eq!(refused(&mut store, buys(&jobs[1], 2, None)), Some(IntentRefusal::TokenKnown));
     let url = "https://seller.example/v/1".to_owned();
     store.hand_back(AT, Record::Delivered { payment, answer, url, more: Vec::new(), own: false }).unwrap();
     for job in &jobs[1..] {

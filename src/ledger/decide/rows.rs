@@ -283,6 +283,8 @@ pub struct ReusablePayment {
     pub batch_name: String,
     pub id: String,
     pub job_state: JobState,
+    /// `row_damaged` where it cannot be read.
+    pub job_reason: Reason,
     /// Its own job is delivered by it.
     pub is_delivered: bool,
     /// When it was bought, as [`Payment::token_at`] has it.

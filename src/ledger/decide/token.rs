@@ -1,8 +1,10 @@
 //! Tokens that serve more than the job that bought them: who may buy one, and what becomes of a job that one has served.
 
-use crate::ledger::Came;
-use crate::ledger::{Committed, IntentRefusal, Reuse, Served};
-use crate::purchase::{JobState, Reason};
+use crate::ledger::{
+    Came, Committed, IntentRefusal, LedgerError, PaidPurchase, PaymentKey, ReusableToken, Reuse, Served, TokenAt,
+    TokenBuyer,
+};
+use crate::purchase::{JobState, Next, Reason};
 use crate::time::UnixMs;
 
 use super::jobs::{JobUpdate, expect_unspent};
@@ -40,8 +42,31 @@ impl ReusablePayment {
     }
 }
 
+/// What the token of an endpoint is, by the purchase on which it depends; `read` looks that up where it is in use.
+///
+/// # Errors
+/// Where it cannot be looked up; but for what is damaged of it, which is in nobody's way.
+pub fn token_at(
+    found: Option<ReusablePayment>,
+    read: impl FnOnce(PaymentKey) -> Result<PaidPurchase, LedgerError>,
+) -> Result<TokenAt, LedgerError> {
+    let Some(found) = found else { return Ok(TokenAt::None) };
+    Ok(match found.standing() {
+        TokenStanding::Gone => TokenAt::None,
+        TokenStanding::Open => {
+            let next = Next::of(found.job_state, found.job_reason);
+            TokenAt::Open(TokenBuyer { batch: found.batch_name, id: found.id, next })
+        }
+        TokenStanding::InUse => match read(found.payment) {
+            Ok(purchase) => TokenAt::InUse(Box::new(ReusableToken::of(&purchase))),
+            Err(LedgerError::OfJob(_)) => TokenAt::Unusable(found.payment),
+            Err(error) => return Err(error),
+        },
+    })
+}
+
 /// Whether a token may be bought, where that is what is known of the endpoint's: not while it is open, and, where it is in use, only in the place of that
-/// very one, once it was refused. So there is never a second purchase in the place of one token, whoever asks.
+/// very one, once it was refused, or cannot be used. So there is never a second purchase in the place of one token, whoever asks.
 pub fn may_buy(reuse: Reuse, newest: Option<&ReusablePayment>) -> bool {
     let Some(newest) = newest else { return true };
     match newest.standing() {

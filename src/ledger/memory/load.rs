@@ -240,6 +240,7 @@ impl MemoryLedger {
                 batch_name: self.name(one.batch),
                 id: row.id.clone(),
                 job_state: row.job.state,
+                job_reason: row.job.reason,
                 is_delivered: one.redeeming.delivered_at.is_some(),
                 token_at: one.token_at?,
             })

@@ -11,11 +11,11 @@ use crate::ledger::decide::{
     Admission, Against, BegunAt, DeliveryFacts, Endpoint, EndpointFacts, EndpointKey, Facts, Held, IntentFacts, Keys,
     PeriodKind, Rejected, ReusablePayment, Used, Word,
 };
-use crate::ledger::sqlite::convert::Json;
+use crate::ledger::sqlite::convert::{Json, text_or_what_is_left};
 use crate::ledger::sqlite::error::Fault;
 use crate::ledger::{BatchKey, JobKey, NewIntent, PaymentKey, PeriodCap, endpoint_and_origin};
 use crate::money::Msat;
-use crate::purchase::WalletId;
+use crate::purchase::{Reason, WalletId};
 
 use super::alike::{Rows, all_alike, buyers};
 use super::once;
@@ -143,7 +143,7 @@ pub(in crate::ledger::sqlite) fn prospective(
 pub(super) static TOKEN: LazyLock<[String; 2]> = LazyLock::new(|| {
     let newest = |which: &str| {
         format!(
-            "SELECT p.id, b.name, j.job, j.state, p.delivered_at IS NOT NULL, p.token_at
+            "SELECT p.id, b.name, j.job, j.state, j.reason, p.delivered_at IS NOT NULL, p.token_at
              FROM endpoint_urls e JOIN payments p ON p.endpoint_url = e.id AND p.token_at IS NOT NULL {which}
              JOIN intents i ON i.payment = p.id JOIN jobs j ON j.id = p.job JOIN batches b ON b.id = p.batch
              WHERE e.url = ?1 AND i.network = ?2 AND b.sandbox = ?3 AND p.dead_proof IS NULL
@@ -168,11 +168,13 @@ pub(in crate::ledger::sqlite) fn token(
         let found = conn.prepare_cached(sql)?.query_row(params![url, network, is_play], |row| {
             Ok(ReusablePayment {
                 payment: row.get(0)?,
-                batch_name: row.get(1)?,
-                id: row.get(2)?,
+                // What is damaged of that job is in the way of no other one.
+                batch_name: text_or_what_is_left(row, 1)?.unwrap_or_default(),
+                id: text_or_what_is_left(row, 2)?.unwrap_or_default(),
                 job_state: row.get(3)?,
-                is_delivered: row.get(4)?,
-                token_at: row.get(5)?,
+                job_reason: row.get(4).unwrap_or(Reason::RowDamaged),
+                is_delivered: row.get(5)?,
+                token_at: row.get(6)?,
             })
         });
         if let Some(found) = found.optional()? {
