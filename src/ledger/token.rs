@@ -1,8 +1,6 @@
 //! Tokens that serve more than the job that bought them (`credential = "reusable"`): which one an endpoint has, and what is kept of a job
 //! that one has served. Such a job is no purchase: nothing of money is recorded for it.
 
-use url::Url;
-
 use crate::purchase::{Credential, HttpAnswer, Next};
 
 use super::{JobEnd, JobKey, PaidPurchase, PaymentKey};
@@ -72,6 +70,8 @@ pub struct Served {
     pub job: JobKey,
     /// The payment whose token it was.
     pub by: PaymentKey,
+    /// The digest of the request that it answers ([`Request::digest`](crate::purchase::Request::digest)): what is bought elsewhere is known by it.
+    pub request: [u8; 32],
     /// What the origin answered, whole.
     pub answer: HttpAnswer,
     /// What that comes to.
@@ -81,8 +81,13 @@ pub struct Served {
 /// What an answer to a job comes to that a token has served.
 #[derive(Clone, Debug)]
 pub enum Came {
-    /// The result; its absolute address.
-    Result(Url),
+    /// The result.
+    Result {
+        /// Its absolute URL.
+        url: String,
+        /// Those of further results of the same answer.
+        more: Vec<String>,
+    },
     /// A success that brings no result: the job ends so, and nothing was spent.
     Nothing(JobEnd),
 }

@@ -285,6 +285,11 @@ suite! {
         a_token_that_came_to_nothing_is_none,
         what_a_token_serves_is_delivered_and_costs_nothing,
         what_a_token_brings_and_is_not_understood_is_a_person_s,
+        further_results_of_what_a_token_serves_are_kept,
+        what_a_token_has_delivered_is_not_bought_under_another_name,
+        what_a_token_has_delivered_is_set_aside_elsewhere,
+        a_result_that_a_token_has_brought_is_no_other_purchase_s,
+        a_take_that_a_token_has_answered_to_stays,
         what_may_still_be_paid_for_is_not_served,
         what_settles_late_leaves_what_a_token_has_served_as_it_is;
     words:

@@ -8,8 +8,8 @@ use crate::l402::Network;
 use crate::ledger::contract::support::{end, http, is_contradiction, new_intent, paid, posted};
 use crate::ledger::port::Decisions;
 use crate::ledger::{
-    BatchKey, Came, Committed, DeadProof, Decided, Decision, IntentRefusal, JobKey, NewIntent, PaymentKey, PendingJob,
-    Record, Recorded, Reopened, Reopening, Reuse, Served, TokenAt,
+    BatchKey, Came, Committed, Compared, DeadProof, Decided, Decision, IntentRefusal, JobKey, NewIntent, PaymentKey,
+    PendingJob, Record, Recorded, Reopened, Reopening, Reuse, Served, TokenAt, Undownloaded,
 };
 use crate::purchase::{HttpAnswer, JobState, Next, Reason};
 
@@ -49,13 +49,20 @@ fn in_use<S: Subject>(store: &S, job: &PendingJob) -> Option<PaymentKey> {
 }
 
 fn result(job: JobKey, by: PaymentKey, url: &str) -> Record {
-    Record::Served(Box::new(Served { job, by, answer: http(200), came: Came::Result(Url::parse(url).unwrap()) }))
+    let came = Came::Result { url: url.to_owned(), more: Vec::new() };
+    Record::Served(Box::new(Served { job, by, request: [7; 32], answer: http(200), came }))
+}
+
+/// The same, to the very request that an intent for the job would hold.
+fn delivers(job: &PendingJob, by: PaymentKey, url: &str) -> Record {
+    let Record::Served(served) = result(job.key, by, url) else { unreachable!() };
+    Record::Served(Box::new(Served { request: new_intent(job, 1).request.digest(), ..*served }))
 }
 
 fn nothing(job: JobKey, by: PaymentKey, body: &str) -> Record {
     let answer = HttpAnswer { body: body.as_bytes().to_vec(), ..http(200) };
     let came = Came::Nothing(end(JobState::Refused, Reason::UnknownAnswer));
-    Record::Served(Box::new(Served { job, by, answer, came }))
+    Record::Served(Box::new(Served { job, by, request: [7; 32], answer, came }))
 }
 
 pub(super) fn a_token_is_open_until_its_own_job_is_delivered_and_then_serves_others<S: Subject>() {
@@ -230,6 +237,93 @@ pub(super) fn what_a_token_brings_and_is_not_understood_is_a_person_s<S: Subject
     assert_eq!(taken, Reopened::Taken("https://seller.example/film/b".to_owned()));
     assert_eq!(store.job(key).state, JobState::Delivered);
     assert_eq!(store.delivery(key).unwrap().unwrap().body, film.as_bytes());
+}
+
+/// One answer may hold several results.
+pub(super) fn further_results_of_what_a_token_serves_are_kept<S: Subject>() {
+    let (mut store, jobs) = S::with(&[("june", &["a", "b"])]);
+    let by = token(&mut store, &jobs[0], 1, None);
+    let more = vec!["https://seller.example/v/b2".to_owned()];
+    let came = Came::Result { url: "https://seller.example/v/b1".to_owned(), more: more.clone() };
+    let served = Served { job: jobs[1].key, by, request: [7; 32], answer: http(200), came };
+    let recorded = store.commit(AT, Record::Served(Box::new(served))).unwrap();
+    assert_eq!(recorded.transition.unwrap().more_urls, more);
+    let found = store.to_download(BatchKey(1), Undownloaded::All, None, 9).unwrap();
+    let of_b = found.iter().find(|job| job.key == jobs[1].key).unwrap();
+    assert_eq!(of_b.more.iter().map(|one| one.url.clone()).collect::<Vec<_>>(), more);
+}
+
+/// Once its request is told, by whatever name: a job that a token has served is bought.
+pub(super) fn what_a_token_has_delivered_is_not_bought_under_another_name<S: Subject>() {
+    for in_one_group in [false, true] {
+        let (mut store, jobs) = S::with(&[("june", &["a", "b"]), ("july", &["b"])]);
+        let by = token(&mut store, &jobs[0], 1, None);
+        let digest = new_intent(&jobs[2], 2).request.digest();
+        let known = |store: &S| store.bought_elsewhere(jobs[2].key, &digest, Network::Regtest).unwrap();
+        assert_eq!(known(&store), None);
+        let records =
+            [delivers(&jobs[1], by, "https://seller.example/v/b"), Record::Intend(Box::new(new_intent(&jobs[2], 2)))];
+        let last = if in_one_group {
+            let outcomes = store.apply_all(records.into_iter().map(|record| (AT, record)).collect()).unwrap();
+            outcomes.into_iter().last().unwrap().unwrap().committed
+        } else {
+            records.into_iter().map(|record| store.hand_back(AT, record).unwrap()).last().unwrap()
+        };
+        let Committed::IntentRefused(IntentRefusal::Duplicate(original)) = last else { panic!("{last:?}") };
+        assert_eq!((original.batch.as_str(), original.id.as_str(), original.at), ("june", "b", AT));
+        assert_eq!(known(&store).map(|original| original.id), Some("b".to_owned()));
+        let identical = store.identical_request(jobs[2].key, &digest).unwrap().unwrap();
+        assert_eq!((identical.last_at, identical.open, identical.awaiting), (AT, false, false));
+    }
+}
+
+/// Nor is it bought by a batch that is loaded later, on the network of its token.
+pub(super) fn what_a_token_has_delivered_is_set_aside_elsewhere<S: Subject>() {
+    let (mut store, jobs) = S::with(&[("june", &["a", "b"]), ("july", &["b"])]);
+    let by = token(&mut store, &jobs[0], 1, None);
+    store.hand_back(AT, delivers(&jobs[1], by, "https://seller.example/v/b")).unwrap();
+    for (network, count) in [(Network::Mainnet, 0), (Network::Regtest, 1)] {
+        let compared = Compared { network: Some(network), ..Compared::default() };
+        assert_eq!(store.set_duplicates_aside(BatchKey(2), AT, &compared).unwrap().count, count, "{network:?}");
+    }
+}
+
+/// An origin that answers from a cache has sold nothing, although a token had it answer before.
+pub(super) fn a_result_that_a_token_has_brought_is_no_other_purchase_s<S: Subject>() {
+    for in_one_group in [false, true] {
+        let (mut store, jobs) = S::with(&[("june", &["a", "b", "c"])]);
+        let by = token(&mut store, &jobs[0], 1, None);
+        let request = new_intent(&jobs[1], 1).request;
+        let payment = intend(&mut store, NewIntent { request, ..new_intent(&jobs[2], 2) });
+        store.hand_back(AT, paid(payment, 2, Some(posted()))).unwrap();
+        let answer = answer(&mut store, payment, 200);
+        let url = "https://seller.example/v/b";
+        let own = Record::Delivered { payment, answer, url: url.to_owned(), more: Vec::new(), own: true };
+        let records = [delivers(&jobs[1], by, url), own];
+        let last = if in_one_group {
+            let outcomes = store.apply_all(records.into_iter().map(|record| (AT, record)).collect()).unwrap();
+            outcomes.into_iter().last().unwrap().unwrap().committed
+        } else {
+            records.into_iter().map(|record| store.hand_back(AT, record).unwrap()).last().unwrap()
+        };
+        assert!(matches!(last, Committed::NotItsOwn), "{last:?}");
+    }
+}
+
+/// An answer that is kept for a person goes with no word about an earlier take.
+pub(super) fn a_take_that_a_token_has_answered_to_stays<S: Subject>() {
+    let (mut store, jobs) = S::with(&[("june", &["a", "b"])]);
+    let by = token(&mut store, &jobs[0], 1, None);
+    let payment = intend(&mut store, new_intent(&jobs[1], 2));
+    store.hand_back(AT, paid(payment, 2, Some(posted()))).unwrap();
+    let b = jobs[1].key;
+    store.say(AT, b, Decision::Rebuy, None).unwrap();
+    let second = store.pending(BatchKey(1), None, 9).unwrap().remove(0).key;
+    store.hand_back(AT, nothing(second, by, "{}")).unwrap();
+    assert_eq!(store.reopen(AT, b, Reopening::Retry, "so").unwrap(), Reopened::Recorded);
+    store.take_in(BatchKey(1), super::plan(&["a", "b"])).unwrap();
+    assert_eq!(store.delivery(second).unwrap().unwrap().body, b"{}");
+    assert_eq!((store.job(second).state, store.job(second).reason), (JobState::Refused, Reason::UnknownAnswer));
 }
 
 pub(super) fn what_may_still_be_paid_for_is_not_served<S: Subject>() {

@@ -19,7 +19,7 @@ pub struct IntentFacts {
     pub buyer: Buyer,
     /// The payment hash is known already.
     pub knows_hash: bool,
-    /// Purchases with the identical request whose payment is not dead, in the order of their payments.
+    /// Purchases with the identical request whose payment is not dead, in the order of their payments and jobs.
     pub alike: Vec<Alike>,
     pub admission: Admission,
     pub used: Used,

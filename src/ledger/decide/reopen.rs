@@ -31,7 +31,7 @@ pub struct ReopeningFacts {
     pub last_answer: Option<AnswerKey>,
     /// The endpoint of that payment, with the words that were said for its origin.
     pub origin: DeliveryFacts,
-    /// Takes of the same job for which no payment was ever begun.
+    /// Takes of the same job for which no payment was ever begun, and to which no token has answered.
     pub never_begun: Vec<JobKey>,
     /// A person has taken what there is for the job's result.
     pub is_taken: bool,

@@ -309,9 +309,11 @@ pub struct Word {
     pub payment: Option<(PaymentKey, PaymentState, Option<Death>)>,
 }
 
-/// Another purchase with the identical request, and how the job stands for which it was made.
+/// Another purchase with the identical request, and how the job stands for which it was made. What a token has delivered is one as well, as
+/// of then.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Alike {
+    /// What paid for it, or may; of what a token has delivered, for that token.
     pub payment: PaymentKey,
     pub job: JobKey,
     pub batch: BatchKey,

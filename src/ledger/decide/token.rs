@@ -94,10 +94,11 @@ pub fn served<'a>(facts: &Facts, now: UnixMs, served: &'a Served) -> Result<Ruli
     }
     let mut ruling = Ruling::done();
     match &served.came {
-        Came::Result(url) => {
+        Came::Result { url, more } => {
             let url = Some(url.as_str());
             let to = JobUpdate::to(JobState::Delivered, Reason::None);
             ruling.change(now, job, &JobUpdate { url, finished: true, attempt: true, ..to });
+            ruling.add_results(job.key, more);
         }
         Came::Nothing(end) => {
             expect_unspent(end)?;

@@ -189,7 +189,7 @@ impl Downloads for MemoryLedger {
     fn delivery(&self, job: JobKey) -> Result<Option<HttpAnswer>, LedgerError> {
         let is_it = |one: &&Payment| one.job == job && one.redeeming.delivered_at.is_some();
         let Some(payment) = self.payments.values().find(is_it) else {
-            return Ok(self.served.get(&job).map(|(.., answer)| answer.clone()));
+            return Ok(self.served.get(&job).map(|(served, _)| served.answer.clone()));
         };
         let is_taken = self.decisions.iter().any(|(of, decision)| *of == job && *decision == "delivered");
         if is_taken {
@@ -204,7 +204,7 @@ impl Downloads for MemoryLedger {
     fn credential(&self, job: JobKey) -> Result<Option<Credential>, LedgerError> {
         let is_it = |one: &&Payment| one.job == job && one.redeeming.delivered_at.is_some();
         let Some(payment) = self.payments.values().find(is_it) else {
-            let by = self.served.get(&job).map(|(by, ..)| *by);
+            let by = self.served.get(&job).map(|(served, _)| served.by);
             return by.map(|by| Ok(self.paid_purchase(by)?.credential().clone())).transpose();
         };
         let intent = self.intent(payment.key).ok_or_else(|| no_payment(payment.key))?;

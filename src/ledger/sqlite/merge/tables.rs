@@ -220,7 +220,7 @@ pub(super) const SERVED: Table = Table {
     name: "served",
     key: "job",
     mapped: &["job", "payment"],
-    columns: &[ours!("at"), ours!("status"), ours!("headers"), ours!("body")],
+    columns: &[ours!("at"), ours!("status"), ours!("headers"), ours!("body"), ours!("request_digest")],
 };
 
 /// The refund that went further stands, whole: a refund has one invoice.

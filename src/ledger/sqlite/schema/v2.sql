@@ -190,9 +190,11 @@ CREATE TABLE served (
     at INTEGER NOT NULL,
     status INTEGER NOT NULL,
     headers TEXT NOT NULL,
-    body BLOB NOT NULL
+    body BLOB NOT NULL,
+    request_digest BLOB NOT NULL CHECK (length(request_digest) = 32)
 ) STRICT;
 CREATE INDEX served_by_payment ON served (payment);
+CREATE INDEX served_by_request ON served (request_digest);
 -- A person's word: one purchase at an origin that gets no more payments. It is used up by a payment that is not dead.
 CREATE TABLE trusts (
     origin TEXT NOT NULL,

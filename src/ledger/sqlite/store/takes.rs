@@ -120,6 +120,8 @@ pub(super) fn join(tx: &Connection, join: &decide::Join) -> Result<(), Fault> {
     for table in ["payments", "transitions", "decisions"] {
         tx.prepare_cached(&format!("UPDATE {table} SET job = ?2 WHERE job = ?1"))?.execute(params![gone, stays])?;
     }
+    // Of two answers the one stays that is there; the other goes with its job.
+    tx.prepare_cached("UPDATE OR IGNORE served SET job = ?2 WHERE job = ?1")?.execute(params![gone, stays])?;
     tx.execute_batch("DROP TABLE IF EXISTS temp.given_way")?;
     tx.execute("CREATE TEMP TABLE given_way AS SELECT * FROM jobs WHERE id = ?1", [gone])?;
     tx.execute("DELETE FROM jobs WHERE id = ?1", [gone])?;

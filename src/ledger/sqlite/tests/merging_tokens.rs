@@ -37,12 +37,12 @@ fn open_token(ledger: &mut SqliteLedger, job: &PendingJob, (n, at): (u8, UnixMs)
 }
 
 fn serves(ledger: &mut SqliteLedger, job: JobKey, by: PaymentKey, came: Came) {
-    let served = Served { job, by, answer: http(200), came };
+    let served = Served { job, by, request: [7; 32], answer: http(200), came };
     ledger.apply(NOW, Record::Served(Box::new(served))).unwrap();
 }
 
 fn result() -> Came {
-    Came::Result("https://seller.example/v/b".parse().unwrap())
+    Came::Result { url: "https://seller.example/v/b".to_owned(), more: Vec::new() }
 }
 
 fn not_understood() -> Came {
@@ -154,7 +154,7 @@ fn what_a_token_has_served_elsewhere_is_not_bought_here_although_it_was_tried() 
             two.merge();
             let (state, reason) = match came {
                 Came::Nothing(_) => (JobState::Refused, Reason::UnknownAnswer),
-                Came::Result(_) => (JobState::Delivered, Reason::None),
+                Came::Result { .. } => (JobState::Delivered, Reason::None),
             };
             assert_eq!(two.standing()[1], ("b".to_owned(), 1, state, reason), "{way}");
             assert_eq!(two.one.delivery(jobs[1].key).unwrap(), Some(http(200)), "{way}");
