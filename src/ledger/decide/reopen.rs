@@ -223,7 +223,7 @@ fn reopen_served<'a>(
     Ok((Reopened::Taken(url.into()), ruling.writes))
 }
 
-/// What the address of a delivered job, or what stands in the answer itself, is the result, though it looked like
+/// What the address of a delivered job answers with, or what stands in the answer itself, is the result, though it looked like
 /// none: the next run fetches it as it is.
 fn take_as_served<'a>(facts: &ReopeningFacts, now: UnixMs, note: &'a str) -> Ruled<'a> {
     let job = &facts.of.job;
