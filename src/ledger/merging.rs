@@ -24,7 +24,7 @@ pub struct Merged {
     pub unbegun: IdList,
 }
 
-/// A job for which both ledgers have a payment.
+/// A job for which both ledgers have a payment, or of which a token has served one and the other has a payment.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Doubled {
     /// Its batch.
@@ -37,4 +37,6 @@ pub struct Doubled {
     pub take: u32,
     /// Both are proved by their preimages; else one of them may turn out never to have been paid.
     pub both_paid: bool,
+    /// Nothing pays for the first: another job's token has delivered it.
+    pub is_served: bool,
 }

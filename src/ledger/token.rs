@@ -1,16 +1,14 @@
 //! Tokens that serve more than the job that bought them (`credential = "reusable"`): which one an endpoint has, and what is kept of a job
 //! that one has served. Such a job is no purchase: nothing of money is recorded for it.
 
-use url::Url;
-
-use crate::purchase::{Credential, HttpAnswer};
+use crate::purchase::{Credential, HttpAnswer, Next};
 
 use super::{JobEnd, JobKey, PaidPurchase, PaymentKey};
 
 /// What the purchase of a token that serves several jobs was made for: the intent of each job at such an endpoint says it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Reuse {
-    /// The payment whose token the origin has refused: this one is made in its place. None where no token was known.
+    /// The payment whose token the origin has refused, or cannot be used: this one is made in its place. None where no token was known.
     pub after: Option<PaymentKey>,
 }
 
@@ -23,6 +21,9 @@ pub enum TokenAt {
     Open(TokenBuyer),
     /// Its own job is delivered: it is tried first, and who refuses it says so.
     InUse(Box<ReusableToken>),
+    /// It is in use, and what is kept of that payment is damaged, so that nobody can be served by it. Whoever asks buys one in its place
+    /// ([`Reuse::after`]), as where it was refused.
+    Unusable(PaymentKey),
 }
 
 /// The job that buys a token.
@@ -32,6 +33,8 @@ pub struct TokenBuyer {
     pub batch: String,
     /// Its id.
     pub id: String,
+    /// What has to happen with it: where that is a person's, so it is with all who wait for the token, in whatever batch.
+    pub next: Next,
 }
 
 /// A token that has delivered its own job. Only a ledger makes one, and serving another job takes one.
@@ -67,6 +70,8 @@ pub struct Served {
     pub job: JobKey,
     /// The payment whose token it was.
     pub by: PaymentKey,
+    /// The digest of the request that it answers ([`Request::digest`](crate::purchase::Request::digest)): what is bought elsewhere is known by it.
+    pub request: [u8; 32],
     /// What the origin answered, whole.
     pub answer: HttpAnswer,
     /// What that comes to.
@@ -76,8 +81,13 @@ pub struct Served {
 /// What an answer to a job comes to that a token has served.
 #[derive(Clone, Debug)]
 pub enum Came {
-    /// The result; its absolute address.
-    Result(Url),
+    /// The result.
+    Result {
+        /// Its absolute URL.
+        url: String,
+        /// Those of further results of the same answer.
+        more: Vec<String>,
+    },
     /// A success that brings no result: the job ends so, and nothing was spent.
     Nothing(JobEnd),
 }

@@ -92,6 +92,21 @@ fn a_dry_run_says_the_price_and_leaves_no_trace() {
     assert!(!client.ledger().parent().unwrap().exists() && client.files() == ["picture.png"]);
 }
 
+/// A token may serve several jobs, and one job costs what the catalogue says: no more, and no less.
+#[test]
+fn a_price_is_exact_where_a_token_serves_several_jobs() {
+    for (percent, asked) in [(-10, 810), (10, 990)] {
+        let sandbox = Sandbox::start(&format!("--sandbox-price-drift-percent {percent}"));
+        let client = Client::of(&sandbox);
+        let table = "[endpoint.generate-video]\n";
+        let text = std::fs::read_to_string(sandbox.file("catalog.toml")).unwrap();
+        assert!(text.contains(table), "{text}");
+        client.write("reusable.toml", &text.replacen(table, &format!("{table}credential = \"reusable\"\n"), 1));
+        let line = "get generate-video prompt=kite duration=3 mode=standard --dry-run --catalog reusable.toml";
+        client.says(line).with(6).saying(&format!("{asked} sats now, and the catalogue says 900 sats;"));
+    }
+}
+
 #[test]
 fn nobody_to_ask_and_no_limit_buys_nothing() {
     let sandbox = Sandbox::start("");

@@ -140,6 +140,19 @@ fn live_prices_are_what_is_saved() {
     Audit::of(&client, "jobs", &sandbox.books()).all_delivered(2);
 }
 
+/// A token may serve several jobs: what each invoice asks is no cap, and is saved like any other price.
+#[test]
+fn live_prices_of_a_token_that_serves_several_jobs_are_saved() {
+    let (sandbox, client) = set_out("--sandbox-price-drift-percent 10");
+    let table = "[endpoint.animate-image]\n";
+    let text = std::fs::read_to_string(sandbox.file("catalog.toml")).unwrap();
+    assert!(text.contains(table), "{text}");
+    client.write("reusable.toml", &text.replacen(table, &format!("{table}credential = \"reusable\"\n"), 1));
+    let saved = client.says("plan jobs.toml --catalog reusable.toml --out june.plan --live").with(0);
+    saved.saying("as asked now: animate-image 110 sats a second");
+    assert_eq!(lines(&client)[1]["live"][0]["rate_msat"], 110_000);
+}
+
 /// A node that was named when the plan was saved is the one that pays.
 #[test]
 fn a_saved_plan_is_paid_for_by_the_node_that_it_was_made_with() {

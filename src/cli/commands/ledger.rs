@@ -203,10 +203,17 @@ fn words(merged: &Merged, file: &Path, aside: Option<&Path>) -> String {
         counted(merged.payments, "payment"),
         counted(merged.changed, "payment"),
     );
-    for Doubled { batch, id, second_id, take, both_paid } in &merged.doubled {
-        let paid = if *both_paid { "paid by both ledgers" } else { "may have been paid by both ledgers" };
+    for Doubled { batch, id, second_id, take, both_paid, is_served } in &merged.doubled {
+        let paid = match (*both_paid, *is_served) {
+            (true, _) => "paid by both ledgers",
+            (false, true) => "delivered by another job's token in one ledger, and paid for in the other, or it may be",
+            (false, false) => "may have been paid by both ledgers",
+        };
         text.push_str(&if id == second_id {
-            format!("{paid}: {id} of {batch}; the second payment stands as take {take}\n")
+            {
+                let second = if *is_served { "the" } else { "the second" };
+                format!("{paid}: {id} of {batch}; {second} payment stands as take {take}\n")
+            }
         } else {
             format!("{paid}, each for something else: {id} of {batch}; the second stands as the job {second_id}\n")
         });

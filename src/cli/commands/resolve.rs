@@ -92,7 +92,7 @@ fn reopen(
         },
         Reopened::Unfit(why) => Err(CommandError::usage(format!("the job {id}: {why}; nothing was decided")).into()),
         Reopened::Refused(state) => Err(CommandError::usage(format!(
-            "the job {id} is {}: only of what is paid for and not delivered{} can be said that it {}",
+            "the job {id} is {}: only of what is paid for, or was asked for with another job's token, and not delivered{} can be said that it {}",
             state.as_str(),
             match word {
                 Reopening::Retry => "",

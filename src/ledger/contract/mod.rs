@@ -279,12 +279,19 @@ suite! {
     tokens:
         a_token_is_open_until_its_own_job_is_delivered_and_then_serves_others,
         there_is_never_a_second_purchase_in_the_place_of_one_token,
+        the_token_that_was_bought_last_is_the_newest,
         within_a_group_too_one_token_is_bought,
         a_token_serves_its_own_endpoint_network_and_kind_of_money_alone,
         a_token_that_came_to_nothing_is_none,
         what_a_token_serves_is_delivered_and_costs_nothing,
         what_a_token_brings_and_is_not_understood_is_a_person_s,
-        what_may_still_be_paid_for_is_not_served;
+        further_results_of_what_a_token_serves_are_kept,
+        what_a_token_has_delivered_is_not_bought_under_another_name,
+        what_a_token_has_delivered_is_set_aside_elsewhere,
+        a_result_that_a_token_has_brought_is_no_other_purchase_s,
+        a_take_that_a_token_has_answered_to_stays,
+        what_may_still_be_paid_for_is_not_served,
+        what_settles_late_leaves_what_a_token_has_served_as_it_is;
     words:
         a_word_lets_one_purchase_begin_once,
         a_word_for_what_was_never_paid_is_not_used_up,

@@ -7,7 +7,8 @@ use crate::ledger::contract::support::{
 };
 use crate::ledger::port::{Audit, Inspection, Views};
 use crate::ledger::{
-    AnswerKind, BatchKey, Caps, DeadProof, NewIntent, PeriodCap, ReceiptKind, ReceiptRow, Record, ResultRow, Standing,
+    AnswerKind, BatchKey, Came, Caps, DeadProof, NewIntent, PeriodCap, ReceiptKind, ReceiptRow, Record, ResultRow,
+    Served, Standing,
 };
 use crate::money::Msat;
 use crate::purchase::{HttpAnswer, JobState, Next, Reason, WalletId};
@@ -177,15 +178,22 @@ pub(super) fn a_job_is_shown_with_all_its_takes_and_without_its_secrets<S: Comma
 }
 
 pub(super) fn what_was_ever_intended_is_known_and_told_by_its_node<S: Commanded>() {
-    let (mut store, jobs) = S::with(&[("june", &["a", "b", "c"])]);
+    let (mut store, jobs) = S::with(&[("june", &["a", "b", "c", "d"])]);
     let node = WalletId("03other".to_owned());
-    deliver(&mut store, &jobs[1], 2);
+    let token = deliver(&mut store, &jobs[1], 2);
     intend(&mut store, new_intent(&jobs[0], 1));
     intend(&mut store, NewIntent { node: node.clone(), ..new_intent(&jobs[2], 3) });
     let ledger = store.ledger();
     assert!(ledger.knows(&secret(1).1).unwrap() && !ledger.knows(&secret(9).1).unwrap());
     assert!(ledger.knows_purchase("june", "a", 1).unwrap());
     assert!(!ledger.knows_purchase("june", "a", 2).unwrap() && !ledger.knows_purchase("july", "a", 1).unwrap());
+    // What a token has served is known as well.
+    let came = Came::Result { url: "https://seller.example/v/d".to_owned(), more: Vec::new() };
+    let served = Served { job: jobs[3].key, by: token, request: [7; 32], answer: http(200), came };
+    assert!(!ledger.knows_purchase("june", "d", 1).unwrap());
+    store.hand_back(AT, Record::Served(Box::new(served))).unwrap();
+    let ledger = store.ledger();
+    assert!(ledger.knows_purchase("june", "d", 1).unwrap());
     let told = |node: &WalletId| {
         let rows = ledger.payments_at(node).unwrap();
         rows.into_iter().map(|row| (row.job, row.standing, row.fee)).collect::<Vec<_>>()

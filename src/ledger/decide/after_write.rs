@@ -61,9 +61,12 @@ impl Facts {
             | Write::KeptSettlement { .. }
             | Write::Decision { .. }
             | Write::Answer(AnswerWrite::Cut(..) | AnswerWrite::Drop(_) | AnswerWrite::Interpreted(..))
-            | Write::Served(..)
             | Write::BodyUnneeded(_)
             | Write::Refund(..) => true,
+            // A purchase of the same request by now. Of a result that may be another's, nobody knows the request here.
+            Write::Served(served, _) => {
+                keys.result.is_none() && keys.intent.is_none_or(|intent| intent.request.digest() != served.request)
+            }
             Write::Word { .. } | Write::UseWord { .. } | Write::LapseWord { .. } => !is_of_origin,
             Write::FurtherTake { .. }
             | Write::Unreplace { .. }

@@ -45,7 +45,7 @@ pub fn payment() -> Payment {
         charged: Charged::default(),
         intended_at: UnixMs(1),
         endpoint: None,
-        is_reusable: false,
+        token_at: None,
         sends: Sends::first(UnixMs(1)),
         fate: Fate::INTENDED,
         redeeming: Redeeming::NOT_BEGUN,

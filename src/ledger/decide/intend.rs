@@ -19,11 +19,11 @@ pub struct IntentFacts {
     pub buyer: Buyer,
     /// The payment hash is known already.
     pub knows_hash: bool,
-    /// Purchases with the identical request whose payment is not dead, in the order of their payments.
+    /// Purchases with the identical request whose payment is not dead, in the order of their payments and jobs.
     pub alike: Vec<Alike>,
     pub admission: Admission,
     pub used: Used,
-    /// The newest purchase of a token there, where the intent buys one.
+    /// The purchase on which the token there depends, where the intent buys one.
     pub token: Option<ReusablePayment>,
     /// The key of the next endpoint.
     pub next_endpoint: EndpointKey,
@@ -41,6 +41,7 @@ pub fn intend<'a>(facts: &Facts, now: UnixMs, intent: &'a NewIntent) -> Result<R
     let endpoint = &known.admission.endpoint;
     let endpoint_key = endpoint.known.as_ref().map_or(known.next_endpoint, |endpoint| endpoint.key);
     let payment = new_payment(facts.next.payment, now, job, intent, charged, endpoint_key);
+    let payment = Payment { token_at: token::bought_at(now, intent.reuse, known.token.as_ref()), ..payment };
     let kept = Intent {
         invoice: intent.invoice.clone(),
         invoice_expires_at: intent.invoice_expires_at,
@@ -152,7 +153,7 @@ fn new_payment(
         charged,
         intended_at: now,
         endpoint: Some(endpoint),
-        is_reusable: intent.reuse.is_some(),
+        token_at: None,
         sends: Sends::first(now),
         fate: Fate::INTENDED,
         redeeming: Redeeming::NOT_BEGUN,

@@ -53,7 +53,7 @@ pub use reopen::{ReopeningFacts, TAKEN_BY, kept_answer, reopen};
 pub use rows::*;
 pub use sums::Sums;
 pub use takes::may_settle_until;
-pub use token::TokenStanding;
+pub use token::{TokenStanding, token_at};
 pub use trust::{BegunByWord, OriginFacts, WordSaid, trust, trusted};
 pub use write::{AnswerWrite, Join, Moved, RefundWrite, Write};
 

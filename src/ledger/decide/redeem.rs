@@ -1,6 +1,6 @@
 //! Records about what was bought: answers, acceptance, delivery.
 
-use crate::ledger::{AnswerKey, AnswerKind, Committed, JobEnd, PaymentKey};
+use crate::ledger::{AnswerKey, AnswerKind, Committed, JobEnd, JobKey, PaymentKey};
 use crate::purchase::{HttpAnswer, JobState, Poll, Reason};
 use crate::time::UnixMs;
 
@@ -223,12 +223,19 @@ fn has_result<'a>(
     ruling.writes.extend(of_origin);
     let change = JobUpdate { url: Some(url), finished: true, ..JobUpdate::to(JobState::Delivered, Reason::None) };
     ruling.change(now, job, &change);
-    if !more.is_empty() {
-        ruling.write(Write::MoreResults(job.key, more));
-        ruling.transition.as_mut().into_iter().for_each(|seen| more.clone_into(&mut seen.more_urls));
-    }
+    ruling.add_results(job.key, more);
     ruling.write(Write::BodyUnneeded(key));
     Ok(())
+}
+
+impl<'a> Ruling<'a> {
+    /// The answer that has delivered a job holds further results.
+    pub fn add_results(&mut self, job: JobKey, more: &'a [String]) {
+        if !more.is_empty() {
+            self.write(Write::MoreResults(job, more));
+            self.transition.iter_mut().for_each(|seen| more.clone_into(&mut seen.more_urls));
+        }
+    }
 }
 
 /// What is written of a payment whose result is there.

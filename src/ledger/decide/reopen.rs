@@ -31,7 +31,7 @@ pub struct ReopeningFacts {
     pub last_answer: Option<AnswerKey>,
     /// The endpoint of that payment, with the words that were said for its origin.
     pub origin: DeliveryFacts,
-    /// Takes of the same job for which no payment was ever begun.
+    /// Takes of the same job for which no payment was ever begun, and to which no token has answered.
     pub never_begun: Vec<JobKey>,
     /// A person has taken what there is for the job's result.
     pub is_taken: bool,
@@ -223,7 +223,7 @@ fn reopen_served<'a>(
     Ok((Reopened::Taken(url.into()), ruling.writes))
 }
 
-/// What the address of a delivered job, or what stands in the answer itself, is the result, though it looked like
+/// What the address of a delivered job answers with, or what stands in the answer itself, is the result, though it looked like
 /// none: the next run fetches it as it is.
 fn take_as_served<'a>(facts: &ReopeningFacts, now: UnixMs, note: &'a str) -> Ruled<'a> {
     let job = &facts.of.job;

@@ -87,8 +87,9 @@ pub struct Payment {
     pub intended_at: UnixMs,
     /// The row of its endpoint.
     pub endpoint: Option<EndpointKey>,
-    /// What it brings is good for further requests to its endpoint.
-    pub is_reusable: bool,
+    /// Where what it brings is good for further requests to its endpoint: when it was intended, and later than all such payments there that
+    /// were known then, whatever the clock showed. So the newest is the same one in every ledger that knows it.
+    pub token_at: Option<UnixMs>,
     pub sends: Sends,
     pub fate: Fate,
     pub redeeming: Redeeming,
@@ -224,6 +225,8 @@ pub struct Take {
     pub edition: String,
     /// A person said to buy it although it is bought elsewhere.
     pub meant: bool,
+    /// Another job's token has answered to it.
+    pub is_answered: bool,
     pub payments: Vec<TakePayment>,
 }
 
@@ -272,16 +275,20 @@ pub struct Rejected {
     pub job_reason: Reason,
 }
 
-/// The newest payment at an endpoint that has brought a token for several jobs, or may: on the network that is asked about, for play money
-/// or not, and not dead.
+/// The payment at an endpoint on which its token for several jobs depends: of those on the network that is asked about, for play money or
+/// not, and not dead, one that is open where there is any, since it may settle however old it is; else the newest.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ReusablePayment {
     pub payment: PaymentKey,
     pub batch_name: String,
     pub id: String,
     pub job_state: JobState,
+    /// `row_damaged` where it cannot be read.
+    pub job_reason: Reason,
     /// Its own job is delivered by it.
     pub is_delivered: bool,
+    /// When it was bought, as [`Payment::token_at`] has it.
+    pub token_at: UnixMs,
 }
 
 /// A payment that counts against an origin.
@@ -302,9 +309,11 @@ pub struct Word {
     pub payment: Option<(PaymentKey, PaymentState, Option<Death>)>,
 }
 
-/// Another purchase with the identical request, and how the job stands for which it was made.
+/// Another purchase with the identical request, and how the job stands for which it was made. What a token has delivered is one as well, as
+/// of then.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Alike {
+    /// What paid for it, or may; of what a token has delivered, for that token.
     pub payment: PaymentKey,
     pub job: JobKey,
     pub batch: BatchKey,

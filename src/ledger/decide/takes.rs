@@ -35,6 +35,27 @@ impl Take {
         self.live_payment().is_some()
     }
 
+    /// Something pays for it, or may; or another job's token has delivered it. Whatever else is paid for it stands as a take of its own.
+    pub fn is_bought(&self) -> bool {
+        self.has_live_payment() || self.is_served()
+    }
+
+    /// Another job's token has delivered it.
+    const fn is_served(&self) -> bool {
+        match self.job.state {
+            JobState::Delivered | JobState::Downloaded => self.is_answered,
+            JobState::Pending
+            | JobState::Running
+            | JobState::InDoubt
+            | JobState::Paid
+            | JobState::Refused
+            | JobState::Failed
+            | JobState::RefundOffered
+            | JobState::Refunded
+            | JobState::Lost => false,
+        }
+    }
+
     /// What pays for it, or may.
     pub fn live_payment(&self) -> Option<PaymentKey> {
         self.payments.iter().find(|payment| payment.is_live()).map(|payment| payment.key)
@@ -80,7 +101,7 @@ pub fn earlier_take(takes: &[Take], job: JobKey, now: UnixMs) -> Option<Option<U
 
 /// The job for which a payment counts that has just settled. It is its own, unless a person gave it up in the meantime and its job
 /// went on: then it is the take that was to be bought in its place and is not bought yet, or, where something else pays for
-/// each of these, a further take.
+/// each of these, or a token has served it, a further take.
 pub fn job_of_settled(ruling: &mut Ruling<'_>, facts: &Facts, now: UnixMs, payment: &Payment, own: &Job) -> Job {
     if own.superseded
         && let Some(heir) = heir(&facts.takes, own.key)
@@ -88,8 +109,9 @@ pub fn job_of_settled(ruling: &mut Ruling<'_>, facts: &Facts, now: UnixMs, payme
         ruling.change(now, own, &JobUpdate { finished: true, ..JobUpdate::to(JobState::Failed, Reason::Decided) });
         return heir.job.clone();
     }
-    let mut of_own = facts.takes.iter().filter(|take| take.job.key == own.key).flat_map(|take| &take.payments);
-    if !of_own.any(|other| other.key != payment.key && other.is_live()) {
+    let is_bought =
+        |take: &Take| take.is_served() || take.payments.iter().any(|other| other.key != payment.key && other.is_live());
+    if !facts.takes.iter().any(|take| take.job.key == own.key && is_bought(take)) {
         return own.clone();
     }
     let key = facts.next.job;
@@ -130,7 +152,7 @@ pub fn survivor(takes: &[Take], own: JobKey, dying: Option<PaymentKey>) -> Optio
     }
     let is_merged = |other: &&Take| (own.merged && other.take < own.take) || (other.merged && other.take > own.take);
     let others = takes.iter().filter(|take| take.job.key != own.job.key);
-    let other = others.filter(is_merged).filter(|take| take.has_live_payment()).max_by_key(|take| take.take)?;
+    let other = others.filter(is_merged).filter(|take| take.is_bought()).max_by_key(|take| take.take)?;
     let take = own.take.min(other.take);
     let left = takes.iter().filter(|take| take.job.key != own.job.key && take.job.key != other.job.key);
     Some(Join {

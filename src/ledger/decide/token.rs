@@ -1,15 +1,17 @@
 //! Tokens that serve more than the job that bought them: who may buy one, and what becomes of a job that one has served.
 
-use crate::ledger::Came;
-use crate::ledger::{Committed, IntentRefusal, Reuse, Served};
-use crate::purchase::{JobState, Reason};
+use crate::ledger::{
+    Came, Committed, IntentRefusal, LedgerError, PaidPurchase, PaymentKey, ReusableToken, Reuse, Served, TokenAt,
+    TokenBuyer,
+};
+use crate::purchase::{JobState, Next, Reason};
 use crate::time::UnixMs;
 
 use super::jobs::{JobUpdate, expect_unspent};
 use super::takes::earlier_take;
 use super::{Facts, ReusablePayment, Ruling, Take, Unfit, Write, contradiction};
 
-/// How the newest purchase of a token stands.
+/// How the purchase of a token stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TokenStanding {
     /// Nothing came of it that others could use: the endpoint has no token.
@@ -40,8 +42,31 @@ impl ReusablePayment {
     }
 }
 
-/// Whether a token may be bought, where that is the newest one: not while it is open, and, where it is in use, only in the place of that
-/// very one, once it was refused. So there is never a second purchase in the place of one token, whoever asks.
+/// What the token of an endpoint is, by the purchase on which it depends; `read` looks that up where it is in use.
+///
+/// # Errors
+/// Where it cannot be looked up; but for what is damaged of it, which is in nobody's way.
+pub fn token_at(
+    found: Option<ReusablePayment>,
+    read: impl FnOnce(PaymentKey) -> Result<PaidPurchase, LedgerError>,
+) -> Result<TokenAt, LedgerError> {
+    let Some(found) = found else { return Ok(TokenAt::None) };
+    Ok(match found.standing() {
+        TokenStanding::Gone => TokenAt::None,
+        TokenStanding::Open => {
+            let next = Next::of(found.job_state, found.job_reason);
+            TokenAt::Open(TokenBuyer { batch: found.batch_name, id: found.id, next })
+        }
+        TokenStanding::InUse => match read(found.payment) {
+            Ok(purchase) => TokenAt::InUse(Box::new(ReusableToken::of(&purchase))),
+            Err(LedgerError::OfJob(_)) => TokenAt::Unusable(found.payment),
+            Err(error) => return Err(error),
+        },
+    })
+}
+
+/// Whether a token may be bought, where that is what is known of the endpoint's: not while it is open, and, where it is in use, only in the place of that
+/// very one, once it was refused, or cannot be used. So there is never a second purchase in the place of one token, whoever asks.
 pub fn may_buy(reuse: Reuse, newest: Option<&ReusablePayment>) -> bool {
     let Some(newest) = newest else { return true };
     match newest.standing() {
@@ -49,6 +74,11 @@ pub fn may_buy(reuse: Reuse, newest: Option<&ReusablePayment>) -> bool {
         TokenStanding::Open => false,
         TokenStanding::InUse => reuse.after == Some(newest.payment),
     }
+}
+
+/// When the token counts as bought that an intent buys; none where it serves its own job alone.
+pub fn bought_at(now: UnixMs, reuse: Option<Reuse>, newest: Option<&ReusablePayment>) -> Option<UnixMs> {
+    reuse.map(|_| newest.map_or(now, |newest| now.max(newest.token_at.plus_ms(1))))
 }
 
 /// A token has served a job: the answer is kept with what it comes to, in one commit. Until then the job is pending, and sending its request
@@ -64,10 +94,11 @@ pub fn served<'a>(facts: &Facts, now: UnixMs, served: &'a Served) -> Result<Ruli
     }
     let mut ruling = Ruling::done();
     match &served.came {
-        Came::Result(url) => {
+        Came::Result { url, more } => {
             let url = Some(url.as_str());
             let to = JobUpdate::to(JobState::Delivered, Reason::None);
             ruling.change(now, job, &JobUpdate { url, finished: true, attempt: true, ..to });
+            ruling.add_results(job.key, more);
         }
         Came::Nothing(end) => {
             expect_unspent(end)?;

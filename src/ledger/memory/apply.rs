@@ -71,7 +71,7 @@ impl MemoryLedger {
                 self.kept_settlements.insert(node.0.clone(), (*hash, *at));
             }
             Write::Served(served, at) => {
-                self.served.insert(served.job, (served.by, *at, served.answer.clone()));
+                self.served.insert(served.job, ((*served).clone(), *at));
             }
             Write::Answer(write) => self.write_answer(write),
             Write::Keep(job) => self.keep_as_it_is(*job),
@@ -170,6 +170,9 @@ impl MemoryLedger {
         told.for_each(|(job, ..)| *job = join.stays);
         let decided = self.decisions.iter_mut().filter(|(job, _)| *job == join.gone);
         decided.for_each(|(job, _)| *job = join.stays);
+        if let Some(of_gone) = self.served.remove(&join.gone) {
+            self.served.entry(join.stays).or_insert(of_gone);
+        }
         if let Some(row) = self.jobs.get_mut(&join.stays) {
             (row.take, row.merged) = (join.take, join.merged);
         }

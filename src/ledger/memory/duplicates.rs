@@ -117,7 +117,9 @@ impl MemoryLedger {
         let wanted = Wanted { batch: row.job.batch, id, edition, network: compared.network };
         let (batch, id, edition) = (one.job.batch, one.id.as_str(), one.edition.as_str());
         let is_play = self.batches.get(&batch).is_some_and(|of| of.is_play);
-        let network = self.live(one.job.key).and_then(|key| self.intents.get(&key)).map(|intent| intent.network);
+        let by = || self.served.get(&one.job.key).map(|(served, _)| served.by);
+        let paid = self.live(one.job.key).or_else(by);
+        let network = paid.and_then(|key| self.intents.get(&key)).map(|intent| intent.network);
         wanted.repeats(&Bought { batch, id, edition, network, is_play, is_row })
     }
 
@@ -130,8 +132,13 @@ impl MemoryLedger {
         Some((row.row_content.unwrap_or(row.content), row.row_given.unwrap_or(row.given)))
     }
 
+    /// Whether a payment was ever begun for the job, or a token has answered to it: what is kept of that goes with no word.
+    pub(super) fn was_begun(&self, job: JobKey) -> bool {
+        self.served.contains_key(&job) || self.payments.values().any(|one| one.job == job)
+    }
+
     /// The payment of a job that is not dead.
-    fn live(&self, job: JobKey) -> Option<crate::ledger::PaymentKey> {
+    pub(super) fn live(&self, job: JobKey) -> Option<crate::ledger::PaymentKey> {
         let is_it = |one: &&super::Payment| one.job == job && one.fate.state != PaymentState::Dead;
         self.payments.values().find(is_it).map(|one| one.key)
     }

@@ -6,10 +6,12 @@ use crate::l402::{Network, PaymentHash};
 use crate::ledger::decide::{
     Admission, Against, Alike, Answer, BegunAt, Buyer, DeliveryFacts, EndpointFacts, EndpointKey, Facts, Held, Intent,
     IntentFacts, Job, Keys, NextKeys, Payment, PaymentState, PeriodKind, Refund, Refusal, Rejected, ReusablePayment,
-    Store, Take, TakePayment, Undelivered, Used, Word, Write,
+    Store, Take, TakePayment, TokenStanding, Undelivered, Used, Word, Write,
 };
 use crate::ledger::{AnswerKey, AnswerKind, BatchKey, JobKey, LedgerError, NewIntent, PaymentKey, endpoint_and_origin};
 use crate::money::Msat;
+use crate::purchase::JobState;
+use crate::time::UnixMs;
 
 use super::{AnswerRow, MemoryLedger, next};
 
@@ -113,6 +115,7 @@ impl MemoryLedger {
                 bought: 1,
                 edition: row.edition.clone(),
                 meant: row.meant,
+                is_answered: self.served.contains_key(&row.job.key),
                 payments: self.payments_of(row.job.key),
             })
             .collect();
@@ -193,10 +196,11 @@ impl MemoryLedger {
 
     fn is_result_of_another(&self, payment: &Payment, url: &str) -> bool {
         let Some(own) = self.intents.get(&payment.key).map(|intent| intent.request.digest()) else { return false };
+        let has_result = |job| self.jobs.get(&job).is_some_and(|row| row.job.url.as_deref() == Some(url));
         self.intents.iter().filter(|(_, intent)| intent.request.digest() == own).any(|(key, _)| {
             let other = self.payments.get(key).filter(|other| other.job != payment.job);
-            other.and_then(|other| self.jobs.get(&other.job)).is_some_and(|row| row.job.url.as_deref() == Some(url))
-        })
+            other.is_some_and(|other| has_result(other.job))
+        }) || self.served.values().any(|(one, _)| one.request == own && one.job != payment.job && has_result(one.job))
     }
 
     fn is_invoice_of_another(&self, payment: PaymentKey, hash: PaymentHash) -> bool {
@@ -216,32 +220,35 @@ impl MemoryLedger {
                 day: self.newest(PeriodKind::Day),
                 month: self.newest(PeriodKind::Month),
             },
-            token: intent.reuse.and_then(|_| self.newest_token(job, &intent.endpoint_url, intent.network)),
+            token: intent.reuse.and_then(|_| self.token_payment(job, &intent.endpoint_url, intent.network)),
             next_endpoint: EndpointKey(next(self.endpoints.keys().last().map(|key| key.0))),
         }
     }
 
-    /// The newest payment at an endpoint that has brought a token for several jobs, or may.
-    pub(super) fn newest_token(&self, job: &Job, url: &Url, network: Network) -> Option<ReusablePayment> {
+    /// The purchase on which the token of an endpoint depends: one that is open, else the newest.
+    pub(super) fn token_payment(&self, job: &Job, url: &Url, network: Network) -> Option<ReusablePayment> {
         let (url, _) = endpoint_and_origin(url);
         let is_play = |batch| self.batches.get(&batch).is_some_and(|batch| batch.is_play);
-        let is_there = |one: &&Payment| {
+        let is_there = |one: &Payment| {
             let at = one.endpoint.and_then(|key| self.endpoints.get(&key));
-            one.is_reusable
-                && one.fate.state != PaymentState::Dead
+            one.fate.state != PaymentState::Dead
                 && at.is_some_and(|(of, _)| *of == url)
                 && self.intents.get(&one.key).is_some_and(|intent| intent.network == network)
                 && is_play(one.batch) == is_play(job.batch)
         };
-        let newest = self.payments.values().rev().find(is_there)?;
-        let row = self.jobs.get(&newest.job)?;
-        Some(ReusablePayment {
-            payment: newest.key,
-            batch_name: self.name(newest.batch),
-            id: row.id.clone(),
-            job_state: row.job.state,
-            is_delivered: newest.redeeming.delivered_at.is_some(),
-        })
+        let there = self.payments.values().filter(|one| is_there(one)).filter_map(|one| {
+            let row = self.jobs.get(&one.job)?;
+            Some(ReusablePayment {
+                payment: one.key,
+                batch_name: self.name(one.batch),
+                id: row.id.clone(),
+                job_state: row.job.state,
+                job_reason: row.job.reason,
+                is_delivered: one.redeeming.delivered_at.is_some(),
+                token_at: one.token_at?,
+            })
+        });
+        there.max_by_key(|one| (one.standing() == TokenStanding::Open, one.token_at, one.payment))
     }
 
     fn newest(&self, kind: PeriodKind) -> Option<(String, Msat)> {
@@ -318,29 +325,55 @@ impl MemoryLedger {
 
     pub(super) fn alike(&self, job: &Job, digest: &[u8; 32]) -> Vec<Alike> {
         let same = self.intents.iter().filter(|(_, intent)| intent.request.digest() == *digest);
-        same.filter_map(|(key, intent)| {
-            let payment = self.payments.get(key)?;
-            let row = self.jobs.get(&payment.job)?;
-            (payment.job != job.key && payment.fate.state != PaymentState::Dead).then(|| Alike {
-                payment: *key,
-                job: payment.job,
-                batch: row.job.batch,
-                batch_name: self.name(row.job.batch),
-                is_play: self.batches.get(&row.job.batch).is_some_and(|batch| batch.is_play),
-                id: row.id.clone(),
-                edition: row.edition.clone(),
-                content: row.content,
-                state: row.job.state,
-                reason: row.job.reason,
-                network: intent.network,
+        let bought = same.filter_map(|(key, intent)| {
+            let payment = self.payments.get(key).filter(|payment| payment.fate.state != PaymentState::Dead)?;
+            Some(Alike {
                 is_polled: payment.redeeming.poll.is_some(),
                 intended_at: payment.intended_at,
                 paid_at: payment.fate.paid_at,
                 answered_at: payment.redeeming.answered_at,
-                row_content: self.row_content(job, row.job.batch, &row.id),
+                ..self.alike_job(job, payment.job, (*key, intent.network))?
             })
+        });
+        let same = self.served.values().filter(|(served, _)| served.request == *digest);
+        let served = same.filter_map(|(served, at)| {
+            let is_delivered = |of: &Alike| matches!(of.state, JobState::Delivered | JobState::Downloaded);
+            let network = self.intents.get(&served.by)?.network;
+            let alike = self.alike_job(job, served.job, (served.by, network)).filter(is_delivered)?;
+            let at = *at;
+            self.live(served.job).is_none().then_some(Alike {
+                intended_at: at,
+                paid_at: Some(at),
+                answered_at: Some(at),
+                ..alike
+            })
+        });
+        let mut alike: Vec<Alike> = bought.chain(served).filter(|one| one.job != job.key).collect();
+        alike.sort_by_key(|one| (one.payment, one.job));
+        alike
+    }
+
+    /// A job of another purchase, for which that payment on that network has paid, or may.
+    fn alike_job(&self, job: &Job, of: JobKey, (payment, network): (PaymentKey, Network)) -> Option<Alike> {
+        let row = self.jobs.get(&of)?;
+        Some(Alike {
+            payment,
+            job: of,
+            batch: row.job.batch,
+            batch_name: self.name(row.job.batch),
+            is_play: self.batches.get(&row.job.batch).is_some_and(|batch| batch.is_play),
+            id: row.id.clone(),
+            edition: row.edition.clone(),
+            content: row.content,
+            state: row.job.state,
+            reason: row.job.reason,
+            network,
+            is_polled: false,
+            intended_at: UnixMs(0),
+            paid_at: None,
+            answered_at: None,
+            row_content: self.row_content(job, row.job.batch, &row.id),
         })
-        .collect()
     }
 
     /// What the manifest asks for under that id, where that batch is the job's own.

@@ -48,8 +48,7 @@ impl MemoryLedger {
             is_found: false,
             is_new_word: row.first_load > accepted,
             payments: self.payments_of(row.job.key),
-            was_touched: self.payments.values().any(|one| one.job == row.job.key)
-                || self.decisions.iter().any(|(job, _)| *job == row.job.key),
+            was_touched: self.was_begun(row.job.key) || self.decisions.iter().any(|(job, _)| *job == row.job.key),
         }
     }
 }

@@ -19,7 +19,7 @@ use std::sync::Arc;
 use super::decide::{Endpoint, EndpointKey, Job, Payment, PeriodKind, Sums};
 use super::{
     AnswerKey, AnswerKind, BatchKey, DownloadedFile, FetchMark, FurtherResult, JobKey, NewIntent, PaymentKey,
-    RefundInvoice, RefundStanding,
+    RefundInvoice, RefundStanding, Served,
 };
 use crate::catalog;
 use crate::l402::PaymentHash;
@@ -36,8 +36,8 @@ pub struct MemoryLedger {
     pub(in crate::ledger) payments: BTreeMap<PaymentKey, Payment>,
     pub(in crate::ledger) intents: BTreeMap<PaymentKey, NewIntent>,
     answers: BTreeMap<AnswerKey, AnswerRow>,
-    /// Jobs that another one's token has served: whose, when, and the answer.
-    served: BTreeMap<JobKey, (PaymentKey, UnixMs, HttpAnswer)>,
+    /// Jobs that another one's token has served, and when.
+    served: BTreeMap<JobKey, (Served, UnixMs)>,
     refunds: BTreeMap<PaymentKey, RefundRow>,
     pub(in crate::ledger) transitions: Vec<(JobKey, UnixMs, JobState, JobState, Reason)>,
     endpoints: BTreeMap<EndpointKey, (String, Endpoint)>,

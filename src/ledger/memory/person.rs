@@ -2,7 +2,7 @@
 
 use crate::ledger::decide::{self, BegunByWord, OriginFacts, PersonFacts, ReopeningFacts, Take, WordSaid};
 use crate::ledger::desk::{Desk, Desks};
-use crate::ledger::{AnswerKey, AnswerKind, BatchKey, JobKey, LedgerError, PaymentKey, Undecided};
+use crate::ledger::{AnswerKey, AnswerKind, BatchKey, JobKey, LedgerError, PaymentKey, Served, Undecided};
 use crate::purchase::HttpAnswer;
 
 use super::{JobRow, MemoryLedger, next};
@@ -49,7 +49,7 @@ impl Desk for MemoryLedger {
         let of = self.person(key)?;
         let live = of.live.as_ref().map(|payment| payment.key);
         let answers = self.answers.iter().filter(|(_, row)| Some(row.payment) == live);
-        let was_begun = |take: &&Take| self.payments.values().any(|payment| payment.job == take.job.key);
+        let was_begun = |take: &&Take| self.was_begun(take.job.key);
         Ok(ReopeningFacts {
             intent: live.and_then(|key| self.intent(key)),
             asked: live
@@ -61,7 +61,7 @@ impl Desk for MemoryLedger {
             origin: of.live.as_ref().map(|payment| self.delivery(payment)).unwrap_or_default(),
             never_begun: of.takes.iter().filter(|take| !was_begun(take)).map(|take| take.job.key).collect(),
             is_taken: self.is_taken(key),
-            served: self.served.get(&key).map(|(by, _, answer)| {
+            served: self.served.get(&key).map(|(Served { by, answer, .. }, _)| {
                 let asked = self.intents.get(by).map(|intent| intent.request.url.to_string());
                 (answer.clone(), asked.unwrap_or_default())
             }),

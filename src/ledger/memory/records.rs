@@ -8,13 +8,13 @@ use url::Url;
 use crate::catalog::RedeemRule;
 use crate::l402::{Network, PaymentHash};
 use crate::ledger::decide::{
-    self, Admission, Payment, PaymentState, SETTLED_MAX, Settled, Stored, StoredAnswer, TokenStanding, Unfit,
+    self, Admission, Payment, PaymentState, SETTLED_MAX, Settled, Stored, StoredAnswer, Unfit,
 };
 use crate::ledger::port::{Downloads, RECORD_IN_PART, Records};
 use crate::ledger::{
     AnswerKey, BatchKey, ComingFile, DamagedJob, DeliveredJob, DurableInvoice, FetchMark, HeldBack, HistoryCheck,
-    IdenticalRequest, JobKey, LedgerError, NewIntent, OpenJob, OpenRefund, OpenStage, Original, PaymentKey, PendingJob,
-    Prospect, Record, Recorded, ReusableToken, TokenAt, TokenBuyer, Undownloaded, endpoint_and_origin,
+    IdenticalRequest, JobKey, LedgerError, NewIntent, OpenJob, OpenRefund, OpenStage, Original, PaidPurchase,
+    PaymentKey, PendingJob, Prospect, Record, Recorded, TokenAt, Undownloaded, endpoint_and_origin,
 };
 use crate::purchase::{Credential, HttpAnswer, JobState, Reason, Request, WalletId};
 use crate::time::UnixMs;
@@ -106,12 +106,7 @@ impl Records for MemoryLedger {
     }
 
     fn token(&self, job: JobKey, url: &Url, network: Network) -> Result<TokenAt, LedgerError> {
-        let Some(newest) = self.newest_token(&self.row(job)?.job, url, network) else { return Ok(TokenAt::None) };
-        Ok(match newest.standing() {
-            TokenStanding::Gone => TokenAt::None,
-            TokenStanding::Open => TokenAt::Open(TokenBuyer { batch: newest.batch_name, id: newest.id }),
-            TokenStanding::InUse => TokenAt::InUse(Box::new(self.reusable(newest.payment)?)),
-        })
+        decide::token_at(self.token_payment(&self.row(job)?.job, url, network), |payment| self.paid_purchase(payment))
     }
 
     fn open_refunds(&self, batch: Option<BatchKey>) -> Result<Vec<PaymentKey>, LedgerError> {
@@ -194,7 +189,7 @@ impl Downloads for MemoryLedger {
     fn delivery(&self, job: JobKey) -> Result<Option<HttpAnswer>, LedgerError> {
         let is_it = |one: &&Payment| one.job == job && one.redeeming.delivered_at.is_some();
         let Some(payment) = self.payments.values().find(is_it) else {
-            return Ok(self.served.get(&job).map(|(.., answer)| answer.clone()));
+            return Ok(self.served.get(&job).map(|(served, _)| served.answer.clone()));
         };
         let is_taken = self.decisions.iter().any(|(of, decision)| *of == job && *decision == "delivered");
         if is_taken {
@@ -209,8 +204,8 @@ impl Downloads for MemoryLedger {
     fn credential(&self, job: JobKey) -> Result<Option<Credential>, LedgerError> {
         let is_it = |one: &&Payment| one.job == job && one.redeeming.delivered_at.is_some();
         let Some(payment) = self.payments.values().find(is_it) else {
-            let by = self.served.get(&job).map(|(by, ..)| *by);
-            return by.map(|by| Ok(self.reusable(by)?.credential().clone())).transpose();
+            let by = self.served.get(&job).map(|(served, _)| served.by);
+            return by.map(|by| Ok(self.paid_purchase(by)?.credential().clone())).transpose();
         };
         let intent = self.intent(payment.key).ok_or_else(|| no_payment(payment.key))?;
         Ok(Some(payment.purchase(&intent, (Reason::None, None))?.credential().clone()))
@@ -274,12 +269,11 @@ impl MemoryLedger {
         self.jobs.get(&job).ok_or_else(|| LedgerError::Contradiction(format!("there is no job {}", job.0)))
     }
 
-    /// The token that a payment has brought.
-    fn reusable(&self, payment: PaymentKey) -> Result<ReusableToken, LedgerError> {
+    fn paid_purchase(&self, payment: PaymentKey) -> Result<PaidPurchase, LedgerError> {
         let (Some(of), Some(intent)) = (self.payments.get(&payment), self.intent(payment)) else {
             return Err(no_payment(payment));
         };
-        Ok(ReusableToken::of(&of.purchase(&intent, (Reason::None, None))?))
+        Ok(of.purchase(&intent, (Reason::None, None))?)
     }
 
     fn kept(&self, payment: PaymentKey) -> Result<&NewIntent, LedgerError> {

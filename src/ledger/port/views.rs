@@ -97,7 +97,7 @@ pub trait Audit {
     /// Where the ledger cannot be read.
     fn knows(&self, hash: &PaymentHash) -> Result<bool, LedgerError>;
 
-    /// Whether it knows of a payment for that take of a job, however it ended.
+    /// Whether it knows of a payment for that take of a job, however it ended, or of a token that has served it.
     ///
     /// # Errors
     /// Where the ledger cannot be read.

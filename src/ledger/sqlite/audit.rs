@@ -22,8 +22,9 @@ impl Audit for SqliteLedger {
     fn knows_purchase(&self, batch: &str, id: &str, take: u32) -> Result<bool, LedgerError> {
         self.read(|ledger| {
             let mut statement = ledger.conn.prepare_cached(
-                "SELECT 1 FROM batches b JOIN jobs j ON j.batch = b.id JOIN payments p ON p.job = j.id
-                 WHERE b.name = ?1 AND j.job = ?2 AND j.take = ?3",
+                "SELECT 1 FROM batches b JOIN jobs j ON j.batch = b.id
+                 WHERE b.name = ?1 AND j.job = ?2 AND j.take = ?3
+                     AND (EXISTS (SELECT 1 FROM payments p WHERE p.job = j.id) OR EXISTS (SELECT 1 FROM served s WHERE s.job = j.id))",
             )?;
             Ok(statement.exists(params![batch, id, take])?)
         })

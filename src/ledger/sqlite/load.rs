@@ -48,6 +48,7 @@ const TAKES: &str = "
 /// Takes of ?1 for which a payment was ever begun, or on which a decision was made.
 const TOUCHED: &str = "
     SELECT p.job FROM payments p WHERE p.job IN (SELECT value FROM json_each(?1))
+    UNION SELECT s.job FROM served s WHERE s.job IN (SELECT value FROM json_each(?1))
     UNION SELECT d.job FROM decisions d WHERE d.job IN (SELECT value FROM json_each(?1))";
 /// Jobs whose latest take is not their first and is not bought.
 const FURTHER: &str = "

@@ -12,11 +12,11 @@ use super::store::{Rows, alike, buyer, paid_purchase, token, with_intent};
 use super::{SqliteLedger, bounds, duplicates, history_check, refund};
 use crate::catalog::{Endpoint, Header, RedeemRule, Value};
 use crate::l402::Network;
-use crate::ledger::decide::{self, Stored, StoredAnswer, TokenStanding};
+use crate::ledger::decide::{self, Stored, StoredAnswer};
 use crate::ledger::port::Records;
 use crate::ledger::{
     AnswerKey, BatchKey, DamagedJob, HeldBack, HistoryCheck, IdenticalRequest, JobKey, Lack, LedgerError, OpenJob,
-    OpenRefund, Original, PaymentKey, PendingJob, Prospect, Record, Recorded, ReusableToken, TokenAt, TokenBuyer,
+    OpenRefund, Original, PaymentKey, PendingJob, Prospect, Record, Recorded, TokenAt,
 };
 use crate::manifest::image;
 use crate::plan::ContentHash;
@@ -151,15 +151,9 @@ impl Records for SqliteLedger {
     fn token(&self, job: JobKey, url: &Url, network: Network) -> Result<TokenAt, LedgerError> {
         self.read(|ledger| {
             let is_play = buyer(&ledger.conn, job)?.is_play;
-            let Some(newest) = token(&ledger.conn, url, network, is_play)? else { return Ok(TokenAt::None) };
-            Ok(match newest.standing() {
-                TokenStanding::Gone => TokenAt::None,
-                TokenStanding::Open => TokenAt::Open(TokenBuyer { batch: newest.batch_name, id: newest.id }),
-                TokenStanding::InUse => {
-                    let purchase = paid_purchase(&ledger.conn, newest.payment)?;
-                    TokenAt::InUse(Box::new(ReusableToken::of(&purchase)))
-                }
-            })
+            let found = token(&ledger.conn, url, network, is_play)?;
+            let read = |payment| paid_purchase(&ledger.conn, payment).map_err(Fault::into_error);
+            Ok(decide::token_at(found, read)?)
         })
     }
 

@@ -127,6 +127,7 @@ fn group(group: &Group) -> Json {
         "rate_msat": group.rate_msat,
         "unit": group.unit,
         "is_cap": group.is_cap,
+        "is_reusable": group.is_reusable,
         "minimum_msat": group.minimum_msat,
         "job_count": group.job_count,
         "quantity": group.quantity,

@@ -123,6 +123,13 @@ fn what_a_token_serves_is_capped_and_its_price_is_exact() {
     let table = shown_of(&mixed, (None, None), |view, out| view.table(out, false, Some(140)));
     assert!(table.contains("2 jobs: a token serves several jobs"), "{table}");
     assert!(table.contains("100 sats a second  ≤ 1,000 sats"), "the rate is what each invoice asks: {table}");
+    // What counts as capped is the sum of the groups that say so.
+    let document = shown_of(&mixed, (None, None), |view, out| view.json(out));
+    let document: serde_json::Value = serde_json::from_str(&document).unwrap();
+    let groups = document["groups"].as_array().unwrap().iter();
+    let of_token: Vec<_> = groups.filter(|group| group["is_reusable"] == true).collect();
+    assert!(of_token.iter().all(|group| group["is_cap"] == false));
+    assert_eq!(of_token.iter().map(|group| group["total_msat"].as_u64().unwrap()).sum::<u64>(), totals.capped.get());
     let live = |asked: u64| {
         let rate = |job: PlannedJob| {
             let answer = LiveAnswer::Asks(Msat::new(asked * 1_000));

@@ -59,9 +59,10 @@ fn ask(options: &GetOptions, plan: &PlanOptions) -> Result<ExitCode, Failure> {
     let wanted = Wanted::of(options, catalogs)?;
     let (job, most) = job_of(&wanted, UNASKED, catalogs, limits)?;
     let price = live(&job, options.network)?;
+    let is_cap = job.endpoint.price.is_cap;
     let planned = (!wanted.is_address()).then_some(job.priced.price);
-    let differs = planned.filter(|planned| if job.is_capped() { *planned < price } else { *planned != price });
-    let at_most = if job.is_capped() { "at most " } else { "" };
+    let differs = planned.filter(|planned| if is_cap { *planned < price } else { *planned != price });
+    let at_most = if is_cap { "at most " } else { "" };
     let beside = differs.map(|planned| format!(", and the catalogue says {at_most}{planned}")).unwrap_or_default();
     terminal::say(&format!("it costs {price} now{beside}; nothing was paid, and nothing written\n"));
     // An address is bought at the price of now, an endpoint within its catalogue's.

@@ -57,7 +57,7 @@ pub(super) fn exit(live: &Live, is_saved: bool) -> ExitCode {
 pub(super) fn unit_price(rate: &LiveRate) -> Option<Msat> {
     let LiveAnswer::Asks(asked) = &rate.answer else { return None };
     let units = rate.job.priced.quantity;
-    let is_whole = !rate.job.is_capped() && asked.get().checked_rem(units) == Some(0);
+    let is_whole = !rate.job.endpoint.price.is_cap && asked.get().checked_rem(units) == Some(0);
     is_whole.then(|| Msat::new(asked.get() / units))
 }
 

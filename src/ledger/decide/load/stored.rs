@@ -30,7 +30,7 @@ pub struct StoredTake {
     pub is_new_word: bool,
     /// Its payments that are not dead by proof: known where [`asks_history`] says so.
     pub payments: Vec<TakePayment>,
-    /// A payment was begun for it, or a person has decided on it: known where [`asks_history`] says so.
+    /// A payment was begun for it, a token has answered to it, or a person has decided on it: known where [`asks_history`] says so.
     pub was_touched: bool,
 }
 

@@ -26,7 +26,7 @@ pub fn combined(ours: &Payment, theirs: &Payment) -> Payment {
         },
         intended_at: intended_at.min(theirs.intended_at),
         endpoint,
-        is_reusable: ours.is_reusable || theirs.is_reusable,
+        token_at: ours.token_at.max(theirs.token_at),
         sends: sends(&ours.sends, &theirs.sends),
         fate: fate(&ours.fate, &theirs.fate),
         redeeming: redeeming(&ours.redeeming, &theirs.redeeming),
@@ -191,8 +191,8 @@ mod tests {
 
     #[test]
     fn a_token_that_either_knows_to_serve_several_jobs_does() {
-        let reusable: Edit = |it| it.is_reusable = true;
-        holds(&payment(PaymentState::Posted), ("known by one", reusable, NOTHING, [reusable; 2]));
+        let token: Edit = |it| it.token_at = Some(UnixMs(9));
+        holds(&payment(PaymentState::Posted), ("known by one", token, NOTHING, [token; 2]));
     }
 
     #[test]

@@ -14,8 +14,8 @@ pub struct Placed {
     pub stood: Option<JobState>,
 }
 
-/// With its job, unless that was bought here by another payment. Then both were paid for, or may have been: the second stands as a take
-/// of its own, or, where it was for something else, as a job of its own.
+/// With its job, unless that was bought here by another payment, or served by another job's token. Then the second stands as a take of
+/// its own, or, where it was for something else, as a job of its own.
 pub fn place<L: MergeLookup>(
     lookup: &L,
     ruling: &mut MergeRuling,
@@ -25,7 +25,7 @@ pub fn place<L: MergeLookup>(
     let takes = lookup.takes(job)?;
     let missing = || Unfit::Contradiction(format!("there is no job {}", job.0));
     let own = takes.iter().find(|take| take.job.key == job).ok_or_else(missing)?;
-    if !own.has_live_payment() {
+    if !own.is_bought() {
         return Ok(Placed { job, stood: Some(own.job.state) });
     }
     let JobName { batch, batch_name, id } = lookup.name(job)?;
@@ -36,7 +36,7 @@ pub fn place<L: MergeLookup>(
         let free = free_id(lookup, batch, &id)?;
         let (placed, take) = take_of_its_own(lookup, ruling, theirs, (batch, &free, 0), false)?;
         (free, placed, take)
-    } else if latest.job.key == job || latest.has_live_payment() {
+    } else if latest.job.key == job || latest.is_bought() {
         let (placed, take) = take_of_its_own(lookup, ruling, theirs, (batch, &id, latest.take), true)?;
         (id.clone(), placed, take)
     } else {
@@ -45,7 +45,8 @@ pub fn place<L: MergeLookup>(
     };
     let is_paid = |state: PaymentState| matches!(state, PaymentState::Paid | PaymentState::Posted);
     let both_paid = theirs.has_preimage() && own.payments.iter().any(|payment| is_paid(payment.state));
-    ruling.doubled = Some(Doubled { batch: batch_name, id, second_id, take, both_paid });
+    let is_served = !own.has_live_payment();
+    ruling.doubled = Some(Doubled { batch: batch_name, id, second_id, take, both_paid, is_served });
     Ok(placed)
 }
 

@@ -55,6 +55,7 @@ fn take(key: i64, take: u32, paid_by: Option<(i64, PaymentState)>) -> Take {
         bought: 1,
         edition: String::new(),
         meant: false,
+        is_answered: false,
         payments: payments.into_iter().collect(),
     }
 }

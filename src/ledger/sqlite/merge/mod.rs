@@ -28,6 +28,7 @@ use crate::catalog::Endpoint;
 use crate::ledger::merge::{leave_to_a_person, merge_payments};
 use crate::ledger::port::{self, Batches, Merging};
 use crate::ledger::{KnownParams, LedgerAddress, LedgerError, LockError, Merged, ReceiptRow, TakeId};
+use crate::purchase::Reason;
 use crate::safe_open::{self, Opened};
 use crate::time::UnixMs;
 
@@ -183,6 +184,12 @@ const SUMS: &str = "
         FROM payments p LEFT JOIN refunds r ON r.payment = p.id
         WHERE periods.name = CASE periods.kind WHEN 'day' THEN p.day ELSE p.month END);";
 
+/// That a job `o` there, to which a token has answered, needs no purchase: it is delivered, or a person is to look at what came.
+fn is_served() -> String {
+    let unknown = <&str>::from(Reason::UnknownAnswer);
+    format!("(o.state IN ('delivered', 'downloaded') OR (o.state = 'refused' AND o.reason = '{unknown}'))")
+}
+
 /// One merge, in its transaction.
 struct Merge<'a> {
     tx: &'a Connection,
@@ -246,14 +253,14 @@ impl<'a> Merge<'a> {
     fn jobs(&mut self) -> Result<(), Fault> {
         self.leave_unbegun()?;
         let last: i64 = self.tx.query_row("SELECT coalesce(max(id), 0) FROM main.jobs", [], |row| row.get(0))?;
-        let (columns, theirs) = (JOBS.list(""), JOBS.list("o."));
+        let (columns, theirs, served) = (JOBS.list(""), JOBS.list("o."), is_served());
         let new = self.tx.execute(
             &format!(
                 "INSERT INTO main.jobs (batch, take, superseded, merged, endpoint, {columns})
                  SELECT b.ours, o.take, o.superseded, o.merged, e.ours, {theirs}
                  FROM other.jobs o JOIN of_batch b ON b.theirs = o.batch JOIN of_endpoint e ON e.theirs = o.endpoint
                  WHERE (o.take = 1 OR EXISTS (SELECT 1 FROM other.payments p WHERE p.job = o.id)
-                         OR EXISTS (SELECT 1 FROM other.served s WHERE s.job = o.id))
+                         OR EXISTS (SELECT 1 FROM other.served s WHERE s.job = o.id AND {served}))
                      AND NOT EXISTS (SELECT 1 FROM main.jobs m WHERE m.batch = b.ours AND m.job = o.job AND m.take = o.take)
                  ORDER BY o.id"
             ),
@@ -290,19 +297,25 @@ impl<'a> Merge<'a> {
         Ok(())
     }
 
-    /// Jobs that a token has served, with the answers. Where nothing was ever bought of one here, it stands as it does there: it needs no
-    /// purchase.
+    /// Jobs that a token has served, with the answers. Where one is still to be bought here, whatever was tried for it before, and nothing
+    /// that was begun for it may still settle, it stands as it does there: it needs no purchase, or waits for a person. What a person has
+    /// said here of the very same answer stays.
     fn served(&self) -> Result<(), Fault> {
         let of_both = "FROM other.served s JOIN other.payments q ON q.id = s.payment
                  JOIN main.payments p ON p.payment_hash = q.payment_hash
                  JOIN of_job j ON j.theirs = s.job JOIN other.jobs o ON o.id = s.job JOIN main.jobs m ON m.id = j.ours";
-        let is_new = "m.begun = 0 AND m.content = o.content AND o.state IN ('delivered', 'downloaded')
-                 AND NOT EXISTS (SELECT 1 FROM main.payments l WHERE l.job = m.id)";
-        let sql = format!("SELECT j.ours, j.theirs {of_both} WHERE {is_new}");
-        let mut statement = self.tx.prepare(&sql)?;
+        let is_new = format!(
+            "m.state IN ('pending', 'refused', 'failed') AND m.content = o.content AND {}
+                 AND (o.state <> 'refused' OR NOT EXISTS (SELECT 1 FROM main.served k WHERE k.job = m.id AND k.at >= s.at))
+                 AND NOT EXISTS (SELECT 1 FROM main.payments l
+                     WHERE l.job = m.id AND (l.dead_proof IS NULL OR l.dead_proof = 'decided'))",
+            is_served()
+        );
+        let mut statement = self.tx.prepare(&format!("SELECT j.ours, j.theirs {of_both} WHERE {is_new}"))?;
         let new = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
         for (ours, theirs) in new.collect::<Result<Vec<(i64, i64)>, _>>()? {
             JOBS.combine(self.tx, ours, theirs)?;
+            self.tx.prepare_cached("DELETE FROM main.served WHERE job = ?1")?.execute([ours])?;
         }
         let (columns, theirs) = (SERVED.list(""), SERVED.list("s."));
         self.tx.execute(

@@ -180,7 +180,7 @@ pub(super) const PAYMENTS: Table = Table {
         decided!("dead_at"),
         decided!("undelivered"),
         decided!("rejected"),
-        decided!("reusable"),
+        decided!("token_at"),
     ],
 };
 
@@ -220,7 +220,7 @@ pub(super) const SERVED: Table = Table {
     name: "served",
     key: "job",
     mapped: &["job", "payment"],
-    columns: &[ours!("at"), ours!("status"), ours!("headers"), ours!("body")],
+    columns: &[ours!("at"), ours!("status"), ours!("headers"), ours!("body"), ours!("request_digest")],
 };
 
 /// The refund that went further stands, whole: a refund has one invoice.

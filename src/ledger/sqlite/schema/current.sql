@@ -138,7 +138,8 @@ CREATE INDEX endpoint_urls_by_origin ON endpoint_urls (origin);
 --   undelivered  1: begun since the endpoint's last delivery, and neither delivered nor dead; 2: paid for besides, and answered without
 --                a delivery, or waited for in vain; or given up by a person; 0: anything else
 --   rejected     the origin rejects what was paid for: 401 or 402 to a credential that was good, and no 2xx since
---   reusable     what it brings is good for further requests to its endpoint, until the origin refuses it
+--   token_at     what it brings is good for further requests to its endpoint, until the origin refuses it: when it was intended, and later
+--                than every such payment there before it, whatever the clock showed; NULL where it serves its own job alone
 CREATE TABLE payments (
     id INTEGER PRIMARY KEY,
     job INTEGER NOT NULL REFERENCES jobs (id),
@@ -179,7 +180,7 @@ CREATE TABLE payments (
     endpoint_url INTEGER REFERENCES endpoint_urls (id),
     undelivered INTEGER NOT NULL DEFAULT 0 CHECK (undelivered IN (0, 1, 2)),
     rejected INTEGER NOT NULL DEFAULT 0 CHECK (rejected IN (0, 1)),
-    reusable INTEGER NOT NULL DEFAULT 0 CHECK (reusable IN (0, 1)),
+    token_at INTEGER,
     CHECK ((state IN ('paid', 'posted')) = (preimage IS NOT NULL)),
     CHECK ((state = 'dead') = (dead_proof IS NOT NULL)),
     CHECK (state <> 'posted' OR fee_msat IS NOT NULL),
@@ -199,7 +200,8 @@ CREATE INDEX payments_by_job ON payments (job);
 CREATE INDEX payments_undelivered ON payments (endpoint_url, undelivered) WHERE undelivered > 0;
 CREATE INDEX payments_rejected ON payments (endpoint_url) WHERE rejected = 1;
 CREATE INDEX payments_held ON payments (node) WHERE state = 'intended';
-CREATE INDEX payments_reusable ON payments (endpoint_url) WHERE reusable = 1;
+CREATE INDEX payments_token ON payments (endpoint_url, token_at) WHERE token_at IS NOT NULL;
+CREATE INDEX payments_token_undelivered ON payments (endpoint_url) WHERE token_at IS NOT NULL AND delivered_at IS NULL;
 
 --   headers      what was in the head of the request by its endpoint's word, name and value each
 --   challenge    its parts, each a name and its value; {"is":"token"} or {"is":"invoice"} where that is what stands in the column of this name
@@ -243,9 +245,11 @@ CREATE TABLE served (
     at INTEGER NOT NULL,
     status INTEGER NOT NULL,
     headers TEXT NOT NULL,
-    body BLOB NOT NULL
+    body BLOB NOT NULL,
+    request_digest BLOB NOT NULL CHECK (length(request_digest) = 32)
 ) STRICT;
 CREATE INDEX served_by_payment ON served (payment);
+CREATE INDEX served_by_request ON served (request_digest);
 
 CREATE TABLE refunds (
     payment INTEGER PRIMARY KEY REFERENCES payments (id),

@@ -181,17 +181,20 @@ CREATE INDEX payments_rejected ON payments (endpoint_url) WHERE rejected = 1;
 CREATE INDEX payments_held ON payments (node) WHERE state = 'intended';
 -- What a payment brings is good for further requests to its endpoint, until the origin refuses it; and the jobs that were asked for with
 -- that: nothing was paid for them. The answer, whole.
-ALTER TABLE payments ADD COLUMN reusable INTEGER NOT NULL DEFAULT 0 CHECK (reusable IN (0, 1));
-CREATE INDEX payments_reusable ON payments (endpoint_url) WHERE reusable = 1;
+ALTER TABLE payments ADD COLUMN token_at INTEGER;
+CREATE INDEX payments_token ON payments (endpoint_url, token_at) WHERE token_at IS NOT NULL;
+CREATE INDEX payments_token_undelivered ON payments (endpoint_url) WHERE token_at IS NOT NULL AND delivered_at IS NULL;
 CREATE TABLE served (
     job INTEGER PRIMARY KEY REFERENCES jobs (id) ON DELETE CASCADE,
     payment INTEGER NOT NULL REFERENCES payments (id),
     at INTEGER NOT NULL,
     status INTEGER NOT NULL,
     headers TEXT NOT NULL,
-    body BLOB NOT NULL
+    body BLOB NOT NULL,
+    request_digest BLOB NOT NULL CHECK (length(request_digest) = 32)
 ) STRICT;
 CREATE INDEX served_by_payment ON served (payment);
+CREATE INDEX served_by_request ON served (request_digest);
 -- A person's word: one purchase at an origin that gets no more payments. It is used up by a payment that is not dead.
 CREATE TABLE trusts (
     origin TEXT NOT NULL,

@@ -1,6 +1,7 @@
 //! What is known where a purchase would begin: of its node, its endpoint, and its budget.
 
 use std::collections::{BTreeMap, HashSet};
+use std::sync::LazyLock;
 
 use rusqlite::{Connection, OptionalExtension, params};
 use url::Url;
@@ -10,11 +11,11 @@ use crate::ledger::decide::{
     Admission, Against, BegunAt, DeliveryFacts, Endpoint, EndpointFacts, EndpointKey, Facts, Held, IntentFacts, Keys,
     PeriodKind, Rejected, ReusablePayment, Used, Word,
 };
-use crate::ledger::sqlite::convert::Json;
+use crate::ledger::sqlite::convert::{Json, text_or_what_is_left};
 use crate::ledger::sqlite::error::Fault;
 use crate::ledger::{BatchKey, JobKey, NewIntent, PaymentKey, PeriodCap, endpoint_and_origin};
 use crate::money::Msat;
-use crate::purchase::WalletId;
+use crate::purchase::{Reason, WalletId};
 
 use super::alike::{Rows, all_alike, buyers};
 use super::once;
@@ -137,13 +138,25 @@ pub(in crate::ledger::sqlite) fn prospective(
     Ok(Admission { held: held(conn, node)?, endpoint: endpoint(conn, url, origin)? })
 }
 
-/// The newest payment at the endpoint ?1 that has brought a token for several jobs, or may: on the network ?2, for play money or not (?3).
-pub(super) const TOKEN: &str = "SELECT p.id, b.name, j.job, j.state, p.delivered_at IS NOT NULL
-    FROM endpoint_urls e JOIN payments p ON p.endpoint_url = e.id AND p.reusable = 1 AND p.dead_proof IS NULL
-    JOIN intents i ON i.payment = p.id JOIN jobs j ON j.id = p.job JOIN batches b ON b.id = p.batch
-    WHERE e.url = ?1 AND i.network = ?2 AND b.sandbox = ?3 ORDER BY p.id DESC LIMIT 1";
+/// The payments at the endpoint ?1 that have brought a token for several jobs, or may: on the network ?2, for play money or not (?3). Of
+/// those that are open, and of all, the newest.
+pub(super) static TOKEN: LazyLock<[String; 2]> = LazyLock::new(|| {
+    let newest = |which: &str| {
+        format!(
+            "SELECT p.id, b.name, j.job, j.state, j.reason, p.delivered_at IS NOT NULL, p.token_at
+             FROM endpoint_urls e JOIN payments p ON p.endpoint_url = e.id AND p.token_at IS NOT NULL {which}
+             JOIN intents i ON i.payment = p.id JOIN jobs j ON j.id = p.job JOIN batches b ON b.id = p.batch
+             WHERE e.url = ?1 AND i.network = ?2 AND b.sandbox = ?3 AND p.dead_proof IS NULL
+             ORDER BY p.token_at DESC, p.id DESC LIMIT 1"
+        )
+    };
+    [
+        newest("AND p.delivered_at IS NULL AND (j.state = 'running' OR j.state = 'in_doubt' OR j.state = 'paid')"),
+        newest(""),
+    ]
+});
 
-/// The newest purchase of a token at an endpoint.
+/// The purchase on which the token of an endpoint depends.
 pub(in crate::ledger::sqlite) fn token(
     conn: &Connection,
     url: &Url,
@@ -151,16 +164,24 @@ pub(in crate::ledger::sqlite) fn token(
     is_play: bool,
 ) -> Result<Option<ReusablePayment>, Fault> {
     let (url, _) = endpoint_and_origin(url);
-    let found = conn.prepare_cached(TOKEN)?.query_row(params![url, network, is_play], |row| {
-        Ok(ReusablePayment {
-            payment: row.get(0)?,
-            batch_name: row.get(1)?,
-            id: row.get(2)?,
-            job_state: row.get(3)?,
-            is_delivered: row.get(4)?,
-        })
-    });
-    Ok(found.optional()?)
+    for sql in &*TOKEN {
+        let found = conn.prepare_cached(sql)?.query_row(params![url, network, is_play], |row| {
+            Ok(ReusablePayment {
+                payment: row.get(0)?,
+                // What is damaged of that job is in the way of no other one.
+                batch_name: text_or_what_is_left(row, 1)?.unwrap_or_default(),
+                id: text_or_what_is_left(row, 2)?.unwrap_or_default(),
+                job_state: row.get(3)?,
+                job_reason: row.get(4).unwrap_or(Reason::RowDamaged),
+                is_delivered: row.get(5)?,
+                token_at: row.get(6)?,
+            })
+        });
+        if let Some(found) = found.optional()? {
+            return Ok(Some(found));
+        }
+    }
+    Ok(None)
 }
 
 fn held(conn: &Connection, node: &WalletId) -> Result<Vec<Held>, Fault> {

@@ -52,18 +52,32 @@ impl Rows {
 }
 
 /// For each job, request and batch of ?1, by its place there: purchases with that request that are no purchase of the job, and
-/// whose payment is not dead. Where they are of that batch, what its manifest asks for under their ids is told.
+/// whose payment is not dead; and jobs with it that a token has delivered. Where they are of that batch, what its manifest asks for under their
+/// ids is told.
 pub(super) fn finding(manifest: Rows) -> String {
     let ((content, is_of_the_last_load), table) = (manifest.content(), manifest.table());
+    let of_job = |went: &str| {
+        format!(
+            "SELECT e.key, p.id, o.id, o.batch, b.name, b.sandbox, o.job, o.edition, o.content, o.state, o.reason, i.network, {went},
+                 CASE WHEN o.batch = e.value ->> 2 THEN
+                     (SELECT {content} FROM {table} l
+                      WHERE l.batch = o.batch AND l.job = o.job AND l.superseded = 0 AND {is_of_the_last_load} LIMIT 1) END"
+        )
+    };
     format!(
-    "SELECT e.key, p.id, p.job, o.batch, b.name, b.sandbox, o.job, o.edition, o.content, o.state, o.reason, i.network,
-         p.poll_url IS NOT NULL, p.intended_at, p.paid_at, p.answered_at,
-         CASE WHEN o.batch = e.value ->> 2 THEN
-             (SELECT {content} FROM {table} l
-              WHERE l.batch = o.batch AND l.job = o.job AND l.superseded = 0 AND {is_of_the_last_load} LIMIT 1) END
-     FROM json_each(?1) e CROSS JOIN intents i ON i.request_digest = unhex(e.value ->> 1)
-         JOIN payments p ON p.id = i.payment JOIN jobs o ON o.id = p.job JOIN batches b ON b.id = o.batch
-     WHERE p.state <> 'dead' AND p.job <> e.value ->> 0 ORDER BY p.id"
+        "{bought}
+         FROM json_each(?1) e CROSS JOIN intents i ON i.request_digest = unhex(e.value ->> 1)
+             JOIN payments p ON p.id = i.payment JOIN jobs o ON o.id = p.job JOIN batches b ON b.id = o.batch
+         WHERE p.state <> 'dead' AND p.job <> e.value ->> 0
+         UNION ALL {served}
+         FROM json_each(?1) e CROSS JOIN served s ON s.request_digest = unhex(e.value ->> 1)
+             JOIN payments p ON p.id = s.payment JOIN intents i ON i.payment = p.id
+             JOIN jobs o ON o.id = s.job JOIN batches b ON b.id = o.batch
+         WHERE o.state IN ('delivered', 'downloaded') AND s.job <> e.value ->> 0
+             AND NOT EXISTS (SELECT 1 FROM payments l WHERE l.job = s.job AND l.state <> 'dead')
+         ORDER BY 2, 3",
+        bought = of_job("p.poll_url IS NOT NULL, p.intended_at, p.paid_at, p.answered_at"),
+        served = of_job("0, s.at, s.at, s.at"),
     )
 }
 

@@ -332,11 +332,12 @@ fn answer(tx: &Connection, write: &AnswerWrite<'_>) -> Result<(), Fault> {
 
 /// A job that ended without its result may be asked for once more, by a person's word: the last answer counts.
 fn served(tx: &Connection, served: &Served, at: UnixMs) -> Result<(), Fault> {
-    let Served { job, by, answer, .. } = served;
+    let Served { job, by, request, answer, came: _ } = served;
     execute(
         tx,
-        "INSERT OR REPLACE INTO served (job, payment, at, status, headers, body) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
-        params![job, by, at, answer.status, Json(&answer.headers), answer.body],
+        "INSERT OR REPLACE INTO served (job, payment, at, status, headers, body, request_digest)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+        params![job, by, at, answer.status, Json(&answer.headers), answer.body, request],
     )
 }
 

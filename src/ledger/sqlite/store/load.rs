@@ -30,13 +30,17 @@ pub(super) const REFUNDS: &str =
 pub(super) const REFUND_INVOICES: &str =
     "SELECT hash, payment FROM refunds WHERE hash IN (SELECT unhex(value) FROM json_each(?1))";
 
-/// For each payment and result of ?1, by its place there: whether the job of another payment with the request of that payment
-/// has that result.
-pub(super) const RESULTS: &str = "SELECT DISTINCT e.key FROM json_each(?1) e
+/// For each payment and result of ?1, by its place there: whether another job that was bought with the request of that payment, or that a
+/// token has served with it, has that result.
+pub(super) const RESULTS: &str = "SELECT e.key FROM json_each(?1) e
      CROSS JOIN intents own ON own.payment = e.value ->> 0 JOIN payments of ON of.id = own.payment
      JOIN intents i ON i.request_digest = own.request_digest
      JOIN payments p ON p.id = i.payment JOIN jobs j ON j.id = p.job
-     WHERE p.job <> of.job AND j.url = e.value ->> 1";
+     WHERE p.job <> of.job AND j.url = e.value ->> 1
+     UNION SELECT e.key FROM json_each(?1) e
+     CROSS JOIN intents own ON own.payment = e.value ->> 0 JOIN payments of ON of.id = own.payment
+     JOIN served s ON s.request_digest = own.request_digest JOIN jobs j ON j.id = s.job
+     WHERE s.job <> of.job AND j.url = e.value ->> 1";
 
 /// Of which of the nodes ?1 a payment is kept by which their history is checked.
 pub(super) const KEPT_SETTLEMENTS: &str = "SELECT node FROM witnesses WHERE node IN (SELECT value FROM json_each(?1))";

@@ -127,6 +127,8 @@ mod tests {
             admission::AGAINST.to_owned(),
             admission::NEXT.to_owned(),
             admission::ENDPOINT.to_owned(),
+            admission::TOKEN[0].clone(),
+            admission::TOKEN[1].clone(),
             load::ANSWERS.to_owned(),
             load::REFUSALS.to_owned(),
             load::REFUNDS.to_owned(),

@@ -23,7 +23,7 @@ pub(in crate::ledger::sqlite) const PAYMENT: &str =
     p.redeems, p.answered_at, p.heard_at, CASE WHEN p.heard_at IS NULL THEN 0 ELSE
         coalesce((SELECT min(a.id) FROM answers a WHERE a.payment = p.id AND a.kind = 'redeem' AND a.at = p.heard_at
             AND a.status BETWEEN 200 AND 299), 0) END,
-    p.retried_at, p.replayed_at, p.poll_url, p.poll_interval_ms, p.delivered_at, p.undelivered, p.rejected, p.reusable";
+    p.retried_at, p.replayed_at, p.poll_url, p.poll_interval_ms, p.delivered_at, p.undelivered, p.rejected, p.token_at";
 pub(in crate::ledger::sqlite) const PAYMENT_COLUMNS: usize = 39;
 /// What an [`Intent`] is read from.
 const INTENT: &str = "i.invoice, i.invoice_expires_at, i.credential_expires_at, i.scheme, i.token, i.headers";
@@ -41,7 +41,7 @@ pub(in crate::ledger::sqlite) fn of_row(row: &Row<'_>, read: ReadText) -> rusqli
         charged: Charged { day: row.get(8)?, month: row.get(9)? },
         intended_at: row.get(10)?,
         endpoint: row.get(11)?,
-        is_reusable: row.get(38)?,
+        token_at: row.get(38)?,
         sends: Sends {
             begun: row.get(12)?,
             begun_at: row.get(13)?,

@@ -72,7 +72,9 @@ fn served(conn: &Connection, job: JobKey) -> Result<Option<(HttpAnswer, String)>
 }
 
 fn never_begun(conn: &Connection, takes: &[Take]) -> Result<Vec<JobKey>, Fault> {
-    let mut begun = conn.prepare_cached("SELECT 1 FROM payments WHERE job = ?1 LIMIT 1")?;
+    let mut begun = conn.prepare_cached(
+        "SELECT 1 FROM payments WHERE job = ?1 UNION ALL SELECT 1 FROM served WHERE job = ?1 LIMIT 1",
+    )?;
     let mut found = Vec::new();
     for take in takes {
         if !begun.exists([take.job.key])? {

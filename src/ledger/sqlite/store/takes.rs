@@ -17,7 +17,8 @@ use super::{apply, payments, rows};
 pub(super) static TAKES: LazyLock<String> = LazyLock::new(|| {
     format!(
         "SELECT {JOB}, j.take, j.merged, j.content, j.endpoint, j.edition, j.meant,
-             own.id, (SELECT max(id) + 1 FROM jobs), p.id, p.state, p.dead_proof, i.invoice_expires_at, p.cltv_limit
+             own.id, (SELECT max(id) + 1 FROM jobs), p.id, p.state, p.dead_proof, i.invoice_expires_at, p.cltv_limit,
+             EXISTS (SELECT 1 FROM served s WHERE s.job = j.id)
          FROM jobs own JOIN jobs j ON j.batch = own.batch AND j.job = own.job JOIN batches b ON b.id = j.batch
              LEFT JOIN payments p ON p.job = j.id AND (p.dead_proof IS NULL OR p.dead_proof = 'decided')
              LEFT JOIN intents i ON i.payment = p.id
@@ -43,6 +44,7 @@ pub(in crate::ledger::sqlite) fn find(
             bought: row.get(AT + 3)?,
             edition: edition(row, AT + 4)?,
             meant: row.get(AT + 5)?,
+            is_answered: row.get(AT + 13)?,
             payments: has_payment.then(|| payment_of_row(row, AT + 8)).transpose()?.into_iter().collect(),
         };
         Ok((row.get(AT + 6)?, row.get(AT + 7)?, take))
@@ -118,6 +120,8 @@ pub(super) fn join(tx: &Connection, join: &decide::Join) -> Result<(), Fault> {
     for table in ["payments", "transitions", "decisions"] {
         tx.prepare_cached(&format!("UPDATE {table} SET job = ?2 WHERE job = ?1"))?.execute(params![gone, stays])?;
     }
+    // Of two answers the one stays that is there; the other goes with its job.
+    tx.prepare_cached("UPDATE OR IGNORE served SET job = ?2 WHERE job = ?1")?.execute(params![gone, stays])?;
     tx.execute_batch("DROP TABLE IF EXISTS temp.given_way")?;
     tx.execute("CREATE TEMP TABLE given_way AS SELECT * FROM jobs WHERE id = ?1", [gone])?;
     tx.execute("DELETE FROM jobs WHERE id = ?1", [gone])?;

@@ -10,7 +10,7 @@ use crate::ledger::sqlite::error::Fault;
 pub(super) fn insert(tx: &Connection, payment: &Payment) -> Result<(), Fault> {
     tx.prepare_cached(
         "INSERT INTO payments (id, job, batch, payment_hash, state, amount_msat, fee_limit_msat, node, day, month,
-             sends_begun, sent_at, intended_at, cltv_limit, endpoint_url, undelivered, reusable)
+             sends_begun, sent_at, intended_at, cltv_limit, endpoint_url, undelivered, token_at)
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17)",
     )?
     .execute(params![
@@ -30,7 +30,7 @@ pub(super) fn insert(tx: &Connection, payment: &Payment) -> Result<(), Fault> {
         payment.cltv_limit,
         payment.endpoint,
         payment.redeeming.undelivered,
-        payment.is_reusable
+        payment.token_at
     ])?;
     Ok(())
 }
@@ -87,7 +87,7 @@ fn terms<'v>(changed: &mut Changed<'v>, was: &Payment, is: &'v Payment) {
     changed.put("month", &was.charged.month, &is.charged.month);
     changed.put("intended_at", &was.intended_at, &is.intended_at);
     changed.put("endpoint_url", &was.endpoint, &is.endpoint);
-    changed.put("reusable", &was.is_reusable, &is.is_reusable);
+    changed.put("token_at", &was.token_at, &is.token_at);
 }
 
 fn sends<'v>(changed: &mut Changed<'v>, was: &Sends, is: &'v Sends) {

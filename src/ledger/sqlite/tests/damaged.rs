@@ -2,8 +2,12 @@
 
 use super::merging::Two;
 use super::support::*;
+use crate::l402::Network;
 use crate::ledger::sqlite::SqliteLedger;
-use crate::ledger::{BatchKey, ChosenRows, Compared, OpenJob, OpenStage, Record, ResultRow, Retake};
+use crate::ledger::{
+    BatchKey, ChosenRows, Committed, Compared, IntentRefusal, NewIntent, OpenJob, OpenStage, Record, ResultRow, Retake,
+    Reuse, TokenAt,
+};
 use crate::money::Msat;
 use crate::purchase::Reason;
 
@@ -152,5 +156,32 @@ fn an_endpoint_that_cannot_be_read_stands_in_the_way_of_its_own_jobs_alone() {
         assert_eq!(ledger.set_duplicates_aside(june, NOW, &Compared::default()).unwrap().count, 0);
         ledger.mean_duplicates(june, NOW, &[]).unwrap();
         assert_eq!(to_buy(&ledger.foresee_rows(june, &ChosenRows::default()).unwrap()), ["a", "b"]);
+    }
+}
+
+/// What is damaged of a token, or of the job that bought it, closes its endpoint to nobody.
+#[test]
+fn a_damaged_token_is_bought_anew() {
+    for (damage, is_in_use) in [
+        ("UPDATE payments SET preimage = zeroblob(32)", false),
+        ("UPDATE intents SET headers = '{'", false),
+        ("UPDATE jobs SET error = CAST(x'ff' AS TEXT) WHERE job = 'a'", false),
+        ("UPDATE batches SET name = CAST(x'ff' AS TEXT)", true),
+    ] {
+        let (mut ledger, batch) = in_memory(&["a", "b"]);
+        let jobs = pending(&ledger, batch);
+        let buys = |job, n, after| NewIntent { reuse: Some(Reuse { after }), ..new_intent(job, n) };
+        let first = intend(&mut ledger, buys(&jobs[0], 1, None)).payment();
+        ledger.apply(NOW, paid(first, 1, Some(posted()))).unwrap();
+        let answer = answer(&mut ledger, first, 200);
+        let url = "https://seller.example/v/1".to_owned();
+        ledger.apply(NOW, Record::Delivered { payment: first, answer, url, more: Vec::new(), own: false }).unwrap();
+        ledger.conn.execute(damage, []).unwrap();
+        let at = |ledger: &SqliteLedger| ledger.token(jobs[1].key, &jobs[1].endpoint.url, Network::Regtest).unwrap();
+        assert_eq!(matches!(at(&ledger), TokenAt::Unusable(payment) if payment == first), !is_in_use, "{damage}");
+        let refused = ledger.apply(NOW, Record::Intend(Box::new(buys(&jobs[1], 2, None)))).unwrap();
+        assert!(matches!(refused, Committed::IntentRefused(IntentRefusal::TokenKnown)), "{damage}");
+        intend(&mut ledger, buys(&jobs[1], 2, Some(first)));
+        assert!(matches!(at(&ledger), TokenAt::Open(_)), "{damage}");
     }
 }

@@ -3,12 +3,11 @@
 use std::path::{Path, PathBuf};
 
 use super::support::*;
-use crate::l402::Network;
 use crate::ledger::port::Merging;
 use crate::ledger::sqlite::{MergeSource, SqliteLedger};
 use crate::ledger::{
-    Came, Committed, DeadProof, Doubled, Gap, KnownParams, LedgerAddress, Merged, NewIntent, OpenMode, OpenStage,
-    PaymentKey, PendingJob, ReceiptRow, Record, Reuse, Served, TokenAt, Undownloaded,
+    Committed, DeadProof, Doubled, Gap, KnownParams, LedgerAddress, Merged, OpenMode, OpenStage, PaymentKey,
+    PendingJob, ReceiptRow, Record,
 };
 use crate::purchase::{JobState, Reason};
 
@@ -38,18 +37,22 @@ impl Two {
     }
 
     pub(super) fn merge(&mut self) -> Merged {
-        let source = MergeSource::open(&self.other, &self.one).unwrap();
-        let merged = self.one.merge(NOW, &source).unwrap();
-        let again = self.one.merge(NOW, &source).unwrap();
-        assert_eq!(again, Merged::default(), "a merge can be repeated");
+        let merged = self.merge_once();
+        assert_eq!(self.merge_once(), Merged::default(), "a merge can be repeated");
         merged
+    }
+
+    /// What is left out is told each time.
+    pub(super) fn merge_once(&mut self) -> Merged {
+        let source = MergeSource::open(&self.other, &self.one).unwrap();
+        self.one.merge(NOW, &source).unwrap()
     }
 
     pub(super) fn receipts(&self) -> Vec<ReceiptRow> {
         receipts_of(&self.one, "june")
     }
 
-    fn standing(&self) -> Vec<(String, u32, JobState, Reason)> {
+    pub(super) fn standing(&self) -> Vec<(String, u32, JobState, Reason)> {
         standing(&self.one, self.one.batch("june").unwrap().unwrap().key)
     }
 }
@@ -68,7 +71,7 @@ fn open(path: &Path) -> SqliteLedger {
     SqliteLedger::open(path, OpenMode::Write).unwrap()
 }
 
-fn dead(ledger: &mut SqliteLedger, payment: PaymentKey) {
+pub(super) fn dead(ledger: &mut SqliteLedger, payment: PaymentKey) {
     let end = end(JobState::Pending, Reason::NoRoute);
     ledger.apply(NOW, Record::Dead { payment, proof: DeadProof::FailedAndAnswered, end }).unwrap();
 }
@@ -151,46 +154,6 @@ fn a_copy_from_while_a_payment_was_open_leaves_nothing_to_buy_in_either_directio
         assert_eq!(two.standing(), [("a".to_owned(), 1, JobState::Delivered, Reason::None)]);
         let june = two.one.batch("june").unwrap().unwrap().key;
         assert_eq!(two.one.counts(june).unwrap().planned, PRICE);
-    }
-}
-
-/// A job that a token has served, and the token's own.
-fn serve(ledger: &mut SqliteLedger, jobs: &[PendingJob]) {
-    let token = intend(ledger, NewIntent { reuse: Some(Reuse { after: None }), ..new_intent(&jobs[0], 1) }).payment();
-    ledger.apply(NOW, paid(token, 1, Some(posted()))).unwrap();
-    let answer = answer(ledger, token, 200);
-    let url = "https://seller.example/v/1".to_owned();
-    ledger.apply(NOW, Record::Delivered { payment: token, answer, url, more: Vec::new(), own: false }).unwrap();
-    let came = Came::Result("https://seller.example/v/b".parse().unwrap());
-    let served = Served { job: jobs[1].key, by: token, answer: http(200), came };
-    ledger.apply(NOW, Record::Served(Box::new(served))).unwrap();
-}
-
-#[test]
-fn what_a_token_has_served_elsewhere_needs_no_purchase_here() {
-    for knows_batch in [true, false] {
-        let mut two = Two::of(&["a", "b", "c"], |_, _| {});
-        let july = two.elsewhere(|ledger| {
-            let name = if knows_batch { "june" } else { "july" };
-            let batch = begin(ledger, name);
-            if !knows_batch {
-                load_ids(ledger, batch, &["a", "b", "c"]);
-            }
-            let jobs = pending(ledger, batch);
-            serve(ledger, &jobs);
-            name
-        });
-        two.merge();
-        let batch = two.one.batch(july).unwrap().unwrap().key;
-        let left: Vec<String> = pending(&two.one, batch).into_iter().map(|job| job.id).collect();
-        assert_eq!(left, ["c"], "{july}");
-        let jobs = two.one.to_download(batch, Undownloaded::All, None, 9).unwrap();
-        let served = jobs.iter().find(|job| job.id == "b").unwrap();
-        assert_eq!(two.one.delivery(served.key).unwrap(), Some(http(200)));
-        assert!(two.one.credential(served.key).unwrap().is_some());
-        let rest = pending(&two.one, batch).remove(0);
-        let token = two.one.token(rest.key, &rest.endpoint.url, Network::Regtest).unwrap();
-        assert!(matches!(token, TokenAt::InUse(_)), "the token serves here, too");
     }
 }
 
@@ -384,6 +347,7 @@ fn what_both_have_paid_for_is_receipted_twice_above_the_caps() {
             second_id: "a".to_owned(),
             take: 2,
             both_paid: true,
+            is_served: false,
         };
         assert_eq!(merged.doubled, [doubled]);
         let mut takes: Vec<u32> = two.receipts().iter().map(|row| row.take).collect();

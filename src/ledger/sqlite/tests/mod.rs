@@ -12,6 +12,7 @@ mod inspecting;
 mod load;
 mod loads;
 mod merging;
+mod merging_tokens;
 mod money;
 mod reading;
 mod records;
