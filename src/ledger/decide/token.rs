@@ -2,6 +2,7 @@
 
 use crate::ledger::Came;
 use crate::ledger::{Committed, IntentRefusal, Reuse, Served};
+use crate::money::Msat;
 use crate::purchase::{JobState, Reason};
 use crate::time::UnixMs;
 
@@ -68,6 +69,10 @@ pub fn served<'a>(facts: &Facts, now: UnixMs, served: &'a Served) -> Result<Ruli
             let url = Some(url.as_str());
             let to = JobUpdate::to(JobState::Delivered, Reason::None);
             ruling.change(now, job, &JobUpdate { url, finished: true, attempt: true, ..to });
+            // Whoever watches is told that it cost nothing.
+            if let Some(seen) = &mut ruling.transition {
+                (seen.amount, seen.fee) = (Some(Msat::ZERO), Some(Msat::ZERO));
+            }
         }
         Came::Nothing(end) => {
             expect_unspent(end)?;

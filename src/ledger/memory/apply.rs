@@ -73,9 +73,7 @@ impl MemoryLedger {
             Write::KeptSettlement { node, hash, at } => {
                 self.kept_settlements.insert(node.0.clone(), (*hash, *at));
             }
-            Write::Served(served, at) => {
-                self.served.insert(served.job, (served.by, *at, served.answer.clone()));
-            }
+            Write::Served(of, at) => drop(self.served.insert(of.job, (of.by, *at, of.answer.clone()))),
             Write::Answer(write) => self.write_answer(write),
             Write::Keep(job) => self.keep_as_it_is(*job),
             // Why a person decided is for whoever reads it later.
