@@ -204,6 +204,8 @@ pub struct RunEnded {
     pub spent_msat: Msat,
     /// Routing fees over all runs, in msat.
     pub fees_msat: Msat,
+    /// Jobs of this run that another one's token served: nothing was paid for them.
+    pub served_count: u64,
     /// Jobs that were paid in this run with less than the plan says.
     pub cheaper_count: u64,
     /// So much less, in msat.

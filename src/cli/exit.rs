@@ -215,12 +215,12 @@ pub const fn of_job(state: JobState, reason: Reason) -> ExitCode {
     }
 }
 
-/// Limits and the node have codes of their own, in whatever state they leave a job that was not bought.
+/// Limits and the node have codes of their own, in whatever state they leave a job that was not bought. A breaker is closed by neither time
+/// nor the same command.
 const fn of_unspent(reason: Reason, otherwise: ExitCode) -> ExitCode {
     match reason {
         Reason::BatchLimit | Reason::DayLimit | Reason::MonthLimit => ExitCode::Limit,
         Reason::NodeUnusable | Reason::InsufficientBalance => ExitCode::Node,
-        // Neither time nor the same command closes it.
         Reason::BreakerOpen => ExitCode::Person,
         Reason::None
         | Reason::EarlierTake
@@ -362,6 +362,7 @@ pub(in crate::cli) mod tests {
                 Reason::JobLimit,
                 Reason::NotForSale,
                 Reason::InvalidInput,
+                Reason::UnknownAnswer,
                 Reason::ContentFiltered,
                 Reason::ImageChanged,
                 Reason::ImageUnreadable,

@@ -9,7 +9,7 @@ use crate::purchase::{Credential, Poll, Reason, WalletId};
 use crate::time::UnixMs;
 
 use super::record::SincePaid;
-use super::{AnswerKey, DeliveredJob, DurableIntent, JobKey, PaidPurchase, PaymentKey};
+use super::{AnswerKey, DeliveredJob, DurableIntent, JobKey, PaidPurchase, PaymentKey, ReusableToken};
 
 /// When the fixtures' invoice expires.
 pub const INVOICE_EXPIRES_AT: UnixMs = UnixMs(1_000_000_000);
@@ -78,6 +78,12 @@ pub fn intent_of_hash(hash: PaymentHash, fee_limit: Msat) -> DurableIntent {
 #[must_use]
 pub fn known_intent(sends_begun: u32, sends_answered: u32) -> DurableIntent {
     DurableIntent { accepted: true, ..intent(sends_begun, sends_answered) }
+}
+
+/// The token of a purchase that serves other jobs.
+#[must_use]
+pub fn reusable_token() -> Box<ReusableToken> {
+    Box::new(ReusableToken::of(&purchase(true, 1)))
 }
 
 /// A paid purchase.

@@ -169,12 +169,27 @@ pub struct TakeRecord {
     pub max_cost: Option<Msat>,
     /// Its payments, oldest first.
     pub payments: Vec<PaymentRecord>,
+    /// By which other job's token it was served, where it was.
+    pub served: Option<ServedRow>,
     /// The refund that was offered for it.
     pub refund: Option<RefundRow>,
     /// Its changes, oldest first (the latest thousand).
     pub transitions: Vec<TransitionRow>,
     /// What a person decided, oldest first.
     pub decisions: Vec<DecisionRow>,
+}
+
+/// A job that another one's token has served: nothing was paid for it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ServedRow {
+    /// What the token was paid for with.
+    pub hash: PaymentHash,
+    /// The batch of the job that bought it.
+    pub batch: String,
+    /// That job's id.
+    pub id: String,
+    /// What was answered.
+    pub answer: AnswerRow,
 }
 
 impl TakeRecord {

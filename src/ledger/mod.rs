@@ -41,7 +41,9 @@ pub use batch::{Batch, BatchStart, ComingFile, DownloadTo, FilesOf, Layout, NewB
 pub use bounds::{Asking, EndpointCount, HeldBack, IntentBounds, NodeCount, Prospect, endpoint_and_origin};
 pub use claimed::Claimed;
 pub use error::{BadReceipt, Damage, Lack, LedgerError, Obstacle};
-pub use history::{AnswerRow, AuditRow, DecisionRow, PaymentRecord, PaymentRow, Standing, TakeRecord, TransitionRow};
+pub use history::{
+    AnswerRow, AuditRow, DecisionRow, PaymentRecord, PaymentRow, ServedRow, Standing, TakeRecord, TransitionRow,
+};
 pub use inline::InlineLedger;
 pub use loading::{
     ChosenRows, Compared, Duplicates, EditedRow, EditedRows, IdList, JobsThen, LoadError, PlanLoad, ToBuy, Unbought,

@@ -1,7 +1,7 @@
 //! From nothing to the intent: a challenge, or why the job is not bought now.
 
 use crate::ledger::{IntentRefusal, Record};
-use crate::life::{Asked, Effect, Moment, State, Step, Then, Tries, commit, stop, wait};
+use crate::life::{Asked, Effect, Moment, State, Step, Then, Tries, commit, served, stop, wait};
 use crate::money::{Msat, sum_in_sats};
 use crate::purchase::{JobState, Reason};
 use crate::time::UnixMs;
@@ -20,6 +20,7 @@ pub(super) fn asked(mut tries: Tries, asked: Asked, moment: &Moment<'_>) -> Step
             moment.end(JobState::Refused, Reason::JobLimit, message)
         }
         Asked::Ready(intent) => commit(Record::Intend(intent), Then::Pay(tries)),
+        Asked::Served(sent, answer) => served::answered(sent, tries, answer, moment),
         Asked::Refused(reason, message) => moment.end(JobState::Refused, reason, message),
         Asked::Retry { after_ms, reason, message } => {
             tries.asks += 1;

@@ -9,6 +9,7 @@ mod outcome;
 mod pay;
 mod poll;
 mod redeem;
+mod served;
 #[cfg(test)]
 mod tests;
 #[cfg(test)]
@@ -25,7 +26,7 @@ use crate::catalog::Endpoint;
 use crate::l402::Preimage;
 use crate::ledger::{
     AnswerKey, AnswerKind, Committed, DurableIntent, JobEnd, JobKey, NewIntent, OpenJob, OpenStage, PaidPurchase,
-    Posted, Record,
+    Posted, Record, ReusableToken,
 };
 use crate::origin::HttpFailure;
 use crate::payer::{NodeProblem, PayFailure, Promises, SendReport, Settled};
@@ -53,6 +54,8 @@ pub enum State {
     Redeeming(PaidPurchase, Tries),
     /// The origin works on it, and is polled.
     Polling(PaidPurchase, Tries, Poll),
+    /// Another job's token serves it: the origin works on it, and is polled in this run. Nothing is paid for it.
+    ServedPolling(Box<SentWith>, Tries, Poll),
     /// One redeem more is to follow a success, once its turn has come.
     Replaying(PaidPurchase, Tries),
     /// At its end; the node has still to post the payment, and is asked.
@@ -72,6 +75,8 @@ pub enum Then {
     Bury(Box<Step>),
     /// The intent of a checked challenge: its payment is sent, or the ledger refuses it.
     Pay(Tries),
+    /// What another job's token has brought: nothing more where it is durable.
+    Served(Tries),
     /// One more POST of the same invoice.
     Resend(Tries),
     /// The node has answered the POST: this is acted upon.
@@ -145,8 +150,17 @@ pub enum Input {
     Sent(SendReport),
     /// What [`Effect::LookUp`] and [`Effect::Track`] give: what the node says of the payment.
     LookedUp(PaymentLookup),
-    /// What [`Effect::Redeem`] and [`Effect::Poll`] give: the origin's answer.
+    /// What [`Effect::Redeem`], [`Effect::Poll`] and [`Effect::PollServed`] give: the origin's answer.
     Answer(Result<HttpAnswer, HttpFailure>),
+}
+
+/// Another job's token, and the request that went out with it.
+#[derive(Clone, Debug)]
+pub struct SentWith {
+    /// The token.
+    pub token: ReusableToken,
+    /// The digest of the request ([`Request::digest`](crate::purchase::Request::digest)).
+    pub request: [u8; 32],
 }
 
 /// What came of asking.
@@ -154,6 +168,8 @@ pub enum Input {
 pub enum Asked {
     /// A checked challenge, with all that its intent holds.
     Ready(Box<NewIntent>),
+    /// It was asked for with another job's token, and answered by a success: nothing is paid for it.
+    Served(Box<SentWith>, HttpAnswer),
     /// This job cannot be bought so.
     Refused(Reason, String),
     /// Not now; the origin may say when.
@@ -224,6 +240,8 @@ pub enum Effect {
     Redeem(PaidPurchase, Sending),
     /// Ask the poll address.
     Poll(PaidPurchase, Poll),
+    /// Ask the poll address of what another job's token serves.
+    PollServed(Box<SentWith>, Poll),
     /// Nothing until then. A run that ends does not wait.
     Wait(UnixMs, Waiting),
     /// Nothing more in this run; the ledger says how the job stands.
@@ -387,6 +405,9 @@ pub fn step(state: State, input: Input, moment: &Moment<'_>) -> Step {
         (State::Polling(purchase, tries, poll), Input::Answer(answer)) => {
             poll::answered(purchase, tries, poll, answer, moment)
         }
+        (State::ServedPolling(sent, tries, poll), Input::Answer(answer)) => {
+            served::polled(sent, tries, poll, answer, moment)
+        }
         (State::Posting(purchase, tries), Input::LookedUp(said)) => {
             outcome::posting(purchase, tries, said.fate, moment)
         }
@@ -398,6 +419,7 @@ pub fn step(state: State, input: Input, moment: &Moment<'_>) -> Step {
             | State::Abandoned(_)
             | State::Redeeming(..)
             | State::Polling(..)
+            | State::ServedPolling(..)
             | State::Replaying(..)
             | State::Posting(..)
             | State::Committing(_)
@@ -417,6 +439,9 @@ fn begin(state: State) -> Step {
         State::Polling(purchase, tries, poll) => {
             (State::Polling(purchase.clone(), tries, poll.clone()), Effect::Poll(purchase, poll))
         }
+        State::ServedPolling(sent, tries, poll) => {
+            (State::ServedPolling(sent.clone(), tries, poll.clone()), Effect::PollServed(sent, poll))
+        }
         State::Replaying(purchase, tries) => {
             let then = Then::Redeem(Tries { redeem_sent: true, ..tries });
             commit(Record::Replaying(purchase.payment()), then)
@@ -434,7 +459,10 @@ fn follow(then: Then, committed: Committed, moment: &Moment<'_>) -> Step {
         (Then::Pay(tries) | Then::Resend(tries), Committed::Intent(intent)) => {
             (State::Paying(intent.clone(), tries), Effect::Send(intent))
         }
-        (Then::Pay(tries), Committed::IntentRefused(refusal)) => ask::intent_refused(tries, &refusal, moment),
+        (Then::Served(_), Committed::Done) => stop(),
+        (Then::Pay(tries) | Then::Served(tries), Committed::IntentRefused(refusal)) => {
+            ask::intent_refused(tries, &refusal, moment)
+        }
         (Then::Heed(tries, told), Committed::Intent(intent)) => pay::heed(intent, tries, told, moment),
         (Then::Redeem(tries), Committed::Paid(purchase)) => redeem::redeem(purchase, tries),
         (
@@ -456,6 +484,7 @@ fn follow(then: Then, committed: Committed, moment: &Moment<'_>) -> Step {
             then @ (Then::Go(_)
             | Then::Bury(_)
             | Then::Pay(_)
+            | Then::Served(_)
             | Then::Resend(_)
             | Then::Heed(..)
             | Then::Redeem(_)
@@ -503,11 +532,13 @@ fn defect(state: &State) -> Step {
         State::Abandoned(_) => "abandoned",
         State::Redeeming(..) => "redeeming",
         State::Polling(..) => "polling",
+        State::ServedPolling(..) => "polling what a token serves",
         State::Replaying(..) => "replaying",
         State::Posting(..) => "posting",
         State::Committing(Then::Go(_)) => "committing",
         State::Committing(Then::Bury(_)) => "burying",
         State::Committing(Then::Pay(_)) => "challenged",
+        State::Committing(Then::Served(_)) => "keeping what a token serves",
         State::Committing(Then::Resend(_)) => "resending",
         State::Committing(Then::Heed(..)) => "answered",
         State::Committing(Then::Redeem(_)) => "settling",

@@ -160,6 +160,6 @@ fn again(purchase: PaidPurchase, tries: Tries, poll: Poll, after_ms: Option<u64>
     wait(State::Polling(purchase, tries, poll), until)
 }
 
-fn after(moment: &Moment<'_>, ms: u64) -> UnixMs {
+pub(super) fn after(moment: &Moment<'_>, ms: u64) -> UnixMs {
     moment.now.plus_ms(i64::try_from(ms).unwrap_or(i64::MAX))
 }

@@ -8,8 +8,9 @@ use crate::catalog::{Catalog, DedupPolicy, ErrorRule, Method, PriceRule, Rate, R
 use crate::l402::{Network, Scheme, Token};
 use crate::ledger::fixtures::{
     FIRST_ANSWER, INVOICE_EXPIRES_AT, hash, heard_purchase, intent, preimage, purchase, purchase_by, retried_purchase,
+    reusable_token,
 };
-use crate::ledger::{Caps, HeldBack, IntentBounds, IntentRefusal, NodeCount, PaymentKey, RefundRecord};
+use crate::ledger::{Came, Caps, HeldBack, IntentBounds, IntentRefusal, NodeCount, PaymentKey, RefundRecord};
 use crate::life::*;
 use crate::money::Msat;
 use crate::payer::lnd::PROMISES as LND;
@@ -141,6 +142,22 @@ fn retried() -> PaidPurchase {
     retried_purchase(polled(true))
 }
 
+/// Of a job that another one's token serves.
+/// A request that went out with another job's token.
+fn sent_with() -> Box<SentWith> {
+    Box::new(SentWith { token: *reusable_token(), request: [7; 32] })
+}
+
+fn served_states() -> Vec<(String, State)> {
+    let tries = Tries::default();
+    let polling = |tries| State::ServedPolling(sent_with(), tries, poll());
+    vec![
+        ("Polling by a token".into(), polling(tries)),
+        ("Polling by a token, tried out".into(), polling(Tries { polls: 99, ..tries })),
+        ("Keeping what a token serves".into(), State::Committing(Then::Served(tries))),
+    ]
+}
+
 fn states() -> Vec<(String, State)> {
     let tries = Tries::default();
     let after = |then| State::Committing(then);
@@ -191,6 +208,7 @@ fn states() -> Vec<(String, State)> {
         ("Closing".into(), go((State::Done, Effect::Stop))),
         ("Done".into(), State::Done),
     ];
+    states.extend(served_states());
     for (name, kept) in answers() {
         let redeem = after(Then::Read(purchase(true, 1), tries, AnswerKind::Redeem, kept.clone()));
         states.push((format!("Keeping redeem {name}"), redeem));
@@ -236,6 +254,7 @@ fn inputs() -> Vec<(String, Input)> {
             "Committed refusal identical".into(),
             Input::Committed(Committed::IntentRefused(IntentRefusal::IdenticalKnown)),
         ),
+        ("Committed refusal token".into(), Input::Committed(Committed::IntentRefused(IntentRefusal::TokenKnown))),
         ("Committed paid".into(), Input::Committed(Committed::Paid(purchase(true, 0)))),
         ("Committed answer".into(), Input::Committed(Committed::Answer(AnswerKey(1)))),
         ("Committed not its own".into(), Input::Committed(Committed::NotItsOwn)),
@@ -257,6 +276,9 @@ fn inputs() -> Vec<(String, Input)> {
         ("Failure redirect".into(), Input::Answer(Err(HttpFailure::Redirect("elsewhere".into())))),
     ];
     inputs.extend(looked_up());
+    let successes = answers().into_iter().filter(|(_, answer)| (200..300).contains(&answer.status));
+    let served = |answer| Input::Asked(Asked::Served(sent_with(), answer));
+    inputs.extend(successes.map(|(name, answer)| (format!("Asked served {name}"), served(answer))));
     inputs.extend(answers().into_iter().map(|(name, answer)| (format!("Answer {name}"), Input::Answer(Ok(answer)))));
     inputs
 }
@@ -328,6 +350,10 @@ pub(super) fn effect_words(effect: &Effect) -> String {
             Record::Refund(_, RefundRecord::Offered { link, .. }) => {
                 format!("commit refund offered, {}", if link.is_some() { "with its link" } else { "without a link" })
             }
+            Record::Served(served) => match &served.came {
+                Came::Result { .. } => "commit served, with its result".to_owned(),
+                Came::Nothing(end) => format!("commit served, {} {}", end.state.as_str(), end.reason.as_str()),
+            },
             Record::Ended(_, end) => format!("commit ended, {} {}", end.state.as_str(), end.reason.as_str()),
             Record::Paid { posted, .. } => {
                 format!("commit paid{}", if posted.is_some() { " and posted" } else { "" })
@@ -348,7 +374,6 @@ pub(super) fn effect_words(effect: &Effect) -> String {
             | Record::NotDownloaded { .. }
             | Record::AbandonedDead { .. }
             | Record::KeptSettlement { .. }
-            | Record::Served(_)
             | Record::Stuck { .. }) => format!("commit {}", word(record)),
         },
         Effect::Wait(_, waiting) => format!("wait for {waiting:?}"),
@@ -358,6 +383,7 @@ pub(super) fn effect_words(effect: &Effect) -> String {
         | Effect::Track(_)
         | Effect::Redeem(..)
         | Effect::Poll(..)
+        | Effect::PollServed(..)
         | Effect::Stop
         | Effect::SetAside(_)
         | Effect::Defect(_) => word(effect),
@@ -416,6 +442,7 @@ fn money_moves_only_behind_its_records() {
             Effect::LookUp(_)
             | Effect::Track(_)
             | Effect::Poll(..)
+            | Effect::PollServed(..)
             | Effect::Wait(..)
             | Effect::Stop
             | Effect::SetAside(_)
@@ -437,7 +464,14 @@ fn holds_for_record(cell: &str, state: &State, input: &Input, record: &Record) {
             assert!(matches!(state, State::Abandoned(_)), "{cell}: nobody gave it up");
             holds_for_death(cell, state, input, *proof);
         }
-        Record::Served(_) => panic!("{cell}: no token has served it"),
+        Record::Served(served) => {
+            assert!(matches!(state, State::Planned(_) | State::ServedPolling(..)), "{cell}: it has a payment");
+            let came = match input {
+                Input::Asked(Asked::Served(_, answer)) | Input::Answer(Ok(answer)) => answer,
+                other => panic!("{cell}: {other:?}"),
+            };
+            assert_eq!(*came, served.answer, "{cell}: keeps another answer");
+        }
         Record::KeptSettlement { .. } => panic!("{cell}: it is the run that keeps a settlement"),
         Record::Delivered { .. } => assert!(is_read(state), "{cell}: delivers what is not kept"),
         Record::DeliveredAtOnce { answer, .. } => {
@@ -446,7 +480,10 @@ fn holds_for_record(cell: &str, state: &State, input: &Input, record: &Record) {
         }
         Record::Ended(..) => {
             assert!(
-                matches!(state, State::Planned(_) | State::Committing(Then::Pay(_))),
+                matches!(
+                    state,
+                    State::Planned(_) | State::ServedPolling(..) | State::Committing(Then::Pay(_) | Then::Served(_))
+                ),
                 "{cell}: ends with a payment open"
             );
         }
@@ -528,18 +565,25 @@ fn is_paid(state: &State) -> bool {
         State::Committing(then) => match then {
             Then::Redeem(_) | Then::Read(..) | Then::Result(..) | Then::Poll(..) | Then::Deliver(..) => true,
             Then::Go(step) | Then::Bury(step) => is_paid(&step.0),
-            Then::Pay(_) | Then::Resend(_) | Then::Heed(..) => false,
+            Then::Pay(_) | Then::Served(_) | Then::Resend(_) | Then::Heed(..) => false,
         },
-        State::Planned(_) | State::Paying(..) | State::Looking(..) | State::Abandoned(_) | State::Done => false,
+        State::Planned(_)
+        | State::ServedPolling(..)
+        | State::Paying(..)
+        | State::Looking(..)
+        | State::Abandoned(_)
+        | State::Done => false,
     }
 }
 
 /// To where nothing is paid, at once or behind a record.
 fn leads_back(next: &State) -> bool {
     match next {
-        State::Planned(_) | State::Paying(..) | State::Looking(..) | State::Abandoned(_) => true,
+        State::Planned(_) | State::ServedPolling(..) | State::Paying(..) | State::Looking(..) | State::Abandoned(_) => {
+            true
+        }
         State::Committing(then) => match then {
-            Then::Bury(_) | Then::Pay(_) | Then::Resend(_) | Then::Heed(..) => true,
+            Then::Bury(_) | Then::Pay(_) | Then::Served(_) | Then::Resend(_) | Then::Heed(..) => true,
             Then::Go(step) => leads_back(&step.0),
             Then::Redeem(_) | Then::Read(..) | Then::Result(..) | Then::Poll(..) | Then::Deliver(..) => false,
         },

@@ -442,6 +442,7 @@ impl Model {
                 let lost = || Input::Answer(Err(HttpFailure::NoAnswer("reset".to_owned())));
                 all.get(which).map_or_else(lost, |(_, answer)| Input::Answer(Ok(answer.clone())))
             }
+            Effect::PollServed(..) => panic!("no token serves it"),
             Effect::Poll(_, at) => {
                 assert_eq!(at.url.host_str(), poll().url.host_str());
                 let all = answers();

@@ -101,7 +101,7 @@ fn all_choices(batch: &str, row: &ResultRow, is_taken: bool, is_play: bool) -> V
             vec![("to leave it as it is", resolve("keep"))]
         }
         JobState::Refused if reason == Reason::UnknownAnswer => {
-            vec![delivered, ("to ask for it again", resolve("retry"))]
+            vec![delivered, ("to ask for it again", anew("retry"))]
         }
         JobState::Pending | JobState::Delivered | JobState::Downloaded | JobState::Refused | JobState::Failed => {
             Vec::new()

@@ -70,16 +70,7 @@ fn rows(ended: &RunEnded) -> Vec<(&'static str, String)> {
         amount(ended.fees_msat)
     );
     rows.push(("spent", spent));
-    let less = |jobs: u64, saved: Msat, than: &str| {
-        format!("{} for {} less than {than}, in this run", counted(jobs, "job"), amount(saved))
-    };
-    if ended.cheaper_count > 0 {
-        rows.push(("cheaper", less(ended.cheaper_count, ended.saved_msat, "planned")));
-    }
-    let caps = if ended.below_cap_count == 1 { "its cap" } else { "their caps" };
-    if ended.below_cap_count > 0 {
-        rows.push(("capped", less(ended.below_cap_count, ended.below_cap_msat, caps)));
-    }
+    rows.extend(cost_less(ended));
     if ended.refunded_msat > Msat::ZERO {
         let net = ended.spent_msat.checked_sub(ended.refunded_msat).unwrap_or(Msat::ZERO);
         rows.push(("refunded", refunded_words(ended.refunded_msat, net)));
@@ -92,6 +83,24 @@ fn rows(ended: &RunEnded) -> Vec<(&'static str, String)> {
         rows.extend(path.as_deref().map(|path| (kind.into(), whole_line(path))));
     }
     rows
+}
+
+/// Jobs of this run that cost less than the plan says, or nothing.
+fn cost_less(ended: &RunEnded) -> Vec<(&'static str, String)> {
+    let less = |jobs: u64, saved: Msat, than: &str| {
+        format!("{} for {} less than {than}, in this run", counted(jobs, "job"), amount(saved))
+    };
+    let caps = if ended.below_cap_count == 1 { "its cap" } else { "their caps" };
+    let served = format!(
+        "{} by a token that another one had bought, for nothing, in this run",
+        counted(ended.served_count, "job")
+    );
+    let rows = [
+        (ended.cheaper_count, "cheaper", less(ended.cheaper_count, ended.saved_msat, "planned")),
+        (ended.below_cap_count, "capped", less(ended.below_cap_count, ended.below_cap_msat, caps)),
+        (ended.served_count, "served", served),
+    ];
+    rows.into_iter().filter(|(jobs, ..)| *jobs > 0).map(|(_, label, text)| (label, text)).collect()
 }
 
 /// How long it took; and what it spent, where earlier runs have spent something too.

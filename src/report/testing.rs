@@ -192,6 +192,7 @@ pub(super) fn ended() -> RunEnded {
         fees_msat: Msat::new(8_001),
         planned_capped_msat: Msat::ZERO,
         below_cap_count: 0,
+        served_count: 0,
         below_cap_msat: Msat::ZERO,
         cheaper_count: 3,
         saved_msat: Msat::new(1_400_000),

@@ -110,6 +110,7 @@ impl Queue {
         let mut at = 0;
         while let Some(Aside { job, .. }) = self.aside.get(at).filter(|_| !looks.node_is_full) {
             if is_free(job, shared, now)
+                && looks.token_lets_begin(run, shared, job).await?
                 && looks.may_begin(run, shared, job).await?
                 && let Some(job) = self.aside.remove(at)
             {
@@ -124,7 +125,10 @@ impl Queue {
         while self.aside.len() < ASIDE_MAX && !looks.node_is_full {
             let Some(job) = self.fetch(run.ledger, run.settings).await? else { break };
             let job = Aside { job: Box::new(job), tries: Tries::default() };
-            if is_free(&job.job, shared, now) && looks.may_begin(run, shared, &job.job).await? {
+            if is_free(&job.job, shared, now)
+                && looks.token_lets_begin(run, shared, &job.job).await?
+                && looks.may_begin(run, shared, &job.job).await?
+            {
                 return Ok(self.admit(job, shared));
             }
             self.aside.push_back(job);
@@ -140,7 +144,7 @@ impl Queue {
     /// When to look again whether another process has made room; none where none can, or has not for so long that the next
     /// run is to see to it.
     fn look_again(&mut self, settings: &Settings, shared: &Shared, now: UnixMs) -> Option<UnixMs> {
-        if !shared.bounds.may_change_elsewhere() {
+        if !shared.bounds.may_change_elsewhere() && !shared.tokens.may_change_elsewhere() {
             self.waits_since = None;
             return None;
         }
@@ -159,6 +163,7 @@ impl Queue {
         for Aside { job, .. } in &self.aside {
             // What was learnt while the run went on may be old.
             looks.look(run, shared, job).await?;
+            looks.token_lets_begin(run, shared, job).await?;
         }
         let mut held = Vec::new();
         let mut left: Vec<&PendingJob> = self.aside.iter().map(|aside| &*aside.job).collect();
@@ -173,6 +178,19 @@ impl Queue {
             let whose = Whose::AllOfEndpoint(name);
             held.push(HeldJobs { whose, reason: cause.reason(), words: cause.to_string(), jobs });
         }
+        let mut of_tokens: Vec<HeldJobs> = Vec::new();
+        left.retain(|job| {
+            let Some(words) = shared.tokens.words(&job.endpoint).filter(|_| job.endpoint.is_reusable()) else {
+                return true;
+            };
+            let whose = Whose::AllOfEndpoint(job.endpoint.name.clone());
+            match of_tokens.iter_mut().find(|held| held.whose == whose) {
+                Some(held) => held.jobs.push(job.key),
+                None => of_tokens.push(HeldJobs { whose, reason: Reason::AwaitingToken, words, jobs: vec![job.key] }),
+            }
+            false
+        });
+        held.extend(of_tokens);
         for job in left {
             if let Some(identical) = shared.identical.in_the_way(job) {
                 let words =
@@ -219,6 +237,7 @@ impl Queue {
     fn admit(&mut self, aside: Aside, shared: &Shared) -> Turn {
         self.waits_since = None;
         shared.identical.begin(&aside.job);
+        shared.tokens.begin(&aside.job);
         shared.bounds.begin(aside.job.key, &aside.job.endpoint);
         Turn::Job(aside)
     }
@@ -249,6 +268,8 @@ impl Queue {
 #[derive(Default)]
 struct Looks {
     endpoints: HashMap<*const Endpoint, bool>,
+    /// Where a token is being bought by a job that is not asked for in this run.
+    open_tokens: HashSet<*const Endpoint>,
     node_is_full: bool,
 }
 
@@ -265,6 +286,21 @@ impl Looks {
             return Ok(true);
         }
         self.look(run, shared, job).await
+    }
+
+    /// Whether the token of its endpoint lets the job begin.
+    async fn token_lets_begin<L: Ledger, P: Payer, O: Origin, C: Clock>(
+        &mut self,
+        run: &Run<'_, L, P, O, C>,
+        shared: &Shared,
+        job: &PendingJob,
+    ) -> Result<bool, LedgerError> {
+        let endpoint = Arc::as_ptr(&job.endpoint);
+        let lets = !self.open_tokens.contains(&endpoint) && run.token_lets_begin(shared, job).await?;
+        if !lets {
+            self.open_tokens.insert(endpoint);
+        }
+        Ok(lets)
     }
 
     async fn look<L: Ledger, P: Payer, O: Origin, C: Clock>(
@@ -285,6 +321,16 @@ impl Looks {
 }
 
 impl<L: Ledger, P: Payer, O: Origin, C: Clock> Run<'_, L, P, O, C> {
+    /// Whether the token of its endpoint lets the job begin: one is in use, or there is none, and this job may buy it.
+    pub(super) async fn token_lets_begin(&self, shared: &Shared, job: &PendingJob) -> Result<bool, LedgerError> {
+        let Some(buying) = shared.buying.as_ref().filter(|_| job.endpoint.is_reusable()) else { return Ok(true) };
+        if let Some(lets_begin) = shared.tokens.known(job) {
+            return Ok(lets_begin);
+        }
+        let token = self.ledger.token(job.key, &job.endpoint.url, buying.node.network).await?;
+        Ok(shared.tokens.learn(job, token))
+    }
+
     /// Why that job's purchase may not begin now; none where it may.
     pub(super) async fn held_back(
         &self,
@@ -315,8 +361,11 @@ fn is_free(job: &PendingJob, shared: &Shared, now: UnixMs) -> bool {
 }
 
 /// When a job may begin, as far as the bounds let it: not while an identical request is under way, and not before its
-/// window is over and its host wants to hear of us again.
+/// window is over and its host wants to hear of us again; nor while another job buys the token that serves it.
 fn free_at(job: &PendingJob, shared: &Shared, now: UnixMs) -> Option<UnixMs> {
+    if shared.tokens.has_to_wait(job) {
+        return None;
+    }
     let free = shared.identical.free_at(job)?;
     Some(shared.pace.blocked_until(&job.endpoint.url, now).map_or(free, |until| free.max(until)))
 }

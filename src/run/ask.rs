@@ -9,7 +9,7 @@ use crate::catalog::{DedupPolicy, Value};
 use crate::error::Hinted;
 use crate::event::Event;
 use crate::l402::{CheckedChallenge, Expected, Refusal, check, check_body};
-use crate::ledger::{IdenticalRequest, Ledger, LedgerError, NewIntent, PendingJob, Record};
+use crate::ledger::{IdenticalRequest, Ledger, LedgerError, NewIntent, PendingJob, Record, ReusableToken, Reuse};
 use crate::manifest::image::{self, ImageProblem};
 use crate::origin::{self, HttpFailure, Origin, challenged_in, read_ask};
 use crate::payer::{NodeProblem, Payer, PaymentHistory, ProblemKind};
@@ -19,7 +19,8 @@ use crate::time::UnixMs;
 use super::Clock;
 use super::bounds::Buying;
 use super::drive::Driver;
-use crate::life::Asked;
+use super::tokens::Seat;
+use crate::life::{Asked, SentWith};
 
 /// An invoice must live at least this long for its payment to finish.
 const INVOICE_LIFE_MS_MIN: i64 = 30_000;
@@ -51,27 +52,36 @@ impl<L: Ledger, P: Payer, O: Origin, C: Clock> Driver<'_, L, P, O, C> {
         asked
     }
 
-    async fn ask_for(&mut self, pending: &PendingJob) -> Result<Asked, LedgerError> {
+    /// What the job asks for, once it may be asked for; or else what comes of it.
+    async fn request_for(&mut self, pending: &PendingJob) -> Result<Result<Rc<Request>, Asked>, LedgerError> {
         if let Some(asked) = self.not_at_all(pending) {
-            return Ok(asked);
+            return Ok(Err(asked));
         }
         let has_pictures = pending.params.iter().any(|(_, value)| matches!(value, Value::Image(_)));
         // Pictures take time and room: none are read for a job before it may be asked for.
         if has_pictures && !self.take_permit().await? {
-            return Ok(self.not_now());
+            return Ok(Err(self.not_now()));
         }
         let request = match self.build(pending, has_pictures).await {
             Ok(request) => Rc::new(request),
-            Err(asked) => return Ok(asked),
+            Err(asked) => return Ok(Err(asked)),
         };
         if let Some(refused) = self.bought_elsewhere(pending, &request).await? {
-            return Ok(refused);
+            return Ok(Err(refused));
         }
         if pending.endpoint.dedup_policy() != DedupPolicy::Never
             && let Some(waits) = self.waits_for_identical(pending, &request).await?
         {
-            return Ok(waits);
+            return Ok(Err(waits));
         }
+        Ok(Ok(request))
+    }
+
+    async fn ask_for(&mut self, pending: &PendingJob) -> Result<Asked, LedgerError> {
+        let request = match self.request_for(pending).await? {
+            Ok(request) => request,
+            Err(asked) => return Ok(asked),
+        };
         let Some(buying) = &self.shared.buying else { return Ok(Asked::NotAdmitted) };
         loop {
             if !self.permit_and_turn(&request).await? {
@@ -80,6 +90,15 @@ impl<L: Ledger, P: Payer, O: Origin, C: Clock> Driver<'_, L, P, O, C> {
             if let Some(asked) = self.not_at_all(pending) {
                 return Ok(asked);
             }
+            let reuse = match self.seat(pending) {
+                Seat::With(token) => match self.ask_with(pending, &request, &token).await {
+                    Some(asked) => return Ok(asked),
+                    // Refused: who asks next, with what, is looked at anew.
+                    None => continue,
+                },
+                Seat::Buys { after } => pending.endpoint.is_reusable().then_some(Reuse { after }),
+                Seat::Later => return Ok(Asked::Later),
+            };
             self.asked = true;
             let answer = self.run.origin.ask(&request, challenged_in(&pending.endpoint)).await;
             if !self.shared.node_health.is_open() {
@@ -100,7 +119,8 @@ impl<L: Ledger, P: Payer, O: Origin, C: Clock> Driver<'_, L, P, O, C> {
             };
             match self.slot_for(pending, &checked, now).await? {
                 Slot::Taken => {
-                    let intent = self.intent(pending, &request, checked, buying, now);
+                    let mut intent = self.intent(pending, &request, checked, buying, now);
+                    intent.reuse = reuse;
                     self.request = Some(request);
                     return Ok(Asked::Ready(Box::new(intent)));
                 }
@@ -108,6 +128,39 @@ impl<L: Ledger, P: Payer, O: Origin, C: Clock> Driver<'_, L, P, O, C> {
                 Slot::Unusable => self.leave_slot(),
                 Slot::HeldBack => return Ok(Asked::Later),
                 Slot::Over => return Ok(Asked::NotAdmitted),
+            }
+        }
+    }
+
+    /// How the job may ask: most endpoints sell a token for each.
+    fn seat(&self, pending: &PendingJob) -> Seat {
+        if pending.endpoint.is_reusable() { self.shared.tokens.seat(pending) } else { Seat::Buys { after: None } }
+    }
+
+    /// Asks with another job's token, which costs nothing. None: the origin refuses it.
+    async fn ask_with(&mut self, pending: &PendingJob, request: &Request, token: &ReusableToken) -> Option<Asked> {
+        self.asked = true;
+        // It is no purchase: whoever buys may take its place.
+        self.leave_slot();
+        self.shared.bounds.end(pending.key);
+        let answer = match self.run.origin.redeem(request, token.credential()).await {
+            Ok(answer) => answer,
+            Err(HttpFailure::BodyUnread(words)) => return Some(self.buy_nothing_more(&words)),
+            Err(failure) => return Some(unanswered(&failure)),
+        };
+        self.heed(request, &answer, self.run.clock.now());
+        match (answer.status, read_ask(&answer, &pending.endpoint)) {
+            (200..=299, _) => {
+                let sent = SentWith { token: token.clone(), request: request.digest() };
+                Some(Asked::Served(Box::new(sent), answer))
+            }
+            (401 | 402, _) | (_, origin::ChallengeResponse::Challenge(_)) => {
+                self.shared.tokens.refused(pending, token.payment());
+                None
+            }
+            (_, origin::ChallengeResponse::Refused { reason, message }) => Some(Asked::Refused(reason, message)),
+            (_, origin::ChallengeResponse::Retry { after_ms, reason, message }) => {
+                Some(Asked::Retry { after_ms, reason, message })
             }
         }
     }

@@ -145,6 +145,10 @@ impl<'r, L: Ledger, P: Payer, O: Origin, C: Clock> Driver<'r, L, P, O, C> {
                     Some(answer) => Input::Answer(answer),
                     None => break,
                 },
+                Effect::PollServed(sent, poll) => match self.poll_served(&sent.token, &poll.url).await {
+                    Some(answer) => Input::Answer(answer),
+                    None => break,
+                },
                 Effect::Wait(until, waiting) => match self.wait(until, waiting).await {
                     true => Input::Waited,
                     false => break,
@@ -165,6 +169,7 @@ impl<'r, L: Ledger, P: Payer, O: Origin, C: Clock> Driver<'r, L, P, O, C> {
     async fn leave(&mut self) -> Result<(), LedgerError> {
         let key = self.job.facts.key;
         self.shared.bounds.end(key);
+        self.shared.tokens.end(&self.job.facts.endpoint, key);
         self.leave_slot();
         if !self.asked && self.job.state == JobState::Pending {
             self.shared.identical.withdraw(self.job.content, key);
@@ -247,7 +252,9 @@ impl<'r, L: Ledger, P: Payer, O: Origin, C: Clock> Driver<'r, L, P, O, C> {
             (true, false, true) => self.shared.balance.left_again(least),
             (true, true, true) | (true, false, false) | (false, ..) => {}
         }
-        if let (None, Some(amount)) = (self.job.amount, to.amount) {
+        if to.amount == Some(Msat::ZERO) {
+            self.shared.served.set(self.shared.served.get().saturating_add(1));
+        } else if let (None, Some(amount)) = (self.job.amount, to.amount) {
             let less = if self.job.facts.endpoint.price.is_cap { &self.shared.below_cap } else { &self.shared.cheaper };
             less.set(less.get().and(self.job.price, amount));
         }
@@ -268,7 +275,12 @@ impl<'r, L: Ledger, P: Payer, O: Origin, C: Clock> Driver<'r, L, P, O, C> {
     fn note(&self, change: &Transition, now: UnixMs) {
         match (change.state, change.reason) {
             (JobState::Paid, Reason::None) => self.shared.node_health.settled(),
-            (JobState::Delivered, _) => self.shared.bounds.delivers(&self.job.facts.endpoint.name),
+            (JobState::Delivered, _) => {
+                let Facts { key, endpoint, .. } = &self.job.facts;
+                self.shared.bounds.delivers(&endpoint.name);
+                // From now on its token serves others, where it has bought one.
+                self.shared.tokens.end(endpoint, *key);
+            }
             (JobState::Paid, Reason::Processing) => {
                 if self.job.facts.endpoint.dedup_policy() == DedupPolicy::Answer {
                     self.end_identicals_wait(now);
@@ -396,7 +408,12 @@ fn is_of_doubt(effect: &Effect) -> bool {
         | Effect::SetAside(_)
         | Effect::Defect(_) => true,
         Effect::Commit(record) => matches!(**record, Record::Doubt { .. }),
-        Effect::Ask | Effect::Send(_) | Effect::Redeem(..) | Effect::Poll(..) | Effect::Wait(_, Waiting::Turn) => false,
+        Effect::Ask
+        | Effect::Send(_)
+        | Effect::Redeem(..)
+        | Effect::Poll(..)
+        | Effect::PollServed(..)
+        | Effect::Wait(_, Waiting::Turn) => false,
     }
 }
 

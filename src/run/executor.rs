@@ -30,6 +30,7 @@ use super::pace::Pace;
 use super::prices::{Cheaper, PriceRefusals};
 use super::refund::Claims;
 use super::shared::Shared;
+use super::tokens::Tokens;
 use super::{Clock, Control, DrainCause, Settings};
 use crate::life::{Facts, Input, State, resume};
 
@@ -69,6 +70,8 @@ pub struct Outcome {
     pub cheaper: Cheaper,
     /// What was paid with less than the plan's cap.
     pub below_cap: Cheaper,
+    /// Jobs that another one's token served: nothing was paid for them.
+    pub served: u64,
     /// Jobs that could not begin, by what endpoints, origins and the node hold in the ledger.
     pub held_back: Vec<HeldJobs>,
 }
@@ -185,6 +188,7 @@ impl<L: Ledger, P: Payer, O: Origin, C: Clock> Run<'_, L, P, O, C> {
             bounds: Bounds::default(),
             silent: std::cell::RefCell::default(),
             identical: IdenticalRequests::default(),
+            tokens: Tokens::default(),
             claims: Claims::default(),
             in_flight: std::cell::Cell::new(0),
             balance: Balance::of(self.settings.prices.clone()),
@@ -193,6 +197,7 @@ impl<L: Ledger, P: Payer, O: Origin, C: Clock> Run<'_, L, P, O, C> {
             slots_first_until: std::cell::Cell::new(UnixMs(i64::MIN)),
             cheaper: std::cell::Cell::default(),
             below_cap: std::cell::Cell::default(),
+            served: std::cell::Cell::default(),
             price_refusals: PriceRefusals::default(),
             limit_hit: std::cell::RefCell::default(),
             doubt_timed_out: std::cell::Cell::new(false),
@@ -533,6 +538,7 @@ impl<L: Ledger, P: Payer, O: Origin, C: Clock> Run<'_, L, P, O, C> {
             limit_reached: shared.limit_hit.borrow().clone(),
             cheaper: shared.cheaper.get(),
             below_cap: shared.below_cap.get(),
+            served: shared.served.get(),
             held_back: Vec::new(),
         }
     }

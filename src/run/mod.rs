@@ -28,6 +28,7 @@ mod slot;
 #[cfg(test)]
 #[cfg(feature = "sandbox")]
 mod tests;
+mod tokens;
 
 pub use admission::{HeldJobs, Whose};
 pub use budget::Budget;

@@ -1,14 +1,15 @@
 //! Shows an origin what was paid, and asks after the result, at the host's pace.
 
 use std::rc::Rc;
+use std::sync::Arc;
 
-use crate::catalog::DedupPolicy;
+use crate::catalog::{DedupPolicy, Header};
 use crate::event::Event;
-use crate::ledger::{Ledger, LedgerError, PaidPurchase, PaymentKey};
+use crate::ledger::{Ledger, LedgerError, PaidPurchase, PaymentKey, ReusableToken};
 use crate::life::Sending;
 use crate::origin::{self, HttpFailure, Origin, POLL_RETRY_AFTER_MS_MAX};
 use crate::payer::Payer;
-use crate::purchase::{HttpAnswer, Request};
+use crate::purchase::{Credential, HttpAnswer, Request};
 use crate::time::UnixMs;
 
 use super::Clock;
@@ -120,10 +121,20 @@ impl<L: Ledger, P: Payer, O: Origin, C: Clock> Driver<'_, L, P, O, C> {
     /// Polls; once more with the credential where the address stands behind the same gate. It is never paid for. None as
     /// for a redeem.
     pub(super) async fn poll(&mut self, purchase: &PaidPurchase, url: &url::Url) -> Option<HttpResult> {
+        self.poll_with(purchase.credential(), purchase.intent().headers(), url).await
+    }
+
+    /// The same of what another job's token serves: it was asked for in this run, with the headers of its table.
+    pub(super) async fn poll_served(&mut self, token: &ReusableToken, url: &url::Url) -> Option<HttpResult> {
+        let endpoint = Arc::clone(&self.job.facts.endpoint);
+        self.poll_with(token.credential(), &endpoint.headers, url).await
+    }
+
+    async fn poll_with(&mut self, credential: &Credential, headers: &[Header], url: &url::Url) -> Option<HttpResult> {
         let is_home = origin::is_own_origin(url, &self.job.facts.endpoint.url);
-        let credential = Some(purchase.credential()).filter(|_| is_home);
+        let credential = Some(credential).filter(|_| is_home);
         // What a request is told apart by, its poll is as well; elsewhere nobody knows these.
-        let headers = if is_home { purchase.intent().headers() } else { &[] };
+        let headers = if is_home { headers } else { &[] };
         if !self.turn(url, Class::Poll, None).await {
             return None;
         }

@@ -12,6 +12,7 @@ use super::node_health::NodeHealth;
 use super::pace::Pace;
 use super::prices::{Cheaper, PriceRefusals};
 use super::refund::Claims;
+use super::tokens::Tokens;
 use crate::ledger::JobKey;
 use crate::purchase::Reason;
 use crate::time::UnixMs;
@@ -31,6 +32,8 @@ pub(super) struct Shared {
     /// Hosts whose poll addresses do not answer: each is told of once, until it answers again.
     pub(super) silent: RefCell<HashSet<String>>,
     pub(super) identical: IdenticalRequests,
+    /// Tokens that serve several jobs.
+    pub(super) tokens: Tokens,
     /// Refunds to claim.
     pub(super) claims: Claims,
     /// Jobs that hold a place among the jobs in flight.
@@ -47,6 +50,8 @@ pub(super) struct Shared {
     pub(super) cheaper: Cell<Cheaper>,
     /// What was paid with less than the plan's cap.
     pub(super) below_cap: Cell<Cheaper>,
+    /// Jobs that another one's token served.
+    pub(super) served: Cell<u64>,
     /// Rates at which another price is asked.
     pub(super) price_refusals: PriceRefusals,
     /// The first limit that was reached.

@@ -5,6 +5,8 @@ use std::collections::{HashMap, HashSet};
 use std::io;
 use std::path::Path;
 
+use data_encoding::HEXLOWER;
+use sha2::{Digest, Sha256};
 use tokio::sync::watch;
 
 use super::SandboxError;
@@ -110,6 +112,8 @@ pub(super) struct Terms {
     pub credential_ms: i64,
     pub dedup_ms: i64,
     pub accept_ms: Option<i64>,
+    /// How many requests of its endpoint a credential serves, where it serves more than its own.
+    pub uses: Option<u64>,
 }
 
 /// What came of a credential.
@@ -182,7 +186,8 @@ impl Books {
         now: UnixMs,
     ) -> io::Result<Redeemed> {
         let Some(sale) = self.state.sales.get(&hash) else { return Ok(Redeemed::Unknown) };
-        if sale.asked.body_sha256 != body_sha256 {
+        let is_own = sale.asked.body_sha256 == body_sha256;
+        if !is_own && terms.uses.is_none() {
             return Ok(Redeemed::OtherRequest);
         }
         if now > sale.asked.at.plus_ms(terms.credential_ms) {
@@ -190,6 +195,14 @@ impl Books {
         }
         if !sale.paid {
             return Ok(Redeemed::Unpaid);
+        }
+        if terms.uses.is_some_and(|uses| sale.delivered_count >= uses) {
+            return Ok(Redeemed::Unpaid);
+        }
+        if !is_own {
+            let video = reused(&hash, body_sha256);
+            self.record(Entry::Reused { hash, video: video.clone() })?;
+            return Ok(Redeemed::Delivered { video, deduplicated: false });
         }
         if sale.bought.is_none() {
             let bought = self.state.purchase(hash, body_sha256, terms, now);
@@ -302,6 +315,12 @@ impl Books {
     }
 }
 
+/// The video of a request that another one's credential serves: the same each time.
+fn reused(hash: &PaymentHash, body_sha256: &str) -> String {
+    let digest = Sha256::new().chain_update(hash.0).chain_update(body_sha256).finalize();
+    HEXLOWER.encode(&digest).chars().take(24).collect()
+}
+
 impl State {
     fn apply(&mut self, entry: Entry) {
         match entry {
@@ -320,6 +339,12 @@ impl State {
             }
             Entry::Failed { hash, reason, at: _ } => self.apply_end(hash, End::Failed(reason)),
             Entry::Bought(bought) => self.apply_bought(bought),
+            Entry::Reused { hash, video } => {
+                self.videos.insert(video);
+                if let Some(sale) = self.sales.get_mut(&hash) {
+                    sale.delivered_count = sale.delivered_count.saturating_add(1);
+                }
+            }
             Entry::Invoiced(made) => {
                 self.invoice_order.push(made.hash);
                 self.invoices.insert(made.hash, OwnInvoice { made, paid: None });

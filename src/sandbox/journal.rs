@@ -36,6 +36,12 @@ pub(super) enum Entry {
     },
     /// A paid request was taken on, and its video made or begun.
     Bought(Bought),
+    /// A credential that serves several requests was shown with another one, and its video handed over.
+    Reused {
+        #[serde(with = "hex_hash")]
+        hash: PaymentHash,
+        video: String,
+    },
     /// The node made an invoice of its own.
     Invoiced(Invoiced),
     /// Somebody paid it.

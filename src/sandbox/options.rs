@@ -236,6 +236,10 @@ pub struct SandboxOptions {
     /// Take each credential once: whoever shows it again is turned away.
     #[arg(id = "sandbox-single-use", long = "sandbox-single-use")]
     pub single_use: bool,
+    /// Let each credential serve so many requests to its endpoint, whatever they ask for; then ask for payment again.
+    #[arg(id = "sandbox-reusable", long = "sandbox-reusable", value_name = "NUMBER",
+        value_parser = clap::value_parser!(u64).range(1..))]
+    pub reusable: Option<u64>,
     /// What stands behind the same gate as the purchase itself.
     #[arg(id = "sandbox-gate", long = "sandbox-gate", value_name = "WHAT,…", value_delimiter = ',')]
     pub gates: Vec<Gate>,
@@ -319,6 +323,7 @@ impl Default for SandboxOptions {
             answer: None,
             answers: None,
             single_use: false,
+            reusable: None,
             gates: Vec::new(),
             refund_percent: 0,
             refund_faults: Vec::new(),

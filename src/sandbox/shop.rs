@@ -189,6 +189,7 @@ impl Shop {
             credential_ms: ms(options.credential_s.saturating_mul(1_000)),
             dedup_ms: if wish.fresh { 0 } else { ms(options.dedup_s.saturating_mul(1_000)) },
             accept_ms: options.accept.then(|| ms(options.accept_ms)),
+            uses: options.reusable.filter(|_| self.is_of(&proof.hash, &wish.ware)),
         };
         let redeemed = self.world.books().redeem(proof.hash, &hex(&wish.digest), terms, now())?;
         if matches!(redeemed, Redeemed::Delivered { .. } | Redeemed::Processing) {
@@ -218,6 +219,11 @@ impl Shop {
             Redeemed::Unknown => (Problem::InvalidChallenge, "the credential is not known here"),
         };
         self.turned_away((wish, proof, headers), problem, why).await
+    }
+
+    /// Whether a challenge was made for that good.
+    fn is_of(&self, hash: &PaymentHash, ware: &Ware) -> bool {
+        self.world.books().state.sale(hash).is_some_and(|sale| sale.asked.endpoint == ware.name())
     }
 
     /// The error code that was asked for, where this is paid; nothing is handed over then.

@@ -86,6 +86,8 @@ mod restored;
 #[cfg(test)]
 mod results_taken;
 #[cfg(test)]
+mod reusable;
+#[cfg(test)]
 mod room;
 #[cfg(test)]
 mod said;

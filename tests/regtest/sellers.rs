@@ -45,7 +45,9 @@ pub fn aperture(rig: &Rig) {
     let jobs = "[[job]]\nid = \"a\"\nendpoint = \"by-l402\"\nprompt = \"kites\"\n\
                 [[job]]\nid = \"b\"\nendpoint = \"by-l402\"\nprompt = \"boats\"\n\
                 [[job]]\nid = \"c\"\nendpoint = \"by-payment\"\nprompt = \"kites\"\n\
-                [[job]]\nid = \"d\"\nendpoint = \"by-payment\"\nprompt = \"boats\"\n";
+                [[job]]\nid = \"d\"\nendpoint = \"by-payment\"\nprompt = \"boats\"\n\
+                [[job]]\nid = \"e\"\nendpoint = \"many\"\nprompt = \"birds\"\n\
+                [[job]]\nid = \"f\"\nendpoint = \"many\"\nprompt = \"bees\"\n";
     let endpoint = |name: &str, path: &str, sats: u64, scheme: &str| {
         format!(
             "[endpoint.{name}]\nurl = \"{}{path}\"\nmethod = \"POST\"\nscheme = \"{scheme}\"\nprice = {{ sats = {sats} }}\n\
@@ -54,10 +56,13 @@ pub fn aperture(rig: &Rig) {
         )
     };
     let endpoints = endpoint("by-l402", "/l402/say", 30, "l402") + &endpoint("by-payment", "/mpp/say", 40, "payment");
-    let bought = buys(rig, &seller, &(endpoints + jobs), 140);
+    // Its tokens are good for further requests: two jobs, one payment.
+    let many = endpoint("many", "/l402/more", 30, "l402").replace("scheme =", "credential = \"reusable\"\nscheme =");
+    let bought = buys(rig, &seller, &(endpoints + &many + jobs), 170);
     let said = |job: &str| bought[job].as_str();
     assert_eq!([said("a"), said("b")], ["you said kites", "you said boats"]);
     assert_eq!([said("c"), said("d")], ["you said kites", "you said boats"]);
+    assert_eq!([said("e"), said("f")], ["you said birds", "you said bees"]);
 }
 
 /// boltwall: a challenge by the former name, LSAT, alone.

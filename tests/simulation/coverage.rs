@@ -72,6 +72,9 @@ sights! {
     PollThroughGate,
     PollStumbled,
     TokenBurned,
+    /// A token that serves several jobs served another than its own; and was refused to one.
+    ServedByToken,
+    TokenRefused,
     ChargedByPayment,
     ConsumedInVain,
     ChargeSpent,

@@ -45,6 +45,8 @@ pub enum Lie {
     DoubtUncounted,
     /// A poll's 404 ends what was paid for.
     PollGoneIsLost,
+    /// A token serves the job that bought it alone: neither the one in use nor one that is being bought is known.
+    TokensUnknown,
 }
 
 /// When the disk fails: before a commit, or after it, while whoever wrote still waits for the answer.

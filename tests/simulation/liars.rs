@@ -52,10 +52,12 @@ pub enum Liar {
     BuyingWord,
     /// A command that plans with a higher cap than its manifest has.
     RaisedCap,
+    /// A ledger that knows of no token that serves several jobs.
+    TokenlessLedger,
 }
 
 impl Liar {
-    pub const ALL: [Self; 23] = [
+    pub const ALL: [Self; 24] = [
         Self::EagerLedger,
         Self::ForgivingLedger,
         Self::ForgetfulPayer,
@@ -79,6 +81,7 @@ impl Liar {
         Self::WholeBatch,
         Self::BuyingWord,
         Self::RaisedCap,
+        Self::TokenlessLedger,
     ];
 
     /// How its ledger lies.
@@ -91,6 +94,7 @@ impl Liar {
             Self::ForgetfulBreaker => Lie::BreakerForgets,
             Self::DoubtlessLedger => Lie::DoubtUncounted,
             Self::HastyLedger => Lie::PollGoneIsLost,
+            Self::TokenlessLedger => Lie::TokensUnknown,
             Self::Nobody
             | Self::ForgetfulPayer
             | Self::PayingOrigin

@@ -339,6 +339,12 @@ fn a_command_that_raises_a_cap_is_caught() {
     is_caught(Liar::RaisedCap, &[(Fault::PriceDrift, 300)]);
 }
 
+/// It takes endpoints whose tokens serve several jobs.
+#[test]
+fn a_ledger_that_knows_of_no_token_is_caught() {
+    is_caught(Liar::TokenlessLedger, &[]);
+}
+
 #[test]
 fn a_command_that_buys_anew_what_is_to_be_asked_for_again_is_caught() {
     is_caught(Liar::BuyingWord, &[(Fault::UnknownShape, 300)]);

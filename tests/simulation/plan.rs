@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use data_encoding::BASE32_NOPAD;
 use l402_batch::catalog::{
-    Catalog, Endpoint, ErrorRule, Method, Param, ParamKind, Place, PriceRule, Priced, Rate, RedeemRule, ResultRule,
-    Scale, Terms, Value,
+    Catalog, CredentialRule, Endpoint, ErrorRule, Method, Param, ParamKind, Place, PriceRule, Priced, Rate, RedeemRule,
+    ResultRule, Scale, Terms, Value,
 };
 use l402_batch::ledger::ResultRow;
 use l402_batch::manifest::normal_id;
@@ -96,12 +96,13 @@ fn endpoint(name: &str, host: &str, method: Method, price_sat: u64, bypass: bool
             body: false,
         },
         errors: builtin_errors(),
-        dedup_window_s: u32::try_from(CACHE_MS / 1_000).expect("a window"),
+        dedup_window_s: if reuses(price_sat) { 0 } else { u32::try_from(CACHE_MS / 1_000).expect("a window") },
         headers: Vec::new(),
-        bypass_header: bypass.then(|| "X-No-Cache".to_owned()),
+        bypass_header: (bypass && !reuses(price_sat)).then(|| "X-No-Cache".to_owned()),
         // No die is thrown for it: a price decides.
         terms: Terms {
             redeem: if replays(price_sat) { RedeemRule::Replays } else { RedeemRule::Once },
+            credential: if reuses(price_sat) { CredentialRule::Reusable } else { CredentialRule::Single },
             ..Terms::default()
         },
         listing: None,
@@ -115,6 +116,11 @@ fn endpoint(name: &str, host: &str, method: Method, price_sat: u64, bypass: bool
 /// Whether an endpoint of that price gives a purchase again to whoever redeems again.
 const fn replays(price_sat: u64) -> bool {
     price_sat.is_multiple_of(2)
+}
+
+/// Whether what one purchase at an endpoint of that price brings is good for further requests.
+const fn reuses(price_sat: u64) -> bool {
+    price_sat.is_multiple_of(5)
 }
 
 /// Whether the price of such an endpoint is the most that its invoices may ask.
@@ -314,10 +320,10 @@ impl Plan {
             let digest = digest(job);
             world.auditor.borrow_mut().planned(name, digest);
             let again = job.endpoint.terms.redeem == RedeemRule::Replays;
-            world
-                .shop
-                .borrow_mut()
-                .prices(digest, Price { most: job.priced.price, is_cap: job.is_capped(), replays: again });
+            world.shop.borrow_mut().prices(digest, {
+                let (is_cap, reuses) = (job.endpoint.price.is_cap, job.endpoint.is_reusable());
+                Price { most: job.priced.price, is_cap, replays: again, reuses }
+            });
             world.note(|| format!("row {name}, {}: {}", job.id, data_encoding::HEXLOWER.encode(&digest[..4])));
             rows.push(digest);
         }

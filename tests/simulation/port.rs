@@ -107,6 +107,7 @@ impl<'a> Port<'a> {
                 self.forget_bounds(&url, &mut intent.bounds);
             }
             (Lie::DoubtUncounted, Record::Intend(intent)) => intent.bounds.max_doubt = u32::MAX,
+            (Lie::TokensUnknown, Record::Intend(intent)) => intent.reuse = None,
             (Lie::PollGoneIsLost, Record::Answer { payment, kind: AnswerKind::Poll, answer }) => {
                 self.poll_gone.set(Some(*payment).filter(|_| answer.status == 404));
             }
@@ -163,6 +164,47 @@ impl<'a> Port<'a> {
                 "{endpoint} had taken {taken} payments, and gets one more without a word; rejected {:?}",
                 rejects.map(|one| one.hash)
             ));
+        }
+    }
+
+    /// What a record says that was committed.
+    fn check(&self, record: &Record, committed: &Committed) {
+        if let (Record::Intend(new), Committed::Intent(intent)) = (record, committed) {
+            self.check_bounds(new, intent);
+            self.check_choice(new);
+            self.check_token(new, intent);
+        }
+        if let (Record::Delivered { payment, .. } | Record::DeliveredAtOnce { payment, .. }, Committed::Done) =
+            (record, committed)
+            && let Some(one) = self.disk.payments.borrow().get(payment)
+        {
+            self.disk.world.shop.borrow_mut().heard_delivered(&one.hash);
+        }
+    }
+
+    /// No token is bought while another one of that endpoint is being bought, nor while the newest that was is in use and was never
+    /// refused; but where another ledger is in the place of the one that knew of it, or a person has said what became of it.
+    fn check_token(&self, new: &NewIntent, intent: &DurableIntent) {
+        let (world, endpoint) = (&self.disk.world, endpoint_of(&new.request.url));
+        if !world.shop.borrow().reuses(&new.request.digest()) {
+            return;
+        }
+        let before = world.shop.borrow_mut().buys_token(&endpoint, *intent.hash());
+        let auditor = world.auditor.borrow();
+        if auditor.ledgers > 0 || self.disk.was_deleted() {
+            return;
+        }
+        let is_a_persons = |hash: &PaymentHash| auditor.is_excused(hash) || auditor.is_abandoned(hash);
+        let is_settled =
+            |hash: &&PaymentHash| auditor.attempts().iter().any(|one| one.hash == **hash && one.is_settled());
+        let (open, payments) = (self.disk.open.borrow(), self.disk.payments.borrow());
+        let others = open.iter().filter(|key| **key != intent.payment()).filter_map(|key| payments.get(key));
+        let open = others.map(|one| one.hash).find(|hash| before.contains(hash) && !is_a_persons(hash));
+        let newest = before.iter().rev().find(is_settled).copied();
+        let in_use = newest.filter(|hash| world.shop.borrow().is_in_use(hash) && !is_a_persons(hash));
+        drop(auditor);
+        if let Some(hash) = open.or(in_use) {
+            world.violated(format!("a token of {endpoint} is bought, although {hash} is open, or was never refused"));
         }
     }
 
@@ -235,10 +277,7 @@ impl Ledger for Port<'_> {
         let record = self.as_written(record);
         let Recorded { mut committed, transition } = self.apply(now, &record)?;
         in_line();
-        if let (Record::Intend(new), Committed::Intent(intent)) = (&record, &committed) {
-            self.check_bounds(new, intent);
-            self.check_choice(new);
-        }
+        self.check(&record, &committed);
         if disk.lie == Lie::PollGoneIsLost
             && matches!(&record, Record::Undelivered { end, .. } if end.state == JobState::Lost)
         {
@@ -318,6 +357,9 @@ impl Ledger for Port<'_> {
     }
 
     async fn token(&self, job: JobKey, url: &Url, network: Network) -> Result<TokenAt, LedgerError> {
+        if self.disk.lie == Lie::TokensUnknown {
+            return Ok(TokenAt::None);
+        }
         self.read(|ledger| ledger.token(job, url, network)).await
     }
 

@@ -1,6 +1,6 @@
 //! The simulated origin: what it hands out, what it was paid for, and how it answers.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
 use l402_batch::l402::{Challenge, PaymentHash};
@@ -88,6 +88,20 @@ struct Sale {
     delivered_at: Option<i64>,
     /// When a person took an answer of it for the result.
     taken_at: Option<i64>,
+    sharing: Sharing,
+}
+
+/// What a token does for other requests than its own.
+#[derive(Clone, Copy, Debug, Default)]
+struct Sharing {
+    /// It is good for them.
+    is_good: bool,
+    /// So many it has served.
+    uses: u64,
+    /// It was refused to one.
+    refused: bool,
+    /// The ledger knows of its own delivery.
+    heard: bool,
 }
 
 /// What a node needs to know of an invoice.
@@ -105,6 +119,10 @@ pub struct Shop {
     by_number: Vec<PaymentHash>,
     /// What plans say of each request.
     prices: BTreeMap<[u8; 32], Price>,
+    /// Purchases of tokens that serve several jobs, as their intents became durable, by endpoint.
+    tokens: BTreeMap<String, Vec<PaymentHash>>,
+    /// Results that a token has brought to another job than its own, by their paths.
+    served: BTreeSet<String>,
 }
 
 /// What a plan says of a request.
@@ -115,12 +133,15 @@ pub struct Price {
     pub is_cap: bool,
     /// A purchase of it is given again to whoever redeems again.
     pub replays: bool,
+    /// What it brings is good for further requests.
+    pub reuses: bool,
 }
 
 impl Shop {
     pub fn new(seed: u64) -> Self {
         let (sales, by_token, prices) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
-        Self { seed, sales, by_token, by_number: Vec::new(), prices }
+        let (tokens, served) = (BTreeMap::new(), BTreeSet::new());
+        Self { seed, sales, by_token, by_number: Vec::new(), prices, tokens, served }
     }
 
     /// What a request costs.
@@ -132,6 +153,43 @@ impl Shop {
     pub fn replays(&self, hash: &PaymentHash) -> bool {
         let request = self.sales.get(hash).and_then(|sale| sale.requests.first());
         request.and_then(|request| self.prices.get(request)).is_some_and(|price| price.replays)
+    }
+
+    /// Whether that request may be served by the token of another one.
+    pub fn reuses(&self, request: &[u8; 32]) -> bool {
+        self.prices.get(request).is_some_and(|price| price.reuses)
+    }
+
+    /// Whether that purchase's token serves several requests.
+    pub fn is_token(&self, hash: &PaymentHash) -> bool {
+        self.sales.get(hash).is_some_and(|sale| sale.sharing.is_good)
+    }
+
+    /// A token is bought: the purchases of tokens there before it, in their order.
+    pub fn buys_token(&mut self, endpoint: &str, hash: PaymentHash) -> Vec<PaymentHash> {
+        let tokens = self.tokens.entry(endpoint.to_owned()).or_default();
+        let before = tokens.clone();
+        tokens.push(hash);
+        before
+    }
+
+    /// The ledger knows that this purchase is delivered.
+    pub fn heard_delivered(&mut self, hash: &PaymentHash) {
+        if let Some(sale) = self.sales.get_mut(hash) {
+            sale.sharing.heard = true;
+        }
+    }
+
+    /// Whether a token is delivered for all that anybody knows, and was never refused to whoever showed it.
+    pub fn is_in_use(&self, hash: &PaymentHash) -> bool {
+        self.sales
+            .get(hash)
+            .is_some_and(|sale| (sale.sharing.heard || sale.taken_at.is_some()) && !sale.sharing.refused)
+    }
+
+    /// Whether a token has brought that result to another job than its own.
+    pub fn has_served(&self, url: &str) -> bool {
+        Url::parse(url).is_ok_and(|url| self.served.contains(url.path()))
     }
 
     /// What plans say that this purchase costs: an invoice may be handed out for several requests.
@@ -214,8 +272,8 @@ impl Shop {
     /// Whether an answer holds another purchase's result.
     pub fn is_of_another(&self, hash: &PaymentHash, answer: &HttpAnswer) -> bool {
         let body = String::from_utf8_lossy(&answer.body);
-        let own = self.sales.get(hash).map(|sale| format!("/v/{}.mp4", sale.number));
-        body.contains("/v/") && !own.is_some_and(|own| body.contains(&own))
+        let own = self.sales.get(hash).map(|sale| [".mp4", "-"].map(|end| format!("/v/{}{end}", sale.number)));
+        body.contains("/v/") && !own.is_some_and(|own| own.iter().any(|own| body.contains(own)))
     }
 
     pub fn invoice_of(&self, hash: &PaymentHash) -> Option<&str> {
@@ -282,7 +340,8 @@ fn answer_ask(world: &Rc<World>, request: &Request) -> HttpAnswer {
         return json(200, "{\"videoUrl\":\"/free.mp4\"}".to_owned());
     }
     let now = world.now();
-    if request.bypass.is_none() && world.strikes(Fault::IdenticalCache) {
+    let reuses = world.shop.borrow().reuses(digest);
+    if request.bypass.is_none() && !reuses && world.strikes(Fault::IdenticalCache) {
         let shop = world.shop.borrow();
         if let Some(identical) = shop.latest_identical(digest, now).and_then(|hash| shop.sales.get(&hash)) {
             world.saw(Sight::AskedIdenticalFromCache);
@@ -400,7 +459,8 @@ fn sell(world: &Rc<World>, request: &Request) -> HttpAnswer {
     let hash = PaymentHash(Sha256::digest(preimage).into());
     let at = world.true_time();
     let made = mint::challenge(&Order { hash, amount, at, expiry_s: EXPIRY_S, form });
-    let charges = happens_to(world, Fault::ChargesPayment, number);
+    let reuses = shop.reuses(digest);
+    let charges = !reuses && happens_to(world, Fault::ChargesPayment, number);
     let in_vain = charges && happens_to(world, Fault::ConsumesInVain, number);
     let (line, token) = line_of(&made, &hash, number, form, charges);
     world.saw_if(charges, Sight::ChargedByPayment);
@@ -430,6 +490,7 @@ fn sell(world: &Rc<World>, request: &Request) -> HttpAnswer {
         polls: 0,
         delivered_at: None,
         taken_at: None,
+        sharing: Sharing { is_good: reuses, ..Sharing::default() },
     };
     world.note(|| format!("sale {number} is {}, {temper:?}, {form:?}", short(&hash)));
     let answer = challenge(&sale.line);
@@ -488,19 +549,26 @@ pub fn redeem(world: &Rc<World>, request: &Request, token: &str, preimage: &[u8;
     answer
 }
 
+/// What a cache of identical requests answers, where it does.
+fn redeemed_from_cache(world: &World, request: &Request, now: i64) -> Option<HttpAnswer> {
+    let digest = request.digest();
+    if request.bypass.is_some() || world.shop.borrow().reuses(&digest) || !world.strikes(Fault::IdenticalCache) {
+        return None;
+    }
+    let number = delivered_identical(world, &digest, now)?;
+    world.saw(Sight::RedeemedIdenticalFromCache);
+    let mut cached = json(200, format!("{{\"videoUrl\":\"/v/{number}.mp4\"}}"));
+    // Not every cache says that it is one.
+    if number.is_multiple_of(2) {
+        cached.headers.push(("x-dedup".to_owned(), "1".to_owned()));
+    }
+    Some(cached)
+}
+
 fn answer_redeem(world: &Rc<World>, request: &Request, token: &str, preimage: &[u8; 32]) -> HttpAnswer {
     let (now, digest) = (world.now(), request.digest());
-    if request.bypass.is_none()
-        && world.strikes(Fault::IdenticalCache)
-        && let Some(number) = delivered_identical(world, &digest, now)
-    {
-        world.saw(Sight::RedeemedIdenticalFromCache);
-        let mut cached = json(200, format!("{{\"videoUrl\":\"/v/{number}.mp4\"}}"));
-        // Not every cache says that it is one.
-        if number.is_multiple_of(2) {
-            cached.headers.push(("x-dedup".to_owned(), "1".to_owned()));
-        }
-        return cached;
+    if let Some(answer) = redeemed_from_cache(world, request, now) {
+        return answer;
     }
     let mut shop = world.shop.borrow_mut();
     let hash = shop.by_token.get(token).copied();
@@ -508,7 +576,9 @@ fn answer_redeem(world: &Rc<World>, request: &Request, token: &str, preimage: &[
         world.violated("a credential that the shop has never handed out".to_owned());
         return error(401, "no such token");
     };
-    if sale.preimage != *preimage || !sale.requests.contains(&digest) {
+    let is_done = sale.delivered_at.is_some() || sale.taken_at.is_some();
+    let is_anothers = sale.sharing.is_good && is_done && sale.endpoint == endpoint_of(&request.url);
+    if sale.preimage != *preimage || !(is_anothers || sale.requests.contains(&digest)) {
         world.violated("a redeem with another preimage or another request than the one that was sold".to_owned());
         return error(400, "not what was sold");
     }
@@ -536,13 +606,44 @@ fn answer_redeem(world: &Rc<World>, request: &Request, token: &str, preimage: &[
     note_temper(world, sale, now, paid_at);
     if sale.burns && sale.answered_at.is_some() {
         world.saw(Sight::TokenBurned);
+        sale.sharing.refused |= is_anothers;
         return error(401, "the token is already used");
+    }
+    if is_anothers {
+        let (answer, url) = serve(world, sale, sale.requests.contains(&digest), now - paid_at);
+        shop.served.extend(url);
+        return answer;
     }
     let answer = by_temper(sale, request, &hash.expect("a sale has its hash"), (now, paid_at), calm);
     if (200..=299).contains(&answer.status) {
         sale.answered_at.get_or_insert(now);
     }
     answer
+}
+
+/// A token serves another request than its own: so many times, or so long. Its own is served as often as it comes.
+fn serve(world: &World, sale: &mut Sale, is_own: bool, age_ms: i64) -> (HttpAnswer, Option<String>) {
+    let number = sale.number;
+    let is_over = sale.sharing.uses > number % 4 || (number % 3 == 1 && age_ms > 600_000);
+    if is_over && !is_own {
+        sale.sharing.refused = true;
+        world.saw(Sight::TokenRefused);
+        let answer = if number.is_multiple_of(2) { error(402, "payment required") } else { error(401, "no") };
+        return (answer, None);
+    }
+    sale.sharing.uses += 1;
+    world.saw(Sight::ServedByToken);
+    let (uses, path) = (sale.sharing.uses, format!("/v/{number}-{}.mp4", sale.sharing.uses));
+    let answer = match sale.accepts && uses.is_multiple_of(2) {
+        true => json(
+            202,
+            format!(
+                "{{\"status\":\"processing\",\"poll_url\":\"/job?id={number}&use={uses}\",\"poll_interval_ms\":2000}}"
+            ),
+        ),
+        false => json(200, format!("{{\"videoUrl\":\"{path}\",\"status\":\"COMPLETED\"}}")),
+    };
+    (answer, Some(path))
 }
 
 fn by_temper(
@@ -654,6 +755,15 @@ fn answer_poll(world: &Rc<World>, url: &Url, token: Option<&str>) -> HttpAnswer 
         }
     }
     sale.polls += 1;
+    if let Some((_, uses)) = url.query_pairs().find(|(name, _)| name == "use") {
+        if world.strikes(Fault::PollStumbles) {
+            return stumble(world);
+        }
+        return match sale.polls % 4 {
+            0 => json(200, format!("{{\"videoUrl\":\"/v/{}-{uses}.mp4\",\"status\":\"COMPLETED\"}}", sale.number)),
+            _ => json(200, "{\"status\":\"processing\"}".to_owned()),
+        };
+    }
     if world.strikes(Fault::PollStumbles) {
         sale.stumbled_at = Some(world.now());
         return stumble(world);

@@ -1,6 +1,6 @@
 //! What the auditor finds when it opens the ledger at the end.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use l402_batch::l402::PaymentHash;
 use l402_batch::ledger::port::{Audit, Batches, Inspection, Records, Views};
@@ -104,6 +104,9 @@ pub fn unfinished(world: &World, disk: &Disk, batches: &[Batch], decided: bool) 
         let stuck = rows(&ledger, key).into_iter().filter(|row| is_stuck(at, row));
         stuck_params.extend(stuck.map(|row| row.params));
     }
+    let all = keys(batches).flat_map(|key| rows(&ledger, key));
+    let is_unread = |row: &ResultRow| (row.state, row.reason) == (JobState::Paid, Reason::UnknownAnswer);
+    let unread: BTreeSet<String> = all.filter(is_unread).map(|row| row.endpoint).collect();
     for (at, batch) in batches.iter().enumerate() {
         let Some(key) = batch.key else { continue };
         let rows = rows(&ledger, key);
@@ -112,7 +115,7 @@ pub fn unfinished(world: &World, disk: &Disk, batches: &[Batch], decided: bool) 
             // An identical request of what only a person can bring on waits with it.
             let waits_with_twin = row.state == JobState::Pending && stuck_params.contains(&row.params);
             let waits_with_all = row.state == JobState::Pending && is_held_back(row.reason) && !stuck.is_empty();
-            if !waits_with_twin && !waits_with_all && !is_at_its_end(&ledger, batch, row, limited) {
+            if !waits_with_twin && !waits_with_all && !is_at_its_end(&ledger, batch, row, limited, &unread) {
                 open.push(format!("{} is {:?} {:?}: {:?}", row.id, row.state, row.reason, row.error));
             }
         }
@@ -159,7 +162,7 @@ pub const fn has_ended_as_purchase(state: JobState) -> bool {
 
 /// Whether purchases have to wait for others to come to their end, in this batch or another.
 const fn is_held_back(reason: Reason) -> bool {
-    matches!(reason, Reason::DoubtLimit | Reason::AwaitingDelivery | Reason::BreakerOpen)
+    matches!(reason, Reason::DoubtLimit | Reason::AwaitingDelivery | Reason::AwaitingToken | Reason::BreakerOpen)
 }
 
 const fn is_limit(reason: Reason) -> bool {
@@ -168,7 +171,13 @@ const fn is_limit(reason: Reason) -> bool {
 
 /// Whether a job needs nothing more. A job that a limit keeps back must really not fit into it; what stands behind it in
 /// the manifest is not tried.
-fn is_at_its_end(ledger: &SqliteLedger, batch: &Batch, row: &ResultRow, limited: bool) -> bool {
+fn is_at_its_end(
+    ledger: &SqliteLedger,
+    batch: &Batch,
+    row: &ResultRow,
+    limited: bool,
+    unread: &BTreeSet<String>,
+) -> bool {
     let most = row.price.get() + batch.plan.fee_ceiling().get();
     let budget = &batch.settings.budget;
     match row.state {
@@ -178,6 +187,8 @@ fn is_at_its_end(ledger: &SqliteLedger, batch: &Batch, row: &ResultRow, limited:
         JobState::RefundOffered => matches!(row.reason, Reason::RefundFailed | Reason::RefundExpired),
         JobState::Pending => match row.reason {
             Reason::None => limited,
+            // What bought the token is a person's.
+            Reason::AwaitingToken => unread.contains(&row.endpoint),
             Reason::BatchLimit => budget.batch.is_some_and(|limit| {
                 let counts = batch.key.map(|key| ledger.counts(key).expect("the ledger can be read"));
                 let used = counts.map_or(0, |counts| {
@@ -428,7 +439,10 @@ fn losses(world: &World, ledger: &SqliteLedger, batches: &[Batch], receipts: &BT
             let its = |receipt: &&ReceiptRow| (&receipt.batch, &receipt.id, receipt.take) == (name, &row.id, row.take);
             let mut paid = receipts.values().filter(its);
             match row.state {
-                JobState::Delivered | JobState::Downloaded if paid.next().is_none() => {
+                JobState::Delivered | JobState::Downloaded
+                    if paid.next().is_none()
+                        && !world.shop.borrow().has_served(row.url.as_deref().unwrap_or_default()) =>
+                {
                     world.violated(format!("{} is delivered and was never paid", row.id));
                 }
                 JobState::Lost | JobState::RefundOffered | JobState::Refunded if row.reason != Reason::Decided => {

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use super::{SOURCES, Source, Token, tree};
 
 /// Circles that are meant, or that stand, each by its files, and why.
-const MEANT: [(&[&str], &str); 16] = [
+const MEANT: [(&[&str], &str); 17] = [
     (&["cli/batch/files.rs", "cli/batch/own.rs"], "paths are made absolute where files are recognised as our own"),
     (&["cli/failure.rs", "cli/terminal.rs"], "a failure is told on the terminal, and writing there fails"),
     (
@@ -18,7 +18,7 @@ const MEANT: [(&[&str], &str); 16] = [
     (&["download/part_file.rs", "download/transfer.rs"], "a transfer goes on in the part that is there"),
     (&["l402/challenge.rs", "l402/mpp.rs"], "one header, two schemes: its reader hands a charge on"),
     (
-        &["ledger/bounds.rs", "ledger/record.rs", "ledger/refund.rs", "ledger/rows.rs"],
+        &["ledger/bounds.rs", "ledger/record.rs", "ledger/refund.rs", "ledger/rows.rs", "ledger/token.rs"],
         "records carry each other's keys",
     ),
     (
@@ -44,6 +44,10 @@ const MEANT: [(&[&str], &str); 16] = [
     (
         &["ledger/sqlite/store/apply.rs", "ledger/sqlite/store/takes.rs"],
         "what is written of takes stands where takes are read",
+    ),
+    (
+        &["life/ask.rs", "life/served.rs"],
+        "what a token has brought is an answer to asking, and may come to asking again",
     ),
     (&["manifest/document.rs", "manifest/document_job.rs"], "one reader of TOML, its jobs in a file of their own"),
     (&["manifest/image.rs", "manifest/values.rs"], "an image is a value, and is wrong as values are"),

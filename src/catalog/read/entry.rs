@@ -82,10 +82,7 @@ pub(super) fn entry(
     if let (Some(headers), Some(Some(bypass))) = (&headers, &bypass_header) {
         entry.keep_apart(reader, headers, bypass);
     }
-    let terms = entry.terms(reader);
-    if let (Some(terms), Some(dedup_window_s)) = (terms, dedup_window_s) {
-        entry.keep_single(reader, terms, dedup_window_s);
-    }
+    let terms = entry.terms(reader, dedup_window_s);
     let listing = entry.listing(reader, url.as_ref(), allow_http.unwrap_or(true));
     let (source, as_of) = entry.origin(reader);
     let (params, params_whole) = entry.params(reader, url.as_ref());
@@ -289,7 +286,7 @@ impl<'i> Entry<'_, 'i> {
     }
 
     /// How the service deals with whoever pays, key by key over the base's.
-    fn terms(&self, reader: &mut Reader<'_>) -> Option<Terms> {
+    fn terms(&self, reader: &mut Reader<'_>, dedup_window_s: Option<u32>) -> Option<Terms> {
         let base = self.base.map_or_else(Terms::default, |base| base.terms);
         let scheme = self.word::<AuthScheme>(reader, "scheme");
         let redeem = self.word::<RedeemRule>(reader, "redeem");
@@ -298,12 +295,14 @@ impl<'i> Entry<'_, 'i> {
             None => Some(base.patience_s),
         };
         let credential = self.word::<CredentialRule>(reader, "credential");
-        Some(Terms {
+        let terms = Terms {
             scheme: scheme?.or(base.scheme),
             redeem: redeem?.unwrap_or(base.redeem),
             patience_s: patience_s?,
             credential: credential?.unwrap_or(base.credential),
-        })
+        };
+        self.keep_single(reader, terms, dedup_window_s.unwrap_or_default());
+        Some(terms)
     }
 
     /// What a token that serves many requests cannot go with: a charge is one charge, and whether equal answers come from a cache tells

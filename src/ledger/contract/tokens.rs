@@ -5,12 +5,13 @@ use url::Url;
 use super::cases::{answer, intend};
 use super::{AT, Subject};
 use crate::l402::Network;
-use crate::ledger::contract::support::{end, http, is_contradiction, new_intent, paid, posted};
+use crate::ledger::contract::support::{FEE, PRICE, end, http, is_contradiction, new_intent, paid, posted};
 use crate::ledger::port::Decisions;
 use crate::ledger::{
     BatchKey, Came, Committed, Compared, DeadProof, Decided, Decision, IntentRefusal, JobKey, NewIntent, PaymentKey,
     PendingJob, Record, Recorded, Reopened, Reopening, Reuse, Served, TokenAt, Undownloaded,
 };
+use crate::money::Msat;
 use crate::purchase::{HttpAnswer, JobState, Next, Reason};
 
 fn buys(job: &PendingJob, n: u8, after: Option<PaymentKey>) -> NewIntent {
@@ -214,6 +215,9 @@ pub(super) fn what_a_token_serves_is_delivered_and_costs_nothing<S: Subject>() {
     assert_eq!(store.delivery(job.key).unwrap(), Some(http(200)));
     let credential = store.credential(job.key).unwrap().unwrap();
     assert_eq!(credential.token.reveal(), "token1", "what stands behind its gate is fetched with that");
+    let files = store.to_download(BatchKey(1), Undownloaded::All, None, 9).unwrap();
+    let cost: Vec<_> = files.iter().map(|job| (job.amount, job.fee)).collect();
+    assert_eq!(cost, [(Some(PRICE), Some(FEE)), (Some(Msat::ZERO), Some(Msat::ZERO))]);
     assert!(store.pending(BatchKey(1), None, 9).unwrap().is_empty());
     // Once.
     assert!(is_contradiction(&store.commit(AT, result(jobs[1].key, payment, url))));

@@ -4,6 +4,7 @@ use crate::ledger::{
     Came, Committed, IntentRefusal, LedgerError, PaidPurchase, PaymentKey, ReusableToken, Reuse, Served, TokenAt,
     TokenBuyer,
 };
+use crate::money::Msat;
 use crate::purchase::{JobState, Next, Reason};
 use crate::time::UnixMs;
 
@@ -99,6 +100,10 @@ pub fn served<'a>(facts: &Facts, now: UnixMs, served: &'a Served) -> Result<Ruli
             let to = JobUpdate::to(JobState::Delivered, Reason::None);
             ruling.change(now, job, &JobUpdate { url, finished: true, attempt: true, ..to });
             ruling.add_results(job.key, more);
+            // Whoever watches is told that it cost nothing.
+            if let Some(seen) = &mut ruling.transition {
+                (seen.amount, seen.fee) = (Some(Msat::ZERO), Some(Msat::ZERO));
+            }
         }
         Came::Nothing(end) => {
             expect_unspent(end)?;

@@ -16,6 +16,7 @@ use crate::ledger::{
     IdenticalRequest, JobKey, LedgerError, NewIntent, OpenJob, OpenRefund, OpenStage, Original, PaidPurchase,
     PaymentKey, PendingJob, Prospect, Record, Recorded, TokenAt, Undownloaded, endpoint_and_origin,
 };
+use crate::money::Msat;
 use crate::purchase::{Credential, HttpAnswer, JobState, Reason, Request, WalletId};
 use crate::time::UnixMs;
 
@@ -330,6 +331,8 @@ impl MemoryLedger {
     fn delivered(&self, row: &JobRow) -> Option<DeliveredJob> {
         let of_job = |one: &&Payment| one.job == row.job.key && one.fate.state != PaymentState::Dead;
         let payment = self.payments.values().find(of_job);
+        // Of what a token has served.
+        let nothing = self.served.contains_key(&row.job.key).then_some(Msat::ZERO);
         Some(DeliveredJob {
             key: row.job.key,
             seq: row.seq,
@@ -339,8 +342,8 @@ impl MemoryLedger {
             params: row.params.clone(),
             extra: row.extra.clone(),
             price: row.job.price,
-            amount: payment.map(|payment| payment.amount),
-            fee: payment.and_then(|payment| payment.fate.fee),
+            amount: payment.map_or(nothing, |payment| Some(payment.amount)),
+            fee: payment.map_or(nothing, |payment| payment.fate.fee),
             reason: row.job.reason,
             started_at: row.job.started_at,
             url: row.job.url.clone()?,

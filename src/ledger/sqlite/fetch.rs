@@ -67,9 +67,11 @@ impl Downloads for SqliteLedger {
             let (seq, key) = after.map_or(Ok((-1, JobKey(0))), |(seq, key)| int(seq).map(|seq| (seq, key)))?;
             let mut statement = ledger.conn.prepare_cached(
                 "SELECT j.id, seq, j.job, take, endpoint, params, extra, price_msat, reason, started_at, url, file, resume,
-                     sha256, p.fee_msat,
-                     EXISTS (SELECT 1 FROM decisions d WHERE d.job = j.id AND d.decision IN (?6, ?7)), p.amount_msat, j.more
+                     sha256, iif(s.job IS NULL OR p.id IS NOT NULL, p.fee_msat, 0),
+                     EXISTS (SELECT 1 FROM decisions d WHERE d.job = j.id AND d.decision IN (?6, ?7)),
+                     iif(s.job IS NULL OR p.id IS NOT NULL, p.amount_msat, 0), j.more
                  FROM jobs j INDEXED BY jobs_to_fetch LEFT JOIN payments p ON p.job = j.id AND p.dead_proof IS NULL
+                     LEFT JOIN served s ON s.job = j.id
                  WHERE j.batch = ?1 AND j.state = 'delivered' AND (seq, j.id) > (?2, ?3)
                      AND (?4 OR (reason = '') = ?5 AND reason NOT IN ('url_gone', 'row_damaged')) ORDER BY seq, j.id",
             )?;

@@ -15,8 +15,8 @@ use crate::ledger::decide::PaymentState;
 use crate::ledger::port::Inspection;
 use crate::ledger::shown_body::{BODY_BYTES_READ, Secrets};
 use crate::ledger::{
-    AnswerRow, BatchKey, DecisionRow, JobKey, LedgerError, PaymentKey, PaymentRecord, PaymentRow, Standing, TakeRecord,
-    TransitionRow,
+    AnswerKind, AnswerRow, BatchKey, DecisionRow, JobKey, LedgerError, PaymentKey, PaymentRecord, PaymentRow,
+    ServedRow, Standing, TakeRecord, TransitionRow,
 };
 use crate::money::Msat;
 use crate::purchase::HttpAnswer;
@@ -60,6 +60,7 @@ impl Inspection for SqliteLedger {
                     fee_ceiling: row.get(20)?,
                     max_cost: row.get(21)?,
                     payments: ledger.payments_of(job)?,
+                    served: ledger.served_of(job)?,
                     refund: ledger.refund_of(job)?,
                     transitions: ledger.transitions_of(job)?,
                     decisions: ledger.decisions_of(job)?,
@@ -107,6 +108,31 @@ impl SqliteLedger {
             });
         }
         Ok(payments)
+    }
+
+    /// By whose token the job was served.
+    fn served_of(&self, job: JobKey) -> Result<Option<ServedRow>, Fault> {
+        let mut statement = self.conn.prepare_cached(
+            "SELECT p.payment_hash, b.name, o.job, s.at, s.status, coalesce(substr(s.body, 1, ?2), x''), length(s.body), i.token,
+                 p.preimage
+             FROM served s JOIN payments p ON p.id = s.payment JOIN intents i ON i.payment = p.id
+                 JOIN jobs o ON o.id = p.job JOIN batches b ON b.id = o.batch WHERE s.job = ?1",
+        )?;
+        let served = statement.query_row(params![job, BODY_BYTES_READ], |row| {
+            let preimage = row.get::<_, Option<[u8; 32]>>(8)?.map(|bytes| hex(&bytes));
+            let secrets = Secrets { token: row.get(7)?, preimage, refund_link: None };
+            let status = row.get(4)?;
+            let answer = AnswerRow {
+                receipt: None,
+                kind: AnswerKind::Redeem,
+                at: row.get(3)?,
+                status,
+                body: secrets.hide_in(status, row.get(5)?),
+                body_bytes: uint(row, 6)?,
+            };
+            Ok(ServedRow { hash: row.get(0)?, batch: row.get(1)?, id: row.get(2)?, answer })
+        });
+        Ok(served.optional()?)
     }
 
     fn refund_link(&self, payment: PaymentKey) -> Result<Option<String>, Fault> {

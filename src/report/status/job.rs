@@ -6,7 +6,7 @@ use jiff::tz::TimeZone;
 use serde_json::{Value, json};
 
 use crate::catalog;
-use crate::ledger::{AnswerKind, AnswerRow, PaymentReceipt, PaymentRecord, TakeRecord};
+use crate::ledger::{AnswerKind, AnswerRow, PaymentReceipt, PaymentRecord, ServedRow, TakeRecord};
 use crate::money::{counted, thousands};
 use crate::purchase::Reason;
 use crate::report::labels::{amount, state_words, whole_line};
@@ -86,6 +86,9 @@ fn write_take(out: &mut dyn Write, head: &StatusHead, take: &TakeRecord, style: 
     for payment in &take.payments {
         write_payment(&mut lines, payment, style)?;
     }
+    if let Some(served) = &take.served {
+        write_served(&mut lines, served, zone)?;
+    }
     if let Some(refund) = &take.refund {
         lines.gap("refund")?;
         for (label, text) in refund_lines(refund, zone, style.proof) {
@@ -143,12 +146,24 @@ fn write_payment(lines: &mut Lines<'_>, payment: &PaymentRecord, style: &StatusS
         lines.gap(&counted(payment.answers.len() as u64, "answer"))?;
     }
     for answer in latest(&payment.answers) {
-        let body: String = answer.body.chars().take(BODY_CHARS_MAX).collect();
-        let (at, kind) = (second(answer.at, zone), kind_words(answer.kind));
-        lines.put("", &format!("{at}  {kind}  {}  {}", answer.status, printable(&body)))?;
+        lines.put("", &answer_words(answer, kind_words(answer.kind), zone))?;
         lines.maybe("", answer.receipt.as_ref().map(receipt_words))?;
     }
     Ok(())
+}
+
+/// Another job's token has served it.
+fn write_served(lines: &mut Lines<'_>, served: &ServedRow, zone: &TimeZone) -> io::Result<()> {
+    lines.gap("served")?;
+    let buyer = format!("{} of {}", printable(&served.id), printable(&served.batch));
+    lines.put("by", &format!("the token that job {buyer} has bought: nothing was paid for this one"))?;
+    lines.put("hash", &served.hash.hex())?;
+    lines.put("answer", &answer_words(&served.answer, "with that token", zone))
+}
+
+fn answer_words(answer: &AnswerRow, to: &str, zone: &TimeZone) -> String {
+    let body: String = answer.body.chars().take(BODY_CHARS_MAX).collect();
+    format!("{}  {to}  {}  {}", second(answer.at, zone), answer.status, printable(&body))
 }
 
 /// What is said of a purchase where the ledger that knew request and answer is gone.
@@ -258,6 +273,12 @@ fn take_json(take: &TakeRecord, proof: bool) -> Value {
         "started_at": row.started_at.map(UnixMs::rfc3339),
         "finished_at": row.finished_at.map(UnixMs::rfc3339),
         "payments": take.payments.iter().map(|payment| record_json(payment, proof)).collect::<Vec<_>>(),
+        "served": take.served.as_ref().map(|served| json!({
+            "payment_hash": served.hash.hex(),
+            "batch": served.batch,
+            "job": served.id,
+            "answer": answer_json(&served.answer),
+        })),
         "refund": take.refund.as_ref().map(|refund| refund_json(refund, proof)),
         "transitions": take.transitions.iter().map(|change| json!({
             "at": change.at.rfc3339(),

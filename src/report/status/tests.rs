@@ -157,6 +157,7 @@ fn lost() -> Vec<TakeRecord> {
     result.params = vec![("prompt".into(), catalog::Value::Text("a cat\n\u{202e}".into()))];
     let change = |at: i64, from, to, reason| TransitionRow { at: UnixMs(at), from, to, reason };
     vec![TakeRecord {
+        served: None,
         row: result,
         fee_ceiling: Msat::new(3_000),
         max_cost: None,
