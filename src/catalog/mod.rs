@@ -21,6 +21,7 @@ mod template;
 mod terms;
 mod toml_text;
 
+pub use address::origin_of;
 pub use decimal::Decimal;
 pub use errors::{ErrorRule, Treatment};
 pub use header::Header;

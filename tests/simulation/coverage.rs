@@ -214,6 +214,8 @@ sights! {
     BatchLimitReached,
     DayLimitReached,
     MonthLimitReached,
+    OriginLimitReached,
+    NewOriginLimitReached,
     BreakerOpened,
     Trusted,
     DoubtPaused,

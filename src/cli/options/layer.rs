@@ -163,7 +163,7 @@ macro_rules! of_layer {
         impl Layer {
             /// What it says of what may be spent.
             pub(in crate::cli) fn limits(&self) -> Limits {
-                Limits { $($name: self.$name.clone()),+ }
+                Limits { $($name: self.$name.clone(),)+ origins: self.tables.origins.clone() }
             }
         }
 

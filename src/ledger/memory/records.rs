@@ -5,14 +5,12 @@ use std::sync::Arc;
 
 use crate::catalog::RedeemRule;
 use crate::l402::{Network, PaymentHash};
-use crate::ledger::decide::{
-    self, Admission, Payment, PaymentState, SETTLED_MAX, Settled, Stored, StoredAnswer, Unfit,
-};
+use crate::ledger::decide::{self, Payment, PaymentState, SETTLED_MAX, Settled, Stored, StoredAnswer, Unfit};
 use crate::ledger::port::{Downloads, RECORD_IN_PART, Records};
 use crate::ledger::{
     AnswerKey, BatchKey, ComingFile, DamagedJob, DeliveredJob, DurableInvoice, HeldBack, HistoryCheck,
     IdenticalRequest, JobKey, LedgerError, NewIntent, OpenJob, OpenRefund, OpenStage, Original, PaymentKey, PendingJob,
-    Prospect, Record, Recorded, Undownloaded, endpoint_and_origin,
+    Prospect, Record, Recorded, Undownloaded,
 };
 use crate::purchase::{Credential, HttpAnswer, JobState, Reason, Request, WalletId};
 use crate::time::UnixMs;
@@ -98,8 +96,7 @@ impl Records for MemoryLedger {
     }
 
     fn held_back(&self, now: UnixMs, prospect: &Prospect) -> Result<Option<HeldBack>, LedgerError> {
-        let (url, origin) = endpoint_and_origin(&prospect.url);
-        let known = Admission { held: self.held(&prospect.node.0), endpoint: self.endpoint(url, origin) };
+        let known = self.admission(&prospect.url, &prospect.node.0, &prospect.caps);
         Ok(decide::admit(now, prospect, &known).err())
     }
 

@@ -94,7 +94,8 @@ impl Runner<'_> {
             node: None,
         };
         let used = money::used(&counts)?;
-        let room = Room::of(ledger, limits, &self.budget(limits, None)?, used, self.options.buying.choice.partial)?;
+        let budget = self.budget(limits, None)?;
+        let room = Room::of(ledger, limits, &budget, used, self.options.buying.choice.partial)?;
         let foretold = self.foresee(ledger, known, &asked, &room).await?;
         let lacking = match (ledger, to) {
             (Some(ledger), Some(to)) => {
@@ -176,7 +177,7 @@ impl Runner<'_> {
         ledger: Option<&OpenLedger>,
         known: Option<&Batch>,
         asked: &RunToForesee<'_>,
-        room: &Room,
+        room: &Room<'_>,
     ) -> Result<Foretold, Failure> {
         let none;
         let ledger = match ledger {
@@ -212,10 +213,10 @@ impl Runner<'_> {
 /// What a run would begin with.
 fn ready_words(node: Option<&NodeInfo>, fitting: &Fitting) -> String {
     let Some(node) = node else { return "there is nothing to buy".to_owned() };
-    let fits = match fitting.reached {
-        None => "limits hold",
-        Some(_) if fitting.holds_nothing() => "nothing fits so far",
-        Some(_) => "what fits is bought",
+    let fits = match fitting.is_partial() {
+        false => "limits hold",
+        true if fitting.holds_nothing() => "nothing fits so far",
+        true => "what fits is bought",
     };
     format!("{fits}, node {} ({}, {}) is ready", node.id.0, node.network, node.version)
 }

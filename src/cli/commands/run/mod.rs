@@ -467,7 +467,8 @@ impl<'a> Runner<'a> {
     /// Tells what is to be bought and how the batch stands, with so many delivered jobs of which a results file says something else; gives
     /// what the run leaves out of what was asked.
     fn tell(&self, of: &ToTake<'_>, tried: &Tried, (changed, left_out): (u64, LeftOut)) -> LeftOut {
-        let Taken { load, left, fitting, meant, counts, open_and_changed, lacks_room, .. } = &tried.taken;
+        let Taken { load, left, fitting, short_origins, meant, counts, open_and_changed, lacks_room, .. } =
+            &tried.taken;
         let mut left_out = match of.what {
             What::Rows { .. } => left_out,
             What::Plan { manifest, .. } => {
@@ -479,13 +480,14 @@ impl<'a> Runner<'a> {
             }
         };
         left_out.meant = u64::try_from(meant.len()).unwrap_or(u64::MAX);
-        left_out.beyond_limits = fitting.reached.is_some();
+        left_out.beyond_limits = fitting.is_partial();
         let changed = open_and_changed.saturating_add(changed);
         let buying = if *lacks_room { Fitting::of_nothing().fits } else { *left };
         self.reporter.hear(&planned(&Stand::of(counts, changed), counts, &buying, of.to.as_ref()));
         if let Some(words) = fitting.words(left) {
             self.reporter.warn(words);
         }
+        short_origins.iter().for_each(|short| self.reporter.warn(short.words.as_str()));
         left_out
     }
 
@@ -640,12 +642,9 @@ impl<'a> Runner<'a> {
 
     /// What may be spent, with that bound of the batch.
     fn budget(&self, limits: &Limits, batch: Option<Msat>) -> Result<Budget, Failure> {
-        Ok(Budget {
-            batch,
-            day: limits.max_sats_per_day.map(questions::in_msat).transpose()?,
-            month: limits.max_sats_per_month.map(questions::in_msat).transpose()?,
-            time_zone: self.time_zone(limits)?,
-        })
+        let (choice, is_play) = (&self.options.buying.choice, self.counterparties.play.is_some());
+        let is_unattended = questions::is_unattended(choice, self.options.saved_plan.is_some(), is_play);
+        money::budget(limits, batch, self.time_zone(limits)?, is_unattended)
     }
 
     fn settings(&self, limits: &Limits, batch: &Batch) -> Result<Settings, Failure> {

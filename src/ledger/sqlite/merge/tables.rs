@@ -263,6 +263,10 @@ pub(super) const WITNESSES: Table = Table {
 
 pub(super) const PERIODS: Table = Table { name: "periods", key: "name", mapped: &["kind", "name"], columns: &[] };
 
+/// Summed up anew where it is asked for.
+#[cfg(test)]
+pub(super) const ORIGIN_PERIODS: Table = Table { name: "origin_periods", key: "origin", mapped: &[], columns: &[] };
+
 /// Which ledger it is: a ledger that has bought nothing takes the place of the one whose purchases it takes over.
 pub(super) const LEDGER_ID: Table =
     Table { name: "ledger_id", key: "only_row", mapped: &["only_row"], columns: &[theirs!("id")] };
@@ -289,7 +293,7 @@ pub(super) const MERGES: Table =
 
 /// All of them.
 #[cfg(test)]
-pub(super) const TABLES: [&Table; 15] = [
+pub(super) const TABLES: [&Table; 16] = [
     &BATCHES,
     &ENDPOINTS,
     &JOBS,
@@ -301,6 +305,7 @@ pub(super) const TABLES: [&Table; 15] = [
     &DECISIONS,
     &WITNESSES,
     &PERIODS,
+    &ORIGIN_PERIODS,
     &LEDGER_ID,
     &ENDPOINT_URLS,
     &TRUSTS,
@@ -362,6 +367,7 @@ mod tests {
             match table {
                 "batches" => &["held_msat", "spent_msat", "fees_msat", "refunded_msat"],
                 "periods" => &["held_msat", "spent_msat", "refunded_msat"],
+                "origin_periods" => &["origin", "period", "held_msat", "spent_msat", "refunded_msat"],
                 "ledger_id" => &["intents", "changes"],
                 _ => &[],
             }
