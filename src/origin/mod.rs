@@ -14,6 +14,7 @@ mod redeem_response;
 mod request;
 #[cfg(test)]
 mod samples;
+mod secret_headers;
 mod taken;
 mod url_policy;
 
@@ -32,6 +33,7 @@ pub use http::{HttpOptions, HttpOrigin};
 pub use inline::{Inline, NoResult, inline_result, is_inline};
 pub use poll_response::{POLL_RETRY_AFTER_MS_MAX, PollResponse, read_poll};
 pub use redeem_response::{RedeemResponse, read_redeem};
+pub use secret_headers::{ReadSecret, SecretHeaders, SecretProblem, SecretUnread};
 pub use url_policy::{BadAddress, is_own_origin};
 
 /// The header under which the address is kept that answered a redeem or a poll.

@@ -96,6 +96,8 @@ mod schemes;
 #[cfg(test)]
 mod screens;
 #[cfg(test)]
+mod secret_headers;
+#[cfg(test)]
 mod stopped;
 #[cfg(test)]
 mod terminal;

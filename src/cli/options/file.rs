@@ -37,6 +37,7 @@ pub(in crate::cli) fn read(file: &Path, named: bool, home: Option<&Path>) -> Res
     keep_back(&text, &|path: &Path| anchored(path).exists());
     let mut layer = parse(&SourceText::new(shown, text))?;
     OPTIONS.iter().for_each(|option| (option.anchor)(&mut layer, &anchored));
+    layer.tables.anchor(&anchored);
     Ok(Some(layer))
 }
 

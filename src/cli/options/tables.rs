@@ -11,22 +11,39 @@ use crate::diagnostic::{Diagnostic, SourceText, closest};
 use crate::manifest::OriginLimits;
 use crate::money::Sats;
 
-use crate::cli::options::values;
+mod secrets;
+
+pub(in crate::cli) use secrets::{SecretEntry, SecretFrom};
+
+use crate::cli::options::{Anchor, values};
 
 /// Their names.
-pub(in crate::cli) const NAMES: [&str; 1] = ["origin"];
+pub(in crate::cli) const NAMES: [&str; 2] = ["origin", "secret"];
 
 /// What they say.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(in crate::cli) struct Tables {
     /// `[origin."HOST"]`: what single origins may get.
     pub(in crate::cli) origins: BTreeMap<String, OriginLimits>,
+    /// `[secret.NAME]`: what goes in the head of requests, by name.
+    pub(in crate::cli) secrets: BTreeMap<String, SecretEntry>,
 }
 
 impl Tables {
     /// Only one source has any.
     pub(super) fn over(self, lower: Self) -> Self {
         if self == Self::default() { lower } else { self }
+    }
+}
+
+impl Tables {
+    /// Gives the paths in them another beginning.
+    pub(super) fn anchor(&mut self, anchored: &Anchor<'_>) {
+        for entry in self.secrets.values_mut() {
+            if let SecretFrom::File(path) = &mut entry.from {
+                *path = anchored(path);
+            }
+        }
     }
 }
 
@@ -46,9 +63,13 @@ pub(super) fn read(
         let error = Diagnostic::error("", format!("{name}: expected tables, each with a name"));
         let mut place = source.place(value.span());
         place.text.clear();
-        wrong.push(error.at(place).help("for instance [origin.\"api.example.com\"]"));
+        wrong.push(error.at(place).help("for instance [origin.\"api.example.com\"], or [secret.NAME]"));
         return;
     };
+    if name == "secret" {
+        secrets::read(&mut tables.secrets, source, entries, wrong);
+        return;
+    }
     for (host, value) in entries {
         match (origin(host.get_ref()), value.get_ref().as_table()) {
             (Err(error), _) => {

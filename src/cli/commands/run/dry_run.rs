@@ -12,7 +12,6 @@ use crate::cli::money::{Fitting, Room};
 use crate::cli::preflight::duplicates::words as duplicate_words;
 use crate::cli::preflight::foresight::{Foresight, Foretold, RunToForesee};
 use crate::cli::preflight::ground::Ground;
-use crate::cli::preflight::planned::Planned;
 use crate::cli::preflight::questions::{self, Ready};
 use crate::cli::{ExitCode, Failure, money};
 use crate::event::Listener;
@@ -55,7 +54,7 @@ impl Runner<'_> {
         stop(&self.counterparties.ledger, ledger.as_ref(), known.as_ref(), place.as_ref())?;
         let (ledger, known) = (ledger.as_ref(), known.as_ref());
         let of_batch = ledger.zip(known).filter(|_| of_results);
-        let planned = Planned::of(manifest, &self.options.buying.limits, of_batch)?;
+        let planned = self.planned(manifest, of_batch)?;
         let found = self.preflight(&Ground { manifest, ledger, known, of_results }, planned)?;
         match of_batch {
             Some((ledger, batch)) => {

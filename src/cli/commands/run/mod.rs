@@ -22,6 +22,7 @@ use crate::cli::preflight::ground::Ground;
 use crate::cli::preflight::planned::Planned;
 use crate::cli::preflight::questions::{self, Answered};
 use crate::cli::preflight::words::{LeftOut, elsewhere_words};
+use crate::cli::secrets;
 use preflight::Preflight;
 use saved::Saved;
 use stand::{Stand, planned};
@@ -61,6 +62,7 @@ pub(in crate::cli) fn execute(options: &RunOptions, sandbox: &SandboxOptions) ->
     let options = of_saved.as_ref().unwrap_or(options);
     let result = crate::cli::runtime()?.block_on(async {
         let counterparties = Counterparties::open(&options.payment, sandbox).await?;
+        let counterparties = counterparties.bearing(&options.buying.limits.all().tables);
         let result = Runner::new((options, saved.as_ref()), &counterparties)?.run().await;
         counterparties.close().await;
         result
@@ -153,7 +155,7 @@ impl<'a> Runner<'a> {
         if !self.counterparties.ledger.exists() {
             // What is wrong with a manifest or a command leaves no trace: not even an empty ledger.
             stop(&self.counterparties.ledger, None, None, place.as_ref())?;
-            let planned = Planned::of(&manifest, &self.options.buying.limits, None)?;
+            let planned = self.planned(&manifest, None)?;
             check_owner(None, &name, &self.options.buying.choice, &owner, false)?;
             let ground = Ground { manifest: &manifest, ledger: None, known: None, of_results: false };
             let found = self.preflight(&ground, planned)?;
@@ -173,7 +175,7 @@ impl<'a> Runner<'a> {
         let session = self.recover_first(session).await?;
         let checked = match checked.filter(|_| session.ledger.is_new() && session.known.is_none()) {
             Some(checked) => checked,
-            None => match Planned::of(&manifest, &self.options.buying.limits, None) {
+            None => match self.planned(&manifest, None) {
                 Ok(planned) => {
                     let (ledger, known) = (Some(&session.ledger), session.known.as_ref());
                     let ground = Ground { manifest: &manifest, ledger, known, of_results: false };
@@ -571,6 +573,17 @@ impl<'a> Runner<'a> {
         let work = known.as_ref().map(|batch| Work::Recover(Some(batch.key)));
         let batch = known.unwrap_or_else(|| tried.taken.batch.clone());
         Ok(Admitted { batch, work, files, refused: Some(failure) })
+    }
+
+    /// Plans the manifest, or what a results file of that batch chooses, and reads the secrets that go with its requests.
+    fn planned<'m>(
+        &self,
+        manifest: &'m Manifest,
+        of_results: Option<(&'m OpenLedger, &Batch)>,
+    ) -> Result<Planned<'m>, Failure> {
+        let planned = Planned::of(manifest, &self.options.buying.limits, of_results)?;
+        secrets::read_all(planned.plan.endpoints(), self.counterparties.origin.secrets())?;
+        Ok(planned)
     }
 
     /// What is still pending learns why, so that `status` can tell it.
