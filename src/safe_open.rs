@@ -144,6 +144,22 @@ impl Read for Pipe {
     }
 }
 
+/// Whether everybody on this machine can read the file.
+#[cfg(unix)]
+#[must_use]
+pub fn is_readable_by_all(path: &Path) -> bool {
+    use std::os::unix::fs::PermissionsExt;
+    const OTHERS_READ: u32 = 0o004;
+    std::fs::metadata(path).is_ok_and(|file| file.is_file() && file.permissions().mode() & OTHERS_READ != 0)
+}
+
+/// Whether everybody on this machine can read the file; nobody knows here.
+#[cfg(not(unix))]
+#[must_use]
+pub const fn is_readable_by_all(_path: &Path) -> bool {
+    false
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

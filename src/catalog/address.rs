@@ -17,6 +17,13 @@ pub(super) fn normal(mut url: Url) -> Url {
     url
 }
 
+/// Host, and port where it is not the usual one: who sells there.
+#[must_use]
+pub fn origin_of(url: &Url) -> String {
+    let host = url.host_str().unwrap_or_default();
+    url.port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"))
+}
+
 /// Reads an address so.
 pub(super) fn read<'de, D: Deserializer<'de>>(from: D) -> Result<Url, D::Error> {
     Url::deserialize(from).map(normal)

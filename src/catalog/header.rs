@@ -1,5 +1,6 @@
 //! What an endpoint wants in the head of each request, and what never stands there by a catalogue's word.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
@@ -56,7 +57,54 @@ pub struct Header {
     /// Its name, as it is sent.
     pub name: String,
     /// Its value.
-    pub value: String,
+    pub value: HeaderValue,
+}
+
+/// What is sent of a header.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum HeaderValue {
+    /// This.
+    Text(String),
+    /// What the user's configuration has under this name. The name alone is known, kept and compared.
+    Secret {
+        /// The name.
+        secret: String,
+    },
+}
+
+impl Header {
+    /// A header with that value.
+    #[must_use]
+    pub fn text(name: &str, value: &str) -> Self {
+        Self { name: name.to_owned(), value: HeaderValue::Text(value.to_owned()) }
+    }
+
+    /// The name of the secret that it sends, where it sends one.
+    #[must_use]
+    pub fn secret(&self) -> Option<&str> {
+        match &self.value {
+            HeaderValue::Secret { secret } => Some(secret),
+            HeaderValue::Text(_) => None,
+        }
+    }
+}
+
+impl HeaderValue {
+    /// What tells it from others: the text, or the name of the secret, which no text is.
+    #[must_use]
+    pub fn identity(&self) -> Cow<'_, str> {
+        match self {
+            Self::Text(text) => text.into(),
+            Self::Secret { secret } => format!("\0secret\0{secret}").into(),
+        }
+    }
+}
+
+impl fmt::Debug for HeaderValue {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("HeaderValue(…)")
+    }
 }
 
 /// A value may say who one is.
@@ -86,8 +134,16 @@ pub(super) fn is_secret(name: &str) -> bool {
     SECRETS.iter().any(|word| lower.contains(word)) && lower != "idempotency-key"
 }
 
+/// Whether a secret may be called so.
+#[must_use]
+pub fn is_secret_name(name: &str) -> bool {
+    let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
+    !name.is_empty() && name.len() <= NAME_CHARS_MAX && name.chars().all(fits)
+}
+
 /// Whether it can be the value of a header: visible ASCII, with blanks between.
-pub(super) fn is_value(text: &str) -> bool {
+#[must_use]
+pub fn is_value(text: &str) -> bool {
     !text.is_empty()
         && text.len() <= VALUE_BYTES_MAX
         && text.trim() == text

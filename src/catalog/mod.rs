@@ -21,9 +21,10 @@ mod template;
 mod terms;
 mod toml_text;
 
+pub use address::origin_of;
 pub use decimal::Decimal;
 pub use errors::{ErrorRule, Treatment};
-pub use header::Header;
+pub use header::{Header, HeaderValue, is_secret_name, is_value as is_header_value};
 pub use listing::{Listed, listed};
 pub use param::{FileForm, FileType, ImageKind, ImageRef, ImageSource, Mismatch, Param, ParamKind, Value};
 pub use place::Place;

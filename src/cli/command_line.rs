@@ -22,7 +22,7 @@ impl CommandLine {
     ///
     /// # Errors
     /// Where a quote is not closed, or there is no word.
-    pub(super) fn from_words(text: &str) -> Result<Self, String> {
+    pub(in crate::cli) fn from_words(text: &str) -> Result<Self, String> {
         match shlex::split(text) {
             Some(words) if words.first().is_some_and(|program| !program.is_empty()) => Ok(Self(words)),
             Some(_) => Err("expected a program and its arguments".to_owned()),
@@ -34,7 +34,7 @@ impl CommandLine {
     ///
     /// # Errors
     /// Where a word holds a zero byte.
-    pub(super) fn joined<'a>(words: impl Iterator<Item = &'a str>) -> Result<String, String> {
+    pub(in crate::cli) fn joined<'a>(words: impl Iterator<Item = &'a str>) -> Result<String, String> {
         shlex::try_join(words).map_err(|_| "a word of a command holds no zero byte".to_owned())
     }
 

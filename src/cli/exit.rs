@@ -220,6 +220,7 @@ pub const fn of_job(state: JobState, reason: Reason) -> ExitCode {
 const fn of_unspent(reason: Reason, otherwise: ExitCode) -> ExitCode {
     match reason {
         Reason::BatchLimit | Reason::DayLimit | Reason::MonthLimit => ExitCode::Limit,
+        Reason::OriginDayLimit | Reason::OriginMonthLimit | Reason::NewOriginLimit => ExitCode::Limit,
         Reason::NodeUnusable | Reason::InsufficientBalance => ExitCode::Node,
         Reason::BreakerOpen => ExitCode::Person,
         Reason::None
@@ -309,7 +310,18 @@ pub(in crate::cli) mod tests {
         ),
         (JobState::Pending, &[Reason::BreakerOpen], ExitCode::Person),
         (JobState::Pending, &[Reason::PriceChanged], ExitCode::NotAsPlanned),
-        (JobState::Pending, &[Reason::BatchLimit, Reason::DayLimit, Reason::MonthLimit], ExitCode::Limit),
+        (
+            JobState::Pending,
+            &[
+                Reason::BatchLimit,
+                Reason::DayLimit,
+                Reason::MonthLimit,
+                Reason::OriginDayLimit,
+                Reason::OriginMonthLimit,
+                Reason::NewOriginLimit,
+            ],
+            ExitCode::Limit,
+        ),
         (JobState::Pending, &[Reason::NodeUnusable, Reason::InsufficientBalance], ExitCode::Node),
         (JobState::Running, &[Reason::None], ExitCode::Unfinished),
         (

@@ -16,7 +16,7 @@ use crate::cli::options::Layer;
 use crate::cli::options::config::{ManifestOptions, ManifestSource};
 use crate::cli::options::layer::Layers;
 use crate::cli::options::values::Pair;
-use crate::cli::{CommandError, Failure};
+use crate::cli::{CommandError, Failure, secrets};
 
 /// Opens the manifest; `last_catalog` overrides whatever the other catalogues say.
 pub(super) fn open(options: &ManifestOptions, last_catalog: Option<&Path>) -> Result<Manifest, Vec<Diagnostic>> {
@@ -121,9 +121,11 @@ pub(super) fn batch_name(options: &ManifestOptions, manifest: &Manifest) -> Resu
 
 /// Plans every job of the manifest; all errors come in one go.
 pub(super) fn plan(manifest: &Manifest, limits: &Layers) -> Result<(Plan, Limits), Failure> {
+    let secrets = secrets::of(&limits.all().tables);
     let limits = limits.with_manifest(&manifest.limits);
     let policy = Policy::from_limits(&limits)?;
     let plan = Plan::make(manifest, &policy).map_err(Failure::Input)?;
+    secrets::check(plan.endpoints(), &secrets)?;
     Ok((plan, limits))
 }
 

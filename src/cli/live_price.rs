@@ -6,7 +6,8 @@ use std::time::Duration;
 use url::Url;
 
 use crate::catalog::Endpoint;
-use crate::cli::{CommandError, Failure};
+use crate::cli::options::tables::Tables;
+use crate::cli::{CommandError, Failure, secrets};
 use crate::l402::{Invoice, Network, check_body};
 use crate::loopback::is_loopback;
 use crate::manifest::image;
@@ -48,10 +49,10 @@ struct Silent(String);
 impl LivePrices {
     /// # Errors
     /// Where there is no client for the web.
-    pub(in crate::cli) fn new() -> Result<Self, Failure> {
+    pub(in crate::cli) fn new(tables: &Tables) -> Result<Self, Failure> {
         let origin = HttpOrigin::new(HttpOptions::default())
             .map_err(|error| CommandError::internal("no client for the web").because(error))?;
-        Ok(Self { origin, silent: HashMap::new() })
+        Ok(Self { origin: origin.bearing(secrets::of(tables)), silent: HashMap::new() })
     }
 
     /// Reads a free address of the origin's.

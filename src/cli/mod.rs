@@ -14,6 +14,7 @@ mod money;
 mod node;
 mod options;
 mod preflight;
+mod secrets;
 mod terminal;
 
 mod receipt_check;

@@ -1,11 +1,15 @@
 //! Sums that several commands show and check.
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+mod at_origin;
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+
+use jiff::tz::TimeZone;
 
 use sha2::{Digest, Sha256};
 
 use crate::ledger::port::Views;
-use crate::ledger::{Counts, OpenLedger, PeriodsUsed, ToBuy};
+use crate::ledger::{Caps, Counts, OpenLedger, OriginCaps, PeriodsUsed, ToBuy};
 use crate::manifest::Limits;
 use crate::money::{Msat, Sats, counted, thousands};
 use crate::plan::view::LeftToBuy;
@@ -14,7 +18,11 @@ use crate::run::{Budget, Clock, SystemClock};
 
 use crate::cli::exit::of_job;
 use crate::cli::options::config::Choice;
+use crate::cli::preflight::questions::in_msat;
 use crate::cli::{CommandError, ExitCode, Failure};
+
+use at_origin::AtOrigin;
+pub(super) use at_origin::OriginShort;
 
 /// What a batch has used of its limit: spent, with fees, and held, without what came back.
 pub(super) fn used(counts: &Counts) -> Result<Msat, Failure> {
@@ -52,20 +60,53 @@ struct Cap {
     left: Msat,
 }
 
+/// What may be spent by these limits: of the batch only that bound. An origin that never delivered is limited only where nobody
+/// watches.
+pub(super) fn budget(
+    limits: &Limits,
+    batch: Option<Msat>,
+    time_zone: TimeZone,
+    is_unattended: bool,
+) -> Result<Budget, Failure> {
+    let msat = |sats: Option<Sats>| sats.map(in_msat).transpose();
+    let mut origins = BTreeMap::new();
+    for (origin, of) in &limits.origins {
+        let caps = OriginCaps {
+            job: msat(of.max_sats_per_job)?,
+            day: msat(of.max_sats_per_day)?,
+            month: msat(of.max_sats_per_month)?,
+            new: None,
+        };
+        origins.insert(origin.clone(), caps);
+    }
+    Ok(Budget {
+        batch,
+        day: msat(limits.max_sats_per_day)?,
+        month: msat(limits.max_sats_per_month)?,
+        origins,
+        new_origin: msat(limits.max_sats_new_origin.filter(|_| is_unattended))?,
+        time_zone,
+    })
+}
+
 /// What such limits leave to be spent.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Room {
+#[derive(Default)]
+pub(super) struct Room<'l> {
     caps: Vec<Cap>,
     /// What the batch's limit leaves, where it keeps a run that it does not hold from beginning.
     whole: Option<Msat>,
+    /// Where origins are limited: how far, and by when.
+    origins: Option<(&'l Budget, Caps)>,
+    /// Whoever knows what is used of that.
+    ledger: Option<&'l OpenLedger>,
 }
 
-impl Room {
+impl<'l> Room<'l> {
     /// Of the batch's limit where what fits is bought, and of the day's and the month's in any case.
     pub(super) fn of(
-        ledger: Option<&OpenLedger>,
+        ledger: Option<&'l OpenLedger>,
         limits: &Limits,
-        budget: &Budget,
+        budget: &'l Budget,
         used: Msat,
         partial: bool,
     ) -> Result<Self, Failure> {
@@ -88,12 +129,14 @@ impl Room {
         let all: Vec<Cap> = set.into_iter().filter_map(cap).collect();
         let (whole, caps): (Vec<Cap>, _) =
             all.into_iter().partition(|cap| cap.reason == Reason::BatchLimit && !partial);
-        Ok(Self { caps, whole: whole.first().map(|cap| cap.left) })
+        let of_origins = budget.new_origin.is_some() || budget.origins.values().any(OriginCaps::has_sums);
+        let origins = of_origins.then(|| (budget, budget.caps(SystemClock.now())));
+        Ok(Self { caps, whole: whole.first().map(|cap| cap.left), origins, ledger })
     }
 
     /// Whether there is any limit.
-    pub(super) const fn is_bounded(&self) -> bool {
-        !self.caps.is_empty() || self.whole.is_some()
+    pub(super) fn is_bounded(&self) -> bool {
+        !self.caps.is_empty() || self.whole.is_some() || self.origins.is_some()
     }
 
     /// Whether every limit holds so much.
@@ -165,13 +208,15 @@ pub(super) struct Fitting {
     pub(super) begins_with: Option<Msat>,
     /// The least that any may cost: its price, or nothing where that is a cap; none where there is none.
     pub(super) cheapest: Option<Msat>,
+    /// So many the limits of their origins do not hold for sure.
+    pub(super) beyond_origins: u64,
 }
 
 impl Fitting {
     /// Nothing fits, as there is nothing.
     pub(super) const fn of_nothing() -> Self {
         let fits = LeftToBuy { jobs: 0, price: Msat::ZERO, capped: Msat::ZERO, fee_ceiling: Msat::ZERO };
-        Self { fits, reached: None, too_small: None, begins_with: None, cheapest: None }
+        Self { fits, reached: None, too_small: None, begins_with: None, cheapest: None, beyond_origins: 0 }
     }
 
     /// Ends what is to be done about a limit or a balance that does not hold all: `--partial` is a way on where the limits, and the
@@ -183,12 +228,17 @@ impl Fitting {
 
     /// Whether not even the first job fits: nothing is bought.
     pub(super) const fn holds_nothing(&self) -> bool {
-        self.reached.is_some() && self.fits.jobs == 0
+        self.is_partial() && self.fits.jobs == 0
+    }
+
+    /// Whether not all fits for sure.
+    pub(super) const fn is_partial(&self) -> bool {
+        self.reached.is_some() || self.beyond_origins > 0
     }
 
     /// The price of what is bought of so much: of all, or of what fits for sure.
     pub(super) fn payable(&self, left: &LeftToBuy) -> Msat {
-        self.reached.map_or(left.price, |_| self.fits.price)
+        if self.is_partial() { self.fits.price } else { left.price }
     }
 
     /// The limit that ends it, in words.
@@ -234,11 +284,18 @@ impl Fitting {
     }
 }
 
+/// The origin at which what stands in such a place is bought.
+pub(super) type OriginAt<'a> = &'a dyn Fn(i64) -> Result<Option<String>, Failure>;
+
 /// What a run chooses of what there is to buy: what `--only` and `--limit` leave of it.
 pub(super) struct Chosen<'a> {
     only: HashSet<&'a str>,
     limit: Option<u64>,
-    room: &'a Room,
+    room: &'a Room<'a>,
+    origin_at: OriginAt<'a>,
+    /// By their origins' limits; by place, and those by place.
+    origins: Vec<AtOrigin>,
+    at: HashMap<i64, Option<usize>>,
     /// What is bought.
     pub(super) left: LeftToBuy,
     /// What of that the limits hold.
@@ -259,9 +316,12 @@ pub(super) struct Chosen<'a> {
 
 impl<'a> Chosen<'a> {
     /// Nothing so far.
-    pub(super) fn of(choice: &'a Choice, room: &'a Room) -> Self {
+    pub(super) fn of(choice: &'a Choice, room: &'a Room<'a>, origin_at: OriginAt<'a>) -> Self {
         Self {
             room,
+            origin_at,
+            origins: Vec::new(),
+            at: HashMap::new(),
             fitting: Fitting::of_nothing(),
             only: choice.only.iter().map(String::as_str).collect(),
             limit: choice.limit,
@@ -316,13 +376,18 @@ impl<'a> Chosen<'a> {
     }
 
     fn fit(&mut self, job: &ToBuy) -> Result<(), Failure> {
-        let Fitting { fits, reached, too_small, begins_with, cheapest } = &mut self.fitting;
+        let is_held_there = self.is_held_there(job)?;
+        let Fitting { fits, reached, too_small, begins_with, cheapest, beyond_origins } = &mut self.fitting;
         *cheapest = cheapest.iter().copied().chain([least(job)]).min();
         if self.left.jobs == 1 {
             *begins_with = Some(job.price).filter(|price| self.room.holds(price.checked_add(job.fee_ceiling)));
         }
         let too_dear = self.room.never_holds(job.price.checked_add(job.fee_ceiling));
         *too_small = too_dear.into_iter().chain(*too_small).max_by_key(|limit| limit.cost);
+        if !is_held_there {
+            *beyond_origins = beyond_origins.saturating_add(1);
+            return Ok(());
+        }
         if reached.is_none() {
             let cost = Msat::checked_sum([fits.price, fits.fee_ceiling, job.price, job.fee_ceiling]);
             *reached = self.room.exceeded_by(cost);
@@ -339,7 +404,7 @@ mod tests {
     #[test]
     fn a_capped_job_may_cost_anything_up_to_its_cap() {
         let (choice, room) = (Choice::default(), Room::default());
-        let mut chosen = Chosen::of(&choice, &room);
+        let mut chosen = Chosen::of(&choice, &room, &|_| Ok(None));
         for (id, sats, is_capped) in [("a", 10, false), ("b", 500, true)] {
             let (id, price, reason) = (id.to_owned(), Msat::new(sats * 1_000), Reason::None);
             let job = ToBuy { id, price, is_capped, fee_ceiling: Msat::ZERO, is_duplicate: false, reason, place: 0 };

@@ -3,8 +3,9 @@
 
 use url::Url;
 
-use super::{BatchKey, JobKey};
-use crate::money::{counted, counted_are};
+use super::{BatchKey, Caps, JobKey};
+use crate::catalog::origin_of;
+use crate::money::{Msat, counted, counted_are, sum_in_sats};
 use crate::purchase::{Reason, WalletId};
 use crate::time::UnixMs;
 
@@ -62,6 +63,10 @@ pub struct Prospect {
     pub bounds: IntentBounds,
     /// What else is about to begin.
     pub asking: Asking,
+    /// The most that it can cost: price and fee ceiling.
+    pub cost: Msat,
+    /// Its limits, of which those of its origin count here.
+    pub caps: Caps,
 }
 
 /// What the ledger holds of an endpoint, since its last delivery.
@@ -131,6 +136,52 @@ pub enum HeldBack {
         /// The bounds within which the intent was asked for.
         bounds: IntentBounds,
     },
+    /// What its origin may get does not hold the purchase.
+    OriginLimit {
+        /// Host, and port where it is not the usual one.
+        origin: String,
+        /// Which of its limits.
+        limit: OriginLimit,
+        /// The most that the purchase can cost.
+        cost: Msat,
+        /// Spent and held there so far.
+        used: Msat,
+        /// The limit, in msat.
+        most: Msat,
+    },
+}
+
+/// A limit on what one origin gets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OriginLimit {
+    /// In a day.
+    Day,
+    /// In a month.
+    Month,
+    /// In all, before its first delivery.
+    New,
+}
+
+impl OriginLimit {
+    /// Why a job waits for it.
+    #[must_use]
+    pub const fn reason(self) -> Reason {
+        match self {
+            Self::Day => Reason::OriginDayLimit,
+            Self::Month => Reason::OriginMonthLimit,
+            Self::New => Reason::NewOriginLimit,
+        }
+    }
+
+    /// The key that sets it.
+    #[must_use]
+    pub const fn key(self) -> &'static str {
+        match self {
+            Self::Day => "max_sats_per_day",
+            Self::Month => "max_sats_per_month",
+            Self::New => "max_sats_new_origin",
+        }
+    }
 }
 
 impl IntentBounds {
@@ -168,6 +219,7 @@ impl HeldBack {
             Self::Undelivered { count, .. } if count.open > 0 => Reason::AwaitingDelivery,
             Self::Undelivered { .. } => Reason::BreakerOpen,
             Self::Doubt { .. } => Reason::DoubtLimit,
+            Self::OriginLimit { limit, .. } => limit.reason(),
         }
     }
 
@@ -176,7 +228,7 @@ impl HeldBack {
     pub const fn is_of_node(&self) -> bool {
         match self {
             Self::Doubt { .. } => true,
-            Self::Rejected { .. } | Self::Undelivered { .. } => false,
+            Self::Rejected { .. } | Self::Undelivered { .. } | Self::OriginLimit { .. } => false,
         }
     }
 
@@ -187,6 +239,8 @@ impl HeldBack {
             Self::Rejected { elsewhere, .. } => *elsewhere,
             Self::Undelivered { count, .. } => count.open_elsewhere > 0,
             Self::Doubt { count, .. } => count.held_elsewhere > 0,
+            // A day, or a delivery, that nobody can say when it comes.
+            Self::OriginLimit { .. } => false,
         }
     }
 
@@ -199,6 +253,20 @@ impl HeldBack {
             Self::Rejected { at, .. } => now.since_ms(*at) > LATE_MS,
             Self::Undelivered { count, most, .. } => count.undelivered >= u64::from((*most).max(1)),
             Self::Doubt { count, bounds, .. } => count.in_doubt >= u64::from(bounds.max_doubt.max(1)),
+            // The delivery of what is under way lifts it.
+            Self::OriginLimit { limit, .. } => *limit != OriginLimit::New,
+        }
+    }
+
+    /// Whether only a person, another day, or a delivery that nothing promises, lets the endpoint have more.
+    #[must_use]
+    pub fn is_shut(&self, now: UnixMs) -> bool {
+        match self {
+            Self::Rejected { .. } | Self::Undelivered { .. } => {
+                self.reason() == Reason::BreakerOpen && self.is_alarming(now)
+            }
+            Self::OriginLimit { .. } => true,
+            Self::Doubt { .. } => false,
         }
     }
 }
@@ -254,8 +322,33 @@ impl std::fmt::Display for HeldBack {
                     )
                 }
             }
+            Self::OriginLimit { origin, limit, cost, used, most } => {
+                f.write_str(&origin_limit_words(origin, *limit, *cost, (*used, *most)))
+            }
         }
     }
+}
+
+/// That a limit of an origin, of which so much is used, has no room for what may cost so much.
+fn origin_limit_words(origin: &str, limit: OriginLimit, cost: Msat, (used, most): (Msat, Msat)) -> String {
+    // A cost rounds up. Fees are hardly ever whole sats.
+    let most = most.sats_ceil();
+    let [used, cost] = sum_in_sats(used, cost)
+        .map_or_else(|| [used, cost].map(|amount| amount.sats_ceil()), |[_, used, cost]| [used, cost]);
+    let (whose, counted) = match limit {
+        OriginLimit::Day => ("the day's limit", "there today"),
+        OriginLimit::Month => ("the month's limit", "there this month"),
+        OriginLimit::New => ("the limit of an origin that has never delivered", "there"),
+    };
+    let until = match limit {
+        OriginLimit::Day | OriginLimit::Month => "",
+        OriginLimit::New => ": in a run that nobody watches it gets no more until it delivers",
+    };
+    format!(
+        "{whose} of {most} at {origin} ({}) has no room for the next job: {used} are spent or held {counted}, over the whole ledger, \
+         and it may cost {cost}{until}",
+        limit.key()
+    )
 }
 
 /// What else would let an origin have more: a person's word, where one would be of use.
@@ -271,9 +364,7 @@ pub fn endpoint_and_origin(url: &Url) -> (String, String) {
     let mut endpoint = url.clone();
     endpoint.set_query(None);
     endpoint.set_fragment(None);
-    let host = url.host_str().unwrap_or_default();
-    let origin = url.port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"));
-    (endpoint.into(), origin)
+    (endpoint.into(), origin_of(url))
 }
 
 #[cfg(test)]

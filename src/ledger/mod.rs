@@ -38,7 +38,9 @@ mod writer;
 pub use crate::l402::PaymentReceipt;
 pub use address::{AddressError, LedgerAddress};
 pub use batch::{Batch, BatchStart, ComingFile, DownloadTo, FilesOf, Layout, NewBatch, Remembered};
-pub use bounds::{Asking, EndpointCount, HeldBack, IntentBounds, NodeCount, Prospect, endpoint_and_origin};
+pub use bounds::{
+    Asking, EndpointCount, HeldBack, IntentBounds, NodeCount, OriginLimit, Prospect, endpoint_and_origin,
+};
 pub use claimed::Claimed;
 pub use error::{BadReceipt, Damage, Lack, LedgerError, Obstacle};
 pub use history::{
@@ -59,8 +61,8 @@ pub use place::{Gap, Location, LockError, LockedBy, OpenMode};
 pub use port::{Deliveries, Ledger};
 pub use record::{
     AnswerKey, AnswerKind, BatchKey, CLTV_LIMIT, Caps, Committed, DeadProof, DownloadedFile, DurableIntent, FetchMark,
-    FurtherResult, IntentRefusal, JobEnd, JobKey, NewIntent, PaidPurchase, PaymentKey, PeriodCap, PeriodsUsed, Posted,
-    Record, Recorded, Resume, Transition,
+    FurtherResult, IntentRefusal, JobEnd, JobKey, NewIntent, OriginCaps, OriginUsed, PaidPurchase, PaymentKey,
+    PeriodCap, PeriodsUsed, Posted, Record, Recorded, Resume, Transition,
 };
 pub use refund::{
     DurableInvoice, OpenRefund, RefundInvoice, RefundInvoiceRow, RefundRecord, RefundRow, RefundStanding,

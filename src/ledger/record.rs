@@ -308,6 +308,40 @@ pub struct Caps {
     pub day: Option<PeriodCap>,
     /// Over the month, across batches.
     pub month: Option<PeriodCap>,
+    /// Of the origin at which it buys.
+    pub origin: OriginCaps,
+}
+
+/// What one origin may get, over every batch of the ledger. Its day and month are those of [`Caps`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct OriginCaps {
+    /// By one purchase, fee ceiling included.
+    pub job: Option<Msat>,
+    /// In the day: spent + held, fees included.
+    pub day: Option<Msat>,
+    /// In the month.
+    pub month: Option<Msat>,
+    /// In all, for as long as nothing it sold was ever delivered.
+    pub new: Option<Msat>,
+}
+
+impl OriginCaps {
+    /// Whether anything has to be known of the origin for them.
+    #[must_use]
+    pub const fn has_sums(&self) -> bool {
+        self.day.is_some() || self.month.is_some() || self.new.is_some()
+    }
+}
+
+/// What is used of what one origin may get: spent + held, in msat.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct OriginUsed {
+    /// Of the day to which a payment made now would be charged.
+    pub day: Msat,
+    /// Of the month.
+    pub month: Msat,
+    /// In all; none where it has ever delivered.
+    pub new: Option<Msat>,
 }
 
 /// What is used of the day and of the month that a payment made now would be charged to.
@@ -356,6 +390,13 @@ pub enum IntentRefusal {
         cost: Msat,
         /// Spent and held so far.
         used: Msat,
+        /// The limit, in msat.
+        most: Msat,
+    },
+    /// It may cost more than one purchase may at its origin.
+    OriginJobLimit {
+        /// The most that the purchase can cost.
+        cost: Msat,
         /// The limit, in msat.
         most: Msat,
     },

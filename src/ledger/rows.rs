@@ -40,6 +40,12 @@ pub struct PendingJob {
 }
 
 impl PendingJob {
+    /// The most that its purchase can cost: price and fee ceiling.
+    #[must_use]
+    pub fn most(&self) -> Msat {
+        self.price.checked_add(self.fee_ceiling).unwrap_or(Msat::new(u64::MAX))
+    }
+
     /// Why it costs more than one job may, where it does.
     #[must_use]
     pub fn above_its_limit(&self) -> Option<String> {

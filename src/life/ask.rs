@@ -73,10 +73,23 @@ pub(super) fn intent_refused(mut tries: Tries, refusal: &IntentRefusal, moment: 
             // It is asked with that one, once its own job is delivered.
             (State::Done, Effect::SetAside(tries))
         }
+        IntentRefusal::OriginJobLimit { cost, most } => {
+            moment.end(JobState::Refused, Reason::JobLimit, origin_job_limit_words(*cost, *most))
+        }
         IntentRefusal::BatchLimit { cost, used, most } => wait_for_room(moment, Limit::Batch, *cost, *used, *most),
         IntentRefusal::DayLimit { cost, used, most } => wait_for_room(moment, Limit::Day, *cost, *used, *most),
         IntentRefusal::MonthLimit { cost, used, most } => wait_for_room(moment, Limit::Month, *cost, *used, *most),
     }
+}
+
+/// That a purchase may cost more than one may at its origin.
+#[must_use]
+pub fn origin_job_limit_words(cost: Msat, most: Msat) -> String {
+    format!(
+        "it may cost {}, above the most for one job at its origin, {} (max_sats_per_job)",
+        cost.sats_ceil(),
+        most.sats_ceil()
+    )
 }
 
 fn wait_for_room(moment: &Moment<'_>, limit: Limit, cost: Msat, used: Msat, most: Msat) -> Step {

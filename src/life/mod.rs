@@ -33,7 +33,7 @@ use crate::payer::{NodeProblem, PayFailure, Promises, SendReport, Settled};
 use crate::purchase::{HttpAnswer, JobState, Poll, Reason};
 use crate::time::UnixMs;
 
-pub use ask::{Limit, limit_words};
+pub use ask::{Limit, limit_words, origin_job_limit_words};
 
 /// What a job does next: the state that takes what comes of it, and the effect.
 pub type Step = (State, Effect);

@@ -1,5 +1,7 @@
 //! What may be spent, and the `[limits]` table of a manifest, which says so.
 
+use std::collections::BTreeMap;
+
 use toml::de::{DeTable, DeValue};
 
 use super::values::{integer_of, shown};
@@ -19,6 +21,8 @@ macro_rules! limits {
             max_sats_per_day: Sats, sats;
             /// The most that may be spent a month, over all batches of the ledger.
             max_sats_per_month: Sats, sats;
+            /// The most that an origin that has never delivered may get in all, in a run that nobody watches.
+            max_sats_new_origin: Sats, sats;
             /// The IANA time zone in which days and months begin.
             time_zone: String, time_zone;
             /// A payment's fee ceiling, in parts per million of its amount.
@@ -39,7 +43,11 @@ macro_rules! declare {
         pub struct Limits {$(
             $(#[$about])+
             pub $name: Option<$type>,
-        )+}
+        )+
+            /// Of single origins, by host, and port where it is not the usual one: the configuration alone says them.
+            #[serde(skip)]
+            pub origins: BTreeMap<String, OriginLimits>,
+        }
 
         /// The keys of `[limits]`.
         const KEYS: &[Key] =
@@ -47,6 +55,17 @@ macro_rules! declare {
     };
 }
 limits!(declare);
+
+/// What one origin may get.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct OriginLimits {
+    /// By one job, fee included.
+    pub max_sats_per_job: Option<Sats>,
+    /// A day, over all batches of the ledger.
+    pub max_sats_per_day: Option<Sats>,
+    /// A month.
+    pub max_sats_per_month: Option<Sats>,
+}
 
 /// A key of `[limits]`, and how its value is taken over; the error says what was expected.
 type Key = (&'static str, fn(&mut Limits, &DeValue<'_>) -> Result<(), &'static str>);

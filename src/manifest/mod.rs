@@ -28,8 +28,8 @@ mod template;
 mod values;
 
 pub use duplicates::{Duplicates, Edition};
-pub use limits::Limits;
 pub(crate) use limits::limits;
+pub use limits::{Limits, OriginLimits};
 pub(crate) use locate::first_line;
 pub(crate) use names::{fold, is_job_key};
 pub use names::{id_problem, name_problem, normal_id, parse_delimiter};

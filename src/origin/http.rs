@@ -21,7 +21,7 @@ use super::coding::{Coding, Packing, unpacked};
 use super::fetch::{content_codings, public_only, text};
 use super::inline::is_media;
 use super::url_policy::{is_at_home, is_own_origin};
-use super::{ANSWERED_AT, HttpFailure, Origin, lnurl};
+use super::{ANSWERED_AT, HttpFailure, Origin, SecretHeaders, lnurl, secret_headers};
 use crate::catalog::{Header, Method};
 use crate::error::Hinted;
 use crate::first_bytes;
@@ -97,6 +97,7 @@ pub struct HttpOrigin {
     /// For what an answer names: resolves names to public addresses alone.
     guarded: Client,
     options: HttpOptions,
+    secrets: SecretHeaders,
 }
 
 impl HttpOrigin {
@@ -113,7 +114,25 @@ impl HttpOrigin {
             direct: build(builder().no_proxy())?,
             guarded: build(public_only(builder(), options.proxy_from_env))?,
             options,
+            secrets: SecretHeaders::default(),
         })
+    }
+
+    /// The same, which can send these.
+    #[must_use]
+    pub fn bearing(self, secrets: SecretHeaders) -> Self {
+        Self { secrets, ..self }
+    }
+
+    /// The secrets that it can send.
+    #[must_use]
+    pub const fn secrets(&self) -> &SecretHeaders {
+        &self.secrets
+    }
+
+    /// What an endpoint wants in the head of each request to that address, and to those of the same origin.
+    async fn wanted(&self, headers: &[Header], at: &Url) -> Result<Vec<(String, HeaderValue)>, HttpFailure> {
+        self.secrets.sent(headers, at).await
     }
 
     /// No request is sent twice. What is left is the pool's: a request for which an idle connection turned out to be
@@ -141,7 +160,7 @@ impl HttpOrigin {
     }
 
     /// The request, to that address.
-    fn request(&self, request: &Request, at: &Url) -> RequestBuilder {
+    fn request(&self, request: &Request, wanted: &[(String, HeaderValue)], at: &Url) -> RequestBuilder {
         let builder = match request.method {
             Method::Post | Method::Put => self
                 .client(at)
@@ -154,7 +173,7 @@ impl HttpOrigin {
                 .body(sendable(request.body())),
             Method::Get => self.client(at).get(at.clone()),
         };
-        let builder = headed(builder, request.headers());
+        let builder = headed(builder, wanted);
         match &request.bypass {
             Some(name) => builder.header(name.as_str(), HeaderValue::from_static("1")),
             None => builder,
@@ -187,8 +206,21 @@ impl HttpOrigin {
 }
 
 /// What an endpoint wants in the head of each request.
-fn headed(request: RequestBuilder, headers: &[Header]) -> RequestBuilder {
-    headers.iter().fold(request, |request, header| request.header(&header.name, &header.value))
+fn headed(request: RequestBuilder, wanted: &[(String, HeaderValue)]) -> RequestBuilder {
+    wanted.iter().fold(request, |request, (name, value)| request.header(name, value))
+}
+
+/// An answer without the secrets that it was asked with.
+fn hidden(answer: Result<HttpAnswer, HttpFailure>, sent: &[(String, HeaderValue)]) -> Result<HttpAnswer, HttpFailure> {
+    let hidden = |mut answer: HttpAnswer| {
+        secret_headers::hide(&mut answer, sent);
+        answer
+    };
+    match answer {
+        Ok(answer) => Ok(hidden(answer)),
+        Err(HttpFailure::Cut(answer, why)) => Err(HttpFailure::Cut(hidden(answer), why)),
+        Err(failure) => Err(failure),
+    }
 }
 
 /// Why a body could not be read back while it was sent.
@@ -285,16 +317,18 @@ async fn answer(mut response: Response, body_max: usize) -> Result<HttpAnswer, H
 
 impl Origin for HttpOrigin {
     async fn ask(&self, request: &Request, scheme: Scheme) -> Result<HttpAnswer, HttpFailure> {
-        let mut wanted = HeaderMap::from_iter([(ACCEPT_AUTHENTICATE, HeaderValue::from_static(scheme.as_str()))]);
+        let mut offered = HeaderMap::from_iter([(ACCEPT_AUTHENTICATE, HeaderValue::from_static(scheme.as_str()))]);
         if scheme == Scheme::Payment {
-            wanted.insert(ACCEPT_PAYMENT, HeaderValue::from_static("lightning/charge"));
+            offered.insert(ACCEPT_PAYMENT, HeaderValue::from_static("lightning/charge"));
         }
-        let sent = |at: &Url| self.request(request, at).headers(wanted.clone()).timeout(self.options.ask_timeout);
+        let wanted = self.wanted(request.headers(), &request.url).await?;
+        let sent =
+            |at: &Url| self.request(request, &wanted, at).headers(offered.clone()).timeout(self.options.ask_timeout);
         let (response, _) = self.follow(&request.url, &SAME_AGAIN, sent).await?;
         if response.status().is_redirection() {
             return Err(HttpFailure::Redirect(target(&response)));
         }
-        answer(response, self.options.body_bytes_max).await
+        hidden(answer(response, self.options.body_bytes_max).await, &wanted)
     }
 
     async fn redeem(&self, request: &Request, credential: &Credential) -> Result<HttpAnswer, HttpFailure> {
@@ -304,9 +338,10 @@ impl Origin for HttpOrigin {
             bearing.insert(IDEMPOTENCY_KEY, key);
         }
         let timeout = self.options.redeem_timeout.max(REDEEM_TIMEOUT_MIN);
-        let sent = |at: &Url| self.request(request, at).headers(bearing.clone()).timeout(timeout);
+        let wanted = self.wanted(request.headers(), &request.url).await?;
+        let sent = |at: &Url| self.request(request, &wanted, at).headers(bearing.clone()).timeout(timeout);
         let (response, at) = self.follow(&request.url, &SAME_AGAIN, sent).await?;
-        came_from(answer(response, self.options.result_body_bytes_max).await, at)
+        came_from(hidden(answer(response, self.options.result_body_bytes_max).await, &wanted), at)
     }
 
     async fn poll(
@@ -316,8 +351,9 @@ impl Origin for HttpOrigin {
         credential: Option<&Credential>,
     ) -> Result<HttpAnswer, HttpFailure> {
         let bearing = credential.map(authorization).transpose()?;
+        let wanted = self.wanted(headers, url).await?;
         let sent = |at: &Url| {
-            let request = headed(self.client(at).get(at.clone()), headers).timeout(self.options.poll_timeout);
+            let request = headed(self.client(at).get(at.clone()), &wanted).timeout(self.options.poll_timeout);
             match &bearing {
                 Some(bearing) => request.headers(bearing.clone()),
                 None => request,
@@ -331,7 +367,7 @@ impl Origin for HttpOrigin {
         } else {
             answer(response, self.options.result_body_bytes_max).await
         };
-        came_from(answer, at)
+        came_from(hidden(answer, &wanted), at)
     }
 
     async fn withdraw(&self, url: &Url, seller: &Url) -> Result<HttpAnswer, HttpFailure> {

@@ -15,6 +15,7 @@ mod request;
 mod results;
 #[cfg(test)]
 mod samples;
+mod secret_headers;
 mod taken;
 mod url_policy;
 
@@ -34,6 +35,7 @@ pub use inline::{Inline, NoResult, inline_result, is_inline};
 pub use poll_response::{POLL_RETRY_AFTER_MS_MAX, PollResponse, read_poll};
 pub use redeem_response::{RedeemResponse, read_redeem};
 pub use results::RESULTS_MAX;
+pub use secret_headers::{ReadSecret, SecretHeaders, SecretProblem, SecretUnread};
 pub use url_policy::{BadAddress, is_own_origin};
 
 /// The header under which the address is kept that answered a redeem or a poll.

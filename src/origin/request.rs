@@ -292,7 +292,7 @@ mod tests {
         let request = Request::build(&endpoint, &params, read).unwrap();
         assert_eq!((request.url.as_str(), request.method), ("https://api.example/a%20b/x", Method::Put));
         assert_eq!(*request.body().bytes().unwrap(), *br#"{"n":5}"#);
-        let header = |name: &str, value: &str| Header { name: name.to_owned(), value: value.to_owned() };
+        let header = |name: &str, value: &str| Header::text(name, value);
         let headed = |headers: Vec<Header>| {
             Request::build(&Endpoint { headers, ..endpoint.clone() }, &params, read).unwrap().digest()
         };
@@ -401,7 +401,7 @@ mod tests {
                 multipart: form == 1,
                 body: (form > 0).then(|| crate::catalog::Template::new(template)),
                 params: vec![param("text", Place::Usual), param("n", Place::Usual), param("at", Place::Path), param("q", Place::Query)],
-                headers: vec![Header { name: "X-Version".to_owned(), value: "2".to_owned() }],
+                headers: vec![Header::text("X-Version", "2")],
                 ..endpoint("https://api.example:8443/v1/{at}/x?q={q}")
             };
             let value = |name: &str, value| (name.to_owned(), value);

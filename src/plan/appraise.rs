@@ -27,8 +27,8 @@ pub(super) struct Appraiser {
 }
 
 impl Appraiser {
-    pub(super) fn new(policy: Policy) -> Self {
-        Self { policy, tallies: Tallies::default() }
+    pub(super) fn new(policy: &Policy) -> Self {
+        Self { policy: policy.clone(), tallies: Tallies::default() }
     }
 
     /// Adds the job's content to a buffer, for [`super::identity::hash`], and appraises it.
@@ -42,6 +42,7 @@ impl Appraiser {
         let fee_ceiling =
             self.policy.fee_ceiling(quote.price).ok_or_else(|| format!("the fee ceiling is {TOO_LARGE}"))?;
         let is_capped = spec.endpoint.is_capped();
-        Ok(Appraisal { endpoint_index, quote, is_capped, fee_ceiling, max_cost: self.policy.max_cost(spec.max_sats) })
+        let max_cost = self.policy.max_cost(spec.max_sats, &spec.endpoint.url);
+        Ok(Appraisal { endpoint_index, quote, is_capped, fee_ceiling, max_cost })
     }
 }

@@ -27,7 +27,7 @@ impl Plan {
             plan: self,
             source,
             specs: Some(source.jobs()),
-            appraiser: Appraiser::new(self.policy),
+            appraiser: Appraiser::new(&self.policy),
             content: Vec::new(),
             seen: HashMap::new(),
             fingerprint: Fingerprint::default(),

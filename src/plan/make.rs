@@ -22,7 +22,7 @@ impl Plan {
     /// rows is one diagnostic with line ranges. Never empty.
     pub fn make(source: &dyn JobSource, policy: &Policy) -> Result<Self, Vec<Diagnostic>> {
         let read = |batches: &mut Batches| {
-            let mut maker = Maker::new(source, *policy);
+            let mut maker = Maker::new(source, policy);
             for job in source.jobs_to_price() {
                 match job {
                     Ok(spec) => maker.add(&spec, batches),
@@ -51,10 +51,10 @@ struct Maker<'a> {
 }
 
 impl<'a> Maker<'a> {
-    fn new(source: &'a dyn JobSource, policy: Policy) -> Self {
+    fn new(source: &'a dyn JobSource, policy: &Policy) -> Self {
         Self {
             source,
-            policy,
+            policy: policy.clone(),
             appraiser: Appraiser::new(policy),
             totals: Totals::default(),
             findings: Findings::default(),

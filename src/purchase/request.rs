@@ -95,18 +95,19 @@ impl Request {
     /// Call it once.
     #[must_use]
     pub fn heading(self, headers: &[Header]) -> Self {
-        let says_more = |header: &&Header| !(header.name.eq_ignore_ascii_case("accept") && header.value == ACCEPT);
+        let says_more =
+            |header: &&Header| !(header.name.eq_ignore_ascii_case("accept") && header.value.identity() == ACCEPT);
         let headers: Vec<Header> = headers.iter().filter(says_more).cloned().collect();
         if headers.is_empty() {
             return self;
         }
-        let mut known: Vec<(String, &str)> =
-            headers.iter().map(|header| (header.name.to_ascii_lowercase(), header.value.as_str())).collect();
+        let mut known: Vec<(String, Cow<'_, str>)> =
+            headers.iter().map(|header| (header.name.to_ascii_lowercase(), header.value.identity())).collect();
         known.sort_unstable();
         let mut hash = Sha256::new();
         hash.update(HEADED);
         hash.update(self.digest);
-        for part in known.iter().flat_map(|(name, value)| [name.as_str(), *value]) {
+        for part in known.iter().flat_map(|(name, value)| [name.as_str(), value.as_ref()]) {
             hash.update(length(part.len()));
             hash.update(part);
         }

@@ -48,6 +48,12 @@ pub enum Reason {
     DayLimit,
     /// Pending: the month's limit does not hold it.
     MonthLimit,
+    /// Pending: the day's limit of its origin does not hold it.
+    OriginDayLimit,
+    /// Pending: the month's limit of its origin does not hold it.
+    OriginMonthLimit,
+    /// Pending: its origin has never delivered, and gets no more in a run that nobody watches.
+    NewOriginLimit,
     /// Pending: the node could not be used.
     NodeUnusable,
     /// Pending or failed: the node's channels could not send that much.

@@ -313,7 +313,7 @@ impl Looks {
         if let Some(may_begin) = known.or(self.node_is_full.then_some(false)) {
             return Ok(may_begin);
         }
-        let held = run.held_back(shared, job.key, &job.endpoint).await?;
+        let held = run.held_back(shared, job).await?;
         self.node_is_full = held.as_ref().is_some_and(HeldBack::is_of_node);
         self.endpoints.insert(Arc::as_ptr(&job.endpoint), held.is_none());
         Ok(held.is_none())
@@ -332,21 +332,18 @@ impl<L: Ledger, P: Payer, O: Origin, C: Clock> Run<'_, L, P, O, C> {
     }
 
     /// Why that job's purchase may not begin now; none where it may.
-    pub(super) async fn held_back(
-        &self,
-        shared: &Shared,
-        job: JobKey,
-        endpoint: &Endpoint,
-    ) -> Result<Option<HeldBack>, LedgerError> {
+    pub(super) async fn held_back(&self, shared: &Shared, job: &PendingJob) -> Result<Option<HeldBack>, LedgerError> {
         let Some(buying) = &shared.buying else { return Ok(None) };
+        let (endpoint, now) = (&job.endpoint, self.clock.now());
         let prospect = Prospect {
             batch: buying.batch,
             url: endpoint.url.clone(),
             node: buying.node.id.clone(),
             bounds: buying.bounds,
-            asking: shared.bounds.asking(job, endpoint, buying.bounds.payments_in_flight),
+            asking: shared.bounds.asking(job.key, endpoint, buying.bounds.payments_in_flight),
+            cost: job.most(),
+            caps: self.settings.budget.caps_at(now, &endpoint.url),
         };
-        let now = self.clock.now();
         let held = self.ledger.held_back(now, &prospect).await?;
         if let Some(event) = shared.bounds.note(&endpoint.name, held.as_ref(), now) {
             self.listener.hear(&event);

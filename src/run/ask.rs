@@ -5,7 +5,7 @@ use std::io;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use crate::catalog::{DedupPolicy, Value};
+use crate::catalog::{DedupPolicy, Value, origin_of};
 use crate::error::Hinted;
 use crate::event::Event;
 use crate::l402::{CheckedChallenge, Expected, Refusal, check, check_body};
@@ -20,7 +20,7 @@ use super::Clock;
 use super::bounds::Buying;
 use super::drive::Driver;
 use super::tokens::Seat;
-use crate::life::{Asked, SentWith};
+use crate::life::{Asked, SentWith, origin_job_limit_words};
 
 /// An invoice must live at least this long for its payment to finish.
 const INVOICE_LIFE_MS_MIN: i64 = 30_000;
@@ -59,7 +59,7 @@ impl<L: Ledger, P: Payer, O: Origin, C: Clock> Driver<'_, L, P, O, C> {
         }
         let has_pictures = pending.params.iter().any(|(_, value)| matches!(value, Value::Image(_)));
         // Pictures take time and room: none are read for a job before it may be asked for.
-        if has_pictures && !self.take_permit().await? {
+        if has_pictures && !self.take_permit(pending).await? {
             return Ok(Err(self.not_now()));
         }
         let request = match self.build(pending, has_pictures).await {
@@ -84,7 +84,7 @@ impl<L: Ledger, P: Payer, O: Origin, C: Clock> Driver<'_, L, P, O, C> {
         };
         let Some(buying) = &self.shared.buying else { return Ok(Asked::NotAdmitted) };
         loop {
-            if !self.permit_and_turn(&request).await? {
+            if !self.permit_and_turn(pending, &request).await? {
                 return Ok(self.not_now());
             }
             if let Some(asked) = self.not_at_all(pending) {
@@ -167,8 +167,12 @@ impl<L: Ledger, P: Payer, O: Origin, C: Clock> Driver<'_, L, P, O, C> {
 
     /// What comes of a job that is not asked for in this run: it costs too much, or others of its rate were refused, maybe while it stood in line.
     fn not_at_all(&self, pending: &PendingJob) -> Option<Asked> {
-        let above = pending.above_its_limit().map(|words| Asked::Refused(Reason::JobLimit, words));
-        above.or_else(|| {
+        let above = pending.above_its_limit().or_else(|| {
+            let most = self.run.settings.budget.origin(&origin_of(&pending.endpoint.url)).job?;
+            let cost = pending.most();
+            (cost > most).then(|| origin_job_limit_words(cost, most))
+        });
+        above.map(|words| Asked::Refused(Reason::JobLimit, words)).or_else(|| {
             let words = self.shared.price_refusals.shut(pending)?;
             Some(Asked::Pending(Reason::PriceChanged, words))
         })
@@ -200,7 +204,7 @@ impl<L: Ledger, P: Payer, O: Origin, C: Clock> Driver<'_, L, P, O, C> {
             self.shared.slots_first_until.set(now.plus_ms(SLOTS_FIRST_MS));
             Slot::TakenLate
         } else if self.left_open != self.shared.bounds.left_open()
-            && self.run.held_back(self.shared, pending.key, &pending.endpoint).await?.is_some()
+            && self.run.held_back(self.shared, pending).await?.is_some()
         {
             Slot::HeldBack
         } else {
@@ -329,7 +333,7 @@ impl<L: Ledger, P: Payer, O: Origin, C: Clock> Driver<'_, L, P, O, C> {
             node: buying.node.id.clone(),
             invoice_expires_at: invoice.expires_at,
             credential_expires_at: asked_at.plus_ms(self.run.settings.credential_life_ms),
-            caps: self.run.settings.budget.caps(self.run.clock.now()),
+            caps: self.run.settings.budget.caps_at(self.run.clock.now(), &pending.endpoint.url),
             bounds: buying.bounds,
             reuse: None,
         }
@@ -369,7 +373,7 @@ impl<L: Ledger, P: Payer, O: Origin, C: Clock> Driver<'_, L, P, O, C> {
 
     /// The permit to ask and the host's turn, both at once. Nobody sits on a permit while a host wants to be left alone:
     /// they belong to all hosts.
-    async fn permit_and_turn(&mut self, request: &Request) -> Result<bool, LedgerError> {
+    async fn permit_and_turn(&mut self, pending: &PendingJob, request: &Request) -> Result<bool, LedgerError> {
         let (clock, pace) = (self.run.clock, &self.shared.pace);
         loop {
             if pace.blocked_until(&request.url, clock.now()).is_some() {
@@ -382,7 +386,7 @@ impl<L: Ledger, P: Payer, O: Origin, C: Clock> Driver<'_, L, P, O, C> {
                     return Ok(false);
                 }
             }
-            if !self.take_permit().await? {
+            if !self.take_permit(pending).await? {
                 return Ok(false);
             }
             if !self.keep_settlement().await? {
@@ -401,7 +405,7 @@ impl<L: Ledger, P: Payer, O: Origin, C: Clock> Driver<'_, L, P, O, C> {
     }
 
     /// The permit to ask, with the node ready to pay, and nothing that holds the purchase back.
-    async fn take_permit(&mut self) -> Result<bool, LedgerError> {
+    async fn take_permit(&mut self, pending: &PendingJob) -> Result<bool, LedgerError> {
         let key = self.job.facts.key;
         if self.permit.is_none() {
             let mut permit = None;
@@ -419,10 +423,9 @@ impl<L: Ledger, P: Payer, O: Origin, C: Clock> Driver<'_, L, P, O, C> {
         if self.permit.is_none() || self.shared.limit_hit.borrow().is_some() {
             return Ok(false);
         }
-        let endpoint = &self.job.facts.endpoint;
-        self.shared.bounds.begin(key, endpoint);
+        self.shared.bounds.begin(key, &pending.endpoint);
         self.left_open = self.shared.bounds.left_open();
-        self.later = self.run.held_back(self.shared, key, endpoint).await?.is_some();
+        self.later = self.run.held_back(self.shared, pending).await?.is_some();
         Ok(!self.later)
     }
 

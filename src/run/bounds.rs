@@ -11,7 +11,6 @@ use crate::catalog::Endpoint;
 use crate::event::Event;
 use crate::ledger::{Asking, BatchKey, HeldBack, IntentBounds, JobKey};
 use crate::payer::NodeInfo;
-use crate::purchase::Reason;
 use crate::time::UnixMs;
 
 use super::Settings;
@@ -150,10 +149,10 @@ impl Bounds {
         }
     }
 
-    /// Whether only a person, or a delivery that nothing promises, lets the endpoint have more.
+    /// Whether only a person, another day, or a delivery that nothing promises, lets the endpoint have more.
     pub(super) fn is_shut(&self, endpoint: &str, now: UnixMs) -> bool {
         let endpoints = self.endpoints.borrow();
-        endpoints.get(endpoint).is_some_and(|held| held.reason() == Reason::BreakerOpen && held.is_alarming(now))
+        endpoints.get(endpoint).is_some_and(|held| held.is_shut(now))
     }
 
     /// Whether another process may be about to let purchases begin that may not now.

@@ -1,11 +1,15 @@
 //! What may be spent: limits over the batch, the day and the month. The ledger holds them; this says which apply.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
-use crate::ledger::{Caps, PeriodCap};
+use crate::catalog::origin_of;
+use crate::ledger::{Caps, OriginCaps, PeriodCap};
 use crate::money::Msat;
 use crate::time::UnixMs;
+use url::Url;
 
 /// Limits over more than one job, fees included.
 #[derive(Clone, Debug)]
@@ -16,13 +20,24 @@ pub struct Budget {
     pub day: Option<Msat>,
     /// Over a month, across the batches of the ledger.
     pub month: Option<Msat>,
+    /// What single origins may get, by host, and port where it is not the usual one.
+    pub origins: BTreeMap<String, OriginCaps>,
+    /// What an origin may get in all before its first delivery.
+    pub new_origin: Option<Msat>,
     /// Where days and months begin.
     pub time_zone: TimeZone,
 }
 
 impl Default for Budget {
     fn default() -> Self {
-        Self { batch: None, day: None, month: None, time_zone: TimeZone::UTC }
+        Self {
+            batch: None,
+            day: None,
+            month: None,
+            origins: BTreeMap::new(),
+            new_origin: None,
+            time_zone: TimeZone::UTC,
+        }
     }
 }
 
@@ -44,7 +59,24 @@ impl Budget {
             let at = Timestamp::from_millisecond(now.0).ok()?.to_zoned(self.time_zone.clone());
             Some(PeriodCap { period: at.strftime(format).to_string(), most: most.unwrap_or(Msat::new(u64::MAX)) })
         };
-        Caps { batch: self.batch, day: period(self.day, "%Y-%m-%d"), month: period(self.month, "%Y-%m") }
+        Caps {
+            batch: self.batch,
+            day: period(self.day, "%Y-%m-%d"),
+            month: period(self.month, "%Y-%m"),
+            origin: OriginCaps::default(),
+        }
+    }
+
+    /// The same, with those of the origin at that address.
+    #[must_use]
+    pub fn caps_at(&self, now: UnixMs, url: &Url) -> Caps {
+        Caps { origin: self.origin(&origin_of(url)), ..self.caps(now) }
+    }
+
+    /// What that origin may get.
+    #[must_use]
+    pub fn origin(&self, origin: &str) -> OriginCaps {
+        OriginCaps { new: self.new_origin, ..self.origins.get(origin).copied().unwrap_or_default() }
     }
 }
 

@@ -7,7 +7,8 @@ use tokio::sync::SemaphorePermit;
 use crate::catalog::DedupPolicy;
 use crate::event::{Changing, Event};
 use crate::ledger::{
-    Committed, Ledger, LedgerError, PaymentKey, PendingJob, Record, Recorded, RefundRecord, Transition,
+    Committed, HeldBack, IntentRefusal, Ledger, LedgerError, PaymentKey, PendingJob, Record, Recorded, RefundRecord,
+    Transition,
 };
 use crate::life::{Effect, Facts, Input, Moment, State, Tries, Waiting, step};
 use crate::money::Msat;
@@ -221,9 +222,10 @@ impl<'r, L: Ledger, P: Payer, O: Origin, C: Clock> Driver<'r, L, P, O, C> {
             }
             SlotAfter::FreeInLine | SlotAfter::Free => self.leave_slot(),
         }
-        if let Committed::IntentRefused(_) = committed {
+        if let Committed::IntentRefused(refusal) = &committed {
             // The slot goes to a job that can use it.
             self.leave_slot();
+            self.note_refusal(refusal, now);
             return Ok(committed);
         }
         if let Committed::NotItsOwn = committed {
@@ -238,6 +240,14 @@ impl<'r, L: Ledger, P: Payer, O: Origin, C: Clock> Driver<'r, L, P, O, C> {
             self.announce(transition, now);
         }
         Ok(committed)
+    }
+
+    /// What keeps this job from being bought now is known to those of its endpoint that come next, before they are asked for.
+    fn note_refusal(&self, refusal: &IntentRefusal, now: UnixMs) {
+        let IntentRefusal::HeldBack(held @ HeldBack::OriginLimit { .. }) = refusal else { return };
+        if let Some(event) = self.shared.bounds.note(&self.job.facts.endpoint.name, Some(held), now) {
+            self.run.listener.hear(&event);
+        }
     }
 
     fn announce(&mut self, to: Transition, now: UnixMs) {

@@ -256,3 +256,88 @@ fn a_limit_that_is_lowered_below_what_is_spent_buys_nothing_more() {
     client.run(run).with(0);
     Audit::of(&client, "jobs", &sandbox.books()).all_delivered(5);
 }
+
+/// The sandbox, as an origin is known by.
+fn host(sandbox: &Sandbox) -> &str {
+    sandbox.origin.strip_prefix("http://").unwrap()
+}
+
+const CONFIG: &str = "../config/l402-batch/config.toml";
+
+#[test]
+fn what_one_origin_may_get_holds_over_batches_and_is_foretold() {
+    let sandbox = Sandbox::start("");
+    for (key, whose) in [("max_sats_per_day", "day"), ("max_sats_per_month", "month")] {
+        let client = Client::of(&sandbox);
+        let run = five(&client);
+        let line = run.strip_prefix("run ").unwrap();
+        client.write(CONFIG, &format!("[origin.\"{}\"]\n{key} = 2_000\n", host(&sandbox)));
+        let limit = format!("the {whose}'s limit at {} ({key})", host(&sandbox));
+        let there = format!("{limit} leaves 2,000 sats: of 5 jobs there, 2 fit for sure");
+        client.says(&format!("plan {line} --catalog {}", client.node()[1])).with(8).saying(&there);
+        client.asks(&format!("doctor {line} --no-ask")).with(8).saying(&there);
+        client.run(&format!("{run} --dry-run")).with(8).saying(&there);
+        let before = sandbox.books().payments.len();
+        let reached = format!("the {whose}'s limit of 2,000 sats at {} ({key})", host(&sandbox));
+        client.run(run).with(8).saying(&there).saying(&reached).saying("stays pending until");
+        assert_eq!(sandbox.books().payments.len() - before, 2);
+        let reason = format!("origin_{whose}_limit");
+        let reasons = client.column("jobs.results.csv", "reason");
+        assert_eq!(reasons.iter().filter(|of| **of == reason).count(), 3, "{reasons:?}");
+        // Another batch of the ledger meets the same limit, with what is left of it.
+        client.write("more.csv", &client.read("jobs.csv").replace("kite", &format!("boat {whose}")));
+        let more = run.replace("jobs.csv", "more.csv");
+        client.run(&more).with(8).saying("of 5 jobs there, 0 fit");
+        assert_eq!(sandbox.books().payments.len() - before, 2);
+        // A limit of another origin concerns nobody here.
+        client.write(CONFIG, &format!("[origin.\"127.0.0.1:1\"]\n{key} = 0\n"));
+        client.run(&more).with(0);
+    }
+}
+
+#[test]
+fn what_one_job_may_cost_at_its_origin_is_refused_before_it_is_asked_for() {
+    let sandbox = Sandbox::start("");
+    let client = Client::of(&sandbox);
+    let run = five(&client);
+    client.write(CONFIG, &format!("[origin.\"{}\"]\nmax_sats_per_job = 909\n", host(&sandbox)));
+    client.run(run).with(4).saying("job_limit");
+    sandbox.books().are_empty();
+    client.write(CONFIG, &format!("[origin.\"{}\"]\nmax_sats_per_job = 910\n", host(&sandbox)));
+    client.run(run).with(0);
+}
+
+#[test]
+fn an_origin_that_has_never_delivered_gets_little_while_nobody_watches() {
+    let sandbox = Sandbox::start("");
+    let client = Client::of(&sandbox);
+    let run = five(&client);
+    let there = format!("the limit of an origin that has never delivered at {} (max_sats_new_origin)", host(&sandbox));
+    client
+        .run(&format!("{run} --max-sats-new-origin 909"))
+        .with(8)
+        .saying(&format!("{there} leaves 909 sats: of 5 jobs there, 0 fit for sure before it has delivered"));
+    sandbox.books().are_empty();
+    assert_eq!(client.column("jobs.results.csv", "reason"), ["new_origin_limit"; 5]);
+    // The first delivery makes it known: the others follow in the same run.
+    client.run(&format!("{run} --max-sats-new-origin 910")).with(0);
+    assert_eq!(sandbox.books().settled().len(), 5);
+    client.write("more.csv", &client.read("jobs.csv").replace("kite", "boat"));
+    client.run(&format!("{} --max-sats-new-origin 1", run.replace("jobs.csv", "more.csv"))).with(0);
+}
+
+#[test]
+fn a_faulty_table_of_an_origin_is_told_with_its_place() {
+    let client = Client::alone();
+    client.write(
+        CONFIG,
+        "[origin.\"https://api.example.com/v1\"]\n[origin.\"api.example.com\"]\nmax_sats_per_dya = 5\nmax_sats_per_job = -1\n[orign]\n",
+    );
+    let ended = client.says("config show").with(2);
+    ended
+        .saying("is no host: write it as \"api.example.com\"")
+        .saying("unknown key \"max_sats_per_dya\"")
+        .saying("did you mean \"max_sats_per_day\"?")
+        .saying("max_sats_per_job: expected a whole number of sats")
+        .saying("did you mean \"origin\"?");
+}

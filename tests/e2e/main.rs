@@ -98,6 +98,8 @@ mod schemes;
 #[cfg(test)]
 mod screens;
 #[cfg(test)]
+mod secret_headers;
+#[cfg(test)]
 mod sellers;
 #[cfg(test)]
 mod stopped;

@@ -36,3 +36,22 @@ fn they_share_the_day_and_never_pass_it() {
     assert_eq!((july.code, june.code), (Some(0), Some(0)), "{july}{june}");
     assert_eq!(sandbox.books().settled().len(), 10);
 }
+
+#[test]
+fn they_share_what_one_origin_may_get_and_never_pass_it() {
+    let sandbox = Sandbox::start("--sandbox-pay-ms 60 --sandbox-latency-ms 5");
+    let client = Client::of(&sandbox);
+    let host = sandbox.origin.strip_prefix("http://").unwrap();
+    client.write("../config/l402-batch/config.toml", &format!("[origin.\"{host}\"]\nmax_sats_per_day = 5_000\n"));
+    for name in ["june", "july"] {
+        let rows: String = (1..=5).map(|n| format!("{n},kite {n} of {name}\n")).collect();
+        client.write(&format!("{name}.csv"), &format!("id,prompt\n{rows}"));
+    }
+    let run = RUN.replace("--max-sats-per-day 5000", "");
+    let both: Vec<_> = ["june", "july"].map(|name| client.start(&format!("run {name}.csv {run}"))).into();
+    let ended: Vec<_> = both.into_iter().map(|running| running.end()).collect();
+    assert!(ended.iter().any(|ended| ended.code == Some(8)), "ten do not fit");
+    assert!(sandbox.books().spent_msat() <= 5_000_000);
+    assert_eq!(sandbox.books().settled().len(), 5, "five of ten fit, whichever they are");
+    client.asks_node("audit").with(0).saying("agree    5 payments").saying("differ   0 payments");
+}

@@ -38,6 +38,7 @@ struct Charge {
     batch: String,
     day: String,
     month: String,
+    host: String,
     excused: bool,
 }
 
@@ -47,6 +48,10 @@ pub struct Limits {
     pub batches: BTreeMap<String, u64>,
     pub day: Option<u64>,
     pub month: Option<u64>,
+    /// Of single hosts: a day, and a month.
+    pub origins: BTreeMap<String, (Option<u64>, Option<u64>)>,
+    /// Of a host that has never delivered: in all.
+    pub new_origin: Option<u64>,
 }
 
 /// Requests that stand for the same jobs: those of identical requests, and those of a job before and after an edit.
@@ -64,6 +69,8 @@ pub struct Auditor {
     by_take: BTreeMap<String, usize>,
     attempts: Vec<Attempt>,
     charges: BTreeMap<PaymentHash, Charge>,
+    /// Hosts that have delivered.
+    delivering: BTreeSet<String>,
     /// What was meant and bought by request, whatever the jobs and batches are called.
     pub purchases: Purchases,
     /// The requests of each job that were handed in, in that order.
@@ -158,6 +165,7 @@ impl Auditor {
     /// A person takes the answer that is kept of that take for its result.
     pub fn taken_as_delivered(&mut self, job: &str, take: u32) {
         self.taken.insert((job.to_owned(), take));
+        self.delivered_at(None);
     }
 
     pub fn is_taken(&self, job: &str, take: u32) -> bool {
@@ -198,13 +206,22 @@ impl Auditor {
     }
 
     /// The ledger has charged a payment. No day comes before one that is charged already.
-    pub fn charged(&mut self, hash: PaymentHash, batch: String, caps: &Caps) {
+    pub fn charged(&mut self, hash: PaymentHash, (batch, host): (String, String), caps: &Caps) {
         let newest = |name: Option<String>, of: fn(&Charge) -> &String| {
             self.charges.values().map(of).cloned().chain(name).max().unwrap_or_default()
         };
         let day = newest(caps.day.as_ref().map(|cap| cap.period.clone()), |charge| &charge.day);
         let month = newest(caps.month.as_ref().map(|cap| cap.period.clone()), |charge| &charge.month);
-        self.charges.insert(hash, Charge { batch, day, month, excused: false });
+        self.charges.insert(hash, Charge { batch, day, month, host, excused: false });
+    }
+
+    /// Something that was bought there is delivered; nobody knows where, with none.
+    pub fn delivered_at(&mut self, host: Option<&str>) {
+        let hosts: Vec<String> = match host {
+            Some(host) => vec![host.to_owned()],
+            None => self.charges.values().map(|charge| charge.host.clone()).collect(),
+        };
+        self.delivering.extend(hosts);
     }
 
     /// Payments that a ledger has ever charged.
@@ -412,14 +429,21 @@ impl Auditor {
     }
 
     fn over(&self, exposure: &BTreeMap<PaymentHash, u64>) -> Option<String> {
-        let Limits { batches, day, month } = &self.limits;
+        let Limits { batches, day, month, origins, new_origin } = &self.limits;
         let mut used: BTreeMap<(&str, String), (u64, u64)> = BTreeMap::new();
         for (hash, most) in exposure {
             let Some(charge) = self.charges.get(hash) else { continue };
             let of_batch = batches.get(&charge.batch).map(|limit| ("batch", charge.batch.clone(), *limit));
             let of_day = day.map(|limit| ("day", charge.day.clone(), limit));
             let of_month = month.map(|limit| ("month", charge.month.clone(), limit));
-            for (kind, name, limit) in [of_batch, of_day, of_month].into_iter().flatten() {
+            let (its_day, its_month) = origins.get(&charge.host).copied().unwrap_or_default();
+            let there = |period: &str| format!("{} {period}", charge.host);
+            let of_its_day = its_day.map(|limit| ("origin's day", there(&charge.day), limit));
+            let of_its_month = its_month.map(|limit| ("origin's month", there(&charge.month), limit));
+            let is_new = !self.delivering.contains(&charge.host);
+            let of_new = new_origin.filter(|_| is_new).map(|limit| ("new origin", charge.host.clone(), limit));
+            let all = [of_batch, of_day, of_month, of_its_day, of_its_month, of_new];
+            for (kind, name, limit) in all.into_iter().flatten() {
                 let sum = used.entry((kind, name)).or_insert((0, limit));
                 sum.0 += most;
             }

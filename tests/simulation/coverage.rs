@@ -217,6 +217,8 @@ sights! {
     BatchLimitReached,
     DayLimitReached,
     MonthLimitReached,
+    OriginLimitReached,
+    NewOriginLimitReached,
     BreakerOpened,
     Trusted,
     DoubtPaused,

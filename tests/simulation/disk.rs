@@ -433,7 +433,8 @@ impl Disk {
         if let (Lie::NoLimits, Record::Intend(intent)) = (self.lie, &mut record) {
             let endless = |cap: &PeriodCap| PeriodCap { period: cap.period.clone(), most: Msat::new(u64::MAX) };
             let Caps { day, month, .. } = &intent.caps;
-            intent.caps = Caps { batch: None, day: day.as_ref().map(endless), month: month.as_ref().map(endless) };
+            intent.caps =
+                Caps { day: day.as_ref().map(endless), month: month.as_ref().map(endless), ..Caps::default() };
         }
         let committed = self.ledger.ledger().commit(now, record.clone());
         let Ok(Recorded { committed: done, .. }) = &committed else {

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
-use l402_batch::ledger::{BatchKey, Reopening, Retake};
+use l402_batch::ledger::{BatchKey, OriginCaps, Reopening, Retake};
 use l402_batch::life::Bounds;
 use l402_batch::manifest::ResultsRow;
 use l402_batch::money::Msat;
@@ -174,7 +174,7 @@ impl Life {
             world,
             rng,
         };
-        life.draw_batches(options.jobs_max);
+        life.draw_batches(options.jobs_max, &mut Rng::new(options.seed, 7));
         life.draw_names();
         life.set_clocks();
         life
@@ -206,7 +206,7 @@ impl Life {
         first
     }
 
-    fn draw_batches(&mut self, jobs_max: u64) {
+    fn draw_batches(&mut self, jobs_max: u64, of_origins: &mut Rng) {
         let rng = &mut self.rng;
         let count = if rng.below(4) == 0 { 2 } else { 1 };
         let mut plans = Vec::new();
@@ -224,10 +224,16 @@ impl Life {
         // Day and month are the same for both: they share them.
         let mut some = |odds| (rng.below(odds) == 0).then(|| Msat::new(worst * (40 + rng.below(60)) / 100));
         let (day, month) = (some(10), some(20));
+        let (origins, new_origin) = limits_of_origins(of_origins, worst);
         let mut auditor = self.world.auditor.borrow_mut();
+        let of =
+            |(host, caps): (&String, &OriginCaps)| (host.clone(), (caps.day.map(Msat::get), caps.month.map(Msat::get)));
+        auditor.limits.origins = origins.iter().map(of).collect();
+        auditor.limits.new_origin = new_origin.map(Msat::get);
         (auditor.limits.day, auditor.limits.month) = (day.map(Msat::get), month.map(Msat::get));
         for (name, plan) in plans {
-            let settings = settings(rng, &plan, Budget { day, month, ..Budget::default() });
+            let budget = Budget { day, month, origins: origins.clone(), new_origin, ..Budget::default() };
+            let settings = settings(rng, &plan, budget);
             self.batches.push(Batch::new(name, plan, settings));
         }
     }
@@ -449,6 +455,19 @@ fn download_setup(seed: u64) -> Option<l402_batch::download::Settings> {
         gathered_bytes: usize::try_from(1 + rng.below(2_000)).unwrap_or(1),
         checkpoint_bytes: 1 + rng.below(3_000),
     })
+}
+
+/// What single origins may get, in one world of four, and one that has never delivered, in one of six.
+fn limits_of_origins(rng: &mut Rng, worst: u64) -> (BTreeMap<String, OriginCaps>, Option<Msat>) {
+    let mut some = |odds, least: u64| (rng.below(odds) == 0).then(|| Msat::new(worst * (least + rng.below(80)) / 100));
+    let mut origins = BTreeMap::new();
+    for host in ["one.example", "two.example"] {
+        let caps = OriginCaps { day: some(8, 20), month: some(8, 20), ..OriginCaps::default() };
+        if caps.has_sums() {
+            origins.insert(host.to_owned(), caps);
+        }
+    }
+    (origins, some(6, 30))
 }
 
 pub fn settings(rng: &mut Rng, plan: &Plan, budget: Budget) -> Settings {

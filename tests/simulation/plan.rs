@@ -151,6 +151,12 @@ pub fn digest(job: &PlannedJob) -> [u8; 32] {
 }
 
 impl Plan {
+    /// Where the endpoint of that name is.
+    pub fn origin_of(&self, endpoint: &str) -> String {
+        let known = self.endpoints.iter().find(|known| known.name == endpoint).expect("an endpoint of the catalogue");
+        l402_batch::catalog::origin_of(&known.url)
+    }
+
     /// A plan of so many jobs; some are identical requests.
     pub fn draw(rng: &mut Rng, batch: &str, jobs: u64) -> Self {
         let prices = [40 + rng.below(500), 1 + rng.below(50)];

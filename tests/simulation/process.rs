@@ -334,6 +334,9 @@ fn judge(world: &World, ended: &Ended, deleted: bool) {
         Ok(outcome) => {
             let held = |reason| outcome.held_back.iter().any(|held| held.reason == reason);
             world.saw_if(held(Reason::BreakerOpen), Sight::BreakerOpened);
+            let of_origin = [Reason::OriginDayLimit, Reason::OriginMonthLimit];
+            world.saw_if(of_origin.into_iter().any(held), Sight::OriginLimitReached);
+            world.saw_if(held(Reason::NewOriginLimit), Sight::NewOriginLimitReached);
             let limit = outcome.limit_reached.as_ref().map(|(reason, _)| *reason);
             world.saw_if(limit == Some(Reason::BatchLimit), Sight::BatchLimitReached);
             world.saw_if(limit == Some(Reason::DayLimit), Sight::DayLimitReached);

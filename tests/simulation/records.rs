@@ -35,10 +35,15 @@ impl Disk {
         self.note_doubt(record, done, &payments);
         let is_duplicate = matches!(done, Committed::IntentRefused(IntentRefusal::Duplicate(_)));
         self.world.saw_if(is_duplicate, Sight::DuplicateAtIntent);
+        if let (Record::Delivered { payment, .. } | Record::DeliveredAtOnce { payment, .. }, Committed::Done) =
+            (record, done)
+        {
+            auditor.delivered_at(payments.get(payment).map(|known| known.host.as_str()));
+        }
         match (record, done) {
             (Record::Intend(new), Committed::Intent(intent)) => {
                 let payment = self.intended(new, intent);
-                auditor.charged(payment.hash, batch.to_owned(), &new.caps);
+                auditor.charged(payment.hash, (batch.to_owned(), payment.host.clone()), &new.caps);
                 auditor.ledger_uses(payment.hash, payment.used);
                 payments.insert(intent.payment(), payment);
                 open.insert(intent.payment());

@@ -6,7 +6,7 @@ use l402_batch::l402::PaymentHash;
 use l402_batch::ledger::port::{Audit, Batches, Inspection, Records, Views};
 use l402_batch::ledger::sqlite::SqliteLedger;
 use l402_batch::ledger::{
-    AuditRow, BatchKey, DurableIntent, OpenStage, ReceiptKind, ReceiptRow, RefundRow, RefundStanding, ResultRow,
+    AuditRow, BatchKey, Caps, DurableIntent, OpenStage, ReceiptKind, ReceiptRow, RefundRow, RefundStanding, ResultRow,
     Standing,
 };
 use l402_batch::payer::Found;
@@ -199,9 +199,32 @@ fn is_at_its_end(
             // On a day of its own it must fit.
             Reason::DayLimit => budget.day.is_some_and(|limit| most > limit.get()),
             Reason::MonthLimit => budget.month.is_some_and(|limit| most > limit.get()),
+            // What stands before it at the same endpoint may be the one that does not fit.
+            Reason::OriginDayLimit | Reason::OriginMonthLimit | Reason::NewOriginLimit => {
+                is_beyond_origin(ledger, batch, row)
+            }
             _ => false,
         },
         JobState::Running | JobState::InDoubt | JobState::Failed => false,
+    }
+}
+
+/// Whether a job that waits at the endpoint of this one can never fit into that limit of its origin.
+fn is_beyond_origin(ledger: &SqliteLedger, batch: &Batch, row: &ResultRow) -> bool {
+    let budget = &batch.settings.budget;
+    let waiting = batch.key.map(|key| rows(ledger, key)).unwrap_or_default();
+    let there = waiting.iter().filter(|other| other.state == JobState::Pending && other.endpoint == row.endpoint);
+    let most = there.map(|row| row.price.get() + batch.plan.fee_ceiling().get()).max().unwrap_or_default();
+    let origin = batch.plan.origin_of(&row.endpoint);
+    let of = budget.origin(&origin);
+    match row.reason {
+        Reason::OriginDayLimit => of.day.is_some_and(|limit| most > limit.get()),
+        Reason::OriginMonthLimit => of.month.is_some_and(|limit| most > limit.get()),
+        _ => {
+            let caps = Caps { origin: of, ..Caps::default() };
+            let used = ledger.origin_used(&origin, &caps).expect("the ledger can be read").new;
+            used.zip(of.new).is_some_and(|(used, limit)| used.get() + most > limit.get())
+        }
     }
 }
 

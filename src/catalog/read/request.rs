@@ -3,8 +3,8 @@
 use url::Url;
 
 use super::reader::{Item, Reader};
-use crate::catalog::header::{is_free, is_of_cache, is_secret, is_value};
-use crate::catalog::{Header, Method, Param, Place, place};
+use crate::catalog::header::{is_free, is_of_cache, is_secret, is_secret_name, is_value};
+use crate::catalog::{Header, HeaderValue, Method, Param, Place, place};
 use crate::diagnostic::closest;
 
 /// More headers than any service wants.
@@ -17,10 +17,13 @@ pub(super) fn headers(reader: &mut Reader<'_>, at: &str, item: &Item<'_>, base: 
     let mut headers = base.to_vec();
     for (key, item) in table {
         let name = key.get_ref().as_ref();
-        if is_secret(name) {
-            let message = format!("{at}: {name:?} is named like a secret, which no header of an endpoint may be yet");
-            let help = "the ledger keeps these headers, and would keep it";
-            reader.error_unseen(key.span(), message, Some(help.to_owned()));
+        let named = item.get_ref().as_table();
+        if is_secret(name) && is_free(name) && named.is_none() && item.get_ref().as_str() != Some("") {
+            let message = format!("{at}: {name:?} is named like a secret, which stands in no such table");
+            let help = format!(
+                "name it only, {name} = {{ secret = \"NAME\" }}: the configuration file says in [secret.NAME] where it comes from, and who may have it"
+            );
+            reader.error_unseen(key.span(), message, Some(help));
             continue;
         }
         if !is_free(name) || is_of_cache(name) {
@@ -29,17 +32,21 @@ pub(super) fn headers(reader: &mut Reader<'_>, at: &str, item: &Item<'_>, base: 
             reader.error_unseen(key.span(), message, Some(help.to_owned()));
         }
         headers.retain(|known| !known.name.eq_ignore_ascii_case(name));
-        match item.get_ref().as_str() {
-            Some("") => {}
-            Some(text) if is_value(text) => headers.push(Header { name: name.to_owned(), value: text.to_owned() }),
-            None if item.get_ref().as_table().is_some_and(|table| table.get("secret").is_some()) => {
-                reader.error_unseen(
-                    item.span(),
-                    format!("{at}.{name}: not yet: this version sends no secret header"),
-                    None,
-                );
+        let secret = named.filter(|table| table.len() == 1).and_then(|table| table.get("secret")?.get_ref().as_str());
+        match (item.get_ref().as_str(), secret) {
+            (Some(""), _) => {}
+            (Some(text), _) if is_value(text) => headers.push(Header::text(name, text)),
+            (None, Some(secret)) if is_secret_name(secret) => {
+                let value = HeaderValue::Secret { secret: secret.to_owned() };
+                headers.push(Header { name: name.to_owned(), value });
             }
-            Some(_) | None => {
+            (None, _) if named.is_some() => {
+                let message = format!(
+                    "{at}.{name}: expected {{ secret = \"NAME\" }}, with a name of letters, digits, `-` and `_`, and nothing else"
+                );
+                reader.error_unseen(item.span(), message, None);
+            }
+            (Some(_) | None, _) => {
                 let message = format!("{at}.{name}: expected text of visible ASCII, or \"\" for none");
                 reader.error_unseen(item.span(), message, None);
             }

@@ -3,7 +3,7 @@
 use std::io::Write as _;
 
 use super::*;
-use crate::catalog::{DedupPolicy, Endpoint, Method, ParamKind, Place, PriceError, Rate, Treatment, Value};
+use crate::catalog::{DedupPolicy, Endpoint, Header, Method, ParamKind, Place, PriceError, Rate, Treatment, Value};
 use crate::money::{Msat, Sats};
 
 fn builtin() -> Catalog {
@@ -401,8 +401,7 @@ fn an_address_has_places_and_a_head_has_headers() {
                 body = { input = \"{text}\", voice = \"{voice}\", speed = \"{speed}\" }\n";
     catalog.read_text(&SourceText::new("over.toml", over), "over.toml").unwrap();
     let speech = catalog.get("speech").unwrap();
-    let names: Vec<_> = speech.headers.iter().map(|header| (header.name.as_str(), header.value.as_str())).collect();
-    assert_eq!(names, [("x-version", "3")]);
+    assert_eq!(speech.headers, [Header::text("x-version", "3")]);
     assert!(speech.params.iter().all(|param| param.place == Place::Usual));
     // What says nothing of all this is stored as ever.
     let plain = serde_json::to_string(&**builtin().get("animate-image").unwrap()).unwrap();
@@ -413,7 +412,7 @@ fn an_address_has_places_and_a_head_has_headers() {
 fn what_is_wrong_with_places_and_headers_is_told_in_one_pass() {
     let text = format!(
         "{SPEECH}url = \"https://example.org/{{voic}}/{{voice}}{{speed}}\"\nbypass_header = \"x-fresh\"\n\
-         [endpoint.speech.headers]\nAuthorization = \"secret\"\nX-Fresh = \"1\"\nx-fresh = \"2\"\nX-Lines = \"a\\r\\nb\"\nX-N = 7\nX-Key = {{ secret = \"key\" }}\n\
+         [endpoint.speech.headers]\nAuthorization = \"secret\"\nX-Fresh = \"1\"\nx-fresh = \"2\"\nX-Lines = \"a\\r\\nb\"\nX-N = 7\nX-Key = {{ secret = \"a key\" }}\n\
          [endpoint.host]\nurl = \"https://{{host}}.example.org/\"\nparams.host = {{ type = \"text\", default = \"x\" }}\n\
          price = {{ sats = 1 }}\nresult.body = true\n\
          [endpoint.dots]\nurl = \"https://example.org/{{a}}?i={{i}}\"\nparams = {{ a = {{ type = \"text\", default = \"..\" }}, i = {{ type = \"image\" }} }}\n\
@@ -440,6 +439,25 @@ fn each_place_is_filled_wherever_it_stands_and_encoded_braces_stand_for_themselv
     ] {
         let errors = errors(&text(url));
         assert!(errors.contains(fault), "{errors}");
+    }
+}
+
+#[test]
+fn a_header_may_name_a_secret_and_nothing_else_of_it() {
+    let with = |headers: &str| format!("{SPEECH}url = \"https://example.org/x\"\nheaders = {{ {headers} }}\n");
+    let catalog = merged(&with("X-Api-Key = { secret = \"SHOP\" }, X-Version = \"2\"")).unwrap();
+    let speech = catalog.get("speech").unwrap();
+    assert_eq!(speech.headers[0].secret(), Some("SHOP"));
+    assert_eq!(speech.headers[1], Header::text("X-Version", "2"));
+    let kept = serde_json::to_string(&speech.headers).unwrap();
+    assert_eq!(kept, r#"[{"name":"X-Api-Key","value":{"secret":"SHOP"}},{"name":"X-Version","value":"2"}]"#);
+    assert_eq!(serde_json::from_str::<Vec<Header>>(&kept).unwrap(), speech.headers);
+    for wrong in [
+        "Authorization = { secret = \"SHOP\" }",
+        "X-Key = { secret = \"SHOP\", value = \"x\" }",
+        "X-Key = { secret = 7 }",
+    ] {
+        assert!(merged(&with(wrong)).is_err(), "{wrong}");
     }
 }
 

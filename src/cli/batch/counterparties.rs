@@ -5,7 +5,8 @@ use std::path::PathBuf;
 
 use crate::cli::node::Wallet;
 use crate::cli::options::config::{NodeOptions, Payment};
-use crate::cli::{CommandError, Failure};
+use crate::cli::options::tables::Tables;
+use crate::cli::{CommandError, Failure, secrets};
 use crate::origin::{HttpOptions, HttpOrigin};
 use crate::run::signals::Signals;
 
@@ -53,6 +54,13 @@ impl Counterparties {
         let origin = HttpOrigin::new(HttpOptions::default())
             .map_err(|error| CommandError::internal("no client for the web").because(error))?;
         Ok(Self { payer, origin, ledger: ledger.clone(), play: None, warnings, signals: Signals::default() })
+    }
+
+    /// The same, with what the configuration says of secrets.
+    #[must_use]
+    pub(in crate::cli) fn bearing(mut self, tables: &Tables) -> Self {
+        self.warnings.extend(secrets::warnings(tables));
+        Self { origin: self.origin.bearing(secrets::of(tables)), ..self }
     }
 
     #[cfg(feature = "sandbox")]

@@ -46,7 +46,7 @@ pub(in crate::cli) fn execute(options: &RecoverOptions) -> Result<ExitCode, Fail
         );
     }
     crate::cli::runtime()?.block_on(async {
-        let counterparties = Counterparties::of_node(options.node.as_ref(), &options.ledger)?;
+        let counterparties = Counterparties::of_node(options.node.as_ref(), &options.ledger)?.bearing(&options.tables);
         let mut worst = idle;
         for batch in batches {
             let code = match Box::pin(recover(options, &counterparties, &batch)).await {

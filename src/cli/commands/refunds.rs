@@ -60,7 +60,8 @@ pub(in crate::cli) fn claim(options: &RefundsClaimOptions) -> Result<ExitCode, F
         terminal::say(&format!("no refund is to be claimed in the ledger {}\n", recovering.ledger));
     }
     crate::cli::runtime()?.block_on(async {
-        let counterparties = Counterparties::of_node(recovering.node.as_ref(), &recovering.ledger)?;
+        let counterparties =
+            Counterparties::of_node(recovering.node.as_ref(), &recovering.ledger)?.bearing(&recovering.tables);
         let mut worst = ExitCode::Done;
         for batch in batches {
             let work = Work::Claim(batch.key, options.jobs.clone());

@@ -13,6 +13,7 @@ use url::Url;
 use crate::cli::Failure;
 use crate::cli::options::displayed::Displayed;
 use crate::cli::options::layer::Layers;
+use crate::cli::options::tables::Tables;
 use crate::cli::options::values::{Format, ManifestFormat, Pair, RequestMethod, TrustWord};
 
 pub use crate::cli::node::NodeOptions;
@@ -273,6 +274,8 @@ pub struct RecoverOptions {
     pub deadline: Option<UnixMs>,
     /// Whether results are fetched.
     pub downloads: DownloadOptions,
+    /// The tables of the configuration file.
+    pub(in crate::cli) tables: Tables,
     /// How to print.
     pub output: Output,
     /// Where it is recorded.
@@ -374,6 +377,8 @@ pub struct CatalogOptions {
     pub endpoints: Vec<String>,
     /// The network that the user's node is said to be on.
     pub network: Option<Network>,
+    /// The tables of the configuration file.
+    pub(in crate::cli) tables: Tables,
     /// How to print.
     pub output: Output,
 }

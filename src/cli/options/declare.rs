@@ -46,14 +46,19 @@ macro_rules! options {
         #[derive(Clone, Debug, Default, PartialEq, Eq)]
         pub(in crate::cli) struct Layer {$($(
             pub $name: <$typed as Typed>::Kept,
-        )+)+}
+        )+)+
+            /// The tables of the configuration file.
+            pub tables: $crate::cli::options::tables::Tables,
+        }
 
         impl Layer {
             /// Each option of both, as it is declared.
             pub(super) fn merged_with(self, lower: Self) -> Self {
                 Self {$($(
                     $name: merged!(self.$name, lower.$name $(, $merged)?),
-                )+)+}
+                )+)+
+                    tables: self.tables.over(lower.tables),
+                }
             }
         }
 

@@ -1,4 +1,4 @@
-//! The configuration file: TOML, a flat table of the keys that make sense for good.
+//! The configuration file: TOML, a table of the keys that make sense for good, and beside them tables of its own ([`tables`]).
 
 use std::io;
 use std::path::Path;
@@ -12,7 +12,7 @@ use crate::screen::{TypedAs, remember};
 
 use crate::cli::args::is_flag;
 use crate::cli::command_line::CommandLine;
-use crate::cli::options::{Declaration, Layer, OPTIONS, flag, variable};
+use crate::cli::options::{Declaration, Layer, OPTIONS, flag, tables, variable};
 
 /// No configuration file is larger than this.
 const BYTES_MAX: u64 = 1_000_000;
@@ -37,6 +37,7 @@ pub(in crate::cli) fn read(file: &Path, named: bool, home: Option<&Path>) -> Res
     keep_back(&text, &|path: &Path| anchored(path).exists());
     let mut layer = parse(&SourceText::new(shown, text))?;
     OPTIONS.iter().for_each(|option| (option.anchor)(&mut layer, &anchored));
+    layer.tables.anchor(&anchored);
     Ok(Some(layer))
 }
 
@@ -61,6 +62,10 @@ fn parse(source: &SourceText) -> Result<Layer, Vec<Diagnostic>> {
     let mut layer = Layer::default();
     let mut wrong = Vec::new();
     for (name, value) in table.get_ref() {
+        if tables::is_table(name.get_ref()) {
+            tables::read(&mut layer.tables, source, (name.get_ref(), value), &mut wrong);
+            continue;
+        }
         match OPTIONS.iter().find(|option| option.who.file && option.name == name.get_ref()) {
             None => wrong.push(unknown(name.get_ref()).at(source.place(name.span()))),
             Some(option) => {
@@ -125,7 +130,8 @@ fn unknown(name: &str) -> Diagnostic {
     if name != "config" && is_flag(name) {
         return wrong.help(format!("this is said for one command only: {}", flag(name)));
     }
-    match closest(name, OPTIONS.iter().filter(|option| option.who.file).map(|option| option.name)) {
+    let options = OPTIONS.iter().filter(|option| option.who.file).map(|option| option.name);
+    match closest(name, options.chain(tables::NAMES)) {
         Some(known) => wrong.help(format!("did you mean \"{known}\"?")),
         None => wrong,
     }

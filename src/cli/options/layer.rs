@@ -8,6 +8,7 @@ use crate::screen::looks_like_macaroon;
 
 use crate::cli::command_line::CommandLine;
 use crate::cli::options::config::Output;
+use crate::cli::options::tables::Tables;
 use crate::cli::options::values::Format;
 use crate::cli::options::{Layer, values};
 
@@ -24,6 +25,13 @@ impl Layers {
     /// All in one.
     pub(in crate::cli) fn all(&self) -> Layer {
         self.flags.clone().over(self.all_but_flags())
+    }
+
+    /// What they say of secrets, and nothing else.
+    pub(in crate::cli) fn of_secrets(&self) -> Self {
+        let secrets = self.all().tables.secrets;
+        let tables = Tables { secrets, ..Tables::default() };
+        Self { file: Layer { tables, ..Layer::default() }, ..Self::default() }
     }
 
     fn all_but_flags(&self) -> Layer {
@@ -163,7 +171,7 @@ macro_rules! of_layer {
         impl Layer {
             /// What it says of what may be spent.
             pub(in crate::cli) fn limits(&self) -> Limits {
-                Limits { $($name: self.$name.clone()),+ }
+                Limits { $($name: self.$name.clone(),)+ origins: self.tables.origins.clone() }
             }
         }
 

@@ -9,6 +9,7 @@ pub(in crate::cli) mod file;
 pub mod flags;
 pub mod layer;
 pub(in crate::cli) mod resolve;
+pub(in crate::cli) mod tables;
 pub mod values;
 #[macro_use]
 mod declare;

@@ -66,6 +66,9 @@ options! {
         limit max_sats_per_day: Option<Sats>, [long, value_name = "SATS"], by values::sats, merged tightest;
         /// The most that may be spent in a month, in sats, over all batches of the ledger; the rest stays pending
         limit max_sats_per_month: Option<Sats>, [long, value_name = "SATS"], by values::sats, merged tightest;
+        /// The most that an origin that has never delivered to this ledger may get in all, in a run that nobody watches (--yes, a
+        /// saved plan, no terminal), in sats; the rest stays pending
+        limit max_sats_new_origin: Option<Sats>, [long, value_name = "SATS"], by values::sats, merged tightest;
         /// The IANA time zone in which days and months begin [default: the system's]
         limit time_zone: Option<String>, [long, value_name = "ZONE"], by values::time_zone;
         /// A payment's routing-fee ceiling, in parts per million of its amount

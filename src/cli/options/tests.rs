@@ -127,7 +127,8 @@ const HEAD: &str = "\
 `max_sats` in the configuration file (`$XDG_CONFIG_HOME/l402-batch/config.toml`, or `--config FILE`, or `L402_BATCH_CONFIG`). A flag
 beats a variable, a variable the manifest, the manifest the file; of limits the tightest wins, catalogues add up. Who may give an
 option stands beside it; which commands take it, `l402-batch COMMAND --help` says, and `l402-batch config show` where each value
-came from. A misspelt variable or key is an error. What stands in no row is given on the command line only. A manifest also says
+came from. A misspelt variable or key is an error. What stands in no row is given on the command line only, but for two tables of the
+configuration file: [`[origin.\"HOST\"]`](limits.md#what-one-origin-may-get) and [`[secret.NAME]`](endpoints.md). A manifest also says
 `name` for its batch, and `duplicates`.
 
 Of `lnd_macaroon_file`, `lnd_macaroon` and `lnd_macaroon_command` the nearest source gives one, and so of the certificate's three.

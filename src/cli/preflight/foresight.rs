@@ -145,14 +145,14 @@ pub(in crate::cli) struct Foretold {
     /// Those that would be left to buy, since they are not chosen.
     pub(in crate::cli) unchosen: u64,
     /// Why some of what is chosen cannot begin.
-    held: Vec<HeldBack>,
+    held: Vec<(Reason, String)>,
 }
 
 impl Foretold {
     /// How the run would end, as far as that is known. Where it `begins` to buy it meets what holds purchases back; one that is refused
     /// for what it is to buy, or waits for room, does not come so far.
     pub(in crate::cli) fn code(&self, begins: bool) -> ExitCode {
-        let held = self.held.iter().filter(|_| begins).map(|held| of_job(JobState::Pending, held.reason()));
+        let held = self.held.iter().filter(|_| begins).map(|(reason, _)| of_job(JobState::Pending, *reason));
         held.fold(self.code, ExitCode::or_worse)
     }
 
@@ -163,7 +163,7 @@ impl Foretold {
 
     /// What it leaves to another run, or to a person, in words.
     pub(in crate::cli) fn left_words(&self) -> Vec<String> {
-        let mut said: Vec<String> = self.held.iter().map(ToString::to_string).collect();
+        let mut said: Vec<String> = self.held.iter().map(|(_, words)| words.clone()).collect();
         let are = counted_are(self.unchosen, "job");
         said.extend((self.unchosen > 0).then(|| format!("{are} not chosen, and left to buy by another run")));
         said
@@ -281,12 +281,15 @@ impl<'b> Foresight<'b> {
 
     /// What is bought together, and what of it the limits hold; how the batch would stand, and how the run would end.
     pub(in crate::cli) fn told(&self, room: &Room) -> Result<Foretold, Failure> {
-        let mut chosen = Chosen::of(&self.choice, room);
+        let origin_at = |place| Ok(self.foreseen.origin(place));
+        let mut chosen = Chosen::of(&self.choice, room, &origin_at);
         self.each(&mut |job| chosen.add(job))?;
         if self.nothing {
             self.foreseen.to_buy(false, &mut |job| chosen.leave(&job))??;
         }
-        let held = self.held_back(&chosen)?;
+        let mut held: Vec<(Reason, String)> =
+            self.held_back(&chosen)?.iter().map(|held| (held.reason(), held.to_string())).collect();
+        held.extend(chosen.short_origins().into_iter().map(|short| (short.reason, short.words)));
         let code = Cause::ALL.into_iter().try_fold(ExitCode::Done, |code, cause| {
             Ok::<_, Failure>(self.brings(cause, &chosen)?.into_iter().fold(code, ExitCode::or_worse))
         })?;

@@ -2,7 +2,7 @@
 //! has it from here.
 
 use crate::cli::options::layer::Layers;
-use crate::cli::{CommandError, Failure, input};
+use crate::cli::{CommandError, Failure, input, secrets};
 use crate::ledger::port::{Batches, Foresee};
 use crate::ledger::{Batch, ChosenRows, EditedRow, LoadError, OpenLedger, StoredJobs};
 use crate::manifest::{JobSource, Limits, Manifest, is_job_key};
@@ -45,6 +45,7 @@ impl<'a> Planned<'a> {
         let policy = Policy::from_limits(&limits)?;
         let stored = StoredJobs::of(ledger, manifest, &rows);
         let plan = Plan::make(&stored, &policy).map_err(Failure::Input)?;
+        secrets::check(plan.endpoints(), &secrets::of(&options.all().tables))?;
         Ok(Self { plan, limits, rows: Some(rows), manifest, stored: Some(stored) })
     }
 

@@ -4,6 +4,7 @@ use std::io::{self, BufRead, IsTerminal, Write};
 
 use rustix::termios::{QueueSelector, tcflush};
 
+use crate::cli::money::OriginAt;
 use crate::cli::money::{Chosen, Fitting, Room};
 use crate::cli::options::config::{Choice, RunOptions};
 use crate::cli::{CommandError, Failure, money, terminal};
@@ -28,9 +29,9 @@ pub(in crate::cli) fn chosen<'r>(
     batch: BatchKey,
     choice: &'r Choice,
     duplicates: bool,
-    room: &'r Room,
+    (room, origin_at): (&'r Room<'r>, OriginAt<'r>),
 ) -> Result<Chosen<'r>, Failure> {
-    let mut chosen = Chosen::of(choice, room);
+    let mut chosen = Chosen::of(choice, room, origin_at);
     ledger.to_buy(batch, duplicates, &mut |job| chosen.add(job))??;
     Ok(chosen)
 }
@@ -204,6 +205,12 @@ pub(in crate::cli) async fn means(found: &Duplicates, reporter: &Reporter, signa
     says_yes(question, reporter, signals).await
 }
 
+/// Whether nobody watches what such a run buys: nobody is asked, as there is nobody, or as it was said beforehand. Play money needs
+/// nobody.
+pub(in crate::cli) fn is_unattended(choice: &Choice, is_saved: bool, is_play: bool) -> bool {
+    !is_play && (choice.yes || is_saved || !is_terminal())
+}
+
 /// Whether there is anybody to ask.
 pub(in crate::cli) fn is_terminal() -> bool {
     io::stdin().is_terminal() && io::stderr().is_terminal()
@@ -218,6 +225,10 @@ async fn ask(left: &LeftToBuy, fitting: &Fitting, reporter: &Reporter, signals: 
     let question = match fitting.reached {
         Some((_, room)) => {
             format!("buy what fits of {jobs}, for at most {} with routing fees? [y/N]", room.sats_floor())
+        }
+        None if fitting.is_partial() => {
+            let most = money::sum([left.price, left.fee_ceiling])?;
+            format!("buy what fits of {jobs}, for at most {} with routing fees? [y/N]", most.sats_ceil())
         }
         None => {
             let price = left.price_words(|price| price.sats_ceil().to_string());

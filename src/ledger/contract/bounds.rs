@@ -6,9 +6,10 @@ use super::cases::{answer, intend};
 use super::{AT, Subject};
 use crate::ledger::contract::support::{end, new_intent, paid, posted};
 use crate::ledger::{
-    AnswerKind, Asking, BatchKey, Committed, Decision, HeldBack, IntentBounds, IntentRefusal, JobKey, NewIntent,
+    AnswerKind, Asking, BatchKey, Caps, Committed, Decision, HeldBack, IntentBounds, IntentRefusal, JobKey, NewIntent,
     PaymentKey, PendingJob, Prospect, Record,
 };
+use crate::money::Msat;
 use crate::purchase::{HttpAnswer, JobState, Reason, WalletId};
 use crate::time::UnixMs;
 
@@ -43,7 +44,15 @@ fn try_at<S: Subject>(
     let job = pending(ledger, batch).remove(0);
     let intent = NewIntent { bounds, ..new_intent(&job, n) };
     let url = intent.request.url.clone();
-    let prospect = Prospect { batch, url, node: intent.node.clone(), bounds, asking: Asking::default() };
+    let prospect = Prospect {
+        batch,
+        url,
+        node: intent.node.clone(),
+        bounds,
+        asking: Asking::default(),
+        cost: Msat::ZERO,
+        caps: Caps::default(),
+    };
     let before = ledger.held_back(now, &prospect).unwrap();
     match ledger.hand_back(now, Record::Intend(Box::new(intent))).unwrap() {
         Committed::Intent(intent) => {
@@ -230,7 +239,15 @@ pub(super) fn what_a_node_holds_for_whoever_asks_is_counted_by_its_slots<S: Subj
     let new = new_intent(&pending(&ledger, june)[0], 9);
     let asked = |in_slots: &[JobKey], slots| {
         let asking = Asking { in_slots: in_slots.to_vec(), slots, ..Asking::default() };
-        let prospect = Prospect { batch: june, url: new.request.url.clone(), node: new.node.clone(), bounds, asking };
+        let prospect = Prospect {
+            batch: june,
+            url: new.request.url.clone(),
+            node: new.node.clone(),
+            bounds,
+            asking,
+            cost: Msat::ZERO,
+            caps: Caps::default(),
+        };
         ledger.held_back(AT, &prospect).unwrap().map(|held| held.reason())
     };
     // Six may be held: three are, and two of them are known by their slots, as is one that has no intent yet.
@@ -251,7 +268,15 @@ pub(super) fn an_origin_that_does_not_take_what_was_paid_for_gets_no_more_at_any
         assert!(held.to_string().contains("seller.example took the payment of job a (batch june)"), "{held}");
         let url = Url::parse("https://seller.example/another?x=1").unwrap();
         let node = WalletId("03payer".to_owned());
-        let elsewhere = Prospect { batch: july, url, node, bounds: BOUNDS, asking: Asking::default() };
+        let elsewhere = Prospect {
+            batch: july,
+            url,
+            node,
+            bounds: BOUNDS,
+            asking: Asking::default(),
+            cost: Msat::ZERO,
+            caps: Caps::default(),
+        };
         assert!(ledger.held_back(AT, &elsewhere).unwrap().is_some());
         let url = Url::parse("https://another.example/make").unwrap();
         assert_eq!(ledger.held_back(AT, &Prospect { url, ..elsewhere }).unwrap(), None);

@@ -9,6 +9,7 @@ mod groups;
 mod limits;
 mod loads;
 mod money;
+mod origin_limits;
 mod person;
 mod preparing;
 mod reads;
@@ -208,6 +209,13 @@ suite! {
         an_origin_that_does_not_take_what_was_paid_for_gets_no_more_at_any_endpoint,
         a_credential_that_has_ended_may_be_rejected,
         what_is_left_after_a_long_wait_counts;
+    origin_limits:
+        each_limit_of_an_origin_refuses_the_first_purchase_that_would_pass_it,
+        a_limit_of_an_origin_counts_what_was_bought_before_it_was_set,
+        what_an_origin_gives_back_makes_room_there,
+        an_origin_is_charged_in_the_period_of_the_ledger,
+        an_origin_that_has_delivered_is_new_no_more,
+        a_purchase_above_what_one_may_cost_at_its_origin_is_refused;
     money:
         each_limit_refuses_the_first_purchase_that_would_pass_it,
         a_payment_belongs_to_the_periods_of_its_intent_whenever_it_settles,
@@ -367,6 +375,7 @@ suite! {
         whoever_reads_ends_the_reading,
         receipts_are_of_settlements_in_the_order_of_their_times,
         periods_tell_what_the_next_payment_would_find_used,
+        origins_tell_what_is_used_there,
         a_payment_is_shown_as_open_until_it_delivers,
         a_job_is_shown_with_all_its_takes_and_without_its_secrets,
         what_was_ever_intended_is_known_and_told_by_its_node;

@@ -46,6 +46,7 @@ pub(super) fn each_limit_refuses_the_first_purchase_that_would_pass_it<S: Subjec
             batch: caps.batch.map(|_| Msat::new(2 * HOLD)),
             day: caps.day.and_then(|_| period("2026-11-20", 2 * HOLD)),
             month: caps.month.and_then(|_| period("2026-11", 2 * HOLD)),
+            ..Caps::default()
         };
         assert_eq!(refused(&mut store, AT, capped(&jobs[1], 2, &wider)), None);
     }
@@ -85,7 +86,7 @@ pub(super) fn a_fee_above_its_ceiling_is_posted_as_it_is<S: Subject>() {
 
 pub(super) fn an_amount_that_no_ledger_can_count_fits_nothing<S: Subject>() {
     let (mut store, jobs) = S::with(&[("june", &["a"])]);
-    let caps = Caps { batch: Some(Msat::ZERO), day: period("2026-11-20", u64::MAX), month: None };
+    let caps = Caps { batch: Some(Msat::ZERO), day: period("2026-11-20", u64::MAX), ..Caps::default() };
     let nothing = IntentRefusal::BatchLimit { cost: Msat::new(HOLD), used: Msat::ZERO, most: Msat::ZERO };
     assert_eq!(refused(&mut store, AT, capped(&jobs[0], 1, &caps)), Some(nothing));
     let endless = Caps { batch: Some(Msat::new(u64::MAX)), ..caps };

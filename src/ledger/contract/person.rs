@@ -149,7 +149,7 @@ pub(super) fn what_a_person_took_as_never_made_and_settles_is_paid<S: Subject>()
 
 /// What an endpoint wants in the head of its requests may be something else by then.
 pub(super) fn what_settles_late_is_redeemed_with_the_headers_that_it_was_asked_with<S: Subject>() {
-    let header = |value: &str| [Header { name: "X-Version".to_owned(), value: value.to_owned() }];
+    let header = |value: &str| [Header::text("X-Version", value)];
     let with = |value: &str| {
         let wanting = Arc::new(Endpoint { headers: header(value).to_vec(), ..Endpoint::clone(&endpoint()) });
         vec![planned(&wanting, "a", "a")]

@@ -2,6 +2,7 @@
 
 use super::cases::{answer, deliver, intend};
 use super::{AT, Subject, plan};
+use crate::ledger::Caps;
 use crate::ledger::contract::support::{end, http, is_contradiction, new_intent, paid, posted, secret};
 use crate::ledger::{
     AnswerKind, Asking, BatchKey, Claimed, IntentBounds, JobKey, NewIntent, OpenStage, PaymentKey, PendingJob,
@@ -184,7 +185,7 @@ pub(super) fn what_holds_an_endpoint_back_is_known_before_the_ask<S: Subject>() 
     let intent = |n: u8| NewIntent { bounds, ..new_intent(&jobs[usize::from(n) - 1], n) };
     let prospect = |url: url::Url| {
         let asking = Asking::default();
-        Prospect { batch: JUNE, url, node: payer(), bounds, asking }
+        Prospect { batch: JUNE, url, node: payer(), bounds, asking, cost: Msat::ZERO, caps: Caps::default() }
     };
     let url = intent(2).request.url.clone();
     assert!(store.held_back(AT, &prospect(url.clone())).unwrap().is_none());

@@ -44,7 +44,7 @@ fn waits(reason: Reason) -> RefundRecord {
 fn offered<S: Subject>() -> (S, Vec<PendingJob>, PaymentKey) {
     let (mut store, jobs) = S::with(&[("june", &["a", "b"])]);
     let period = |name: &str| Some(PeriodCap { period: name.to_owned(), most: Msat::new(u64::MAX) });
-    let caps = Caps { batch: None, day: period("2026-11-20"), month: period("2026-11") };
+    let caps = Caps { day: period("2026-11-20"), month: period("2026-11"), ..Caps::default() };
     let payment = intend(&mut store, NewIntent { caps, ..new_intent(&jobs[0], 1) });
     store.hand_back(AT, paid(payment, 1, Some(posted()))).unwrap();
     let answer = answer(&mut store, payment, 502);

@@ -7,8 +7,8 @@ use crate::ledger::contract::support::{
 };
 use crate::ledger::port::{Audit, Inspection, Views};
 use crate::ledger::{
-    AnswerKind, BatchKey, Came, Caps, DeadProof, NewIntent, PeriodCap, ReceiptKind, ReceiptRow, Record, ResultRow,
-    Served, Standing,
+    AnswerKind, BatchKey, Came, Caps, DeadProof, NewIntent, OriginCaps, OriginUsed, PeriodCap, ReceiptKind, ReceiptRow,
+    Record, ResultRow, Served, Standing,
 };
 use crate::money::Msat;
 use crate::purchase::{HttpAnswer, JobState, Next, Reason, WalletId};
@@ -119,7 +119,7 @@ pub(super) fn receipts_are_of_settlements_in_the_order_of_their_times<S: Command
 pub(super) fn periods_tell_what_the_next_payment_would_find_used<S: Commanded>() {
     let (mut store, jobs) = S::with(&[("june", &["a", "b"])]);
     let period = |name: &str| Some(PeriodCap { period: name.to_owned(), most: Msat::new(u64::MAX) });
-    let caps = |month: &str, day: &str| Caps { batch: None, day: period(day), month: period(month) };
+    let caps = |month: &str, day: &str| Caps { day: period(day), month: period(month), ..Caps::default() };
     let of_day = caps("2026-11", "2026-11-20");
     let payment = intend(&mut store, NewIntent { caps: of_day.clone(), ..new_intent(&jobs[0], 1) });
     let mut used = |caps: &Caps| {
@@ -201,4 +201,19 @@ pub(super) fn what_was_ever_intended_is_known_and_told_by_its_node<S: Commanded>
     let of_payer = told(&WalletId("03payer".to_owned()));
     assert_eq!(of_payer, [("b".to_owned(), Standing::Posted, Some(FEE)), ("a".to_owned(), Standing::Open, None)]);
     assert_eq!(told(&node), [("c".to_owned(), Standing::Open, None)]);
+}
+
+pub(super) fn origins_tell_what_is_used_there<S: Commanded>() {
+    let (mut store, jobs) = S::with(&[("june", &["a", "b"])]);
+    let period = |name: &str| Some(PeriodCap { period: name.to_owned(), most: Msat::new(u64::MAX) });
+    let (day, month) = (period("2026-11-20"), period("2026-11"));
+    let most = Some(Msat::new(u64::MAX));
+    let caps = Caps { batch: None, day, month, origin: OriginCaps { job: None, day: most, month: most, new: most } };
+    intend(&mut store, NewIntent { caps: caps.clone(), ..new_intent(&jobs[0], 1) });
+    let none = Caps { origin: OriginCaps::default(), ..caps.clone() };
+    intend(&mut store, NewIntent { caps: none, ..new_intent(&jobs[1], 2) });
+    let mut used = |origin: &str| store.ledger().origin_used(origin, &caps).unwrap();
+    let both = Msat::new(2 * HOLD);
+    assert_eq!(used("seller.example"), OriginUsed { day: both, month: both, new: Some(both) });
+    assert_eq!(used("other.example"), OriginUsed { new: Some(Msat::ZERO), ..OriginUsed::default() });
 }

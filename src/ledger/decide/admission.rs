@@ -1,6 +1,9 @@
 //! Whether a purchase may begin, by what endpoints have taken without delivering and what a node holds (rule 10).
 
-use crate::ledger::{Asking, BatchKey, EndpointCount, HeldBack, IntentBounds, NodeCount, Prospect};
+use crate::ledger::{
+    Asking, BatchKey, EndpointCount, HeldBack, IntentBounds, NodeCount, OriginCaps, OriginLimit, OriginUsed, Prospect,
+};
+use crate::money::Msat;
 use crate::purchase::{JobState, Reason, WalletId};
 use crate::time::UnixMs;
 
@@ -22,7 +25,44 @@ pub struct EndpointFacts {
     pub rejected: Option<Rejected>,
     /// What persons have said of its origin, in the order of their numbers.
     pub words: Vec<Word>,
+    /// What its origin has of us; looked up only where that is limited.
+    pub of_origin: Option<OriginSums>,
 }
+
+/// What an origin has of us, as far as that is limited.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct OriginSums {
+    pub day: Option<OriginSum>,
+    pub month: Option<OriginSum>,
+    /// In all; none where it has ever delivered.
+    pub new: Option<OriginSum>,
+}
+
+impl OriginSums {
+    /// What is used of each.
+    pub fn used(&self) -> OriginUsed {
+        let used = |sum: &Option<OriginSum>| sum.as_ref().map(|sum| sum.used);
+        OriginUsed {
+            day: used(&self.day).unwrap_or_default(),
+            month: used(&self.month).unwrap_or_default(),
+            new: used(&self.new),
+        }
+    }
+}
+
+/// What an origin has of us in a day, a month, or in all.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OriginSum {
+    /// The period's name; [`IN_ALL`] where it is of all.
+    pub period: String,
+    /// Spent and held, fees included.
+    pub used: Msat,
+    /// It is kept, and changes with each payment. Else it was summed up over them.
+    pub is_kept: bool,
+}
+
+/// The name of the period that never ends.
+pub const IN_ALL: &str = "all";
 
 /// What is known where a purchase would begin.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -44,13 +84,31 @@ pub struct DeliveryFacts {
 
 /// The word by which a purchase may begin; none where nothing speaks against it. Or else why it may not.
 pub fn admit(now: UnixMs, prospect: &Prospect, known: &Admission) -> Result<Option<u32>, HeldBack> {
-    let Prospect { batch, url: _, node, bounds, asking } = prospect;
+    let Prospect { batch, url: _, node, bounds, asking, cost, caps } = prospect;
     node_is_full(now, *batch, node, *bounds, asking, &known.held).map_or(Ok(()), Err)?;
-    let Some(held) = endpoint_is_held(now, *batch, *bounds, asking, &known.endpoint) else { return Ok(None) };
-    match open_word(&known.endpoint.words) {
-        Some(number) if asking.origin == 0 => Ok(Some(number)),
-        Some(_) | None => Err(held),
-    }
+    let held = endpoint_is_held(now, *batch, *bounds, asking, &known.endpoint);
+    let word = match (held, open_word(&known.endpoint.words)) {
+        (None, _) => None,
+        (Some(_), Some(number)) if asking.origin == 0 => Some(number),
+        (Some(held), Some(_) | None) => return Err(held),
+    };
+    // A person's word for an origin raises no limit.
+    origin_is_full(*cost, &caps.origin, &known.endpoint).map_or(Ok(word), Err)
+}
+
+/// The limit of its origin that does not hold what may cost so much.
+fn origin_is_full(cost: Msat, caps: &OriginCaps, known: &EndpointFacts) -> Option<HeldBack> {
+    let sums = known.of_origin.as_ref()?;
+    let limits = [
+        (OriginLimit::New, caps.new, &sums.new),
+        (OriginLimit::Day, caps.day, &sums.day),
+        (OriginLimit::Month, caps.month, &sums.month),
+    ];
+    limits.into_iter().find_map(|(limit, most, sum)| {
+        let (most, used) = (most?, sum.as_ref()?.used);
+        let is_full = used.checked_add(cost).is_none_or(|sum| sum > most);
+        is_full.then(|| HeldBack::OriginLimit { origin: known.origin.clone(), limit, cost, used, most })
+    })
 }
 
 fn node_is_full(

@@ -21,7 +21,13 @@ impl Facts {
             return false;
         }
         let is_of_origin = keys.delivers.is_some() || self.intending.is_some();
+        let sums_origin = self.intending.as_ref().is_some_and(|known| known.admission.endpoint.of_origin.is_some());
         match write {
+            // What an origin has of us is summed up by the store.
+            Write::Money(..) | Write::Period(..) | Write::OriginPeriod { .. } | Write::Delivers(..) if sums_origin => {
+                false
+            }
+            Write::OriginPeriod { .. } => true,
             Write::Job(job) => {
                 self.intending.iter_mut().for_each(|known| known.after_job(job));
                 true
@@ -34,7 +40,7 @@ impl Facts {
                 true
             }
             Write::Payment(was, is) => !is_of_origin || self.after_payment(was, is),
-            Write::Money(batch, charged, moved) => {
+            Write::Money(batch, charged, _, moved) => {
                 self.intending.as_mut().is_none_or(|known| known.after_money(*batch, charged, *moved).is_some())
             }
             Write::Period(kind, name) => {

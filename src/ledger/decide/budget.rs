@@ -3,7 +3,9 @@
 use crate::ledger::{Caps, IntentRefusal, PeriodCap};
 use crate::money::Msat;
 
-use super::{Charged, Moved, Payment, PeriodKind, Ruling, Unfit, Write, contradiction, number};
+use super::{
+    Charged, EndpointFacts, Moved, OriginSums, Payment, PeriodKind, Ruling, Unfit, Write, contradiction, number,
+};
 
 /// What is used so far of what limits are set on.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -65,6 +67,14 @@ pub fn begin_periods(ruling: &mut Ruling<'_>, used: &Used, charged: &Charged) {
     }
 }
 
+/// From now on those sums of an origin are kept that one of its limits was held against.
+pub fn keep_origin_sums(ruling: &mut Ruling<'_>, endpoint: &EndpointFacts) {
+    let Some(OriginSums { day, month, new }) = &endpoint.of_origin else { return };
+    for sum in [day, month, new].into_iter().flatten().filter(|sum| !sum.is_kept) {
+        ruling.write(Write::OriginPeriod { origin: endpoint.origin.clone(), period: sum.period.clone() });
+    }
+}
+
 impl Payment {
     /// The most that it can cost, in msat: what is held for it until it is posted or dead.
     fn hold(&self) -> Result<i64, Unfit> {
@@ -111,5 +121,5 @@ fn given_back(payment: &Payment) -> Result<i64, Unfit> {
 }
 
 fn move_money(ruling: &mut Ruling<'_>, payment: &Payment, moved: Moved) {
-    ruling.write(Write::Money(payment.batch, payment.charged.clone(), moved));
+    ruling.write(Write::Money(payment.batch, payment.charged.clone(), payment.endpoint, moved));
 }

@@ -109,6 +109,7 @@ impl<'a> Round<'a> {
             | Write::Payment(..)
             | Write::Money(..)
             | Write::Period(..)
+            | Write::OriginPeriod { .. }
             | Write::Endpoint { .. }
             | Write::Delivers(..)
             | Write::AcceptsAgain(_)

@@ -51,12 +51,13 @@ pub fn intend<'a>(facts: &Facts, now: UnixMs, intent: &'a NewIntent) -> Result<R
         headers: intent.request.headers().to_vec(),
     };
     let mut ruling = Ruling::new(Committed::Intent(payment.durable(&kept)));
-    budget::begin_periods(&mut ruling, &known.used, &payment.charged);
-    budget::hold(&mut ruling, &payment)?;
     let origin = endpoint.origin.clone();
     if endpoint.known.is_none() {
         ruling.write(Write::Endpoint { key: endpoint_key, url: endpoint.url.clone(), origin: origin.clone() });
     }
+    budget::begin_periods(&mut ruling, &known.used, &payment.charged);
+    budget::keep_origin_sums(&mut ruling, endpoint);
+    budget::hold(&mut ruling, &payment)?;
     let key = payment.key;
     ruling.write(Write::Intend(Box::new(payment), intent));
     ruling.writes.extend(word.map(|number| Write::UseWord { origin, number, payment: key }));
@@ -118,7 +119,12 @@ fn fit(
         node: intent.node.clone(),
         bounds: intent.bounds,
         asking: Asking::default(),
+        cost,
+        caps: intent.caps.clone(),
     };
+    if let Some(most) = intent.caps.origin.job.filter(|most| cost > *most) {
+        return Err(IntentRefusal::OriginJobLimit { cost, most });
+    }
     let word = admit(now, &prospect, &known.admission).map_err(IntentRefusal::HeldBack)?;
     Ok((word, budget::fit(&known.used, &intent.caps, cost)?))
 }

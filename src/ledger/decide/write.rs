@@ -40,10 +40,12 @@ pub enum Write<'a> {
     Intend(Box<Payment>, &'a NewIntent),
     /// A payment, before and after.
     Payment(Box<Payment>, Box<Payment>),
-    /// Money that moves between what a batch and its periods hold, have spent and got back.
-    Money(BatchKey, Charged, Moved),
+    /// Money that moves between what a batch, its periods, and the origin of its endpoint hold, have spent and got back.
+    Money(BatchKey, Charged, Option<EndpointKey>, Moved),
     /// A day or a month begins.
     Period(PeriodKind, String),
+    /// What an origin has of us in that period is kept from now on: the sum over all its payments so far.
+    OriginPeriod { origin: String, period: String },
     /// An address that nothing was bought at before.
     Endpoint { key: EndpointKey, url: String, origin: String },
     /// An endpoint has delivered: nothing that it took before counts against it any more.

@@ -14,7 +14,7 @@ impl MemoryLedger {
     pub(super) fn check_sums(&self, writes: &[Write<'_>]) -> Result<(), LedgerError> {
         let mut batches = self.batches.clone();
         for write in writes {
-            let Write::Money(batch, _, moved) = write else { continue };
+            let Write::Money(batch, _, _, moved) = write else { continue };
             let row = batches.get_mut(batch).and_then(|row| row.sums.after(*moved).map(|sums| (row, sums)));
             let Some((row, sums)) = row else {
                 return Err(LedgerError::Contradiction(format!("the money of batch {} does not fit", batch.0)));
@@ -49,8 +49,10 @@ impl MemoryLedger {
                 self.intents.insert(payment.key, (*intent).clone());
             }
             Write::Payment(_, is) => drop(self.payments.insert(is.key, (**is).clone())),
-            Write::Money(batch, charged, moved) => self.move_money(*batch, charged, *moved),
+            Write::Money(batch, charged, _, moved) => self.move_money(*batch, charged, *moved),
             Write::Period(kind, name) => drop(self.periods.entry((*kind, name.clone())).or_default()),
+            // It is summed up whenever it is asked for.
+            Write::OriginPeriod { .. } => {}
             Write::Endpoint { key, url, origin } => {
                 let endpoint = Endpoint { key: *key, origin: origin.clone(), delivered_at: None };
                 self.endpoints.insert(*key, (url.clone(), endpoint));

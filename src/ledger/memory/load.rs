@@ -4,11 +4,14 @@ use url::Url;
 
 use crate::l402::{Network, PaymentHash};
 use crate::ledger::decide::{
-    Admission, Against, Alike, Answer, BegunAt, Buyer, DeliveryFacts, EndpointFacts, EndpointKey, Facts, Held, Intent,
-    IntentFacts, Job, Keys, NextKeys, Payment, PaymentState, PeriodKind, Refund, Refusal, Rejected, ReusablePayment,
-    Store, Take, TakePayment, TokenStanding, Undelivered, Used, Word, Write,
+    Admission, Against, Alike, Answer, BegunAt, Buyer, DeliveryFacts, EndpointFacts, EndpointKey, Facts, Held, IN_ALL,
+    Intent, IntentFacts, Job, Keys, NextKeys, OriginSum, OriginSums, Payment, PaymentState, PeriodKind, Refund,
+    Refusal, Rejected, ReusablePayment, Store, Take, TakePayment, TokenStanding, Undelivered, Used, Word, Write,
+    used_of,
 };
-use crate::ledger::{AnswerKey, AnswerKind, BatchKey, JobKey, LedgerError, NewIntent, PaymentKey, endpoint_and_origin};
+use crate::ledger::{
+    AnswerKey, AnswerKind, BatchKey, Caps, JobKey, LedgerError, NewIntent, PaymentKey, PeriodCap, endpoint_and_origin,
+};
 use crate::money::Msat;
 use crate::purchase::JobState;
 use crate::time::UnixMs;
@@ -209,12 +212,11 @@ impl MemoryLedger {
     }
 
     fn intending(&self, job: &Job, intent: &NewIntent) -> IntentFacts {
-        let (url, origin) = endpoint_and_origin(&intent.endpoint_url);
         IntentFacts {
             buyer: self.buyer(job),
             knows_hash: self.payments.values().any(|payment| payment.hash == intent.hash),
             alike: self.alike(job, &intent.request.digest()),
-            admission: Admission { held: self.held(&intent.node.0), endpoint: self.endpoint(url, origin) },
+            admission: self.admission(&intent.endpoint_url, &intent.node.0, &intent.caps),
             used: Used {
                 batch: self.batches.get(&job.batch).map(|batch| batch.sums.used()).unwrap_or_default(),
                 day: self.newest(PeriodKind::Day),
@@ -249,6 +251,51 @@ impl MemoryLedger {
             })
         });
         there.max_by_key(|one| (one.standing() == TokenStanding::Open, one.token_at, one.payment))
+    }
+
+    /// What is known where a purchase would begin.
+    pub(super) fn admission(&self, url: &Url, node: &str, caps: &Caps) -> Admission {
+        let (url, origin) = endpoint_and_origin(url);
+        let of_origin = self.origin_sums(&origin, caps);
+        Admission { held: self.held(node), endpoint: EndpointFacts { of_origin, ..self.endpoint(url, origin) } }
+    }
+
+    /// What the limits of an origin are held against.
+    pub(super) fn origin_sums(&self, origin: &str, caps: &Caps) -> Option<OriginSums> {
+        let of = caps.origin.has_sums().then_some(&caps.origin)?;
+        let sum = |period: String| {
+            let used = self.used_at(origin, &period);
+            OriginSum { period, used, is_kept: false }
+        };
+        let of_period = |kind, most: Option<Msat>, cap: &Option<PeriodCap>| {
+            most.and(cap.as_ref()).map(|cap| sum(used_of(self.newest(kind).as_ref(), cap).0))
+        };
+        let has_delivered = self.endpoints.values().any(|(_, at)| at.origin == origin && at.delivered_at.is_some());
+        Some(OriginSums {
+            day: of_period(PeriodKind::Day, of.day, &caps.day),
+            month: of_period(PeriodKind::Month, of.month, &caps.month),
+            new: of.new.filter(|_| !has_delivered).map(|_| sum(IN_ALL.to_owned())),
+        })
+    }
+
+    /// What an origin has of us in a period.
+    fn used_at(&self, origin: &str, period: &str) -> Msat {
+        let there = self.payments.values().filter(|payment| {
+            let of = &payment.charged;
+            let is_in = period == IN_ALL || [&of.day, &of.month].into_iter().flatten().any(|name| name == period);
+            is_in && payment.endpoint.is_some_and(|at| self.is_of(at, origin))
+        });
+        let used = there.fold(0u64, |sum, payment| {
+            let more = match payment.fate.state {
+                PaymentState::Intended | PaymentState::Paid => payment.fee_limit,
+                PaymentState::Posted => payment.fate.fee.unwrap_or_default(),
+                PaymentState::Dead => return sum,
+            };
+            let received = self.refunds.get(&payment.key).and_then(|refund| refund.received).unwrap_or_default();
+            let back = received.min(payment.amount);
+            sum.saturating_add(payment.amount.get()).saturating_add(more.get()).saturating_sub(back.get())
+        });
+        Msat::new(used)
     }
 
     fn newest(&self, kind: PeriodKind) -> Option<(String, Msat)> {
@@ -316,7 +363,7 @@ impl MemoryLedger {
             }
         }
         let words = self.words(&origin);
-        EndpointFacts { url, origin, known, begun, rejected, words }
+        EndpointFacts { url, origin, known, begun, rejected, words, of_origin: None }
     }
 
     pub(super) fn name(&self, batch: BatchKey) -> String {

@@ -7,14 +7,12 @@ use url::Url;
 
 use crate::catalog::RedeemRule;
 use crate::l402::{Network, PaymentHash};
-use crate::ledger::decide::{
-    self, Admission, Payment, PaymentState, SETTLED_MAX, Settled, Stored, StoredAnswer, Unfit,
-};
+use crate::ledger::decide::{self, Payment, PaymentState, SETTLED_MAX, Settled, Stored, StoredAnswer, Unfit};
 use crate::ledger::port::{Downloads, RECORD_IN_PART, Records};
 use crate::ledger::{
     AnswerKey, BatchKey, ComingFile, DamagedJob, DeliveredJob, DurableInvoice, FetchMark, HeldBack, HistoryCheck,
     IdenticalRequest, JobKey, LedgerError, NewIntent, OpenJob, OpenRefund, OpenStage, Original, PaidPurchase,
-    PaymentKey, PendingJob, Prospect, Record, Recorded, TokenAt, Undownloaded, endpoint_and_origin,
+    PaymentKey, PendingJob, Prospect, Record, Recorded, TokenAt, Undownloaded,
 };
 use crate::money::Msat;
 use crate::purchase::{Credential, HttpAnswer, JobState, Reason, Request, WalletId};
@@ -101,8 +99,7 @@ impl Records for MemoryLedger {
     }
 
     fn held_back(&self, now: UnixMs, prospect: &Prospect) -> Result<Option<HeldBack>, LedgerError> {
-        let (url, origin) = endpoint_and_origin(&prospect.url);
-        let known = Admission { held: self.held(&prospect.node.0), endpoint: self.endpoint(url, origin) };
+        let known = self.admission(&prospect.url, &prospect.node.0, &prospect.caps);
         Ok(decide::admit(now, prospect, &known).err())
     }
 

@@ -5,8 +5,8 @@ use std::io;
 
 use crate::l402::PaymentHash;
 use crate::ledger::{
-    AuditRow, BatchKey, Caps, Counts, LedgerError, PaymentRow, PeriodsUsed, ReceiptRow, RefundRow, ResultRow,
-    TakeRecord,
+    AuditRow, BatchKey, Caps, Counts, LedgerError, OriginUsed, PaymentRow, PeriodsUsed, ReceiptRow, RefundRow,
+    ResultRow, TakeRecord,
 };
 use crate::purchase::WalletId;
 
@@ -72,6 +72,18 @@ pub trait Views {
     /// # Errors
     /// Where the ledger cannot be read.
     fn periods_used(&self, caps: &Caps) -> Result<PeriodsUsed, LedgerError>;
+
+    /// What is used of what that origin (host, and port where it is not the usual one) may get, as far as the caps limit it.
+    ///
+    /// # Errors
+    /// Where the ledger cannot be read.
+    fn origin_used(&self, origin: &str, caps: &Caps) -> Result<OriginUsed, LedgerError>;
+
+    /// The origin at which what stands there ([`ToBuy::place`](crate::ledger::ToBuy::place)) is bought.
+    ///
+    /// # Errors
+    /// Where the ledger cannot be read.
+    fn origin_at(&self, place: i64) -> Result<String, LedgerError>;
 }
 
 /// What a person is shown of single jobs and payments.

@@ -284,6 +284,10 @@ impl Batches for SqliteLedger {
             if batch.is_none() && found.is_none() {
                 found = ledger.conn.prepare_cached(DIFFERENT_PERIODS)?.query_row([], |row| row.get(0)).optional()?;
             }
+            if batch.is_none() && found.is_none() {
+                let sql = store::different_origin_periods();
+                found = ledger.conn.prepare_cached(&sql)?.query_row([], |row| row.get(0)).optional()?;
+            }
             match found {
                 None => Ok(()),
                 Some(what) => Err(LedgerError::from(Damage::Sums(what)).into()),

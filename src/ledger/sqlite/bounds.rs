@@ -9,6 +9,6 @@ use crate::ledger::{HeldBack, Prospect};
 use crate::time::UnixMs;
 
 pub(super) fn held_back(conn: &Connection, now: UnixMs, prospect: &Prospect) -> Result<Option<HeldBack>, Fault> {
-    let known = prospective(conn, &prospect.url, &prospect.node)?;
+    let known = prospective(conn, prospect)?;
     Ok(admit(now, prospect, &known).err())
 }

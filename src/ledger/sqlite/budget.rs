@@ -1,9 +1,9 @@
 //! What is used of the limits over days and months.
 
 use super::error::Fault;
-use super::store::period;
-use crate::ledger::decide::{PeriodKind, used_of};
-use crate::ledger::{Caps, PeriodCap, PeriodsUsed};
+use super::store::{origin_sums, period};
+use crate::ledger::decide::{OriginSums, PeriodKind, used_of};
+use crate::ledger::{Caps, OriginUsed, PeriodCap, PeriodsUsed};
 use crate::money::Msat;
 use rusqlite::Connection;
 
@@ -13,4 +13,8 @@ pub(super) fn periods_used(conn: &Connection, caps: &Caps) -> Result<PeriodsUsed
         None => Ok(Msat::ZERO),
     };
     Ok(PeriodsUsed { day: used(PeriodKind::Day, &caps.day)?, month: used(PeriodKind::Month, &caps.month)? })
+}
+
+pub(super) fn origin_used(conn: &Connection, origin: &str, caps: &Caps) -> Result<OriginUsed, Fault> {
+    Ok(origin_sums(conn, origin, caps)?.as_ref().map(OriginSums::used).unwrap_or_default())
 }

@@ -13,8 +13,8 @@ use super::{job_limit, store};
 use crate::ledger::decide::{self, load::SettingAside};
 use crate::ledger::port::{self, Records};
 use crate::ledger::{
-    Asking, BatchKey, Compared, Duplicates, HeldBack, IdList, IntentBounds, JobsThen, LedgerError, PlanLoad, Prospect,
-    ToBuy, Trusted, endpoint_and_origin,
+    Asking, BatchKey, Caps, Compared, Duplicates, HeldBack, IdList, IntentBounds, JobsThen, LedgerError, PlanLoad,
+    Prospect, ToBuy, Trusted, endpoint_and_origin,
 };
 use crate::money::Msat;
 use crate::purchase::{JobState, Next, Reason, WalletId};
@@ -126,7 +126,10 @@ impl port::Foreseen for Foreseen<'_> {
         let Some(url) = self.places.get(&place).cloned() else { return Ok(None) };
         let bounds = IntentBounds { max_undelivered, run_began: now, ..IntentBounds::default() };
         let (node, asking) = (WalletId(String::new()), Asking::default());
-        let held = self.ledger.held_back(now, &Prospect { batch: self.batch, url, node, bounds, asking })?;
+        let held = self.ledger.held_back(
+            now,
+            &Prospect { batch: self.batch, url, node, bounds, asking, cost: Msat::ZERO, caps: Caps::default() },
+        )?;
         let Some(held) = held.filter(|held| held.reason() == Reason::BreakerOpen) else { return Ok(None) };
         let is_open = self.ledger.read(|ledger| {
             let sql = "SELECT 1 FROM jobs WHERE batch = ?1 AND superseded = 0

@@ -11,12 +11,13 @@ use super::convert::{Json, hex, states, uint};
 use super::error::Fault;
 use super::store::{CAPPED_ENDPOINTS, Rows};
 use super::{SqliteLedger, budget, refund};
+use crate::catalog::origin_of;
 use crate::l402::PaymentHash;
 use crate::ledger::port::Views;
 use crate::ledger::shown_take::{LaterTake, gives_way, is_shown_first};
 use crate::ledger::{
-    BatchKey, Caps, Counts, FurtherResult, LedgerError, PeriodsUsed, ReceiptKind, ReceiptRow, RefundRow, ResultRow,
-    StateCount,
+    BatchKey, Caps, Counts, FurtherResult, LedgerError, OriginUsed, PeriodsUsed, ReceiptKind, ReceiptRow, RefundRow,
+    ResultRow, StateCount,
 };
 use crate::money::Msat;
 use crate::purchase::{JobState, Next, Reason, tried_again};
@@ -162,6 +163,14 @@ impl Views for SqliteLedger {
 
     fn periods_used(&self, caps: &Caps) -> Result<PeriodsUsed, LedgerError> {
         self.read(|ledger| budget::periods_used(&ledger.conn, caps))
+    }
+
+    fn origin_used(&self, origin: &str, caps: &Caps) -> Result<OriginUsed, LedgerError> {
+        self.read(|ledger| budget::origin_used(&ledger.conn, origin, caps))
+    }
+
+    fn origin_at(&self, place: i64) -> Result<String, LedgerError> {
+        self.read(|ledger| Ok(origin_of(&ledger.endpoint(place)?.url)))
     }
 }
 

@@ -144,18 +144,9 @@ impl fmt::Debug for Macaroon {
     }
 }
 
-#[cfg(unix)]
 fn warning(path: &Path, shown: &str) -> Option<String> {
-    use std::os::unix::fs::PermissionsExt;
-    const OTHERS_READ: u32 = 0o004;
-    let file = std::fs::metadata(path).ok()?;
-    (file.is_file() && file.permissions().mode() & OTHERS_READ != 0)
+    safe_open::is_readable_by_all(path)
         .then(|| format!("{shown}: everybody on this machine can read the macaroon; do `chmod o-r` on it"))
-}
-
-#[cfg(not(unix))]
-const fn warning(_path: &Path, _shown: &str) -> Option<String> {
-    None
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 use super::node::Fate;
 use super::shop::{Act, Kind, say};
 use super::world::{HOLD, HOUR, MINUTE, PRICE, World, wishes};
+use crate::ledger::OriginCaps;
 use crate::money::Msat;
 use crate::payer::{PayFailure, PayRefusal, ProblemKind};
 use crate::purchase::{JobState, Reason};
@@ -35,6 +36,53 @@ pub(super) async fn a_whole_budget_buys_the_whole_plan() {
     world.ledger.cap.set(Some((world.batch, most)));
     world.buy(HOUR).await;
     world.audit_all_delivered();
+}
+
+/// Its jobs wait, and none of them is asked for any more; those of other origins go on.
+pub(super) async fn a_limit_of_an_origin_holds_back_its_jobs_alone() {
+    for (day, month) in [(Some(3 * HOLD), None), (None, Some(3 * HOLD))] {
+        let mut all = wishes(24);
+        all.iter_mut().step_by(2).for_each(|wish| wish.host = "other.example".to_owned());
+        let mut world = World::new(&all);
+        let caps = OriginCaps { day: day.map(Msat::new), month: month.map(Msat::new), ..OriginCaps::default() };
+        world.settings.budget.origins = [("shop.example".to_owned(), caps)].into();
+        let outcome = world.buy(HOUR).await;
+        world.audit();
+        assert_eq!(outcome.limit_reached, None, "{outcome:?}");
+        let [held] = outcome.held_back.as_slice() else { panic!("{outcome:?}") };
+        assert_eq!(held.whose, Whose::AllOfEndpoint("shop.example".to_owned()));
+        let reason = if day.is_some() { Reason::OriginDayLimit } else { Reason::OriginMonthLimit };
+        assert_eq!(held.reason, reason, "{outcome:?}");
+        // Three for sure; a fourth as far as fees left room.
+        assert!((15..=16).contains(&world.in_state(JobState::Delivered)), "{outcome:?}");
+        world.settings.budget.origins.clear();
+        world.buy(HOUR).await;
+        world.audit_all_delivered();
+    }
+}
+
+/// What is under way there is waited for: its delivery makes the origin known.
+pub(super) async fn an_origin_that_never_delivered_gets_no_more_until_it_does() {
+    let mut world = World::new(&wishes(12));
+    world.settings.budget.new_origin = Some(Msat::new(HOLD));
+    world.shop.always(Kind::Redeem, "shop.example", say(404, "{}"));
+    let outcome = world.buy(HOUR).await;
+    world.audit();
+    assert_eq!(outcome.held_back[0].reason, Reason::NewOriginLimit, "{outcome:?}");
+    assert_eq!((world.in_state(JobState::Paid), world.in_state(JobState::Pending)), (1, 11), "{outcome:?}");
+    world.shop.mend();
+    world.buy(HOUR).await;
+    world.audit_all_delivered();
+}
+
+pub(super) async fn what_costs_more_than_one_job_may_at_its_origin_is_not_asked_for() {
+    let mut world = World::new(&wishes(2));
+    let caps = OriginCaps { job: Some(Msat::new(HOLD - 1)), ..OriginCaps::default() };
+    world.settings.budget.origins = [("shop.example".to_owned(), caps)].into();
+    world.shop.always(Kind::Ask, "shop.example", Act::Slow(HOUR));
+    world.buy(MINUTE).await;
+    world.audit();
+    assert_eq!(world.in_state(JobState::Refused), 2);
 }
 
 pub(super) async fn an_endpoint_that_delivers_nothing_gets_no_more() {

@@ -101,6 +101,9 @@ on_both! {
     limits:
         many_workers_never_pass_the_limit,
         a_whole_budget_buys_the_whole_plan,
+        a_limit_of_an_origin_holds_back_its_jobs_alone,
+        an_origin_that_never_delivered_gets_no_more_until_it_does,
+        what_costs_more_than_one_job_may_at_its_origin_is_not_asked_for,
         an_endpoint_that_delivers_nothing_gets_no_more,
         an_endpoint_that_has_still_to_deliver_is_tried_with_a_few,
         refusals_and_failures_do_not_use_up_the_first_few,

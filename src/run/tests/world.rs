@@ -130,7 +130,7 @@ pub(super) fn endpoint(host: &str) -> Endpoint {
         errors: builtin_errors(),
         dedup_window_s: 30,
         // Whoever redeems without it redeems another request.
-        headers: vec![Header { name: "X-Version".to_owned(), value: "2".to_owned() }],
+        headers: vec![Header::text("X-Version", "2")],
         bypass_header: host.starts_with("fresh").then(|| "X-No-Cache".to_owned()),
         terms: Terms::default(),
         listing: None,

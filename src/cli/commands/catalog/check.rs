@@ -12,6 +12,7 @@ use crate::cli::commands::catalog::layers::Layers;
 use crate::cli::commands::catalog::trial::{Trial, trials};
 use crate::cli::live_price::{LivePrice, LivePrices, elsewhere, expected_network};
 use crate::cli::options::config::CatalogOptions;
+use crate::cli::options::tables::Tables;
 use crate::cli::{ExitCode, Failure, node, terminal};
 use crate::l402::Network;
 use crate::manifest::image;
@@ -19,7 +20,7 @@ use crate::purchase::Request;
 
 /// Checks, prints, and ends as what was found says.
 pub(super) fn execute(options: &CatalogOptions) -> Result<ExitCode, Failure> {
-    let found = survey(&Layers::read(options)?.endpoints(&options.endpoints)?, options.network)?;
+    let found = survey(&Layers::read(options)?.endpoints(&options.endpoints)?, options.network, &options.tables)?;
     terminal::print(options.output.format, |out| {
         finding::write(&found, out, options.output.format, options.output.quiet)
     })?;
@@ -30,8 +31,9 @@ pub(super) fn execute(options: &CatalogOptions) -> Result<ExitCode, Failure> {
 pub(super) fn survey(
     endpoints: &[std::sync::Arc<Endpoint>],
     network: Option<Network>,
+    tables: &Tables,
 ) -> Result<Vec<EndpointFacts>, Failure> {
-    let prices = LivePrices::new()?;
+    let prices = LivePrices::new(tables)?;
     crate::cli::runtime()?.block_on(async {
         let mut service = Service { prices, network, listings: HashMap::new() };
         let mut found = Vec::new();

@@ -18,7 +18,7 @@ pub(super) fn execute(options: &CatalogOptions, file: &UpdateFile) -> Result<Exi
     let shown = file.path.display();
     new_file::refuse_known(file)?;
     let endpoints = Layers::read(options)?.endpoints(&options.endpoints)?;
-    let found = check::survey(&endpoints, options.network)?;
+    let found = check::survey(&endpoints, options.network, &options.tables)?;
     terminal::print(options.output.format, |out| {
         finding::write(&found, out, options.output.format, options.output.quiet)
     })?;

@@ -1,7 +1,8 @@
 //! Asks each endpoint once for its cheapest job, without payment: that costs nothing, and the answer shows the live price.
 
 use crate::cli::exit::of_job;
-use crate::cli::{CommandError, ExitCode, Failure};
+use crate::cli::options::tables::Tables;
+use crate::cli::{CommandError, ExitCode, Failure, secrets};
 use crate::l402::{Challenge, Expected, Invoice, Network, Refusal, check as check_challenge, check_body};
 use crate::manifest::image;
 use crate::money::{Msat, counted};
@@ -18,17 +19,20 @@ const ENDPOINTS_MAX: usize = 20;
 const INVOICE_LIFE_MS_MIN: i64 = 30_000;
 
 /// What invoices are held to, besides the plan.
-pub(super) struct HeldTo {
+pub(super) struct HeldTo<'a> {
     /// The node's network, where it is known.
     pub(super) network: Option<Network>,
     /// None may ask less than the plan says.
     pub(super) exact_price: bool,
+    /// The tables of the configuration file.
+    pub(super) tables: &'a Tables,
 }
 
 /// Asks every endpoint of the manifest.
-pub(super) async fn check(survey: &Survey, held_to: &HeldTo, report: &mut Report) -> Result<(), Failure> {
+pub(super) async fn check(survey: &Survey, held_to: &HeldTo<'_>, report: &mut Report) -> Result<(), Failure> {
     let origin = HttpOrigin::new(HttpOptions::default())
-        .map_err(|error| CommandError::internal("no client for the web").because(error))?;
+        .map_err(|error| CommandError::internal("no client for the web").because(error))?
+        .bearing(secrets::of(held_to.tables));
     for sample in survey.samples.iter().take(ENDPOINTS_MAX) {
         check_one(&origin, sample, held_to, report).await;
     }
@@ -43,7 +47,7 @@ pub(super) async fn check(survey: &Survey, held_to: &HeldTo, report: &mut Report
     Ok(())
 }
 
-async fn check_one(origin: &HttpOrigin, sample: &Sample, held_to: &HeldTo, report: &mut Report) {
+async fn check_one(origin: &HttpOrigin, sample: &Sample, held_to: &HeldTo<'_>, report: &mut Report) {
     let job = &sample.job;
     let (name, place) = (&job.endpoint.name, crate::cli::node::place(&job.endpoint.url));
     let mut facts = EndpointFacts {
@@ -90,7 +94,7 @@ async fn check_one(origin: &HttpOrigin, sample: &Sample, held_to: &HeldTo, repor
     report.endpoints.push(facts);
 }
 
-fn judge(challenge: Challenge, sample: &Sample, held_to: &HeldTo, facts: &mut EndpointFacts, report: &mut Report) {
+fn judge(challenge: Challenge, sample: &Sample, held_to: &HeldTo<'_>, facts: &mut EndpointFacts, report: &mut Report) {
     let (name, price) = (&sample.job.endpoint.name, sample.job.priced.price);
     let invoice = Invoice::read(&challenge.invoice).ok();
     facts.asked_msat = invoice.as_ref().map(|invoice| invoice.amount);

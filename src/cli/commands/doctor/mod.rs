@@ -89,7 +89,8 @@ async fn check(options: &DoctorOptions, report: &mut Report) -> Result<(), Failu
     match &survey {
         Some(survey) if options.ask => {
             let exact_price = options.buying.choice.exact_price;
-            endpoints::check(survey, &endpoints::HeldTo { network, exact_price }, report).await
+            let tables = &options.buying.limits.all().tables;
+            endpoints::check(survey, &endpoints::HeldTo { network, exact_price, tables }, report).await
         }
         Some(_) => {
             report.note("endpoint", "none was asked, as --no-ask says", "leave it out to see live prices");

@@ -8,6 +8,7 @@ use crate::cli::options::config::{Buying, DoctorOptions, ManifestOptions};
 use crate::cli::preflight::foresight::{Foresight, Foretold, RunToForesee};
 use crate::cli::preflight::ground::Ground;
 use crate::cli::preflight::planned::Planned;
+use crate::cli::preflight::questions::is_unattended;
 use crate::cli::{ExitCode, Failure, input, money};
 use crate::ledger::port::{Batches, Views};
 use crate::ledger::{DownloadTo, OpenLedger};
@@ -16,7 +17,6 @@ use crate::payer::NodeInfo;
 use crate::plan::PlannedJob;
 use crate::plan::limits::{Fit, check};
 use crate::plan::view::LeftToBuy;
-use crate::run::Budget;
 
 /// A manifest, as far as node and endpoints are concerned.
 pub(super) struct Survey {
@@ -118,7 +118,7 @@ impl Survey {
             },
         )?;
         let used = money::used(&known.map(|batch| ledger.counts(batch.key)).transpose()?.unwrap_or_default())?;
-        let budget = Budget { time_zone: zone, ..Budget::default() };
+        let budget = money::budget(limits, None, zone, is_unattended(&buying.choice, false, false))?;
         let (foretold, mut told) =
             told(&foresight, &Room::of(Some(ledger), limits, &budget, used, buying.choice.partial)?)?;
         let (left, fitting) = (foretold.left, foretold.fitting);

@@ -58,7 +58,7 @@ fn ask(options: &GetOptions, plan: &PlanOptions) -> Result<ExitCode, Failure> {
     let (catalogs, limits) = (&plan.manifest.catalogs, &plan.buying.limits);
     let wanted = Wanted::of(options, catalogs)?;
     let (job, most) = job_of(&wanted, UNASKED, catalogs, limits)?;
-    let price = live(&job, options.network)?;
+    let price = live(&job, options.network, limits)?;
     let is_cap = job.endpoint.price.is_cap;
     let planned = (!wanted.is_address()).then_some(job.priced.price);
     let differs = planned.filter(|planned| if is_cap { *planned < price } else { *planned != price });
@@ -96,8 +96,8 @@ fn job_of(
 }
 
 /// What the seller asks now.
-fn live(job: &PlannedJob, network: Option<Network>) -> Result<Msat, Failure> {
-    let mut prices = LivePrices::new()?;
+fn live(job: &PlannedJob, network: Option<Network>, limits: &Layers) -> Result<Msat, Failure> {
+    let mut prices = LivePrices::new(&limits.all().tables)?;
     match crate::cli::runtime()?.block_on(prices.answer(job, network)) {
         LiveAnswer::Asks(price) => Ok(price),
         LiveAnswer::Refuses(why) => Err(CommandError::not_as_planned(format!("{why}; nothing was paid")).into()),
@@ -120,7 +120,7 @@ fn buy(options: &GetOptions, mut run: RunOptions, sandbox: &SandboxOptions) -> R
     let before = row_of(&ledger, &wanted.name)?;
     let begun = before.as_ref().filter(|row| is_begun(row.state));
     let same = |row: &ResultRow| {
-        let (job, _) = job_of(&wanted, row.price.sats_ceil(), &run.manifest.catalogs, &Layers::default())?;
+        let (job, _) = job_of(&wanted, row.price.sats_ceil(), &run.manifest.catalogs, &run.buying.limits.of_secrets())?;
         check_same(&ledger, row, &job)
     };
     if let Err(failure) = check_out(options, before.as_ref()).and_then(|()| begun.map_or(Ok(()), same)) {
@@ -165,6 +165,7 @@ fn finish(run: &RunOptions, ledger: &LedgerAddress, place: &Place, row: &ResultR
         pace: run.buying.pace.clone(),
         deadline: run.buying.deadline,
         downloads: place.downloads(run),
+        tables: run.buying.limits.all().tables,
         output: Output { format: Format::Table, stdout_is_taken: true, ..run.output },
         ledger: ledger.clone(),
     })
@@ -196,7 +197,7 @@ fn price(
         return Ok(row.price.sats_ceil());
     }
     let (job, limits) = job_of(wanted, UNASKED, &run.manifest.catalogs, &run.buying.limits)?;
-    let asked = live(&job, network)?.sats_ceil();
+    let asked = live(&job, network, &run.buying.limits)?.sats_ceil();
     let most = limits.max_sats.map(in_msat).transpose()?;
     if let Some(most) = most.filter(|most| asked.msat().is_none_or(|asked| asked > *most)) {
         return Err(CommandError::limit(format!(

@@ -20,7 +20,7 @@ const TIME_MAX: Duration = Duration::from_secs(300);
 /// Asks for the jobs that a run would buy.
 pub(super) fn ask(planned: &Planned<'_>, foresight: &Foresight<'_>, options: &PlanOptions) -> Result<Live, Failure> {
     let mut live = Live { rates: rates(planned, foresight, options.buying.choice.limit)? };
-    let mut prices = LivePrices::new()?;
+    let mut prices = LivePrices::new(&options.buying.limits.all().tables)?;
     crate::cli::runtime()?.block_on(async {
         let began = Instant::now();
         for (at, rate) in live.rates.iter_mut().enumerate() {

@@ -10,8 +10,6 @@ use crate::plan::limits::{self, Fit};
 use crate::plan::view::{Duplicated, LeftToBuy, Live, ManifestFacts, PlanView, SoFar, ViewError};
 use crate::screen::stdout_columns;
 
-use crate::run::Budget;
-
 use crate::cli::batch::download_setup::DownloadSetup;
 use crate::cli::money::{Fitting, Room};
 use crate::cli::options::config::{ManifestSource, PlanOptions};
@@ -19,6 +17,7 @@ use crate::cli::preflight::duplicates::{originals, words as duplicate_words};
 use crate::cli::preflight::foresight::{Foresight, Foretold, RunToForesee};
 use crate::cli::preflight::ground::{Ground, check_room};
 use crate::cli::preflight::planned::Planned;
+use crate::cli::preflight::questions::is_unattended;
 use crate::cli::{CommandError, ExitCode, Failure, Format, input, money, terminal};
 
 /// What a variable that is left set makes of a plan.
@@ -134,7 +133,7 @@ fn show(
     let fitting = known.map(|known| known.foretold.fitting);
     let fits = match lacking {
         Some(_) => Some(Fitting::of_nothing().fits),
-        None => fitting.and_then(|fitting| fitting.reached.map(|_| fitting.fits)),
+        None => fitting.filter(Fitting::is_partial).map(|fitting| fitting.fits),
     };
     let so_far = known.and_then(|known| known.so_far);
     let duplicates = known.and_then(|known| known.duplicates.as_ref());
@@ -215,7 +214,8 @@ fn known_batch(
     };
     let zone = input::time_zone(limits, &options.buying.system_time_zone)?;
     let (used, so_far) = spent(ledger, batch)?;
-    let budget = Budget { time_zone: zone.clone(), ..Budget::default() };
+    let is_unattended = is_unattended(&buying.choice, options.save.is_some(), options.play);
+    let budget = money::budget(limits, None, zone.clone(), is_unattended)?;
     let room = Room::of(Some(ledger), limits, &budget, used, options.buying.choice.partial)?;
     let is_asked = options.live
         || room.is_bounded()

@@ -12,7 +12,6 @@ use crate::cli::money::{Fitting, Room};
 use crate::cli::preflight::duplicates::words as duplicate_words;
 use crate::cli::preflight::foresight::{Foresight, Foretold, RunToForesee};
 use crate::cli::preflight::ground::Ground;
-use crate::cli::preflight::planned::Planned;
 use crate::cli::preflight::questions::{self, Ready};
 use crate::cli::{ExitCode, Failure, money};
 use crate::event::Listener;
@@ -55,7 +54,7 @@ impl Runner<'_> {
         stop(&self.counterparties.ledger, ledger.as_ref(), known.as_ref(), place.as_ref())?;
         let (ledger, known) = (ledger.as_ref(), known.as_ref());
         let of_batch = ledger.zip(known).filter(|_| of_results);
-        let planned = Planned::of(manifest, &self.options.buying.limits, of_batch)?;
+        let planned = self.planned(manifest, of_batch)?;
         let found = self.preflight(&Ground { manifest, ledger, known, of_results }, planned)?;
         match of_batch {
             Some((ledger, batch)) => {
@@ -94,7 +93,8 @@ impl Runner<'_> {
             node: None,
         };
         let used = money::used(&counts)?;
-        let room = Room::of(ledger, limits, &self.budget(limits, None)?, used, self.options.buying.choice.partial)?;
+        let budget = self.budget(limits, None)?;
+        let room = Room::of(ledger, limits, &budget, used, self.options.buying.choice.partial)?;
         let foretold = self.foresee(ledger, known, &asked, &room).await?;
         let lacking = match (ledger, to) {
             (Some(ledger), Some(to)) => {
@@ -176,7 +176,7 @@ impl Runner<'_> {
         ledger: Option<&OpenLedger>,
         known: Option<&Batch>,
         asked: &RunToForesee<'_>,
-        room: &Room,
+        room: &Room<'_>,
     ) -> Result<Foretold, Failure> {
         let none;
         let ledger = match ledger {
@@ -212,10 +212,10 @@ impl Runner<'_> {
 /// What a run would begin with.
 fn ready_words(node: Option<&NodeInfo>, fitting: &Fitting) -> String {
     let Some(node) = node else { return "there is nothing to buy".to_owned() };
-    let fits = match fitting.reached {
-        None => "limits hold",
-        Some(_) if fitting.holds_nothing() => "nothing fits so far",
-        Some(_) => "what fits is bought",
+    let fits = match fitting.is_partial() {
+        false => "limits hold",
+        true if fitting.holds_nothing() => "nothing fits so far",
+        true => "what fits is bought",
     };
     format!("{fits}, node {} ({}, {}) is ready", node.id.0, node.network, node.version)
 }

@@ -22,6 +22,7 @@ use crate::cli::preflight::ground::Ground;
 use crate::cli::preflight::planned::Planned;
 use crate::cli::preflight::questions::{self, Answered};
 use crate::cli::preflight::words::{LeftOut, elsewhere_words};
+use crate::cli::secrets;
 use preflight::Preflight;
 use saved::Saved;
 use stand::{Stand, planned};
@@ -61,6 +62,7 @@ pub(in crate::cli) fn execute(options: &RunOptions, sandbox: &SandboxOptions) ->
     let options = of_saved.as_ref().unwrap_or(options);
     let result = crate::cli::runtime()?.block_on(async {
         let counterparties = Counterparties::open(&options.payment, sandbox).await?;
+        let counterparties = counterparties.bearing(&options.buying.limits.all().tables);
         let result = Runner::new((options, saved.as_ref()), &counterparties)?.run().await;
         counterparties.close().await;
         result
@@ -153,7 +155,7 @@ impl<'a> Runner<'a> {
         if !self.counterparties.ledger.exists() {
             // What is wrong with a manifest or a command leaves no trace: not even an empty ledger.
             stop(&self.counterparties.ledger, None, None, place.as_ref())?;
-            let planned = Planned::of(&manifest, &self.options.buying.limits, None)?;
+            let planned = self.planned(&manifest, None)?;
             check_owner(None, &name, &self.options.buying.choice, &owner, false)?;
             let ground = Ground { manifest: &manifest, ledger: None, known: None, of_results: false };
             let found = self.preflight(&ground, planned)?;
@@ -173,7 +175,7 @@ impl<'a> Runner<'a> {
         let session = self.recover_first(session).await?;
         let checked = match checked.filter(|_| session.ledger.is_new() && session.known.is_none()) {
             Some(checked) => checked,
-            None => match Planned::of(&manifest, &self.options.buying.limits, None) {
+            None => match self.planned(&manifest, None) {
                 Ok(planned) => {
                     let (ledger, known) = (Some(&session.ledger), session.known.as_ref());
                     let ground = Ground { manifest: &manifest, ledger, known, of_results: false };
@@ -467,7 +469,8 @@ impl<'a> Runner<'a> {
     /// Tells what is to be bought and how the batch stands, with so many delivered jobs of which a results file says something else; gives
     /// what the run leaves out of what was asked.
     fn tell(&self, of: &ToTake<'_>, tried: &Tried, (changed, left_out): (u64, LeftOut)) -> LeftOut {
-        let Taken { load, left, fitting, meant, counts, open_and_changed, lacks_room, .. } = &tried.taken;
+        let Taken { load, left, fitting, short_origins, meant, counts, open_and_changed, lacks_room, .. } =
+            &tried.taken;
         let mut left_out = match of.what {
             What::Rows { .. } => left_out,
             What::Plan { manifest, .. } => {
@@ -479,13 +482,14 @@ impl<'a> Runner<'a> {
             }
         };
         left_out.meant = u64::try_from(meant.len()).unwrap_or(u64::MAX);
-        left_out.beyond_limits = fitting.reached.is_some();
+        left_out.beyond_limits = fitting.is_partial();
         let changed = open_and_changed.saturating_add(changed);
         let buying = if *lacks_room { Fitting::of_nothing().fits } else { *left };
         self.reporter.hear(&planned(&Stand::of(counts, changed), counts, &buying, of.to.as_ref()));
         if let Some(words) = fitting.words(left) {
             self.reporter.warn(words);
         }
+        short_origins.iter().for_each(|short| self.reporter.warn(short.words.as_str()));
         left_out
     }
 
@@ -571,6 +575,17 @@ impl<'a> Runner<'a> {
         Ok(Admitted { batch, work, files, refused: Some(failure) })
     }
 
+    /// Plans the manifest, or what a results file of that batch chooses, and reads the secrets that go with its requests.
+    fn planned<'m>(
+        &self,
+        manifest: &'m Manifest,
+        of_results: Option<(&'m OpenLedger, &Batch)>,
+    ) -> Result<Planned<'m>, Failure> {
+        let planned = Planned::of(manifest, &self.options.buying.limits, of_results)?;
+        secrets::read_all(planned.plan.endpoints(), self.counterparties.origin.secrets())?;
+        Ok(planned)
+    }
+
     /// What is still pending learns why, so that `status` can tell it.
     fn explain(&self, session: &mut Session, batch: &Batch, carried: &BatchRun) -> Result<(), Failure> {
         let (choice, outcome) = (&self.options.buying.choice, &carried.outcome);
@@ -640,12 +655,9 @@ impl<'a> Runner<'a> {
 
     /// What may be spent, with that bound of the batch.
     fn budget(&self, limits: &Limits, batch: Option<Msat>) -> Result<Budget, Failure> {
-        Ok(Budget {
-            batch,
-            day: limits.max_sats_per_day.map(questions::in_msat).transpose()?,
-            month: limits.max_sats_per_month.map(questions::in_msat).transpose()?,
-            time_zone: self.time_zone(limits)?,
-        })
+        let (choice, is_play) = (&self.options.buying.choice, self.counterparties.play.is_some());
+        let is_unattended = questions::is_unattended(choice, self.options.saved_plan.is_some(), is_play);
+        money::budget(limits, batch, self.time_zone(limits)?, is_unattended)
     }
 
     fn settings(&self, limits: &Limits, batch: &Batch) -> Result<Settings, Failure> {

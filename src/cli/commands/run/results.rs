@@ -16,7 +16,7 @@ use crate::cli::commands::run::taking::{ToTake, What};
 use crate::cli::commands::run::{GoingOn, Runner};
 use crate::cli::preflight::foresight::chosen_of;
 use crate::cli::preflight::ground::Ground;
-use crate::cli::preflight::planned::{Planned, left_alone_words, passed_over_words};
+use crate::cli::preflight::planned::{left_alone_words, passed_over_words};
 use crate::cli::preflight::words::LeftOut;
 
 impl Runner<'_> {
@@ -56,7 +56,7 @@ impl Runner<'_> {
         batch: &Batch,
         manifest: &Manifest,
     ) -> Result<(Preflight, OutputPaths), Failure> {
-        let planned = Planned::of(manifest, &self.options.buying.limits, Some((ledger, batch)))?;
+        let planned = self.planned(manifest, Some((ledger, batch)))?;
         let ground = Ground { manifest, ledger: Some(ledger), known: Some(batch), of_results: true };
         let found = self.preflight(&ground, planned)?;
         let paths = session::results_paths(ledger, batch, &self.options.buying.files, &self.counterparties.ledger)?;

@@ -28,6 +28,7 @@ use crate::cli::batch::session::{self, Session};
 use crate::cli::commands::run::stand::{OPEN, stand, to_download};
 use crate::cli::commands::run::{Admitted, Runner};
 use crate::cli::ending::conclusion::Standing;
+use crate::cli::money::OriginShort;
 use crate::cli::money::{Chosen, Fitting, Room};
 use crate::cli::preflight::duplicates::words as duplicate_words;
 use crate::cli::preflight::questions::{self, Answered, Ready};
@@ -108,6 +109,8 @@ pub(super) struct Taken {
     duplicates: FoundDuplicates,
     pub(super) left: LeftToBuy,
     pub(super) fitting: Fitting,
+    /// The limits of which origins do not hold all that is bought there.
+    pub(super) short_origins: Vec<OriginShort>,
     /// How many jobs are bought at each price.
     pub(super) prices: BTreeMap<Msat, u64>,
     /// Of which duplicates the run is a person's word, by their ids.
@@ -297,11 +300,13 @@ impl Runner<'_> {
         };
         let (used, budget) = (money::used(&ledger.counts(key)?)?, self.budget(of.limits, None)?);
         let room = Room::of(Some(ledger), of.limits, &budget, used, choice.partial)?;
+        let origin_at = |place| Ok(Some(ledger.origin_at(place)?));
         let chosen = match is_nothing {
-            true => Chosen::of(choice, &room),
-            false => questions::chosen(ledger, key, choice, way.buys_duplicates, &room)?,
+            true => Chosen::of(choice, &room, &origin_at),
+            false => questions::chosen(ledger, key, choice, way.buys_duplicates, (&room, &origin_at))?,
         };
         let bought = chosen.digest();
+        let short_origins = chosen.short_origins();
         let Chosen { left, fitting, meant, prices, .. } = chosen;
         if meant.is_empty() {
             ledger.discard_duplicates(key, now)?;
@@ -317,6 +322,7 @@ impl Runner<'_> {
             duplicates,
             left,
             fitting,
+            short_origins,
             prices,
             meant,
             bought,

@@ -154,8 +154,8 @@ impl Facts<'_> {
 
     /// When a day's or a month's limit lets the rest go on, in the limits' own time zone.
     pub(super) fn goes_on_at(&self, reason: Reason) -> Option<String> {
-        let months = reason == Reason::MonthLimit;
-        if !months && reason != Reason::DayLimit {
+        let months = matches!(reason, Reason::MonthLimit | Reason::OriginMonthLimit);
+        if !months && !matches!(reason, Reason::DayLimit | Reason::OriginDayLimit) {
             return None;
         }
         let at = jiff::Timestamp::from_millisecond(self.budget.next_period(self.now, months)?.0).ok()?;
@@ -165,7 +165,10 @@ impl Facts<'_> {
     fn held_back(&self) -> Vec<String> {
         let words = |held: &crate::run::HeldJobs| match held.whose {
             Whose::Named => None,
-            Whose::AllOfEndpoint(_) => Some(format!("{}; what is left of its jobs stays pending", held.words)),
+            Whose::AllOfEndpoint(_) => {
+                let until = self.goes_on_at(held.reason).map(|at| format!(" until {at}")).unwrap_or_default();
+                Some(format!("{}; what is left of its jobs stays pending{until}", held.words))
+            }
             Whose::AllPending => Some(format!("{}; what is left stays pending", held.words)),
         };
         self.outcome.held_back.iter().filter_map(words).collect()

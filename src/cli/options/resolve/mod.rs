@@ -164,6 +164,7 @@ impl Config {
             pace: all.pace(),
             deadline: all.deadline()?,
             downloads: all.downloads(),
+            tables: all.layer.tables.clone(),
             output: all.output_without_csv("recover")?,
             ledger: all.ledger()?,
         })
@@ -294,6 +295,7 @@ impl Config {
             manifest: args.manifest.map(|path| all.manifest(&path)).transpose()?,
             endpoints: args.endpoint,
             network: all.layer.lnd_network.as_deref().and_then(Network::from_name),
+            tables: all.layer.tables.clone(),
             output,
         })
     }

@@ -182,7 +182,9 @@ const SUMS: &str = "
             coalesce(sum(CASE WHEN p.state = 'posted' THEN p.amount_msat + p.fee_msat END), 0),
             coalesce(sum(CASE WHEN r.received_msat IS NOT NULL THEN min(r.received_msat, p.amount_msat) END), 0)
         FROM payments p LEFT JOIN refunds r ON r.payment = p.id
-        WHERE periods.name = CASE periods.kind WHEN 'day' THEN p.day ELSE p.month END);";
+        WHERE periods.name = CASE periods.kind WHEN 'day' THEN p.day ELSE p.month END);
+    -- What is not kept is summed up where it is asked for.
+    DELETE FROM main.origin_periods;";
 
 /// That a job `o` there, to which a token has answered, needs no purchase: it is delivered, or a person is to look at what came.
 fn is_served() -> String {

@@ -273,6 +273,10 @@ pub(super) const WITNESSES: Table = Table {
 
 pub(super) const PERIODS: Table = Table { name: "periods", key: "name", mapped: &["kind", "name"], columns: &[] };
 
+/// Summed up anew where it is asked for.
+#[cfg(test)]
+pub(super) const ORIGIN_PERIODS: Table = Table { name: "origin_periods", key: "origin", mapped: &[], columns: &[] };
+
 /// Which ledger it is: a ledger that has bought nothing takes the place of the one whose purchases it takes over.
 pub(super) const LEDGER_ID: Table =
     Table { name: "ledger_id", key: "only_row", mapped: &["only_row"], columns: &[theirs!("id")] };
@@ -299,7 +303,7 @@ pub(super) const MERGES: Table =
 
 /// All of them.
 #[cfg(test)]
-pub(super) const TABLES: [&Table; 16] = [
+pub(super) const TABLES: [&Table; 17] = [
     &BATCHES,
     &ENDPOINTS,
     &JOBS,
@@ -312,6 +316,7 @@ pub(super) const TABLES: [&Table; 16] = [
     &DECISIONS,
     &WITNESSES,
     &PERIODS,
+    &ORIGIN_PERIODS,
     &LEDGER_ID,
     &ENDPOINT_URLS,
     &TRUSTS,
@@ -373,6 +378,7 @@ mod tests {
             match table {
                 "batches" => &["held_msat", "spent_msat", "fees_msat", "refunded_msat"],
                 "periods" => &["held_msat", "spent_msat", "refunded_msat"],
+                "origin_periods" => &["origin", "period", "held_msat", "spent_msat", "refunded_msat"],
                 "ledger_id" => &["intents", "changes"],
                 _ => &[],
             }

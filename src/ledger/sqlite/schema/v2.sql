@@ -208,3 +208,13 @@ CREATE TABLE trusts (
 
 -- Further results of the answer that delivered: a list of their addresses, and how far the file of each has come.
 ALTER TABLE jobs ADD COLUMN more TEXT;
+-- What an origin has of us in a day, in a month, and in all: kept from the first purchase on that a limit of it was held against, and the
+-- sum over the payments at its endpoints.
+CREATE TABLE origin_periods (
+    origin TEXT NOT NULL CHECK (origin <> ''),
+    period TEXT NOT NULL CHECK (period <> ''),
+    held_msat INTEGER NOT NULL CHECK (held_msat >= 0),
+    spent_msat INTEGER NOT NULL CHECK (spent_msat >= 0),
+    refunded_msat INTEGER NOT NULL CHECK (refunded_msat BETWEEN 0 AND spent_msat + held_msat),
+    PRIMARY KEY (origin, period)
+) STRICT, WITHOUT ROWID;

@@ -13,12 +13,13 @@ use crate::ledger::decide::{
 };
 use crate::ledger::sqlite::convert::{Json, text_or_what_is_left};
 use crate::ledger::sqlite::error::Fault;
-use crate::ledger::{BatchKey, JobKey, NewIntent, PaymentKey, PeriodCap, endpoint_and_origin};
+use crate::ledger::{BatchKey, Caps, JobKey, NewIntent, PaymentKey, PeriodCap, Prospect, endpoint_and_origin};
 use crate::money::Msat;
 use crate::purchase::{Reason, WalletId};
 
 use super::alike::{Rows, all_alike, buyers};
 use super::once;
+use super::origin_periods::{self, period};
 
 /// What the node ?1 holds.
 pub(super) const HELD: &str = "SELECT p.id, p.job, p.batch, j.state, i.invoice_expires_at, p.cltv_limit
@@ -76,7 +77,7 @@ pub(super) fn add_intending(conn: &Connection, keys: &[Keys<'_>], facts: &mut [F
             buyer,
             knows_hash: known.contains(&hash),
             alike: alike.remove(&place).unwrap_or_default(),
-            admission: places.admission(conn, &intent.endpoint_url, &intent.node)?,
+            admission: places.admission(conn, &intent.endpoint_url, &intent.node, &intent.caps)?,
             used: Used {
                 batch: used,
                 day: places.period(conn, PeriodKind::Day, intent.caps.day.as_ref())?,
@@ -98,11 +99,15 @@ struct Places {
 }
 
 impl Places {
-    fn admission(&mut self, conn: &Connection, url: &Url, node: &WalletId) -> Result<Admission, Fault> {
+    fn admission(&mut self, conn: &Connection, url: &Url, node: &WalletId, caps: &Caps) -> Result<Admission, Fault> {
         let (url, origin) = endpoint_and_origin(url);
+        let of_origin = origin_periods::sums(conn, &origin, caps)?;
         Ok(Admission {
             held: once(&mut self.nodes, &node.0, || held(conn, node))?,
-            endpoint: once(&mut self.endpoints, &url, || endpoint(conn, url.clone(), origin))?,
+            endpoint: EndpointFacts {
+                of_origin,
+                ..once(&mut self.endpoints, &url, || endpoint(conn, url.clone(), origin))?
+            },
         })
     }
 
@@ -117,25 +122,14 @@ impl Places {
     }
 }
 
-/// The newest day or month that is known, and what is used of it.
-pub(in crate::ledger::sqlite) fn period(conn: &Connection, kind: PeriodKind) -> Result<Option<(String, Msat)>, Fault> {
-    Ok(conn
-        .prepare_cached(
-            "SELECT name, held_msat + spent_msat - refunded_msat FROM periods WHERE kind = ?1
-             ORDER BY name DESC LIMIT 1",
-        )?
-        .query_row([<&str>::from(kind)], |row| Ok((row.get(0)?, row.get(1)?)))
-        .optional()?)
-}
-
 /// What is known of a node and of an address, as far as it decides whether a purchase may begin.
 pub(in crate::ledger::sqlite) fn prospective(
     conn: &Connection,
-    url: &Url,
-    node: &WalletId,
+    Prospect { url, node, caps, .. }: &Prospect,
 ) -> Result<Admission, Fault> {
     let (url, origin) = endpoint_and_origin(url);
-    Ok(Admission { held: held(conn, node)?, endpoint: endpoint(conn, url, origin)? })
+    let of_origin = origin_periods::sums(conn, &origin, caps)?;
+    Ok(Admission { held: held(conn, node)?, endpoint: EndpointFacts { of_origin, ..endpoint(conn, url, origin)? } })
 }
 
 /// The payments at the endpoint ?1 that have brought a token for several jobs, or may: on the network ?2, for play money or not (?3). Of
@@ -225,7 +219,7 @@ pub(in crate::ledger::sqlite) fn endpoint(
     let begun = known_begun.map_or_else(|| Ok(Vec::new()), |endpoint| begun(conn, endpoint.key))?;
     let rejected = if is_rejected { rejected(conn, &origin)? } else { None };
     let words = if has_words { words(conn, &origin)? } else { Vec::new() };
-    Ok(EndpointFacts { url, origin, known, begun, rejected, words })
+    Ok(EndpointFacts { url, origin, known, begun, rejected, words, of_origin: None })
 }
 
 fn begun(conn: &Connection, endpoint: EndpointKey) -> Result<Vec<BegunAt>, Fault> {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use rusqlite::{Connection, ToSql, params};
 
-use crate::ledger::decide::{AnswerWrite, Charged, EndpointKey, Job, Moved, PeriodKind, RefundWrite, Write};
+use crate::ledger::decide::{AnswerWrite, Charged, EndpointKey, IN_ALL, Job, Moved, RefundWrite, Write};
 use crate::ledger::sqlite::bodies::{Bodies, Kept};
 use crate::ledger::sqlite::convert::{Json, hex, int, kind_word};
 use crate::ledger::sqlite::error::{Fault, contradiction};
@@ -16,13 +16,16 @@ use crate::purchase::JobState;
 use crate::time::UnixMs;
 
 use super::jobs::append_transition;
-use super::{Tx, rows, takes, write_payment};
+use super::{Tx, origin_periods, rows, takes, write_payment};
+
+/// What money moves in: a batch, the periods to which a payment is charged, and the origin of its endpoint.
+type Purse<'w> = (BatchKey, &'w Charged, Option<EndpointKey>);
 
 /// What many writes of a group come to, each written once.
 #[derive(Default)]
 struct Gathered<'w> {
     transitions: Vec<(i64, i64, &'static str, &'static str, &'static str)>,
-    money: BTreeMap<(BatchKey, &'w Charged), Moved>,
+    money: BTreeMap<Purse<'w>, Moved>,
     unneeded: Vec<i64>,
 }
 
@@ -40,7 +43,14 @@ pub(super) fn all(tx: &mut Tx<'_>, writes: &[Write<'_>]) -> Result<(), Fault> {
             Write::Transition { job, at, from, to, reason } => {
                 gathered.transitions.push((job.0, at.0, from.as_str(), to.as_str(), reason.as_str()));
             }
-            Write::Money(batch, charged, moved) => gathered.move_money((*batch, charged), *moved)?,
+            Write::Money(batch, charged, endpoint, moved) => {
+                gathered.move_money((*batch, charged, *endpoint), *moved)?
+            }
+            Write::OriginPeriod { .. } => {
+                // It is the sum over the payments as they stand: what moved before is in it, and moves into it no more.
+                gathered.write_money(tx.conn)?;
+                row(tx.conn, write)?;
+            }
             // A later one says all that this one says.
             Write::Delivers(endpoint, _) if delivers_again(writes, place, *endpoint) => {}
             Write::JoinTakes(_) => {
@@ -60,7 +70,7 @@ fn delivers_again(writes: &[Write<'_>], place: usize, endpoint: EndpointKey) -> 
 }
 
 impl<'w> Gathered<'w> {
-    fn move_money(&mut self, of: (BatchKey, &'w Charged), moved: Moved) -> Result<(), Fault> {
+    fn move_money(&mut self, of: Purse<'w>, moved: Moved) -> Result<(), Fault> {
         let sum = self.money.entry(of).or_default();
         match sum.and(moved) {
             Some(both) => *sum = both,
@@ -69,11 +79,16 @@ impl<'w> Gathered<'w> {
         Ok(())
     }
 
-    fn write(self, tx: &mut Tx<'_>) -> Result<(), Fault> {
-        append_transitions(tx.conn, &self.transitions)?;
-        for ((batch, charged), moved) in self.money {
-            move_money(tx.conn, batch, charged, moved)?;
+    fn write_money(&mut self, conn: &Connection) -> Result<(), Fault> {
+        for (purse, moved) in std::mem::take(&mut self.money) {
+            move_money(conn, purse, moved)?;
         }
+        Ok(())
+    }
+
+    fn write(mut self, tx: &mut Tx<'_>) -> Result<(), Fault> {
+        append_transitions(tx.conn, &self.transitions)?;
+        self.write_money(tx.conn)?;
         if tx.bodies.exist() {
             tx.unused.extend(rows::<_, _, Vec<[u8; 32]>>(tx.conn, BODY_FILES, &self.unneeded, |row| row.get(0))?);
         }
@@ -128,7 +143,8 @@ pub(in crate::ledger::sqlite) fn row(tx: &Connection, write: &Write<'_>) -> Resu
             params![job],
         ),
         Write::Payment(was, is) => write_payment::update(tx, was, is),
-        Write::Money(batch, charged, moved) => move_money(tx, *batch, charged, *moved),
+        Write::Money(batch, charged, endpoint, moved) => move_money(tx, (*batch, charged, *endpoint), *moved),
+        Write::OriginPeriod { origin, period } => execute(tx, &origin_periods::keep(), params![origin, period]),
         Write::Period(kind, name) => execute(
             tx,
             "INSERT INTO periods (kind, name) VALUES (?1, ?2) ON CONFLICT DO NOTHING",
@@ -237,7 +253,7 @@ fn update_file(tx: &Connection, job: JobKey, whole: &DownloadedFile) -> Result<(
     )
 }
 
-fn move_money(tx: &Connection, batch: BatchKey, charged: &Charged, moved: Moved) -> Result<(), Fault> {
+fn move_money(tx: &Connection, (batch, charged, endpoint): Purse<'_>, moved: Moved) -> Result<(), Fault> {
     let rows = tx
         .prepare_cached(
             "UPDATE batches SET held_msat = held_msat + ?2, spent_msat = spent_msat + ?3, fees_msat = fees_msat + ?4,
@@ -246,19 +262,34 @@ fn move_money(tx: &Connection, batch: BatchKey, charged: &Charged, moved: Moved)
         )?
         .execute(params![batch, moved.held, moved.spent, moved.fees, moved.refunded])?;
     expect_one(rows, || format!("there is no batch {}", batch.0))?;
-    for (kind, name) in [(PeriodKind::Day, &charged.day), (PeriodKind::Month, &charged.month)] {
-        let Some(name) = name else { continue };
-        let kind = <&str>::from(kind);
+    let Charged { day, month } = charged;
+    let expected = usize::from(day.is_some()).saturating_add(usize::from(month.is_some()));
+    if expected > 0 {
         let rows = tx
             .prepare_cached(
                 "UPDATE periods SET held_msat = held_msat + ?3, spent_msat = spent_msat + ?4 + ?5,
                      refunded_msat = refunded_msat + ?6
-                 WHERE kind = ?1 AND name = ?2",
+                 WHERE (kind = 'day' AND name = ?1) OR (kind = 'month' AND name = ?2)",
             )?
-            .execute(params![kind, name, moved.held, moved.spent, moved.fees, moved.refunded])?;
-        expect_one(rows, || format!("there is no {kind} {name}"))?;
+            .execute(params![day, month, moved.held, moved.spent, moved.fees, moved.refunded])?;
+        if rows != expected {
+            return contradiction(format!("there is no day {day:?}, or no month {month:?}"));
+        }
     }
-    Ok(())
+    let Some(endpoint) = endpoint else { return Ok(()) };
+    execute(
+        tx,
+        origin_periods::MOVE,
+        params![
+            endpoint,
+            charged.day,
+            charged.month,
+            IN_ALL,
+            moved.held,
+            moved.spent.saturating_add(moved.fees),
+            moved.refunded
+        ],
+    )
 }
 
 fn insert_intent(tx: &Connection, bodies: &Bodies, payment: PaymentKey, intent: &NewIntent) -> Result<(), Fault> {

@@ -6,6 +6,7 @@ mod apply;
 mod changed;
 mod jobs;
 mod load;
+mod origin_periods;
 mod payments;
 mod person;
 mod takes;
@@ -21,7 +22,7 @@ use super::convert::Json;
 use super::error::{Fault, of_row};
 use crate::ledger::decide::{Facts, Keys, Store, Unfit, Write};
 
-pub(super) use admission::{endpoint as endpoint_facts, period, prospective, token};
+pub(super) use admission::{endpoint as endpoint_facts, prospective, token};
 pub(super) use alike::{CAPPED_ENDPOINTS, Rows, alike, buyer};
 pub(super) use apply::file_key;
 pub(super) use apply::row as write;
@@ -29,6 +30,7 @@ pub(super) use changed::open_and_changed;
 #[cfg(test)]
 pub(super) use jobs::job;
 pub(super) use jobs::{JOB, JOB_COLUMNS, append_transition, of_row as job_of_row};
+pub(super) use origin_periods::{different as different_origin_periods, period, sums as origin_sums};
 #[cfg(test)]
 pub(super) use payments::payment;
 pub(super) use payments::{

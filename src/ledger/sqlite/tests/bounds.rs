@@ -4,7 +4,8 @@ use url::Url;
 
 use super::support::*;
 use crate::ledger::sqlite::SqliteLedger;
-use crate::ledger::{Asking, HeldBack, IntentBounds, Prospect};
+use crate::ledger::{Asking, Caps, HeldBack, IntentBounds, Prospect};
+use crate::money::Msat;
 use crate::purchase::WalletId;
 use crate::time::UnixMs;
 
@@ -27,7 +28,15 @@ fn what_version_1_left_undelivered_counts() {
     let batch = ledger.batch("plain").unwrap().unwrap().key;
     let url = Url::parse("http://127.0.0.1:21737/api/l402/generate-video").unwrap();
     let node = WalletId("03another".to_owned());
-    let prospect = Prospect { batch, url, node, bounds: BOUNDS, asking: Asking::default() };
+    let prospect = Prospect {
+        batch,
+        url,
+        node,
+        bounds: BOUNDS,
+        asking: Asking::default(),
+        cost: Msat::ZERO,
+        caps: Caps::default(),
+    };
     let held = ledger.held_back(UnixMs(1_795_862_200_000), &prospect).unwrap();
     let Some(HeldBack::Undelivered { count, word: Some(1), .. }) = held else { panic!("{held:?}") };
     // Two lost, one refunded, one owed; one in doubt and one of a run that was killed.

@@ -15,8 +15,8 @@ use crate::ledger::sqlite::convert::Json;
 use crate::ledger::sqlite::{SqliteLedger, store};
 use crate::ledger::{
     AnswerKey, AnswerKind, BatchKey, Caps, DeadProof, Decision, DownloadedFile, FetchMark, FurtherResult, IntentBounds,
-    JobEnd, JobKey, LedgerError, NewIntent, PaymentKey, PendingJob, PeriodCap, Posted, Record, Recorded, RefundInvoice,
-    RefundRecord, Reopening, Trusted, Undownloaded,
+    JobEnd, JobKey, LedgerError, NewIntent, OriginCaps, PaymentKey, PendingJob, PeriodCap, Posted, Record, Recorded,
+    RefundInvoice, RefundRecord, Reopening, Trusted, Undownloaded,
 };
 use crate::money::Msat;
 use crate::purchase::{HttpAnswer, JobState, Poll, Reason, WalletId};
@@ -124,6 +124,12 @@ fn intent_of(jobs: &[PendingJob], job: JobKey, step: Step, now: UnixMs) -> NewIn
         batch: (how % 5 == 0).then_some(Msat::new(3 * HOLD)),
         day: (how % 4 == 0).then(|| PeriodCap { period: format!("2026-11-2{}", how % 3), most: Msat::new(2 * HOLD) }),
         month: (how % 7 == 0).then(|| PeriodCap { period: "2026-11".to_owned(), most: Msat::new(4 * HOLD) }),
+        origin: OriginCaps {
+            job: (how % 13 == 0).then_some(Msat::new(HOLD - 1)),
+            day: (how % 8 == 0).then_some(Msat::new(HOLD)),
+            month: (how % 14 == 0).then_some(Msat::new(3 * HOLD)),
+            new: (how % 9 == 0).then_some(Msat::new(2 * HOLD)),
+        },
     };
     let bounds = IntentBounds {
         max_undelivered: if how % 2 == 0 { 2 } else { 100 },

@@ -5,7 +5,7 @@ use proptest::prelude::*;
 
 use super::support::*;
 use crate::ledger::sqlite::SqliteLedger;
-use crate::ledger::{BatchKey, Caps, DeadProof, PaymentKey, PeriodCap, Posted, Record};
+use crate::ledger::{BatchKey, Caps, DeadProof, OriginCaps, PaymentKey, PeriodCap, Posted, Record};
 use crate::money::Msat;
 use crate::purchase::{JobState, Reason};
 
@@ -66,7 +66,9 @@ proptest! {
     ) {
         let (mut ledger, batch) = in_memory(&IDS);
         // No fee of these steps is above its ceiling, so that what is held is never too little.
-        let caps = Caps { batch: Some(Msat::new(most)), day: day("2026-11-20", most), month: day("2026-11", 4 * HOLD) };
+        let origin = OriginCaps { job: None, day: Some(Msat::new(most)), month: Some(Msat::new(most)), new: Some(Msat::new(most)) };
+        let caps =
+            Caps { batch: Some(Msat::new(most)), day: day("2026-11-20", most), month: day("2026-11", 4 * HOLD), origin };
         for (kind, which, n) in steps {
             let Some(record) = record(&ledger, batch, kind, which, n, &caps) else { continue };
             let outcome = ledger.apply(NOW, record);

@@ -44,7 +44,7 @@ fn waits(reason: Reason) -> RefundRecord {
 fn offered(ledger: &mut SqliteLedger, batch: BatchKey, n: u8) -> PaymentKey {
     let job = pending(ledger, batch).remove(0);
     let period = |name: &str| Some(PeriodCap { period: name.to_owned(), most: Msat::new(u64::MAX) });
-    let caps = Caps { batch: None, day: period("2026-11-20"), month: period("2026-11") };
+    let caps = Caps { day: period("2026-11-20"), month: period("2026-11"), ..Caps::default() };
     let payment = intend(ledger, crate::ledger::NewIntent { caps, ..new_intent(&job, n) }).payment();
     ledger.apply(NOW, paid(payment, n, Some(posted()))).unwrap();
     let answer = answer(ledger, payment, 502);
