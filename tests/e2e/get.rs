@@ -101,7 +101,10 @@ fn a_price_is_exact_where_a_token_serves_several_jobs() {
         let table = "[endpoint.generate-video]\n";
         let text = std::fs::read_to_string(sandbox.file("catalog.toml")).unwrap();
         assert!(text.contains(table), "{text}");
-        client.write("reusable.toml", &text.replacen(table, &format!("{table}credential = \"reusable\"\n"), 1));
+        client.write(
+            "reusable.toml",
+            &text.replacen(table, &format!("{table}dedup_window_s = 0\ncredential = \"reusable\"\n"), 1),
+        );
         let line = "get generate-video prompt=kite duration=3 mode=standard --dry-run --catalog reusable.toml";
         client.says(line).with(6).saying(&format!("{asked} sats now, and the catalogue says 900 sats;"));
     }

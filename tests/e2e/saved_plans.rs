@@ -147,7 +147,10 @@ fn live_prices_of_a_token_that_serves_several_jobs_are_saved() {
     let table = "[endpoint.animate-image]\n";
     let text = std::fs::read_to_string(sandbox.file("catalog.toml")).unwrap();
     assert!(text.contains(table), "{text}");
-    client.write("reusable.toml", &text.replacen(table, &format!("{table}credential = \"reusable\"\n"), 1));
+    client.write(
+        "reusable.toml",
+        &text.replacen(table, &format!("{table}dedup_window_s = 0\ncredential = \"reusable\"\n"), 1),
+    );
     let saved = client.says("plan jobs.toml --catalog reusable.toml --out june.plan --live").with(0);
     saved.saying("as asked now: animate-image 110 sats a second");
     assert_eq!(lines(&client)[1]["live"][0]["rate_msat"], 110_000);

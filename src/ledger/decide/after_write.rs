@@ -1,7 +1,7 @@
 //! What a decision changes of facts that were looked up before it was written: sums, counts and the next keys, and what an
 //! endpoint's delivery says of all its payments.
 
-use crate::ledger::{AnswerKey, BatchKey, NewIntent, PaymentKey};
+use crate::ledger::{AnswerKey, BatchKey, NewIntent, PaymentKey, Served};
 use crate::money::Msat;
 use crate::purchase::{JobState, Reason};
 use crate::time::UnixMs;
@@ -14,20 +14,11 @@ use super::{
 impl Facts {
     /// Brings them up to date, once that is decided to be written. False where only the store can tell what they are then.
     pub fn after_write(&mut self, keys: &Keys<'_>, write: &Write<'_>) -> bool {
-        // What a token depends on is looked up anew: one is bought seldom.
-        if keys.intent.is_some_and(|intent| intent.reuse.is_some())
-            && matches!(write, Write::Job(_) | Write::Intend(..) | Write::Payment(..))
-        {
+        if self.is_looked_up_anew(keys, write) {
             return false;
         }
         let is_of_origin = keys.delivers.is_some() || self.intending.is_some();
-        let sums_origin = self.intending.as_ref().is_some_and(|known| known.admission.endpoint.of_origin.is_some());
         match write {
-            // What an origin has of us is summed up by the store.
-            Write::Money(..) | Write::Period(..) | Write::OriginPeriod { .. } | Write::Delivers(..) if sums_origin => {
-                false
-            }
-            Write::OriginPeriod { .. } => true,
             Write::Job(job) => {
                 self.intending.iter_mut().for_each(|known| known.after_job(job));
                 true
@@ -65,14 +56,12 @@ impl Facts {
             | Write::Fetching(..)
             | Write::File(..)
             | Write::KeptSettlement { .. }
+            | Write::OriginPeriod { .. }
             | Write::Decision { .. }
             | Write::Answer(AnswerWrite::Cut(..) | AnswerWrite::Drop(_) | AnswerWrite::Interpreted(..))
             | Write::BodyUnneeded(_)
             | Write::Refund(..) => true,
-            // A purchase of the same request by now. Of a result that may be another's, nobody knows the request here.
-            Write::Served(served, _) => {
-                keys.result.is_none() && keys.intent.is_none_or(|intent| intent.request.digest() != served.request)
-            }
+            Write::Served(served, _) => is_of_other_request(keys, served),
             Write::Word { .. } | Write::UseWord { .. } | Write::LapseWord { .. } => !is_of_origin,
             Write::FurtherTake { .. }
             | Write::Unreplace { .. }
@@ -80,6 +69,16 @@ impl Facts {
             | Write::Keep(_)
             | Write::AcceptsAgain(_) => false,
         }
+    }
+
+    /// What a token depends on, since one is bought seldom; and what an origin has of us, which the store sums up.
+    fn is_looked_up_anew(&self, keys: &Keys<'_>, write: &Write<'_>) -> bool {
+        let buys_token = keys.intent.is_some_and(|intent| intent.reuse.is_some());
+        let sums_origin = self.intending.as_ref().is_some_and(|known| known.admission.endpoint.of_origin.is_some());
+        let is_of_token = matches!(write, Write::Job(_) | Write::Intend(..) | Write::Payment(..));
+        let is_of_sums =
+            matches!(write, Write::Money(..) | Write::Period(..) | Write::OriginPeriod { .. } | Write::Delivers(..));
+        (buys_token && is_of_token) || (sums_origin && is_of_sums)
     }
 
     /// A payment becomes another. What begins to count against an origin, or ends to, is looked up anew.
@@ -204,6 +203,11 @@ impl IntentFacts {
         }
         Some(())
     }
+}
+
+/// What a token has served is a purchase of its request by now. Of whoever must have a result of his own, nobody knows the request here.
+fn is_of_other_request(keys: &Keys<'_>, served: &Served) -> bool {
+    keys.result.is_none() && keys.intent.is_none_or(|intent| intent.request.digest() != served.request)
 }
 
 fn after(sum: Msat, moved: Moved) -> Option<Msat> {

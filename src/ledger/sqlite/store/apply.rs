@@ -115,6 +115,9 @@ fn append_transitions(
     )
 }
 
+/// A settlement that its node must still know.
+const WITNESS: &str = "INSERT INTO witnesses (node, hash, at) VALUES (?1, ?2, ?3)";
+
 /// A person's word for an origin.
 const WORD: &str = "INSERT INTO trusts (origin, number, batch, at) VALUES (?1, ?2, ?3, ?4)";
 
@@ -174,9 +177,7 @@ pub(in crate::ledger::sqlite) fn row(tx: &Connection, write: &Write<'_>) -> Resu
             "UPDATE trusts SET lapsed_at = ?3 WHERE origin = ?1 AND number = ?2",
             params![origin, number, at],
         ),
-        Write::KeptSettlement { node, hash, at } => {
-            execute(tx, "INSERT INTO witnesses (node, hash, at) VALUES (?1, ?2, ?3)", params![node.0, hash, at])
-        }
+        Write::KeptSettlement { node, hash, at } => execute(tx, WITNESS, params![node.0, hash, at]),
         Write::Served(served, at) => self::served(tx, served, *at),
         Write::Answer(write) => answer(tx, write),
         Write::Refund(payment, write) => refund(tx, *payment, write),

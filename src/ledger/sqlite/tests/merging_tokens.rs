@@ -220,3 +220,20 @@ fn a_further_take_that_is_to_be_asked_for_again_is_left_out() {
     assert_eq!(two.standing()[1], ("b".to_owned(), 1, JobState::Delivered, Reason::None));
     assert_eq!(pending(&two.one, june(&two.one)), []);
 }
+
+/// Of two takes that a merge has put beside each other one stays, and with it what is kept for a person.
+#[test]
+fn what_a_token_has_answered_stays_with_the_take_that_is_left() {
+    let (mut two, jobs) = two_of(&["a", "b"], |ledger, jobs| {
+        serve(ledger, jobs, not_understood());
+        assert_eq!(ledger.reopen(NOW, jobs[1].key, Reopening::Retry, "so").unwrap(), Reopened::Recorded);
+    });
+    let dies = intend(&mut two.one, new_intent(&jobs[1], 8)).payment();
+    two.elsewhere(|ledger| intend(ledger, new_intent(&jobs[1], 9)));
+    assert_eq!(two.merge().doubled.len(), 1);
+    dead(&mut two.one, dies);
+    let left = two.one.takes(june(&two.one), "b").unwrap();
+    assert_eq!(left.iter().map(|take| take.row.state).collect::<Vec<_>>(), [JobState::Running]);
+    let key = two.one.conn.query_row("SELECT id FROM jobs WHERE job = 'b'", [], |row| row.get(0)).unwrap();
+    assert_eq!(two.one.delivery(key).unwrap(), Some(http(200)));
+}
