@@ -3,6 +3,7 @@
 use std::process;
 
 use crate::ledger::{Counts, StateCount};
+use crate::purchase::Reason::{BatchLimit, DayLimit, MonthLimit, NewOriginLimit, OriginDayLimit, OriginMonthLimit};
 use crate::purchase::{JobState, Next, Reason};
 use crate::run::signals::Stopped;
 
@@ -219,8 +220,7 @@ pub const fn of_job(state: JobState, reason: Reason) -> ExitCode {
 /// nor the same command.
 const fn of_unspent(reason: Reason, otherwise: ExitCode) -> ExitCode {
     match reason {
-        Reason::BatchLimit | Reason::DayLimit | Reason::MonthLimit => ExitCode::Limit,
-        Reason::OriginDayLimit | Reason::OriginMonthLimit | Reason::NewOriginLimit => ExitCode::Limit,
+        BatchLimit | DayLimit | MonthLimit | OriginDayLimit | OriginMonthLimit | NewOriginLimit => ExitCode::Limit,
         Reason::NodeUnusable | Reason::InsufficientBalance => ExitCode::Node,
         Reason::BreakerOpen => ExitCode::Person,
         Reason::None

@@ -27,6 +27,16 @@ pub struct Payment {
     pub refunded: u64,
 }
 
+/// The payment whose job a record has delivered.
+fn delivered_by(record: &Record, done: &Committed) -> Option<PaymentKey> {
+    match (record, done) {
+        (Record::Delivered { payment, .. } | Record::DeliveredAtOnce { payment, .. }, Committed::Done) => {
+            Some(*payment)
+        }
+        (_, _) => None,
+    }
+}
+
 impl Disk {
     pub fn note_payment(&self, now: UnixMs, batch: &str, record: &Record, done: &Committed) {
         let mut payments = self.payments.borrow_mut();
@@ -35,10 +45,8 @@ impl Disk {
         self.note_doubt(record, done, &payments);
         let is_duplicate = matches!(done, Committed::IntentRefused(IntentRefusal::Duplicate(_)));
         self.world.saw_if(is_duplicate, Sight::DuplicateAtIntent);
-        if let (Record::Delivered { payment, .. } | Record::DeliveredAtOnce { payment, .. }, Committed::Done) =
-            (record, done)
-        {
-            auditor.delivered_at(payments.get(payment).map(|known| known.host.as_str()));
+        if let Some(payment) = delivered_by(record, done) {
+            auditor.delivered_at(payments.get(&payment).map(|known| known.host.as_str()));
         }
         match (record, done) {
             (Record::Intend(new), Committed::Intent(intent)) => {
