@@ -266,6 +266,8 @@ pub enum Sending {
 pub enum Waiting {
     /// To try again, or to poll.
     Turn,
+    /// To poll what another job's token serves.
+    Served,
     /// For news of a payment in doubt: this holds no slot at all.
     Doubt,
 }

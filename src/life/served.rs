@@ -7,9 +7,10 @@ use url::Url;
 
 use crate::ledger::{Came, JobEnd, Record, Served};
 use crate::life::outcome::results;
-use crate::life::{Asked, Moment, SentWith, State, Step, Then, Tries, ask, commit, poll, wait};
+use crate::life::{Asked, Effect, Moment, SentWith, State, Step, Then, Tries, Waiting, ask, commit, poll};
 use crate::origin::{HttpFailure, PollResponse, RedeemResponse, read_poll, read_redeem};
 use crate::purchase::{HttpAnswer, JobState, Poll, Reason};
+use crate::time::UnixMs;
 
 /// What came of asking with the token: a success.
 pub(super) fn answered(sent: Box<SentWith>, tries: Tries, answer: HttpAnswer, moment: &Moment<'_>) -> Step {
@@ -23,7 +24,7 @@ pub(super) fn answered(sent: Box<SentWith>, tries: Tries, answer: HttpAnswer, mo
         RedeemResponse::Accepted { poll } => {
             let until = poll::after(moment, poll.interval_ms);
             let tries = Tries { polls: 0, polls_failed: 0, polling_since: None, ..tries };
-            wait(State::ServedPolling(sent, tries, poll), until)
+            waiting(sent, tries, poll, until)
         }
         RedeemResponse::UnknownShape { message } => nothing(&sent, tries, answer, message, moment),
         RedeemResponse::Failed { reason: Reason::UnknownAnswer, message, .. } => {
@@ -91,7 +92,12 @@ fn again(
         return moment.end(JobState::Failed, Reason::OriginError, message);
     }
     let until = poll::next_at(&tries, &poll, after_ms, moment);
-    wait(State::ServedPolling(sent, tries, poll), until)
+    waiting(sent, tries, poll, until)
+}
+
+/// Nothing is bought by it: it goes on, also where nothing more is bought in this run.
+fn waiting(sent: Box<SentWith>, tries: Tries, poll: Poll, until: UnixMs) -> Step {
+    (State::ServedPolling(sent, tries, poll), Effect::Wait(until, Waiting::Served))
 }
 
 fn result(url: Url, more: Vec<Url>) -> Came {

@@ -135,14 +135,9 @@ impl Envelope {
         texts.into_iter().find(|texts| !texts.is_empty()).unwrap_or_default()
     }
 
-    /// Whether some elements of the list in which the texts at these pointers stand have none; none where they stand in no list.
-    pub(super) fn has_gap(&self, pointers: &[String]) -> Option<bool> {
-        let lists = self.roots().flat_map(|root| pointers.iter().filter_map(move |pointer| list_at(root, pointer)));
-        let is_text = |one: &Json, rest: &str| {
-            one.pointer(rest).and_then(Json::as_str).is_some_and(|text| !text.trim().is_empty())
-        };
-        let mut counted = lists.map(|(all, rest)| (all.len(), all.iter().filter(|one| is_text(one, rest)).count()));
-        counted.find(|(_, texts)| *texts > 0).map(|(all, texts)| texts < all)
+    /// Whether the texts at these pointers stand in a list.
+    pub(super) fn has_list(&self, pointers: &[String]) -> bool {
+        self.roots().any(|root| pointers.iter().any(|pointer| list_at(root, pointer).is_some()))
     }
 
     /// The first whole number that one of these JSON pointers leads to.

@@ -56,7 +56,7 @@ impl Word {
 impl Word {
     /// Whether more may come to what is named beside it, where that is polled: the elements of a list are filled one after the other.
     pub(super) fn may_grow(self, said: &Envelope, rule: &ResultRule) -> bool {
-        said.has_gap(&rule.url).is_some_and(|gap| !self.may_be_done(rule) || (gap && self != Self::Done))
+        !self.may_be_done(rule) && said.has_list(&rule.url)
     }
 
     /// Whether what stands beside it may be all of the result: a word that nobody knows may mean anything, where words for "done" are known.

@@ -110,12 +110,13 @@ mod tests {
     }
 
     #[test]
-    fn a_list_that_is_polled_is_taken_once_it_is_full() {
+    fn a_list_that_is_polled_is_taken_once_it_is_done() {
         let (one, two) = ([Some("/1"), None], [Some("/1"), Some("/2")]);
         for (done, word, urls, is_taken) in [
-            (None, None, one, false),
-            (None, None, two, true),
+            (None, None, one, true),
+            (None, Some("drawing"), two, true),
             (Some("done"), Some("drawing"), two, false),
+            (Some("done"), Some("drawing"), one, false),
             // What is missing was kept back.
             (Some("done"), Some("done"), one, true),
         ] {

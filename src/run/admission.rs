@@ -120,7 +120,10 @@ impl Queue {
         }
         if self.aside.len() >= ASIDE_MAX {
             // What an endpoint may not have now is left to the next run, so that other endpoints' jobs are reached.
-            self.aside.retain(|aside| !shared.bounds.is_shut(&aside.job.endpoint.name, now));
+            self.aside.retain(|aside| {
+                let endpoint = &aside.job.endpoint;
+                !shared.bounds.is_shut(&endpoint.name, now) && shared.tokens.words(endpoint).is_none()
+            });
         }
         while self.aside.len() < ASIDE_MAX && !looks.node_is_full {
             let Some(job) = self.fetch(run.ledger, run.settings).await? else { break };

@@ -145,6 +145,8 @@ impl<L: Ledger, P: Payer, O: Origin, C: Clock> Driver<'_, L, P, O, C> {
         self.shared.bounds.end(pending.key);
         let answer = match self.run.origin.redeem(request, token.credential()).await {
             Ok(answer) => answer,
+            // What came of a success is kept like a whole one.
+            Err(HttpFailure::Cut(answer, why)) => answer.cut(&why),
             Err(HttpFailure::BodyUnread(words)) => return Some(self.buy_nothing_more(&words)),
             Err(failure) => return Some(unanswered(&failure)),
         };

@@ -392,7 +392,7 @@ impl<'r, L: Ledger, P: Payer, O: Origin, C: Clock> Driver<'r, L, P, O, C> {
         match waiting {
             // Nothing of it is open: it waits to be asked for.
             Waiting::Turn if self.job.state == JobState::Pending => self.unless_over(sleep).await,
-            Waiting::Turn => self.unless_draining(sleep).await,
+            Waiting::Turn | Waiting::Served => self.unless_draining(sleep).await,
             Waiting::Doubt => {
                 if self.shared.doubt_timed_out.get() {
                     return false;
@@ -423,7 +423,7 @@ fn is_of_doubt(effect: &Effect) -> bool {
         | Effect::Redeem(..)
         | Effect::Poll(..)
         | Effect::PollServed(..)
-        | Effect::Wait(_, Waiting::Turn) => false,
+        | Effect::Wait(_, Waiting::Turn | Waiting::Served) => false,
     }
 }
 

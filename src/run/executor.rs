@@ -392,9 +392,12 @@ impl<L: Ledger, P: Payer, O: Origin, C: Clock> Run<'_, L, P, O, C> {
         input: Input,
     ) -> LocalBoxFuture<'r, Result<Finished, RunError>> {
         let (key, id) = (driver.job.facts.key, driver.job.facts.id.clone());
+        let (shared, endpoint) = (driver.shared, driver.job.facts.endpoint.clone());
         let drive = async move {
             match driver.drive(state, input).await {
                 Err(RunError::Ledger(LedgerError::OfJob(lack))) => {
+                    // Others may buy the token that it does not buy.
+                    shared.tokens.end(&endpoint, key);
                     self.stuck(key, &id, &lack).await?;
                     Ok(Finished::Job(None))
                 }
