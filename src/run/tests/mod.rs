@@ -102,6 +102,7 @@ on_both! {
         many_workers_never_pass_the_limit,
         a_whole_budget_buys_the_whole_plan,
         a_limit_of_an_origin_holds_back_its_jobs_alone,
+        more_jobs_of_a_new_origin_than_can_be_set_aside_wait_for_its_first_delivery,
         an_origin_that_never_delivered_gets_no_more_until_it_does,
         what_costs_more_than_one_job_may_at_its_origin_is_not_asked_for,
         an_endpoint_that_delivers_nothing_gets_no_more,
