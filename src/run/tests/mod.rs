@@ -134,6 +134,8 @@ on_both! {
         after_a_success_of_unknown_shape_nothing_is_sent_again,
         after_a_success_that_brings_nothing_one_redeem_more_goes_out_where_it_replays,
         polls_that_fail_send_for_it_once_more_where_it_replays,
+        what_cannot_be_sent_for_want_of_a_secret_counts_for_nobody_and_ends_nothing,
+        the_redeem_more_is_not_used_up_by_one_that_cannot_be_sent,
         polls_behind_the_gate_are_asked_with_the_credential,
         the_wait_for_doubt_does_not_begin_anew;
     payments:
