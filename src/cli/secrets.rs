@@ -82,8 +82,7 @@ pub(super) fn read_all(endpoints: &[Arc<Endpoint>], secrets: &SecretHeaders) -> 
     for endpoint in endpoints {
         for name in endpoint.headers.iter().filter_map(|header| header.secret()) {
             secrets.value(name, &endpoint.url).map_err(|why| {
-                CommandError::usage(why.to_string())
-                    .hint("see [secret] in the configuration file; nothing was asked or spent")
+                CommandError::usage(why.to_string()).hint("see [secret] in the configuration file; nothing was bought")
             })?;
         }
     }

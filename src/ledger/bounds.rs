@@ -148,6 +148,8 @@ pub enum HeldBack {
         used: Msat,
         /// The limit, in msat.
         most: Msat,
+        /// Nothing of it was ever delivered, and a purchase there is open that may be.
+        is_open: bool,
     },
 }
 
@@ -265,7 +267,7 @@ impl HeldBack {
             Self::Rejected { .. } | Self::Undelivered { .. } => {
                 self.reason() == Reason::BreakerOpen && self.is_alarming(now)
             }
-            Self::OriginLimit { .. } => true,
+            Self::OriginLimit { limit, is_open, .. } => *limit != OriginLimit::New || !is_open,
             Self::Doubt { .. } => false,
         }
     }
@@ -322,7 +324,7 @@ impl std::fmt::Display for HeldBack {
                     )
                 }
             }
-            Self::OriginLimit { origin, limit, cost, used, most } => {
+            Self::OriginLimit { origin, limit, cost, used, most, is_open: _ } => {
                 f.write_str(&origin_limit_words(origin, *limit, *cost, (*used, *most)))
             }
         }

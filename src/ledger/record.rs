@@ -163,7 +163,8 @@ pub enum Record {
     Served(Box<Served>),
     /// The job ends, or becomes pending again, without any open payment.
     Ended(JobKey, JobEnd),
-    /// Nobody can go on with the job: `body_missing` or `row_damaged`. Its state stays.
+    /// Nobody can go on with the job: `body_missing` or `row_damaged`; or, paid, not before its secret can be had: `not_delivered`. Its
+    /// state stays, and nothing is counted against the origin, which was not asked.
     Stuck {
         /// The job that it is about.
         job: JobKey,

@@ -21,7 +21,7 @@ use super::coding::{Coding, Packing, unpacked};
 use super::fetch::{content_codings, public_only, text};
 use super::inline::is_media;
 use super::url_policy::{is_at_home, is_own_origin};
-use super::{ANSWERED_AT, HttpFailure, Origin, SecretHeaders, lnurl, secret_headers};
+use super::{ANSWERED_AT, COVERED, HttpFailure, Origin, SecretHeaders, lnurl, secret_headers};
 use crate::catalog::{Header, Method};
 use crate::error::Hinted;
 use crate::first_bytes;
@@ -185,6 +185,7 @@ impl HttpOrigin {
     async fn follow(
         &self,
         url: &Url,
+        headers: &[Header],
         follows: &[u16],
         request: impl Fn(&Url) -> RequestBuilder,
     ) -> Result<(Response, Url), HttpFailure> {
@@ -195,7 +196,9 @@ impl HttpOrigin {
                 return Ok((response, at));
             }
             let target = text(response.headers(), &LOCATION).and_then(|location| at.join(location.trim()).ok());
-            let target = target.filter(|target| is_own_origin(target, url) && has_no_user(target));
+            let target = target
+                .filter(|target| is_own_origin(target, url) && has_no_user(target))
+                .filter(|target| self.secrets.may_go(headers, target));
             match target {
                 Some(target) if follows.contains(&response.status().as_u16()) => at = target,
                 Some(_) | None => return Ok((response, at)),
@@ -219,7 +222,18 @@ fn hidden(answer: Result<HttpAnswer, HttpFailure>, sent: &[(String, HeaderValue)
     match answer {
         Ok(answer) => Ok(hidden(answer)),
         Err(HttpFailure::Cut(answer, why)) => Err(HttpFailure::Cut(hidden(answer), why)),
-        Err(failure) => Err(failure),
+        Err(HttpFailure::Redirect(mut target)) => {
+            secret_headers::hide_in(&mut target, sent);
+            Err(HttpFailure::Redirect(target))
+        }
+        Err(
+            failure @ (HttpFailure::NotSent(_)
+            | HttpFailure::Withheld(_)
+            | HttpFailure::Repeats
+            | HttpFailure::BodyUnread(_)
+            | HttpFailure::NoAnswer(_)
+            | HttpFailure::TooLarge(_)),
+        ) => Err(failure),
     }
 }
 
@@ -304,10 +318,11 @@ async fn answer(mut response: Response, body_max: usize) -> Result<HttpAnswer, H
             body.truncate(CUT_BODY_BYTES_MAX);
             let words = match failure {
                 HttpFailure::NotSent(words)
+                | HttpFailure::Withheld(words)
                 | HttpFailure::BodyUnread(words)
                 | HttpFailure::NoAnswer(words)
                 | HttpFailure::TooLarge(words) => words,
-                other @ (HttpFailure::Cut(..) | HttpFailure::Redirect(_)) => other.to_string(),
+                other @ (HttpFailure::Repeats | HttpFailure::Cut(..) | HttpFailure::Redirect(_)) => other.to_string(),
             };
             Err(HttpFailure::Cut(HttpAnswer { status: status.as_u16(), headers, body }, words))
         }
@@ -324,11 +339,18 @@ impl Origin for HttpOrigin {
         let wanted = self.wanted(request.headers(), &request.url).await?;
         let sent =
             |at: &Url| self.request(request, &wanted, at).headers(offered.clone()).timeout(self.options.ask_timeout);
-        let (response, _) = self.follow(&request.url, &SAME_AGAIN, sent).await?;
+        let (response, _) = self.follow(&request.url, request.headers(), &SAME_AGAIN, sent).await?;
         if response.status().is_redirection() {
-            return Err(HttpFailure::Redirect(target(&response)));
+            return hidden(Err(HttpFailure::Redirect(target(&response))), &wanted);
         }
-        hidden(answer(response, self.options.body_bytes_max).await, &wanted)
+        let answer = answer(response, self.options.body_bytes_max).await;
+        // What is paid for is what the origin sent, and no other words.
+        if let Ok(answer) = &answer
+            && answer.headers_named("www-authenticate").any(|value| secret_headers::repeats(value, &wanted))
+        {
+            return Err(HttpFailure::Repeats);
+        }
+        hidden(answer, &wanted)
     }
 
     async fn redeem(&self, request: &Request, credential: &Credential) -> Result<HttpAnswer, HttpFailure> {
@@ -340,8 +362,8 @@ impl Origin for HttpOrigin {
         let timeout = self.options.redeem_timeout.max(REDEEM_TIMEOUT_MIN);
         let wanted = self.wanted(request.headers(), &request.url).await?;
         let sent = |at: &Url| self.request(request, &wanted, at).headers(bearing.clone()).timeout(timeout);
-        let (response, at) = self.follow(&request.url, &SAME_AGAIN, sent).await?;
-        came_from(hidden(answer(response, self.options.result_body_bytes_max).await, &wanted), at)
+        let (response, at) = self.follow(&request.url, request.headers(), &SAME_AGAIN, sent).await?;
+        hidden(came_from(answer(response, self.options.result_body_bytes_max).await, at), &wanted)
     }
 
     async fn poll(
@@ -359,7 +381,7 @@ impl Origin for HttpOrigin {
                 None => request,
             }
         };
-        let (response, at) = self.follow(url, &GET_AGAIN, sent).await?;
+        let (response, at) = self.follow(url, headers, &GET_AGAIN, sent).await?;
         let is_result = response.status().is_success() && text(response.headers(), &CONTENT_TYPE).is_some_and(is_media);
         let answer = if is_result {
             let headers = kept_headers(response.headers())?;
@@ -367,7 +389,11 @@ impl Origin for HttpOrigin {
         } else {
             answer(response, self.options.result_body_bytes_max).await
         };
-        came_from(hidden(answer, &wanted), at)
+        hidden(came_from(answer, at), &wanted)
+    }
+
+    async fn withheld(&self, headers: &[Header], at: &Url) -> Option<String> {
+        self.secrets.withheld(headers, at).await
     }
 
     async fn withdraw(&self, url: &Url, seller: &Url) -> Result<HttpAnswer, HttpFailure> {
@@ -408,7 +434,7 @@ fn kept_headers(headers: &HeaderMap) -> Result<Vec<(String, String)>, HttpFailur
     }
     let text = |value: &HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
     // What this program says of an answer, no server says.
-    let kept = headers.iter().filter(|(name, _)| name.as_str() != ANSWERED_AT);
+    let kept = headers.iter().filter(|(name, _)| ![ANSWERED_AT, COVERED].contains(&name.as_str()));
     Ok(kept.map(|(name, value)| (name.as_str().to_owned(), text(value))).collect())
 }
 

@@ -41,6 +41,9 @@ pub use url_policy::{BadAddress, is_own_origin};
 /// The header under which the address is kept that answered a redeem or a poll.
 const ANSWERED_AT: &str = "x-l402-batch-answered-at";
 
+/// The header of an answer in which a secret is covered that its request was sent with.
+const COVERED: &str = "x-l402-batch-covered";
+
 /// Where relative addresses in that answer start: where it came from. What was kept without that came from the endpoint's address.
 fn answered_at(answer: &crate::purchase::HttpAnswer, endpoint: &url::Url) -> url::Url {
     answer.header(ANSWERED_AT).and_then(|at| at.parse().ok()).unwrap_or_else(|| endpoint.clone())
@@ -70,6 +73,11 @@ pub trait Origin {
         credential: Option<&Credential>,
     ) -> impl Future<Output = Result<HttpAnswer, HttpFailure>>;
 
+    /// Why a request with these headers cannot go to that address, in words: a secret among them cannot be had. Nothing is sent.
+    fn withheld(&self, _headers: &[Header], _at: &Url) -> impl Future<Output = Option<String>> {
+        std::future::ready(None)
+    }
+
     /// Asks an address of a refund that this seller has offered, without credential: its link, or its callback.
     fn withdraw(&self, url: &Url, seller: &Url) -> impl Future<Output = Result<HttpAnswer, HttpFailure>>;
 }
@@ -80,6 +88,14 @@ pub enum HttpFailure {
     /// The request never left: no address, no connection, no TLS.
     #[error("no connection: {0}")]
     NotSent(String),
+    /// A secret in its head cannot be had, or may not go there: nothing left.
+    #[error("{0}")]
+    Withheld(String),
+    /// The challenge holds a secret that its request was sent with: it would have to be kept to be paid for.
+    #[error(
+        "the challenge repeats the secret that the request was sent with, so it is not paid for: the ledger keeps challenges"
+    )]
+    Repeats,
     /// Its body could not be read back from its file: no whole request left.
     #[error("the body of the request: {0}")]
     BodyUnread(String),
@@ -102,8 +118,8 @@ impl HttpFailure {
     #[must_use]
     pub const fn is_not_sent(&self) -> bool {
         match self {
-            Self::NotSent(_) | Self::BodyUnread(_) => true,
-            Self::NoAnswer(_) | Self::TooLarge(_) | Self::Cut(..) | Self::Redirect(_) => false,
+            Self::NotSent(_) | Self::Withheld(_) | Self::BodyUnread(_) => true,
+            Self::Repeats | Self::NoAnswer(_) | Self::TooLarge(_) | Self::Cut(..) | Self::Redirect(_) => false,
         }
     }
 }

@@ -4,6 +4,7 @@ use url::Url;
 
 use super::answer_envelope::Envelope;
 use super::job_status::{POLL_MS_MIN, Word, interval_ms, no_result};
+use super::secret_headers::{COVERED_RESULT, is_covered_at};
 use super::{ANSWERED_AT, answered_at, inline, results, url_policy};
 use crate::catalog::{Endpoint, ResultRule, Treatment};
 use crate::first_bytes;
@@ -60,6 +61,15 @@ pub enum PollResponse {
 /// Reads the answer of a poll address.
 #[must_use]
 pub fn read_poll(answer: &HttpAnswer, endpoint: &Endpoint) -> PollResponse {
+    match read(answer, endpoint) {
+        PollResponse::Delivered { url, more } if more.iter().chain([&url]).any(|url| is_covered_at(answer, url)) => {
+            PollResponse::UnknownShape { message: COVERED_RESULT.to_owned() }
+        }
+        read => read,
+    }
+}
+
+fn read(answer: &HttpAnswer, endpoint: &Endpoint) -> PollResponse {
     let (said, rule) = (Envelope::of(answer), &endpoint.result);
     let word = Word::of(&said, rule);
     if said.is_success() && !matches!(word, Word::Failed | Word::Pending) && !word.may_grow(&said, rule) {

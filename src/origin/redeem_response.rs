@@ -5,6 +5,7 @@ use url::Url;
 use super::answer_envelope::Envelope;
 use super::job_status::{POLL_MS_DEFAULT, Word, interval_ms, misplaced, no_result};
 use super::results::{self, BadResults, Results};
+use super::secret_headers::{COVERED_RESULT, is_covered_at};
 use super::{answered_at, inline, url_policy};
 use crate::catalog::{Endpoint, ResultRule, Treatment};
 use crate::l402::{Challenge, Scheme};
@@ -75,6 +76,20 @@ pub enum RedeemResponse {
     },
 }
 
+/// Whether a secret is covered in what that names.
+fn is_covered(answer: &HttpAnswer, found: &RedeemResponse) -> bool {
+    match found {
+        RedeemResponse::Delivered { url, more } => more.iter().chain([url]).any(|url| is_covered_at(answer, url)),
+        RedeemResponse::Accepted { poll } => is_covered_at(answer, &poll.url),
+        RedeemResponse::RefundOffered { .. }
+        | RedeemResponse::Retry { .. }
+        | RedeemResponse::CredentialRejected { .. }
+        | RedeemResponse::CredentialSpent { .. }
+        | RedeemResponse::Failed { .. }
+        | RedeemResponse::UnknownShape { .. } => false,
+    }
+}
+
 /// Reads the answer to a request with a credential.
 #[must_use]
 pub fn read_redeem(answer: &HttpAnswer, endpoint: &Endpoint) -> RedeemResponse {
@@ -86,7 +101,11 @@ pub fn read_redeem(answer: &HttpAnswer, endpoint: &Endpoint) -> RedeemResponse {
         // An address that is not used is no result, and the money that stands beside it is.
         && !(said.refund && matches!(found, RedeemResponse::UnknownShape { .. }))
     {
-        return found;
+        return if is_covered(answer, &found) {
+            RedeemResponse::UnknownShape { message: COVERED_RESULT.to_owned() }
+        } else {
+            found
+        };
     }
     if said.refund {
         return RedeemResponse::RefundOffered { code: said.printable_code(), message: said.message };
@@ -240,6 +259,27 @@ mod tests {
 
     fn at(url: &str) -> Url {
         url.parse().unwrap()
+    }
+
+    #[test]
+    fn no_address_and_no_text_is_made_of_what_is_covered() {
+        let stars = "*".repeat(8);
+        let covered = [("x-l402-batch-covered", "body")];
+        let body = |key: &str| format!(r#"{{"videoUrl":"https://sats.example/v/1?key={key}"}}"#);
+        let not_known = |message: &str| message.contains("repeats the secret");
+        assert!(matches!(redeem(200, &[], &body(&stars)), RedeemResponse::Delivered { .. }), "an origin's own stars");
+        assert!(matches!(redeem(200, &covered, &body("x")), RedeemResponse::Delivered { .. }), "covered elsewhere");
+        let read = redeem(200, &covered, &body(&stars));
+        assert!(matches!(&read, RedeemResponse::UnknownShape { message } if not_known(message)), "{read:?}");
+        let read = poll(200, &covered, &body(&stars));
+        assert!(matches!(&read, PollResponse::UnknownShape { message } if not_known(message)), "{read:?}");
+        let accepted = format!(r#"{{"poll_url":"/job?key={stars}"}}"#);
+        assert!(matches!(redeem(202, &[], &accepted), RedeemResponse::Accepted { .. }));
+        let read = redeem(202, &covered, &accepted);
+        assert!(matches!(&read, RedeemResponse::UnknownShape { message } if not_known(message)), "{read:?}");
+        let text = selling(&["/text"], false);
+        let read = read_redeem(&answer(200, &covered, r#"{"text":"a word"}"#), &text);
+        assert!(matches!(&read, RedeemResponse::UnknownShape { message } if not_known(message)), "{read:?}");
     }
 
     /// What an endpoint sells as the answer itself, or as text within it.

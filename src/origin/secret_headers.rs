@@ -3,18 +3,21 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use reqwest::header::HeaderValue;
 use url::Url;
 
-use super::HttpFailure;
+use super::{COVERED, HttpFailure, is_inline};
 use crate::catalog::{Header, is_header_value, origin_of};
 use crate::loopback::is_loopback;
 use crate::purchase::HttpAnswer;
 
-/// Shorter ones are not looked for in what comes back: they stand anywhere.
-const HIDDEN_BYTES_MIN: usize = 6;
+/// What [`COVERED`] says where a secret is covered in the body.
+const IN_BODY: &str = "body";
+/// Shorter ones are refused: they could not be told from other words in what comes back.
+const BYTES_MIN: usize = 8;
 
 /// Why a secret cannot be read, in words that show nothing of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -57,8 +60,19 @@ pub struct SecretHeaders(BTreeMap<String, Arc<Secret>>);
 struct Secret {
     origins: BTreeSet<String>,
     read: ReadSecret,
-    value: OnceLock<Result<HeaderValue, SecretUnread>>,
+    known: Mutex<Known>,
 }
+
+/// What is known of a secret.
+enum Known {
+    Nothing,
+    Value(HeaderValue),
+    /// It could not be had then: whoever wants it soon after is told the same.
+    Failed(Instant, SecretUnread),
+}
+
+/// So long nobody asks again for one that could not be had: a command may take a minute, and many may wait for it.
+const AGAIN_AFTER: Duration = Duration::from_secs(10);
 
 impl fmt::Debug for SecretHeaders {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -69,7 +83,7 @@ impl fmt::Debug for SecretHeaders {
 impl SecretHeaders {
     /// Adds one: who may have it, by host, and port where it is not the usual one, and where it is read once it is needed.
     pub fn add(&mut self, name: &str, origins: BTreeSet<String>, read: ReadSecret) {
-        self.0.insert(name.to_owned(), Arc::new(Secret { origins, read, value: OnceLock::new() }));
+        self.0.insert(name.to_owned(), Arc::new(Secret { origins, read, known: Mutex::new(Known::Nothing) }));
     }
 
     /// Why a header of an endpoint at that address cannot be sent, as far as the configuration tells; none where it can.
@@ -86,17 +100,45 @@ impl SecretHeaders {
         (!is_safe).then(|| SecretProblem::Unsafe(name.to_owned()))
     }
 
-    /// The secret, which is read once in the life of the process: that may take a minute.
+    /// The secret, which is read once in the life of the process: that may take a minute. One that could not be had is tried again, but
+    /// not at once.
     ///
     /// # Errors
     /// Why it cannot be had, in words.
     pub fn value(&self, name: &str, at: &Url) -> Result<HeaderValue, SecretProblem> {
+        self.value_at(name, at, Instant::now())
+    }
+
+    fn value_at(&self, name: &str, at: &Url, now: Instant) -> Result<HeaderValue, SecretProblem> {
         if let Some(why) = self.why_not(name, at) {
             return Err(why);
         }
         let Some(secret) = self.0.get(name) else { return Err(SecretProblem::Unknown(name.to_owned())) };
-        let value = secret.value.get_or_init(|| (secret.read)().and_then(|text| valued(&text)));
-        value.clone().map_err(|SecretUnread(why)| SecretProblem::Unread { name: name.to_owned(), why })
+        let unread = |SecretUnread(why)| SecretProblem::Unread { name: name.to_owned(), why };
+        let mut known = secret.known.lock().unwrap_or_else(PoisonError::into_inner);
+        match &*known {
+            Known::Value(value) => return Ok(value.clone()),
+            Known::Failed(then, why) if now.saturating_duration_since(*then) < AGAIN_AFTER => {
+                return Err(unread(why.clone()));
+            }
+            Known::Failed(..) | Known::Nothing => {}
+        }
+        let read = (secret.read)().and_then(|text| valued(&text));
+        *known = match &read {
+            Ok(value) => Known::Value(value.clone()),
+            Err(why) => Known::Failed(Instant::now(), why.clone()),
+        };
+        read.map_err(unread)
+    }
+
+    /// Whether all that is secret in these headers may go to that address.
+    pub(super) fn may_go(&self, headers: &[Header], at: &Url) -> bool {
+        headers.iter().filter_map(Header::secret).all(|name| self.why_not(name, at).is_none())
+    }
+
+    /// Why these headers cannot be sent to that address; none where they can.
+    pub(super) async fn withheld(&self, headers: &[Header], at: &Url) -> Option<String> {
+        self.sent(headers, at).await.err().map(|failure| failure.to_string())
     }
 
     /// What these headers send to that address: name and value each.
@@ -108,13 +150,14 @@ impl SecretHeaders {
                     let (secrets, name, at) = (self.clone(), name.to_owned(), at.clone());
                     let value = tokio::task::spawn_blocking(move || secrets.value(&name, &at)).await;
                     match value {
-                        Ok(value) => value.map_err(|problem| problem.to_string()),
-                        Err(error) => Err(error.to_string()),
+                        Ok(value) => value.map_err(|problem| HttpFailure::Withheld(problem.to_string())),
+                        Err(error) => Err(HttpFailure::Withheld(error.to_string())),
                     }
                 }
-                None => HeaderValue::try_from(&*header.value.identity()).map_err(|error| error.to_string()),
+                None => HeaderValue::try_from(&*header.value.identity())
+                    .map_err(|error| HttpFailure::NotSent(error.to_string())),
             };
-            sent.push((header.name.clone(), value.map_err(HttpFailure::NotSent)?));
+            sent.push((header.name.clone(), value?));
         }
         Ok(sent)
     }
@@ -128,30 +171,65 @@ fn valued(text: &str) -> Result<HeaderValue, SecretUnread> {
     let line = text.strip_suffix('\n').map_or(text, |line| line.strip_suffix('\r').unwrap_or(line));
     let value = Some(line).filter(|line| is_header_value(line)).and_then(|line| HeaderValue::try_from(line).ok());
     let mut value = value.ok_or_else(|| SecretUnread(NO_VALUE.to_owned()))?;
+    if value.len() < BYTES_MIN {
+        return Err(SecretUnread(format!(
+            "it is shorter than {BYTES_MIN} bytes, and could not be told from other words"
+        )));
+    }
     value.set_sensitive(true);
     Ok(value)
 }
 
-/// What was answered, without the secrets that it was sent: an origin may repeat them.
-pub(super) fn hide(answer: &mut HttpAnswer, sent: &[(String, HeaderValue)]) {
-    let secrets = sent.iter().map(|(_, value)| value).filter(|value| value.is_sensitive());
-    for secret in secrets.map(HeaderValue::as_bytes).filter(|secret| secret.len() >= HIDDEN_BYTES_MIN) {
-        for (_, value) in &mut answer.headers {
-            let mut bytes = std::mem::take(value).into_bytes();
-            cover(&mut bytes, secret);
-            *value = String::from_utf8_lossy(&bytes).into_owned();
-        }
-        cover(&mut answer.body, secret);
+/// The values among these that nobody is shown.
+fn secrets(sent: &[(String, HeaderValue)]) -> impl Iterator<Item = &[u8]> {
+    sent.iter().map(|(_, value)| value).filter(|value| value.is_sensitive()).map(HeaderValue::as_bytes)
+}
+
+/// Whether a text that is needed as it is holds a secret of those that were sent.
+pub(super) fn repeats(text: &str, sent: &[(String, HeaderValue)]) -> bool {
+    secrets(sent).any(|secret| memchr::memmem::find(text.as_bytes(), secret).is_some())
+}
+
+/// A text without the secrets that were sent.
+pub(super) fn hide_in(text: &mut String, sent: &[(String, HeaderValue)]) {
+    if repeats(text, sent) {
+        let mut bytes = std::mem::take(text).into_bytes();
+        secrets(sent).for_each(|secret| _ = cover(&mut bytes, secret));
+        *text = String::from_utf8_lossy(&bytes).into_owned();
     }
 }
 
-fn cover(bytes: &mut [u8], secret: &[u8]) {
+/// What was answered, without the secrets that it was sent: an origin may repeat them. That something is covered is noted.
+pub(super) fn hide(answer: &mut HttpAnswer, sent: &[(String, HeaderValue)]) {
+    let in_head = answer.headers.iter().any(|(_, value)| repeats(value, sent));
+    answer.headers.iter_mut().for_each(|(_, value)| hide_in(value, sent));
+    let in_body = secrets(sent).fold(false, |is, secret| cover(&mut answer.body, secret) || is);
+    if in_head || in_body {
+        let place = if in_body { IN_BODY } else { "head" };
+        answer.headers.push((COVERED.to_owned(), place.to_owned()));
+    }
+}
+
+/// Whether a result's or a poll's address, or a result that stands in the answer itself, may not be what the origin sent, as a secret
+/// is covered in it.
+pub(super) fn is_covered_at(answer: &HttpAnswer, url: &Url) -> bool {
+    let Some(place) = answer.header(COVERED) else { return false };
+    if is_inline(url) { place == IN_BODY } else { url.as_str().contains(&"*".repeat(BYTES_MIN)) }
+}
+
+/// Why an answer with a covered result is not understood.
+pub(super) const COVERED_RESULT: &str = "the result, or the address where it stands, repeats the secret that the request was sent with: in \
+     the answer that is kept stars stand for it; put it there, and ask for the result by hand";
+
+/// Whether it was there.
+fn cover(bytes: &mut [u8], secret: &[u8]) -> bool {
     let mut from = 0;
     while let Some(at) = memchr::memmem::find(bytes.get(from..).unwrap_or_default(), secret) {
         let start = from.saturating_add(at);
         from = start.saturating_add(secret.len());
         bytes.get_mut(start..from).unwrap_or_default().fill(b'*');
     }
+    from > 0
 }
 
 #[cfg(test)]
@@ -185,7 +263,28 @@ mod tests {
     }
 
     #[test]
+    fn a_secret_is_kept_once_it_is_read_and_one_that_could_not_be_had_is_tried_again() {
+        let (at, reads) = (Url::parse("https://api.example/").unwrap(), Arc::new(Mutex::new(0)));
+        let (mut secrets, count) = (SecretHeaders::default(), Arc::clone(&reads));
+        let locked_once = move || {
+            let mut reads = count.lock().unwrap();
+            *reads += 1;
+            if *reads == 1 { Err(SecretUnread("it is locked".to_owned())) } else { Ok("sk-123456".to_owned()) }
+        };
+        secrets.add("KEY", ["api.example".to_owned()].into(), Arc::new(locked_once));
+        assert!(secrets.value("KEY", &at).is_err());
+        assert!(secrets.value("KEY", &at).is_err(), "at once it is not tried again");
+        assert_eq!(*reads.lock().unwrap(), 1);
+        for _ in 0..2 {
+            assert!(secrets.value_at("KEY", &at, Instant::now() + 2 * AGAIN_AFTER).is_ok());
+        }
+        assert_eq!(*reads.lock().unwrap(), 2);
+    }
+
+    #[test]
     fn what_is_no_value_of_a_header_is_none() {
+        let short = secrets("1234567\n").value("KEY", &Url::parse("https://api.example/").unwrap()).unwrap_err();
+        assert!(short.to_string().contains("shorter than 8 bytes"), "{short}");
         for text in ["", "\n", "a\r\nX-Other: 1", "a\n\n", " a", "\u{e9}"] {
             let why = secrets(text).value("KEY", &Url::parse("https://api.example/").unwrap()).unwrap_err().to_string();
             assert!(why.starts_with("the secret KEY cannot be had: it is no header's value"), "{text:?}: {why}");
@@ -203,6 +302,7 @@ mod tests {
         };
         hide(&mut answer, &[("X-Key".to_owned(), value)]);
         assert_eq!(answer.headers[0].1, "*********");
+        assert!(answer.header(COVERED).is_some());
         assert_eq!(answer.body, b"{\"error\":\"********* or ********* is wrong\"}");
     }
 }

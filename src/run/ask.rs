@@ -110,6 +110,9 @@ impl<L: Ledger, P: Payer, O: Origin, C: Clock> Driver<'_, L, P, O, C> {
             let answer = match answer {
                 Ok(answer) => answer,
                 Err(HttpFailure::BodyUnread(words)) => return Ok(self.buy_nothing_more(&words)),
+                Err(failure @ HttpFailure::Repeats) => {
+                    return Ok(Asked::Refused(Reason::ChallengeInvalid, failure.to_string()));
+                }
                 Err(failure) => return Ok(unanswered(&failure)),
             };
             self.heed(&request, &answer, now);
@@ -483,6 +486,8 @@ fn unanswered(failure: &HttpFailure) -> Asked {
     let hint = match failure {
         HttpFailure::Redirect(_) => "; where that address is right, the endpoint's url has to name it",
         HttpFailure::NotSent(_)
+        | HttpFailure::Withheld(_)
+        | HttpFailure::Repeats
         | HttpFailure::BodyUnread(_)
         | HttpFailure::NoAnswer(_)
         | HttpFailure::TooLarge(_)

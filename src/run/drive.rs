@@ -78,6 +78,8 @@ pub(super) struct Driver<'r, L, P, O, C> {
     put_back: Option<Tries>,
     /// It may not begin now, and maybe later in this run.
     pub(super) later: bool,
+    /// What its next request needs cannot be had: this run does nothing more with it, and nothing counts against the origin.
+    pub(super) withheld: bool,
     /// Its poll address answers whoever shows the credential.
     pub(super) gated: bool,
 }
@@ -99,6 +101,7 @@ impl<'r, L: Ledger, P: Payer, O: Origin, C: Clock> Driver<'r, L, P, O, C> {
             left_open: 0,
             put_back: None,
             later: false,
+            withheld: false,
             gated: false,
         }
     }
@@ -128,6 +131,8 @@ impl<'r, L: Ledger, P: Payer, O: Origin, C: Clock> Driver<'r, L, P, O, C> {
             }
             input = match effect {
                 Effect::Ask => Input::Asked(self.ask().await?),
+                // The one redeem more is not used up by a request that cannot leave.
+                Effect::Commit(record) if self.cannot_replay(&record).await? => break,
                 Effect::Commit(record) => Input::Committed(self.commit(*record).await?),
                 Effect::Send(intent) => match self.send(&intent).await? {
                     Some(report) => Input::Sent(report),
@@ -142,7 +147,7 @@ impl<'r, L: Ledger, P: Payer, O: Origin, C: Clock> Driver<'r, L, P, O, C> {
                     Some(answer) => Input::Answer(answer),
                     None => break,
                 },
-                Effect::Poll(purchase, poll) => match self.poll(&purchase, &poll.url).await {
+                Effect::Poll(purchase, poll) => match self.poll(&purchase, &poll.url).await? {
                     Some(answer) => Input::Answer(answer),
                     None => break,
                 },
@@ -181,7 +186,7 @@ impl<'r, L: Ledger, P: Payer, O: Origin, C: Clock> Driver<'r, L, P, O, C> {
         if !open {
             self.end_identicals_wait(now);
         }
-        if self.job.state == JobState::Paid && !self.run.control.draining() {
+        if self.job.state == JobState::Paid && !self.withheld && !self.run.control.draining() {
             self.run.ledger.commit(now, Record::LeftUndelivered(key)).await?;
         }
         Ok(())

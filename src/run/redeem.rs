@@ -5,11 +5,11 @@ use std::sync::Arc;
 
 use crate::catalog::{DedupPolicy, Header};
 use crate::event::Event;
-use crate::ledger::{Ledger, LedgerError, PaidPurchase, PaymentKey, ReusableToken};
+use crate::ledger::{Ledger, LedgerError, PaidPurchase, PaymentKey, Record, ReusableToken};
 use crate::life::Sending;
 use crate::origin::{self, HttpFailure, Origin, POLL_RETRY_AFTER_MS_MAX};
 use crate::payer::Payer;
-use crate::purchase::{Credential, HttpAnswer, Request};
+use crate::purchase::{Credential, HttpAnswer, JobState, Reason, Request};
 use crate::time::UnixMs;
 
 use super::Clock;
@@ -46,6 +46,9 @@ impl<L: Ledger, P: Payer, O: Origin, C: Clock> Driver<'_, L, P, O, C> {
         if !self.turn(&request.url, Class::Redeem, latest).await {
             return Ok(None);
         }
+        if self.withholds(purchase, request.headers(), &request.url).await? {
+            return Ok(None);
+        }
         let answer = self.run.origin.redeem(&request, purchase.credential()).await;
         if let Ok(answer) = &answer {
             self.heed(&request, answer, self.run.clock.now());
@@ -56,6 +59,46 @@ impl<L: Ledger, P: Payer, O: Origin, C: Clock> Driver<'_, L, P, O, C> {
         }
         self.keep_request(request);
         Ok(Some(answer))
+    }
+
+    /// Whether a record announces a redeem more that cannot be sent.
+    pub(super) async fn cannot_replay(&mut self, record: &Record) -> Result<bool, LedgerError> {
+        let Record::Replaying(payment) = record else { return Ok(false) };
+        let request = self.request(*payment).await?;
+        let why = self.run.origin.withheld(request.headers(), &request.url).await;
+        self.keep_request(request);
+        if let Some(why) = &why {
+            self.say_withheld(why);
+        }
+        Ok(why.is_some())
+    }
+
+    /// Whether what a request for a paid job needs cannot be had: it says so, and the job waits for the next run as it stands.
+    async fn withholds(
+        &mut self,
+        purchase: &PaidPurchase,
+        headers: &[Header],
+        at: &url::Url,
+    ) -> Result<bool, LedgerError> {
+        let Some(why) = self.run.origin.withheld(headers, at).await else { return Ok(false) };
+        self.say_withheld(&why);
+        // What was said of a first success stands: by that its end is told.
+        let says_it = purchase.heard().is_none() || purchase.poll().is_some();
+        if says_it && self.job.state == JobState::Paid {
+            let record = Record::Stuck { job: self.job.facts.key, reason: Reason::NotDelivered, error: why };
+            self.run.ledger.commit(self.run.clock.now(), record).await?;
+        }
+        Ok(true)
+    }
+
+    /// Once for all that wait for the same.
+    fn say_withheld(&mut self, why: &str) {
+        self.withheld = true;
+        if self.shared.silent.borrow_mut().insert(why.to_owned()) {
+            let message =
+                format!("{why}: what is paid and needs it waits until it can be had, and `recover` goes on with it");
+            self.run.listener.hear(&Event::Warning { message });
+        }
     }
 
     /// A redeem without the header that bypasses the cache, a repeated one above all, waits until no identical request's answer can be
@@ -120,8 +163,21 @@ impl<L: Ledger, P: Payer, O: Origin, C: Clock> Driver<'_, L, P, O, C> {
 
     /// Polls; once more with the credential where the address stands behind the same gate. It is never paid for. None as
     /// for a redeem.
-    pub(super) async fn poll(&mut self, purchase: &PaidPurchase, url: &url::Url) -> Option<HttpResult> {
-        self.poll_with(purchase.credential(), purchase.intent().headers(), url).await
+    pub(super) async fn poll(
+        &mut self,
+        purchase: &PaidPurchase,
+        url: &url::Url,
+    ) -> Result<Option<HttpResult>, LedgerError> {
+        let headers = purchase.intent().headers();
+        if self.is_home(url) && self.withholds(purchase, headers, url).await? {
+            return Ok(None);
+        }
+        Ok(self.poll_with(purchase.credential(), headers, url).await)
+    }
+
+    /// Whether an address is at the seller's own origin.
+    fn is_home(&self, url: &url::Url) -> bool {
+        origin::is_own_origin(url, &self.job.facts.endpoint.url)
     }
 
     /// The same of what another job's token serves: it was asked for in this run, with the headers of its table.
@@ -131,7 +187,7 @@ impl<L: Ledger, P: Payer, O: Origin, C: Clock> Driver<'_, L, P, O, C> {
     }
 
     async fn poll_with(&mut self, credential: &Credential, headers: &[Header], url: &url::Url) -> Option<HttpResult> {
-        let is_home = origin::is_own_origin(url, &self.job.facts.endpoint.url);
+        let is_home = self.is_home(url);
         let credential = Some(credential).filter(|_| is_home);
         // What a request is told apart by, its poll is as well; elsewhere nobody knows these.
         let headers = if is_home { headers } else { &[] };

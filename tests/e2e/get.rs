@@ -84,6 +84,19 @@ fn a_dry_run_says_the_price_and_leaves_no_trace() {
         client.says(&format!("{line} --max-sats {most}")).with(8).saying(&words);
     }
     client.says(&format!("{line} --max-sats 1100")).with(0);
+    client
+        .says(&format!("{line} --max-sats-new-origin 990"))
+        .with(8)
+        .saying("max_sats_new_origin at ")
+        .saying("leaves 990 sats");
+    client.says(&format!("{line} --max-sats-new-origin 1100")).with(0);
+    let config = "../config/l402-batch/config.toml";
+    for key in ["max_sats_per_job", "max_sats_per_day", "max_sats_per_month"] {
+        let host = sandbox.origin.strip_prefix("http://").unwrap();
+        client.write(config, &format!("[origin.\"{host}\"]\n{key} = 990\n"));
+        client.says(&line).with(8).saying(&format!("{key} at {host} leaves 990 sats"));
+    }
+    client.write(config, "");
     client.says(&format!("{line} --lnd-network signet")).with(6).saying("lnd_network is signet");
     let catalog = sandbox.file("catalog.toml").display().to_string();
     let line = format!("get generate-video prompt=kite duration=3 mode=standard --dry-run --catalog {catalog}");

@@ -143,3 +143,17 @@ fn what_is_paid_waits_for_its_secret_and_is_not_lost() {
     assert_eq!(sandbox.books().settled().len(), 2);
     holds_nowhere(client.path("..").as_path());
 }
+
+#[test]
+fn a_result_whose_address_repeats_the_secret_is_a_persons_and_the_key_is_kept_nowhere() {
+    let sandbox = Sandbox::start("");
+    let seller = AnyRequest::before(&sandbox, |origin| {
+        let body = format!("{{\"videoUrl\":\"{origin}/v/1.mp4?key={VALUE}\"}}");
+        Some(Served::of("application/json", body.as_bytes()))
+    });
+    let client = client(&sandbox, &seller);
+    client.run("run jobs.toml").not_saying(VALUE);
+    assert_eq!(sandbox.books().settled().len(), 2);
+    client.says("status jobs.toml --job 1").saying("unknown_answer").saying("repeats the secret").not_saying(VALUE);
+    holds_nowhere(client.path("..").as_path());
+}

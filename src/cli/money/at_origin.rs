@@ -64,7 +64,7 @@ pub(in crate::cli) struct OriginShort {
 
 impl Room<'_> {
     /// What that origin may still get, by each limit.
-    fn at(&self, origin: &str) -> Result<Vec<(OriginLimit, Msat)>, Failure> {
+    pub(in crate::cli) fn at(&self, origin: &str) -> Result<Vec<(OriginLimit, Msat)>, Failure> {
         let Some((budget, caps)) = &self.origins else { return Ok(Vec::new()) };
         let of = budget.origin(origin);
         let caps = Caps { origin: of, ..caps.clone() };

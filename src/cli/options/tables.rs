@@ -100,6 +100,10 @@ pub(in crate::cli) fn origin(text: &str) -> Result<String, String> {
             "\"{text}\" is no host: write it as \"api.example.com\", or \"api.example.com:8443\" where the port is not 443"
         )
     };
+    // Which scheme's usual port it is nobody says, and an origin is known without it: it would stand for no origin at all.
+    if text.ends_with(":80") || text.ends_with(":443") {
+        return Err(format!("\"{text}\": write the host without the port, which is the usual one of http or https"));
+    }
     let is_bare = !text.contains(['/', '?', '#', '@', '\\']) && text.trim() == text;
     // What is not the usual port of one scheme may be that of the other.
     let urls = is_bare.then(|| ["https", "http"].map(|scheme| Url::parse(&format!("{scheme}://{text}/"))));
@@ -166,13 +170,17 @@ mod tests {
         for (text, known_by) in [
             ("api.example.com", "api.example.com"),
             ("API.Example.com", "api.example.com"),
-            ("api.example.com:443", "api.example.com"),
             ("api.example.com:8443", "api.example.com:8443"),
             ("127.0.0.1:4711", "127.0.0.1:4711"),
             ("[::1]:4711", "[::1]:4711"),
         ] {
             assert_eq!(origin(text).as_deref(), Ok(known_by), "{text}");
         }
+        for text in ["shop.lan:80", "api.example.com:443", "[::1]:80", "127.0.0.1:80"] {
+            let error = origin(text).unwrap_err();
+            assert!(error.contains("write the host without the port"), "{text}: {error}");
+        }
+        assert_eq!(origin("[::80]").as_deref(), Ok("[::80]"));
         for text in ["", " ", "https://api.example.com", "api.example.com/v1", "me@api.example.com", "a b", "a:port"] {
             let error = origin(text).unwrap_err();
             assert!(error.contains("write it as \"api.example.com\""), "{text}: {error}");

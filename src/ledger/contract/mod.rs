@@ -242,7 +242,7 @@ suite! {
         a_redeem_after_a_success_is_durable_before_it_is_sent,
         a_poll_address_stays_until_the_result_is_here,
         what_was_lost_may_be_delivered_in_the_end,
-        nobody_can_go_on_for_two_reasons_alone_and_the_state_stays,
+        nobody_can_go_on_for_few_reasons_alone_and_the_state_stays,
         tries_that_ended_are_counted_and_those_that_wait_are_not,
         what_is_in_doubt_waits_and_says_why_until_it_is_known,
         the_first_settlement_that_is_kept_of_a_node_stays,

@@ -78,6 +78,7 @@ pub(super) fn each_limit_of_an_origin_refuses_the_first_purchase_that_would_pass
             cost: Msat::new(HOLD),
             used: Msat::new(HOLD),
             most: Msat::new(2 * HOLD - 1),
+            is_open: limit == OriginLimit::New,
         };
         assert_eq!(held(&mut store, limited(&jobs[2], 2, caps)), Some(expected));
         assert_eq!(held(&mut store, elsewhere(&jobs[3], 3, caps)), None, "another origin");

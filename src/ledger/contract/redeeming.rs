@@ -152,10 +152,11 @@ pub(super) fn what_was_lost_may_be_delivered_in_the_end<S: Subject>() {
     assert!(is_contradiction(&store.hand_back(AT, record)), "it is here");
 }
 
-pub(super) fn nobody_can_go_on_for_two_reasons_alone_and_the_state_stays<S: Subject>() {
-    let (mut store, job, _) = bought::<S>();
+pub(super) fn nobody_can_go_on_for_few_reasons_alone_and_the_state_stays<S: Subject>() {
+    let (mut store, job, payment) = bought::<S>();
     let stuck = |reason| Record::Stuck { job, reason, error: "restore it".to_owned() };
-    for reason in [Reason::BodyMissing, Reason::RowDamaged] {
+    let before = store.payment(payment);
+    for reason in [Reason::BodyMissing, Reason::RowDamaged, Reason::NotDelivered] {
         store.hand_back(AT, stuck(reason)).unwrap();
         let stands = store.job(job);
         assert_eq!(
@@ -164,6 +165,7 @@ pub(super) fn nobody_can_go_on_for_two_reasons_alone_and_the_state_stays<S: Subj
         );
     }
     assert!(is_contradiction(&store.hand_back(AT, stuck(Reason::NoRoute))));
+    assert_eq!(store.payment(payment), before, "nothing counts against whoever was not asked");
 }
 
 pub(super) fn tries_that_ended_are_counted_and_those_that_wait_are_not<S: Subject>() {

@@ -8,7 +8,7 @@ use crate::purchase::{JobState, Reason, WalletId};
 use crate::time::UnixMs;
 
 use super::takes::settles_until;
-use super::{Against, BegunAt, Death, Endpoint, Held, PaymentState, Rejected, Undelivered, Word};
+use super::{Against, BegunAt, Death, Endpoint, EndpointKey, Held, PaymentState, Rejected, Undelivered, Word};
 
 /// What is known of an endpoint that a purchase would go to.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -36,6 +36,10 @@ pub struct OriginSums {
     pub month: Option<OriginSum>,
     /// In all; none where it has ever delivered.
     pub new: Option<OriginSum>,
+    /// Where it has not, whether a purchase there is open that may still be delivered.
+    pub is_open: bool,
+    /// Its endpoints.
+    pub endpoints: Vec<EndpointKey>,
 }
 
 impl OriginSums {
@@ -107,7 +111,14 @@ fn origin_is_full(cost: Msat, caps: &OriginCaps, known: &EndpointFacts) -> Optio
     limits.into_iter().find_map(|(limit, most, sum)| {
         let (most, used) = (most?, sum.as_ref()?.used);
         let is_full = used.checked_add(cost).is_none_or(|sum| sum > most);
-        is_full.then(|| HeldBack::OriginLimit { origin: known.origin.clone(), limit, cost, used, most })
+        is_full.then(|| HeldBack::OriginLimit {
+            origin: known.origin.clone(),
+            limit,
+            cost,
+            used,
+            most,
+            is_open: sums.is_open,
+        })
     })
 }
 

@@ -74,11 +74,9 @@ impl Facts {
     /// What a token depends on, since one is bought seldom; and what an origin has of us, which the store sums up.
     fn is_looked_up_anew(&self, keys: &Keys<'_>, write: &Write<'_>) -> bool {
         let buys_token = keys.intent.is_some_and(|intent| intent.reuse.is_some());
-        let sums_origin = self.intending.as_ref().is_some_and(|known| known.admission.endpoint.of_origin.is_some());
         let is_of_token = matches!(write, Write::Job(_) | Write::Intend(..) | Write::Payment(..));
-        let is_of_sums =
-            matches!(write, Write::Money(..) | Write::Period(..) | Write::OriginPeriod { .. } | Write::Delivers(..));
-        (buys_token && is_of_token) || (sums_origin && is_of_sums)
+        let known = self.intending.as_ref().map(|known| &known.admission.endpoint);
+        (buys_token && is_of_token) || known.is_some_and(|known| sums_change(known, write))
     }
 
     /// A payment becomes another. What begins to count against an origin, or ends to, is looked up anew.
@@ -119,6 +117,38 @@ impl Facts {
             .iter_mut()
             .filter(|one| one.endpoint == endpoint)
             .for_each(|one| one.undelivered = Undelivered::No);
+    }
+}
+
+/// Whether what an origin has of us, as far as that is limited, may be another by that.
+fn sums_change(known: &EndpointFacts, write: &Write<'_>) -> bool {
+    let Some(sums) = &known.of_origin else { return false };
+    match write {
+        Write::Money(_, _, endpoint, _) => endpoint.is_some_and(|endpoint| sums.endpoints.contains(&endpoint)),
+        Write::Delivers(endpoint, _) => sums.endpoints.contains(endpoint),
+        Write::Endpoint { origin, .. } | Write::OriginPeriod { origin, .. } => *origin == known.origin,
+        Write::Period(..) => true,
+        // Whether something is open there.
+        Write::Job(_) | Write::Payment(..) => sums.new.is_some(),
+        Write::Intend(..)
+        | Write::Transition { .. }
+        | Write::MoreResults(..)
+        | Write::Fetching(..)
+        | Write::File(..)
+        | Write::KeptSettlement { .. }
+        | Write::Decision { .. }
+        | Write::Answer(_)
+        | Write::BodyUnneeded(_)
+        | Write::Refund(..)
+        | Write::Served(..)
+        | Write::Word { .. }
+        | Write::UseWord { .. }
+        | Write::LapseWord { .. }
+        | Write::FurtherTake { .. }
+        | Write::Unreplace { .. }
+        | Write::JoinTakes(_)
+        | Write::Keep(_)
+        | Write::AcceptsAgain(_) => false,
     }
 }
 
@@ -214,4 +244,27 @@ fn after(sum: Msat, moved: Moved) -> Option<Msat> {
     let Moved { held, spent, fees, refunded } = moved;
     let moved = held.checked_add(spent)?.checked_add(fees)?.checked_sub(refunded)?;
     sum.get().checked_add_signed(moved).map(Msat::new)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ledger::decide::OriginSums;
+
+    #[test]
+    fn what_an_origin_has_of_us_is_summed_anew_after_what_happens_there_alone() {
+        let sums = OriginSums { endpoints: vec![EndpointKey(1)], ..OriginSums::default() };
+        let known = EndpointFacts { origin: "a.example".to_owned(), of_origin: Some(sums), ..EndpointFacts::default() };
+        let money = |at| Write::Money(BatchKey(1), Charged::default(), Some(EndpointKey(at)), Moved::default());
+        let begins = |origin: &str| Write::OriginPeriod { origin: origin.to_owned(), period: "all".to_owned() };
+        for (here, elsewhere) in [
+            (money(1), money(2)),
+            (Write::Delivers(EndpointKey(1), UnixMs(0)), Write::Delivers(EndpointKey(2), UnixMs(0))),
+            (begins("a.example"), begins("b.example")),
+        ] {
+            assert!(sums_change(&known, &here));
+            assert!(!sums_change(&known, &elsewhere));
+            assert!(!sums_change(&EndpointFacts::default(), &here), "no limit");
+        }
+    }
 }

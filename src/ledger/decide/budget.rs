@@ -69,7 +69,7 @@ pub fn begin_periods(ruling: &mut Ruling<'_>, used: &Used, charged: &Charged) {
 
 /// From now on those sums of an origin are kept that one of its limits was held against.
 pub fn keep_origin_sums(ruling: &mut Ruling<'_>, endpoint: &EndpointFacts) {
-    let Some(OriginSums { day, month, new }) = &endpoint.of_origin else { return };
+    let Some(OriginSums { day, month, new, .. }) = &endpoint.of_origin else { return };
     for sum in [day, month, new].into_iter().flatten().filter(|sum| !sum.is_kept) {
         ruling.write(Write::OriginPeriod { origin: endpoint.origin.clone(), period: sum.period.clone() });
     }

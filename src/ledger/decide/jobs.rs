@@ -119,13 +119,15 @@ pub fn ended<'a>(facts: &Facts, now: UnixMs, key: JobKey, end: &JobEnd) -> Resul
     Ok(ruling)
 }
 
-/// Nobody can go on with the job: what is said of it, and nothing else, becomes another.
+/// Nobody can go on with the job now: what is said of it, and nothing else, becomes another.
 pub fn stuck<'a>(facts: &Facts, now: UnixMs, key: JobKey, reason: Reason, error: &str) -> Result<Ruling<'a>, Unfit> {
-    if !matches!(reason, Reason::BodyMissing | Reason::RowDamaged) {
+    let job = facts.job(key)?;
+    let is_withheld = reason == Reason::NotDelivered && job.state == JobState::Paid;
+    if !is_withheld && !matches!(reason, Reason::BodyMissing | Reason::RowDamaged) {
         return contradiction(format!("{} is no reason why nobody can go on with a job", reason.as_str()));
     }
     let mut ruling = Ruling::done();
-    ruling.say(now, facts.job(key)?, reason, error);
+    ruling.say(now, job, reason, error);
     Ok(ruling)
 }
 

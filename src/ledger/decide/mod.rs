@@ -37,7 +37,9 @@ use crate::time::UnixMs;
 
 use admission::next_word;
 
-pub use admission::{Admission, DeliveryFacts, EndpointFacts, IN_ALL, OriginSum, OriginSums, admit, endpoint_is_held};
+pub use admission::{
+    Admission, DeliveryFacts, EndpointFacts, IN_ALL, OriginSum, OriginSums, admit, endpoint_is_held, may_be_delivered,
+};
 pub use alike::{Bought, Buyer, Wanted, bought_elsewhere, identical_request, is_free};
 pub use budget::{Used, used_of};
 pub use files::without_file;

@@ -7,7 +7,7 @@ use crate::ledger::decide::{
     Admission, Against, Alike, Answer, BegunAt, Buyer, DeliveryFacts, EndpointFacts, EndpointKey, Facts, Held, IN_ALL,
     Intent, IntentFacts, Job, Keys, NextKeys, OriginSum, OriginSums, Payment, PaymentState, PeriodKind, Refund,
     Refusal, Rejected, ReusablePayment, Store, Take, TakePayment, TokenStanding, Undelivered, Used, Word, Write,
-    used_of,
+    may_be_delivered, used_of,
 };
 use crate::ledger::{
     AnswerKey, AnswerKind, BatchKey, Caps, JobKey, LedgerError, NewIntent, PaymentKey, PeriodCap, endpoint_and_origin,
@@ -271,10 +271,28 @@ impl MemoryLedger {
             most.and(cap.as_ref()).map(|cap| sum(used_of(self.newest(kind).as_ref(), cap).0))
         };
         let has_delivered = self.endpoints.values().any(|(_, at)| at.origin == origin && at.delivered_at.is_some());
+        let is_new = of.new.is_some() && !has_delivered;
+        if !is_new && of.day.is_none() && of.month.is_none() {
+            return None;
+        }
+        let there = self.endpoints.values().filter(|(_, at)| at.origin == origin);
         Some(OriginSums {
             day: of_period(PeriodKind::Day, of.day, &caps.day),
             month: of_period(PeriodKind::Month, of.month, &caps.month),
-            new: of.new.filter(|_| !has_delivered).map(|_| sum(IN_ALL.to_owned())),
+            new: is_new.then(|| sum(IN_ALL.to_owned())),
+            is_open: is_new && self.is_open(origin),
+            endpoints: there.map(|(_, at)| at.key).collect(),
+        })
+    }
+
+    /// Whether a purchase at an origin may still be delivered.
+    fn is_open(&self, origin: &str) -> bool {
+        self.payments.values().any(|payment| {
+            let begun = payment.fate.state != PaymentState::Dead && payment.redeeming.undelivered != Undelivered::No;
+            let job = self.jobs.get(&payment.job).map(|row| &row.job);
+            begun
+                && payment.endpoint.is_some_and(|at| self.is_of(at, origin))
+                && job.is_some_and(|job| may_be_delivered(job.state, job.reason))
         })
     }
 

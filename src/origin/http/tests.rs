@@ -1,6 +1,7 @@
 //! Against a raw server that answers scripted bytes.
 
 mod hostile;
+mod secrets;
 
 use std::net::SocketAddr;
 

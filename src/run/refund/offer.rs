@@ -58,12 +58,18 @@ impl<L: Ledger, P: Payer, O: Origin, C: Clock> Claim<'_, L, P, O, C> {
                 Err(Refusal::Later(format!("{} answers {}", lnurl::host(url), answer.status)))
             }
             Ok(answer) => Ok(answer),
-            Err(failure @ (HttpFailure::NotSent(_) | HttpFailure::BodyUnread(_) | HttpFailure::NoAnswer(_))) => {
-                Err(Refusal::Later(format!("{}: {failure}", lnurl::host(url))))
-            }
-            Err(failure @ (HttpFailure::TooLarge(_) | HttpFailure::Cut(..) | HttpFailure::Redirect(_))) => {
-                Err(Refusal::No(lnurl::discreet(&format!("{}: {failure}", lnurl::host(url)), url)))
-            }
+            Err(
+                failure @ (HttpFailure::NotSent(_)
+                | HttpFailure::Withheld(_)
+                | HttpFailure::BodyUnread(_)
+                | HttpFailure::NoAnswer(_)),
+            ) => Err(Refusal::Later(format!("{}: {failure}", lnurl::host(url)))),
+            Err(
+                failure @ (HttpFailure::Repeats
+                | HttpFailure::TooLarge(_)
+                | HttpFailure::Cut(..)
+                | HttpFailure::Redirect(_)),
+            ) => Err(Refusal::No(lnurl::discreet(&format!("{}: {failure}", lnurl::host(url)), url))),
         }
     }
 

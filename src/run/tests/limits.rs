@@ -7,7 +7,7 @@ use crate::ledger::OriginCaps;
 use crate::money::Msat;
 use crate::payer::{PayFailure, PayRefusal, ProblemKind};
 use crate::purchase::{JobState, Reason};
-use crate::run::Whose;
+use crate::run::{Controller, DrainCause, Whose};
 
 pub(super) async fn many_workers_never_pass_the_limit() {
     for most in [0, HOLD - 1, HOLD, 5 * HOLD + 7, 12 * HOLD] {
@@ -73,6 +73,26 @@ pub(super) async fn an_origin_that_never_delivered_gets_no_more_until_it_does() 
     world.shop.mend();
     world.buy(HOUR).await;
     world.audit_all_delivered();
+}
+
+/// However many wait: none is left to the next run while the first is under way.
+pub(super) async fn more_jobs_of_a_new_origin_than_can_be_set_aside_wait_for_its_first_delivery() {
+    let mut world = World::new(&wishes(1_100));
+    world.settings.budget.new_origin = Some(Msat::new(HOLD));
+    world.settings.payments_in_flight = 1;
+    world.settings.jobs_in_flight = 1;
+    world.shop.script(Kind::Redeem, "j001", [Act::Slow(60_000)]);
+    let (controller, control) = Controller::new();
+    let drain = async {
+        tokio::time::sleep(std::time::Duration::from_millis(61_000)).await;
+        controller.drain(DrainCause::Interrupted);
+    };
+    let (outcome, ()) = tokio::join!(world.try_buy(HOUR, control), drain);
+    assert_eq!(outcome.unwrap().drained, Some(DrainCause::Interrupted));
+    world.audit();
+    for next in ["j001", "j002", "j003"] {
+        assert_eq!(world.state_of(next).0, JobState::Delivered, "the manifest's order: {next}");
+    }
 }
 
 pub(super) async fn what_costs_more_than_one_job_may_at_its_origin_is_not_asked_for() {

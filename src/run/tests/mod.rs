@@ -102,6 +102,7 @@ on_both! {
         many_workers_never_pass_the_limit,
         a_whole_budget_buys_the_whole_plan,
         a_limit_of_an_origin_holds_back_its_jobs_alone,
+        more_jobs_of_a_new_origin_than_can_be_set_aside_wait_for_its_first_delivery,
         an_origin_that_never_delivered_gets_no_more_until_it_does,
         what_costs_more_than_one_job_may_at_its_origin_is_not_asked_for,
         an_endpoint_that_delivers_nothing_gets_no_more,
@@ -133,6 +134,8 @@ on_both! {
         after_a_success_of_unknown_shape_nothing_is_sent_again,
         after_a_success_that_brings_nothing_one_redeem_more_goes_out_where_it_replays,
         polls_that_fail_send_for_it_once_more_where_it_replays,
+        what_cannot_be_sent_for_want_of_a_secret_counts_for_nobody_and_ends_nothing,
+        the_redeem_more_is_not_used_up_by_one_that_cannot_be_sent,
         polls_behind_the_gate_are_asked_with_the_credential,
         the_wait_for_doubt_does_not_begin_anew;
     payments:

@@ -213,3 +213,49 @@ pub(super) async fn the_wait_for_doubt_does_not_begin_anew() {
     let forgotten = world.standing().iter().filter(|(.., reason)| *reason == Reason::NodeForgot).count();
     assert_eq!((forgotten, world.in_state(JobState::InDoubt)), (2, 16));
 }
+
+/// Nothing left, so that nobody was asked: however often, and however late.
+pub(super) async fn what_cannot_be_sent_for_want_of_a_secret_counts_for_nobody_and_ends_nothing() {
+    // Redeems, and polls.
+    let kinds: [fn(&url::Url, usize) -> bool; 2] = [|at, _| at.query().is_none(), |at, _| at.query().is_some()];
+    for withholds in kinds {
+        let world = World::with_terms(&wishes(3), Terms { patience_s: 7_200, ..Terms::default() });
+        world.shop.withholds.set(withholds);
+        for job in ["j001", "j002", "j003"] {
+            world.shop.script(Kind::Redeem, job, [Act::Accept]);
+        }
+        for hours in [0, 30, 30] {
+            sleep(hours * HOUR).await;
+            for _ in 0..10 {
+                world.buy(HOUR).await;
+            }
+            world.audit();
+            for job in ["j001", "j002", "j003"] {
+                assert_eq!(world.state_of(job), (JobState::Paid, Reason::NotDelivered), "{hours} h more");
+                assert_eq!(world.error_of(job), "the secret SHOP cannot be had: it is locked");
+                assert!(world.shop.times(Kind::Poll, job).is_empty());
+            }
+            let made = world.ledger.made.borrow();
+            assert!(made.iter().all(|(_, word)| !word.contains("undelivered")), "the seller was not asked");
+        }
+        world.shop.withholds.set(|_, _| false);
+        world.recover(HOUR).await;
+        world.audit_all_delivered();
+    }
+}
+
+pub(super) async fn the_redeem_more_is_not_used_up_by_one_that_cannot_be_sent() {
+    let world = one(replays());
+    world.shop.script(Kind::Redeem, "j001", [say(200, r#"{"status":"FAILED"}"#)]);
+    world.shop.withholds.set(|_, redeems| redeems > 0);
+    for hours in [0, 30] {
+        sleep(hours * HOUR).await;
+        world.buy(HOUR).await;
+        assert_eq!(world.state_of("j001").0, JobState::Paid);
+        assert!(!world.error_of("j001").contains("SHOP"), "the first success is what is told of it");
+    }
+    world.shop.withholds.set(|_, _| false);
+    world.buy(HOUR).await;
+    world.audit_all_delivered();
+    assert_eq!(world.shop.times(Kind::Redeem, "j001").len(), 2);
+}

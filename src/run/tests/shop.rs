@@ -86,6 +86,8 @@ pub(super) struct Shop {
     pub(super) bypassed: RefCell<Vec<bool>>,
     /// Polls stand behind the same gate.
     pub(super) gated: Cell<bool>,
+    /// To which addresses nothing can go for want of a secret, after so many redeems.
+    pub(super) withholds: Cell<fn(&Url, usize) -> bool>,
     /// Identical requests that got another's film.
     pub(super) cached: Cell<u32>,
     minted: Cell<u64>,
@@ -109,6 +111,7 @@ impl Shop {
             seen: RefCell::default(),
             bypassed: RefCell::default(),
             gated: Cell::new(false),
+            withholds: Cell::new(|_, _| false),
             cached: Cell::new(0),
             minted: Cell::new(0),
             bank: Bank::new(clock),
@@ -358,6 +361,13 @@ impl Origin for Shop {
                 Ok(self.hand_over(&hash, true))
             }
         }
+    }
+
+    async fn withheld(&self, headers: &[Header], at: &Url) -> Option<String> {
+        let redeems = self.seen.borrow().iter().filter(|(kind, ..)| *kind == Kind::Redeem).count();
+        let withholds = self.withholds.get();
+        (!headers.is_empty() && withholds(at, redeems))
+            .then(|| "the secret SHOP cannot be had: it is locked".to_owned())
     }
 
     async fn withdraw(&self, url: &Url, _seller: &Url) -> Result<HttpAnswer, HttpFailure> {

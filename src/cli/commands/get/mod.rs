@@ -8,20 +8,22 @@ mod wanted;
 
 use std::path::PathBuf;
 
+use crate::catalog::origin_of;
 use crate::cli::batch::counterparties::SandboxOptions;
 use crate::cli::commands::{download, recover, run};
 use crate::cli::live_price::LivePrices;
+use crate::cli::money::{self, Room};
 use crate::cli::options::config::{
     DownloadCommand, GetOptions, GetWay, ManifestSource, Output, Payment, PlanOptions, RecoverOptions, RunOptions,
     Target,
 };
 use crate::cli::options::layer::Layers;
 use crate::cli::options::values::{Format, ManifestFormat};
-use crate::cli::preflight::questions::{in_msat, is_terminal};
+use crate::cli::preflight::questions::{in_msat, is_terminal, is_unattended};
 use crate::cli::{CommandError, ExitCode, Failure, input, terminal};
 use crate::command::{command, file};
 use crate::l402::Network;
-use crate::ledger::{LedgerAddress, ResultRow};
+use crate::ledger::{LedgerAddress, OpenMode, ResultRow};
 use crate::manifest::Limits;
 use crate::money::{Msat, Sats};
 use crate::plan::PlannedJob;
@@ -75,7 +77,26 @@ fn ask(options: &GetOptions, plan: &PlanOptions) -> Result<ExitCode, Failure> {
         ))
         .into());
     }
+    check_origin(plan, &most, &job, all)?;
     Ok(if differs.is_some() { ExitCode::NotAsPlanned } else { ExitCode::Done })
+}
+
+/// That what its origin may get holds so much, as the purchase would be refused else.
+fn check_origin(plan: &PlanOptions, limits: &Limits, job: &PlannedJob, cost: Option<Msat>) -> Result<(), Failure> {
+    let zone = input::time_zone(limits, &plan.buying.system_time_zone)?;
+    let is_unattended = is_unattended(&plan.buying.choice, false, plan.play);
+    let budget = money::budget(limits, None, zone, is_unattended)?;
+    let origin = origin_of(&job.endpoint.url);
+    let ledger = plan.ledger.exists().then(|| crate::ledger::open(&plan.ledger, OpenMode::Read)).transpose()?;
+    let room = Room::of(ledger.as_ref(), limits, &budget, Msat::ZERO, false)?;
+    let of_job = budget.origin(&origin).job.map(|most| ("max_sats_per_job", most));
+    let left = room.at(&origin)?.into_iter().map(|(limit, left)| (limit.key(), left));
+    let exceeded = of_job.into_iter().chain(left).find(|(_, left)| cost.is_none_or(|cost| cost > *left));
+    exceeded.map_or(Ok(()), |(key, left)| {
+        let (left, fees) = (left.sats_floor(), job.fee_ceiling);
+        let words = format!("{key} at {origin} leaves {left}, which does not hold it with at most {fees} routing fees");
+        Err(CommandError::limit(words).into())
+    })
 }
 
 /// The one job that is wanted, where an address costs that, and the limits. Everything that is wrong with either is found here.

@@ -3,7 +3,7 @@
 
 use rusqlite::{Connection, OptionalExtension};
 
-use crate::ledger::decide::{IN_ALL, OriginSum, OriginSums, PeriodKind, used_of};
+use crate::ledger::decide::{EndpointKey, IN_ALL, OriginSum, OriginSums, PeriodKind, used_of};
 use crate::ledger::sqlite::error::Fault;
 use crate::ledger::{Caps, PeriodCap};
 use crate::money::Msat;
@@ -69,14 +69,32 @@ pub(in crate::ledger::sqlite) fn sums(
         Some(cap) => sum(conn, origin, used_of(period(conn, kind)?.as_ref(), cap).0).map(Some),
         None => Ok(None),
     };
+    let is_new = of.new.is_some() && !has_delivered(conn, origin)?;
+    if !is_new && of.day.is_none() && of.month.is_none() {
+        return Ok(None);
+    }
     Ok(Some(OriginSums {
         day: of_period(PeriodKind::Day, of.day, caps.day.as_ref())?,
         month: of_period(PeriodKind::Month, of.month, caps.month.as_ref())?,
-        new: match of.new {
-            Some(_) if !has_delivered(conn, origin)? => Some(sum(conn, origin, IN_ALL.to_owned())?),
-            Some(_) | None => None,
-        },
+        new: if is_new { Some(sum(conn, origin, IN_ALL.to_owned())?) } else { None },
+        is_open: is_new && is_open(conn, origin)?,
+        endpoints: endpoints(conn, origin)?,
     }))
+}
+
+/// Whether a purchase at the origin ?1 may still be delivered.
+const OPEN: &str = "SELECT 1 FROM endpoint_urls e JOIN payments p ON p.endpoint_url = e.id AND p.undelivered > 0
+     JOIN jobs j ON j.id = p.job
+     WHERE e.origin = ?1 AND p.state <> 'dead' AND j.state IN ('running', 'in_doubt', 'paid') AND j.reason <> 'unknown_answer'";
+
+fn is_open(conn: &Connection, origin: &str) -> Result<bool, Fault> {
+    Ok(conn.prepare_cached(OPEN)?.exists([origin])?)
+}
+
+fn endpoints(conn: &Connection, origin: &str) -> Result<Vec<EndpointKey>, Fault> {
+    let mut statement = conn.prepare_cached("SELECT id FROM endpoint_urls WHERE origin = ?1 ORDER BY id")?;
+    let keys = statement.query_map([origin], |row| row.get(0))?;
+    Ok(keys.collect::<Result<_, _>>()?)
 }
 
 /// The newest day or month that is known, and what is used of it.
