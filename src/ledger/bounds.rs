@@ -333,6 +333,7 @@ impl std::fmt::Display for HeldBack {
 
 /// That a limit of an origin, of which so much is used, has no room for what may cost so much.
 fn origin_limit_words(origin: &str, limit: OriginLimit, cost: Msat, (used, most): (Msat, Msat)) -> String {
+    let never = cost > most;
     // A cost rounds up. Fees are hardly ever whole sats.
     let most = most.sats_ceil();
     let [used, cost] = sum_in_sats(used, cost)
@@ -343,6 +344,8 @@ fn origin_limit_words(origin: &str, limit: OriginLimit, cost: Msat, (used, most)
         OriginLimit::New => ("the limit of an origin that has never delivered", "there"),
     };
     let until = match limit {
+        OriginLimit::Day if never => ", which no day holds: it waits until that limit is higher",
+        OriginLimit::Month if never => ", which no month holds: it waits until that limit is higher",
         OriginLimit::Day | OriginLimit::Month => "",
         OriginLimit::New => ": in a run that nobody watches it gets no more until it delivers",
     };
@@ -427,6 +430,20 @@ mod tests {
             ),
         ] {
             assert_eq!(held.to_string(), words);
+        }
+    }
+
+    /// A day that would hold the purchase comes, and one that never does is not waited for in vain.
+    #[test]
+    fn a_limit_of_an_origin_that_no_day_makes_large_enough_says_so() {
+        let words = |limit, most| {
+            let (cost, used) = (Msat::new(510_000), Msat::new(0));
+            let origin = "api.example".to_owned();
+            HeldBack::OriginLimit { origin, limit, cost, used, most: Msat::new(most), is_open: false }.to_string()
+        };
+        for (limit, never) in [(OriginLimit::Day, "no day holds"), (OriginLimit::Month, "no month holds")] {
+            assert!(words(limit, 509_999).contains(never), "{}", words(limit, 509_999));
+            assert!(!words(limit, 510_000).contains("holds"));
         }
     }
 }

@@ -89,7 +89,7 @@ pub enum HttpFailure {
     #[error("no connection: {0}")]
     NotSent(String),
     /// A secret in its head cannot be had, or may not go there: nothing left.
-    #[error("{0}")]
+    #[error("nothing was sent: {0}")]
     Withheld(String),
     /// The challenge holds a secret that its request was sent with: it would have to be kept to be paid for.
     #[error(

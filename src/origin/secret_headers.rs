@@ -203,7 +203,10 @@ pub(super) fn hide_in(text: &mut String, sent: &[(String, HeaderValue)]) {
 pub(super) fn hide(answer: &mut HttpAnswer, sent: &[(String, HeaderValue)]) {
     let in_head = answer.headers.iter().any(|(_, value)| repeats(value, sent));
     answer.headers.iter_mut().for_each(|(_, value)| hide_in(value, sent));
-    let in_body = secrets(sent).fold(false, |is, secret| cover(&mut answer.body, secret) || is);
+    let mut in_body = false;
+    for secret in secrets(sent) {
+        in_body |= cover(&mut answer.body, secret);
+    }
     if in_head || in_body {
         let place = if in_body { IN_BODY } else { "head" };
         answer.headers.push((COVERED.to_owned(), place.to_owned()));
