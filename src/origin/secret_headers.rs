@@ -6,6 +6,7 @@ use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use reqwest::header::HeaderValue;
 use url::Url;
 
@@ -180,21 +181,29 @@ fn valued(text: &str) -> Result<HeaderValue, SecretUnread> {
     Ok(value)
 }
 
-/// The values among these that nobody is shown.
-fn secrets(sent: &[(String, HeaderValue)]) -> impl Iterator<Item = &[u8]> {
-    sent.iter().map(|(_, value)| value).filter(|value| value.is_sensitive()).map(HeaderValue::as_bytes)
+/// The values among these that nobody is shown, in each form in which they come back: as they are, in JSON with its slashes escaped, and in
+/// an address.
+fn secrets(sent: &[(String, HeaderValue)]) -> impl Iterator<Item = Vec<u8>> {
+    let values = sent.iter().map(|(_, value)| value).filter(|value| value.is_sensitive());
+    values.filter_map(|value| value.to_str().ok()).flat_map(|text| {
+        let encoded = utf8_percent_encode(text, NON_ALPHANUMERIC).to_string();
+        let unreserved = ["-", ".", "_", "~"].iter().fold(encoded.clone(), |text, sign| {
+            text.replace(&utf8_percent_encode(sign, NON_ALPHANUMERIC).to_string(), sign)
+        });
+        [text.to_owned(), text.replace('/', "\\/"), unreserved, encoded].map(String::into_bytes)
+    })
 }
 
 /// Whether a text that is needed as it is holds a secret of those that were sent.
 pub(super) fn repeats(text: &str, sent: &[(String, HeaderValue)]) -> bool {
-    secrets(sent).any(|secret| memchr::memmem::find(text.as_bytes(), secret).is_some())
+    secrets(sent).any(|secret| memchr::memmem::find(text.as_bytes(), &secret).is_some())
 }
 
 /// A text without the secrets that were sent.
 pub(super) fn hide_in(text: &mut String, sent: &[(String, HeaderValue)]) {
     if repeats(text, sent) {
         let mut bytes = std::mem::take(text).into_bytes();
-        secrets(sent).for_each(|secret| _ = cover(&mut bytes, secret));
+        secrets(sent).for_each(|secret| _ = cover(&mut bytes, &secret));
         *text = String::from_utf8_lossy(&bytes).into_owned();
     }
 }
@@ -205,7 +214,7 @@ pub(super) fn hide(answer: &mut HttpAnswer, sent: &[(String, HeaderValue)]) {
     answer.headers.iter_mut().for_each(|(_, value)| hide_in(value, sent));
     let mut in_body = false;
     for secret in secrets(sent) {
-        in_body |= cover(&mut answer.body, secret);
+        in_body |= cover(&mut answer.body, &secret);
     }
     if in_head || in_body {
         let place = if in_body { IN_BODY } else { "head" };
@@ -291,6 +300,28 @@ mod tests {
         for text in ["", "\n", "a\r\nX-Other: 1", "a\n\n", " a", "\u{e9}"] {
             let why = secrets(text).value("KEY", &Url::parse("https://api.example/").unwrap()).unwrap_err().to_string();
             assert!(why.starts_with("the secret KEY cannot be had: it is no header's value"), "{text:?}: {why}");
+        }
+    }
+
+    #[test]
+    fn what_comes_back_in_another_form_is_covered_as_well() {
+        let mut value = HeaderValue::from_static("AbCd/EfGh+Ij-KlMn==");
+        value.set_sensitive(true);
+        let sent = [("x-key".to_owned(), value)];
+        for form in [
+            "AbCd/EfGh+Ij-KlMn==",
+            r"AbCd\/EfGh+Ij-KlMn==",
+            "AbCd%2FEfGh%2BIj-KlMn%3D%3D",
+            "AbCd%2FEfGh%2BIj%2DKlMn%3D%3D",
+        ] {
+            let body = format!("{{\"error\":\"broken for {form}!\"}}").into_bytes();
+            let mut answer = HttpAnswer { status: 500, headers: vec![("location".to_owned(), form.to_owned())], body };
+            hide(&mut answer, &sent);
+            let shown = String::from_utf8(answer.body).unwrap();
+            assert!(
+                shown.contains("broken for ***") && !shown.contains("EfGh") && answer.headers[0].1.starts_with("***"),
+                "{shown}"
+            );
         }
     }
 

@@ -135,8 +135,8 @@ impl Tokens {
             Standing::Open(TokenBuyer { batch, id, next }) => {
                 let by = if *next == Next::Person { ", which only a person can bring about" } else { "" };
                 Some(format!(
-                    "job {id} of batch {batch} buys the token that serves this one as well, and is not delivered{by}: it is \
-                     asked for with that, once it is there"
+                    "job {id} of batch {batch} buys the token that serves this one as well, and is not delivered{by}: a run of \
+                     that batch, or `recover`, goes on with it, and this one is asked for with that token"
                 ))
             }
             Standing::InUse(_) | Standing::Buying { .. } => None,
