@@ -23,7 +23,7 @@ use super::timeline::{Driven, Timed, drive, sleep};
 use super::world::{Stop, World};
 
 /// Processes that take more wake-ups than this go on for ever.
-const STEPS_MAX: u64 = 600_000;
+const STEPS_MAX: u64 = 2_400_000;
 
 struct SimClock(Rc<World>);
 

@@ -355,8 +355,12 @@ fn answer_ask(world: &Rc<World>, request: &Request) -> HttpAnswer {
         let mut shop = world.shop.borrow_mut();
         let count = i64::try_from(shop.by_number.len()).unwrap_or(0);
         let chosen = usize::try_from(world.between(0, (count - 1).max(0))).unwrap_or(0);
+        let reuses = shop.reuses(digest);
+        // A token that serves several jobs is none of an endpoint that sells one for each.
         if let Some(hash) = shop.by_number.get(chosen).copied()
             && let Some(sale) = shop.sales.get_mut(&hash)
+            && sale.sharing.is_good == reuses
+            && (!reuses || sale.endpoint == endpoint_of(&request.url))
         {
             world.saw(Sight::SoldTwice);
             if !sale.requests.contains(digest) {
