@@ -200,7 +200,8 @@ impl<'a> Port<'a> {
         let (open, payments) = (self.disk.open.borrow(), self.disk.payments.borrow());
         let others = open.iter().filter(|key| **key != intent.payment()).filter_map(|key| payments.get(key));
         let open = others.map(|one| one.hash).find(|hash| before.contains(hash) && !is_a_persons(hash));
-        let newest = before.iter().rev().find(is_settled).copied();
+        // Where a person has given the newest purchase up, there is none: those before it were refused, or never delivered by themselves.
+        let newest = before.iter().rev().find(is_settled).copied().filter(|_| !before.last().is_some_and(is_a_persons));
         let in_use = newest.filter(|hash| world.shop.borrow().is_in_use(hash) && !is_a_persons(hash));
         drop(auditor);
         if let Some(hash) = open.or(in_use) {
