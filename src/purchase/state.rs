@@ -195,6 +195,22 @@ impl JobState {
         word.parse().ok()
     }
 
+    /// Whether it is bought, or may be, and neither delivered nor at another end.
+    #[must_use]
+    pub const fn is_open(self) -> bool {
+        match self {
+            Self::Running | Self::InDoubt | Self::Paid => true,
+            Self::Pending
+            | Self::Refused
+            | Self::Failed
+            | Self::Delivered
+            | Self::Downloaded
+            | Self::RefundOffered
+            | Self::Refunded
+            | Self::Lost => false,
+        }
+    }
+
     /// Whether a job that stands so counts as one that has spent nothing. A payment that a person took as never made (`resolve --as unpaid`)
     /// leaves its job so too, and may settle all the same: until when, and that nothing is bought before that, `ledger/decide/takes.rs` says.
     #[must_use]

@@ -182,7 +182,7 @@ impl<'r, L: Ledger, P: Payer, O: Origin, C: Clock> Driver<'r, L, P, O, C> {
             return Ok(());
         }
         let now = self.run.clock.now();
-        let open = matches!(self.job.state, JobState::Running | JobState::InDoubt | JobState::Paid);
+        let open = self.job.state.is_open();
         if !open {
             self.end_identicals_wait(now);
         }

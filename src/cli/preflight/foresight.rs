@@ -172,10 +172,7 @@ impl Foretold {
 
 /// Jobs whose purchase has begun, and which a run brings on.
 fn open_jobs(counts: &Counts) -> u64 {
-    let of = |count: &&StateCount| {
-        matches!(count.state, JobState::Running | JobState::InDoubt | JobState::Paid)
-            && Next::of(count.state, count.reason) == Next::Rerun
-    };
+    let of = |count: &&StateCount| count.state.is_open() && Next::of(count.state, count.reason) == Next::Rerun;
     counts.by_state.iter().filter(of).map(|count| count.jobs).sum()
 }
 

@@ -195,7 +195,7 @@ fn add(count: &mut u64, counts: bool) {
 
 /// Whether a purchase that stands so may still be delivered.
 pub fn may_be_delivered(state: JobState, reason: Reason) -> bool {
-    matches!(state, JobState::Running | JobState::InDoubt | JobState::Paid) && reason != Reason::UnknownAnswer
+    state.is_open() && reason != Reason::UnknownAnswer
 }
 
 /// The word that is not used up: no payment began by it, or one that is dead.

@@ -60,21 +60,6 @@ impl Take {
     pub fn live_payment(&self) -> Option<PaymentKey> {
         self.payments.iter().find(|payment| payment.is_live()).map(|payment| payment.key)
     }
-
-    /// Bought, and neither delivered nor at another end.
-    const fn is_open(&self) -> bool {
-        match self.job.state {
-            JobState::Running | JobState::InDoubt | JobState::Paid => true,
-            JobState::Pending
-            | JobState::Delivered
-            | JobState::Downloaded
-            | JobState::Refused
-            | JobState::Failed
-            | JobState::RefundOffered
-            | JobState::Refunded
-            | JobState::Lost => false,
-        }
-    }
 }
 
 /// Until when any purchase of the same job may still settle although nobody follows it. None where none may by now. No take
@@ -93,7 +78,7 @@ pub fn may_settle_until<'p>(payments: impl Iterator<Item = &'p TakePayment>) -> 
 
 /// What of the same job has to end before that take may be bought: another take that is open, or a hash that may still settle.
 pub fn earlier_take(takes: &[Take], job: JobKey, now: UnixMs) -> Option<Option<UnixMs>> {
-    if takes.iter().any(|take| take.job.key != job && take.is_open()) {
+    if takes.iter().any(|take| take.job.key != job && take.job.state.is_open()) {
         return Some(None);
     }
     unsettled_until(takes, now).map(Some)

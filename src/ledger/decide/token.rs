@@ -27,18 +27,11 @@ impl ReusablePayment {
     /// How it stands.
     pub const fn standing(&self) -> TokenStanding {
         if self.is_delivered {
-            return TokenStanding::InUse;
-        }
-        match self.job_state {
-            JobState::Running | JobState::InDoubt | JobState::Paid => TokenStanding::Open,
-            JobState::Pending
-            | JobState::Delivered
-            | JobState::Downloaded
-            | JobState::Refused
-            | JobState::Failed
-            | JobState::RefundOffered
-            | JobState::Refunded
-            | JobState::Lost => TokenStanding::Gone,
+            TokenStanding::InUse
+        } else if self.job_state.is_open() {
+            TokenStanding::Open
+        } else {
+            TokenStanding::Gone
         }
     }
 }
@@ -66,8 +59,8 @@ pub fn token_at(
     })
 }
 
-/// Whether a token may be bought, where that is what is known of the endpoint's: not while it is open, and, where it is in use, only in the place of that
-/// very one, once it was refused, or cannot be used. So there is never a second purchase in the place of one token, whoever asks.
+/// Whether a token may be bought, where that is what is known of the endpoint's: not while it is open, and, where it is in use, only in the
+/// place of that very one, once it was refused, or cannot be used. So there is never a second purchase in the place of one token, whoever asks.
 pub fn may_buy(reuse: Reuse, newest: Option<&ReusablePayment>) -> bool {
     let Some(newest) = newest else { return true };
     match newest.standing() {
