@@ -11,7 +11,7 @@ use crate::cli::options::{Declaration, of_flag, variable};
 use crate::run::{Clock, SystemClock};
 
 /// Options that hold for one start, as a person's words do: by them it buys only some of the jobs, or nothing.
-const ONE_START: [&str; 3] = ["limit", "only", "dry_run"];
+const ONE_START: [&str; 4] = ["limit", "only", "where", "dry_run"];
 
 /// The command line, made from its words; it begins with the same word as every command that is printed. It carries no person's
 /// word and no choice of jobs, so that it goes on with all that is left, and no deadline that has passed. Secrets never stand in
@@ -78,7 +78,11 @@ pub(super) fn in_the_way(get: impl Fn(&str) -> Option<String>, now: UnixMs) -> V
         _ => true,
     };
     let stands = |name: &&str| get(&variable(name)).is_some_and(|value| stands(name, &value));
-    ["limit", "only", "duplicates", "deadline"].iter().filter(|name| stands(name)).map(|name| variable(name)).collect()
+    ["limit", "only", "where", "duplicates", "deadline"]
+        .iter()
+        .filter(|name| stands(name))
+        .map(|name| variable(name))
+        .collect()
 }
 
 /// The same of this process's environment.
@@ -115,8 +119,13 @@ mod tests {
             in_the_way(get, UnixMs(1_790_000_000_000)).join(" ")
         };
         assert_eq!(in_the_way(&[]), "");
-        let set = [("L402_BATCH_ONLY", "a"), ("L402_BATCH_LIMIT", "1"), ("L402_BATCH_YES", "1")];
-        assert_eq!(in_the_way(&set), "L402_BATCH_LIMIT L402_BATCH_ONLY");
+        let set = [
+            ("L402_BATCH_ONLY", "a"),
+            ("L402_BATCH_WHERE", "mode=pro"),
+            ("L402_BATCH_LIMIT", "1"),
+            ("L402_BATCH_YES", "1"),
+        ];
+        assert_eq!(in_the_way(&set), "L402_BATCH_LIMIT L402_BATCH_ONLY L402_BATCH_WHERE");
         let kept = [("L402_BATCH_DUPLICATES", "skip"), ("L402_BATCH_DEADLINE", "2h")];
         assert_eq!(in_the_way(&kept), "");
         let words = [("L402_BATCH_DUPLICATES", "buy"), ("L402_BATCH_DEADLINE", "2026-01-01T00:00:00Z")];
@@ -139,7 +148,7 @@ mod tests {
         for (line, expected) in [
             ("x run j.toml --retake a,b --yes --ledger l.db", "l402-batch run j.toml --yes --ledger l.db"),
             (
-                "x run j.toml --retake=a --only a --limit=2 --retake-changed -y",
+                "x run j.toml --retake=a --only a --where mode=pro --limit=2 --where=id=a* --retake-changed -y",
                 "l402-batch run j.toml -y --ledger '/a b/l.db'",
             ),
             ("x run j.toml --adopt --overwrite --trust h --ledger=l.db", "l402-batch run j.toml --ledger=l.db"),

@@ -76,9 +76,10 @@ impl World {
     /// `doctor`, told by variables what a run is told by flags; none where a person's word is said, which has no variable.
     pub fn doctor_of(&self, line: &str) -> Option<Ended> {
         const WORDS: [&str; 5] = ["--retake", "--trust", "--adopt", "--overwrite", "--duplicates buy"];
-        const OF_RUN: [&str; 10] = [
+        const OF_RUN: [&str; 11] = [
             "--resume",
             "--only",
+            "--where",
             "--limit",
             "--duplicates",
             "--download",

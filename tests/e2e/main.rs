@@ -100,6 +100,8 @@ mod screens;
 #[cfg(test)]
 mod secret_headers;
 #[cfg(test)]
+mod selection;
+#[cfg(test)]
 mod sellers;
 #[cfg(test)]
 mod stopped;

@@ -10,8 +10,17 @@ use crate::harness::{Client, Ended, Process, Sandbox, every, two_jobs};
 const JOB: &str =
     "version = 1\n\n[[job]]\nid = \"one\"\nendpoint = \"generate-video\"\nprompt = \"a kite\"\nduration = 3\n";
 /// Words that a person says once, and choices that were made once.
-const NEVER: [&str; 8] =
-    ["--retake", "--overwrite", "--adopt", "--trust", "--duplicates=buy", "--duplicates buy", "--limit", "--only"];
+const NEVER: [&str; 9] = [
+    "--retake",
+    "--overwrite",
+    "--adopt",
+    "--trust",
+    "--duplicates=buy",
+    "--duplicates buy",
+    "--limit",
+    "--only",
+    "--where",
+];
 
 /// A run that has ended so.
 struct Case {
@@ -184,7 +193,7 @@ fn a_limit() {
     case.does("may bring the batch to", 0);
     assert_eq!(case.settled(), 5);
     let case = Case::of("", &five(), "run --max-sats 2000 --partial --limit 1", 3);
-    case.does("4 jobs are left to buy; without --limit and --only this goes on", 8);
+    case.does("4 jobs are left to buy; without --limit, --only and --where this goes on", 8);
     assert_eq!(case.settled(), 2);
     // What stands elsewhere, no flag can raise.
     let manifest = five().replace("version = 1", "version = 1\n[limits]\nmax_sats = 2000");
@@ -684,7 +693,7 @@ fn printed(ended: &Ended) -> Vec<String> {
 /// From wherever a run has stopped.
 fn going_on() {
     let case = Case::of("", &five(), "run --limit 2", 3);
-    case.does("3 jobs are left to buy; without --limit and --only this goes on", 0);
+    case.does("3 jobs are left to buy; without --limit, --only and --where this goes on", 0);
     assert_eq!(case.settled(), 5);
     // What chooses may be a variable, which the same shell still has.
     for (variable, value) in [("L402_BATCH_LIMIT", "2"), ("L402_BATCH_ONLY", "1,2")] {
@@ -692,7 +701,7 @@ fn going_on() {
         let with = |command: &mut Command| Process::start(command.env(variable, value)).end();
         let mut again = case.client.program();
         again.args(["run", "it's.toml", "--yes", "--max-sats", "5000"]).args(case.client.node());
-        let next = next(&with(&mut again).with(3), "left to buy; without --limit and --only this goes on");
+        let next = next(&with(&mut again).with(3), "left to buy; without --limit, --only and --where this goes on");
         assert!(next.contains(&format!("env -u {variable} ")), "{next}");
         with(&mut shell(&case.client, &commands(&next).remove(0))).with(0);
         assert_eq!(case.settled(), 5, "{variable}");

@@ -20,7 +20,7 @@ fn a_word_buys_once_however_often_its_command_is_repeated() {
     assert_eq!(settled(), 4, "the same command is the same word");
     client.run("run jobs.toml --retake video@1,image@1").with(6);
     client.run("run jobs.toml --retake video@9").with(2).saying("the latest take of that job is video@2");
-    client.run("run jobs.toml --retake video --only image").with(2).saying("--only leaves that job out");
+    client.run("run jobs.toml --retake video --only image").with(2).saying("--only or --where leaves that job out");
     client.run("run jobs.toml --retake nobody@1").with(2).saying("no job of that id");
     assert_eq!(settled(), 4);
     client.run("run jobs.toml --retake video@2").with(0);

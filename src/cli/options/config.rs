@@ -14,7 +14,7 @@ use crate::cli::Failure;
 use crate::cli::options::displayed::Displayed;
 use crate::cli::options::layer::Layers;
 use crate::cli::options::tables::Tables;
-use crate::cli::options::values::{Format, ManifestFormat, Pair, RequestMethod, TrustWord};
+use crate::cli::options::values::{Condition, Format, ManifestFormat, Pair, RequestMethod, TrustWord};
 
 pub use crate::cli::node::NodeOptions;
 pub use crate::cli::options::resolve::Config;
@@ -73,7 +73,7 @@ impl Choice {
     #[must_use]
     pub const fn is_any(&self) -> bool {
         self.limit.is_some()
-            || !self.only.is_empty()
+            || self.select.is_any()
             || !self.retake.is_empty()
             || self.retake_changed
             || self.retake_refunded
@@ -131,7 +131,9 @@ pub struct Choice {
     pub dry_run: bool,
     /// At most so many purchases in this run.
     pub limit: Option<u64>,
-    /// Only these jobs in this run; all where empty.
+    /// Of which jobs alone something is bought in this run, as it was typed.
+    pub select: Select,
+    /// The ids that it comes to, once the jobs are known; all where empty.
     pub only: Vec<String>,
     /// Takes to replace by one more, as typed: `ID` or `ID@TAKE`.
     pub retake: Vec<String>,
@@ -151,6 +153,23 @@ pub struct Choice {
     pub partial: bool,
     /// Refuse an invoice below the plan's price, too.
     pub exact_price: bool,
+}
+
+/// Which of the jobs a command is about, as it was typed: those that one of `only` names, as far as all of `conditions` hold.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Select {
+    /// Ids, globs and `@FILE`; every job where empty.
+    pub only: Vec<String>,
+    /// What each of the jobs has to be like.
+    pub conditions: Vec<Condition>,
+}
+
+impl Select {
+    /// Whether it leaves any job out.
+    #[must_use]
+    pub const fn is_any(&self) -> bool {
+        !self.only.is_empty() || !self.conditions.is_empty()
+    }
 }
 
 /// How a manifest is bought: all that flags, variables and the configuration file say of it, but who pays. Whatever foretells a run has

@@ -65,7 +65,7 @@ macro_rules! options {
         /// Every option.
         pub(in crate::cli) static OPTIONS: &[Declaration] = &[$($(
             Declaration {
-                name: stringify!($name),
+                name: $crate::cli::options::declare::plain(stringify!($name)),
                 #[cfg(test)]
                 help: &[$($help),+],
                 who: who!($who),
@@ -82,6 +82,14 @@ macro_rules! options {
             },
         )+)+];
     };
+}
+
+/// A name without what makes a word of the language a name.
+pub(super) const fn plain(name: &'static str) -> &'static str {
+    match name.as_bytes() {
+        [b'r', b'#', ..] => name.split_at(2).1,
+        _ => name,
+    }
 }
 
 /// What a command works with of a group, each option that nobody gave at its default.

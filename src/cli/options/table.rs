@@ -11,7 +11,7 @@ use crate::cli::command_line::CommandLine;
 use crate::cli::node::NETWORK_DEFAULT;
 use crate::cli::options::layer::{CertificateText, MacaroonFile, Secret};
 use crate::cli::options::value::{Kept, Typed, Value, stacked, tightest};
-use crate::cli::options::values::{Deadline, Format, ManifestFormat, Pair, TrustWord};
+use crate::cli::options::values::{Condition, Deadline, Format, ManifestFormat, Pair, TrustWord};
 use crate::cli::options::{CERTIFICATE, Declaration, FORMAT, Group, MACAROON, Who, values};
 use crate::download::name::{DEFAULT_TEMPLATE, Template};
 use crate::ledger::LedgerAddress;
@@ -189,8 +189,10 @@ options! {
     JobChoiceArgs, "What to buy" {
         /// Buy at most N jobs in this run: a trial first
         passing limit: Option<u64>, [long, value_name = "N"], by values::count;
-        /// Buy only these jobs in this run
-        passing only: Vec<String>, [long, value_name = "ID,…", value_delimiter = ','], by values::name, split ',';
+        /// Buy only these jobs in this run: ids, globs (shot-1*), or @FILE with one of them a line
+        passing only: Vec<String>, [long, value_name = "ID|GLOB|@FILE,…", value_delimiter = ','], by values::name, split ',';
+        /// Buy only jobs whose COLUMN (a parameter, id, endpoint, x_…) is like GLOB in this run (repeatable: all must hold)
+        passing r#where: Vec<Condition>, [long, value_name = "COLUMN=GLOB"], text str::parse, split '\n';
         /// Buy one more take in the place of these, which have ended (ID alone: its first): this spends again, once a word
         word retake: Vec<String>, [long, value_name = "ID[@TAKE],…", value_delimiter = ','], by values::name;
         /// Buy anew every delivered job whose content has changed in the manifest, to what no take of it has delivered: this

@@ -133,7 +133,8 @@ configuration file: [`[origin.\"HOST\"]`](limits.md#what-one-origin-may-get) and
 
 Of `lnd_macaroon_file`, `lnd_macaroon` and `lnd_macaroon_command` the nearest source gives one, and so of the certificate's three.
 
-A variable that takes several values separates them: `catalog` by `:`, `only` by `,`, `default` and `column` by line ends. In the file
+A variable that takes several values separates them: `catalog` by `:`, `only` by `,`, `default`, `column` and `where` by line
+ends. In the file
 they are arrays. Paths in the file are relative to its folder, and `~/` is the home folder.
 
 This table is made from `src/cli/options/table.rs`; a test holds it against that, and writes it with

@@ -240,6 +240,15 @@ pub struct Pair {
     pub value: String,
 }
 
+/// `COLUMN=GLOB`, as `--where` takes it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Condition {
+    /// The column, as it was typed.
+    pub column: String,
+    /// What its cell has to be like.
+    pub glob: glob::Pattern,
+}
+
 /// When a run stops admitting purchases.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Deadline {
@@ -261,6 +270,27 @@ impl FromStr for Pair {
             }
             Some(_) | None => Err(format!("expected KEY=VALUE, such as mode=pro, got \"{text}\"")),
         }
+    }
+}
+
+impl FromStr for Condition {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let (column, glob) = match text.split_once('=') {
+            Some((column, glob)) if !column.trim().is_empty() => (column.trim(), glob.trim()),
+            Some(_) | None => {
+                return Err(format!("expected COLUMN=GLOB, such as mode=pro or x_scene=1*, got \"{text}\""));
+            }
+        };
+        let glob = glob::Pattern::new(glob).map_err(|error| format!("\"{glob}\" is no glob: {}", error.msg))?;
+        Ok(Self { column: column.to_owned(), glob })
+    }
+}
+
+impl std::fmt::Display for Condition {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}={}", self.column, self.glob)
     }
 }
 

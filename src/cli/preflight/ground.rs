@@ -10,7 +10,7 @@ use crate::plan::view::LeftToBuy;
 use crate::cli::batch::download_setup::{check_template, destination};
 use crate::cli::batch::{receipt_guard, room, session};
 use crate::cli::preflight::planned::Planned;
-use crate::cli::preflight::{trust, words};
+use crate::cli::preflight::{selection, trust, words};
 
 /// So much of the ledger's disk has to be free before anything is bought: twice the log beside it, which grows to 16 MiB before it is
 /// taken over.
@@ -80,18 +80,23 @@ impl<'a> Ground<'a> {
         session::check_files(ledger, known, name, files, manifest, (address, is_play)).map(drop)
     }
 
-    /// The takes that a person's words buy once more.
+    /// How it is bought, with the ids that are chosen of these jobs, and the takes that a person's words buy once more.
     ///
     /// # Errors
-    /// The first word that says something that there is not.
-    pub(in crate::cli) fn retake(&self, buying: &Buying, planned: &Planned<'_>) -> Result<Retake, Failure> {
-        let (choice, plan) = (&buying.choice, &planned.plan);
+    /// The first choice or word that says something that there is not.
+    pub(in crate::cli) fn chosen(&self, buying: &Buying, planned: &Planned<'_>) -> Result<(Buying, Retake), Failure> {
+        let mut buying = buying.clone();
+        let choice = &mut buying.choice;
+        if self.of_results {
+            words::check_of_results(choice)?;
+        }
+        choice.only = selection::ids(&choice.select, planned)?;
         let retake = match self.of_results {
-            true => words::of_results(choice, planned)?,
-            false => words::read(choice, self.manifest, plan, self.ledger.zip(self.known))?,
+            true => Retake::default(),
+            false => words::read(choice, self.manifest, &planned.plan, self.ledger.zip(self.known))?,
         };
-        trust::check(&choice.trust, plan)?;
-        Ok(retake)
+        trust::check(&choice.trust, &planned.plan)?;
+        Ok((buying, retake))
     }
 
     /// Where files go: what a results file goes on with has its folder, what is run anew names its own.

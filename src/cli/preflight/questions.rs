@@ -125,7 +125,7 @@ impl Answered {
             ))
             .hint(match fitting.or_partial(Some(*balance)) {
                 "" => "move funds into channels".to_owned(),
-                partial => format!("move funds into channels, buy fewer jobs with --limit or --only{partial}"),
+                partial => format!("move funds into channels, buy fewer jobs with --limit, --only or --where{partial}"),
             })
             .into());
         }

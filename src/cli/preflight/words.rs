@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use crate::cli::options::config::Choice;
-use crate::cli::preflight::planned::Planned;
+use crate::cli::preflight::selection::LISTS_IDS;
 use crate::cli::{CommandError, Failure};
 use crate::ledger::port::Inspection;
 use crate::ledger::{Batch, OpenLedger, PlanLoad, Retake, TakeId, Unmet};
@@ -24,13 +24,6 @@ pub(in crate::cli) fn read(
     known: Option<(&OpenLedger, &Batch)>,
 ) -> Result<Retake, Failure> {
     let ids = ids_of(choice, manifest, plan)?;
-    let unknown = |flag: &str, id: &str| {
-        CommandError::usage(format!("{flag} {id}: the manifest has no job of that id; nothing was bought"))
-            .hint("`plan --jobs` lists every id")
-    };
-    if let Some(id) = choice.only.iter().find(|id| !ids.contains(id.as_str())) {
-        return Err(unknown("--only", id).into());
-    }
     let mut takes = Vec::new();
     for typed in &choice.retake {
         if TakeId::is_ambiguous(typed, |id| ids.contains(id)) {
@@ -45,7 +38,10 @@ pub(in crate::cli) fn read(
                 let message = format!("--retake {typed}: \"{take}\" is no take of the job {id}; nothing was bought");
                 CommandError::usage(message).hint("takes are counted from 1, and the job's id alone is its first")
             }
-            Some(_) | None => unknown("--retake", typed),
+            Some(_) | None => {
+                CommandError::usage(format!("--retake {typed}: the manifest has no job of that id; nothing was bought"))
+                    .hint(LISTS_IDS)
+            }
         })?;
         check(choice, &take, known)?;
         takes.push(take);
@@ -58,11 +54,11 @@ pub(in crate::cli) fn read(
     })
 }
 
-/// Of all that was typed as an id, or as an id and a take, the ids that the manifest has.
+/// Of all that was typed as an id and a take, the ids that the manifest has.
 fn ids_of(choice: &Choice, source: &dyn JobSource, plan: &Plan) -> Result<BTreeSet<String>, Failure> {
     let before_at = |typed: &String| typed.rsplit_once('@').map(|(id, _)| id.to_owned());
     let retakes = choice.retake.iter().flat_map(|typed| [Some(typed.clone()), before_at(typed)]);
-    let typed: BTreeSet<String> = choice.only.iter().cloned().chain(retakes.flatten()).collect();
+    let typed: BTreeSet<String> = retakes.flatten().collect();
     let mut ids = BTreeSet::new();
     if typed.is_empty() {
         return Ok(ids);
@@ -78,9 +74,10 @@ fn ids_of(choice: &Choice, source: &dyn JobSource, plan: &Plan) -> Result<BTreeS
 
 fn check(choice: &Choice, word: &TakeId, known: Option<(&OpenLedger, &Batch)>) -> Result<(), Failure> {
     if !choice.only.is_empty() && !choice.only.contains(&word.id) {
-        return Err(
-            CommandError::usage(format!("--retake {word}: --only leaves that job out; nothing was bought")).into()
-        );
+        return Err(CommandError::usage(format!(
+            "--retake {word}: --only or --where leaves that job out; nothing was bought"
+        ))
+        .into());
     }
     let latest = match known {
         Some((ledger, batch)) => ledger.takes(batch.key, &word.id)?.last().map_or(1, |take| take.row.take),
@@ -96,25 +93,15 @@ fn check(choice: &Choice, word: &TakeId, known: Option<(&OpenLedger, &Batch)>) -
     Ok(())
 }
 
-/// Of a results file: it goes on with its batch, and no word is said with it.
-pub(in crate::cli) fn of_results(choice: &Choice, planned: &Planned<'_>) -> Result<Retake, Failure> {
+/// A results file goes on with its batch, and no word is said with it.
+pub(in crate::cli) fn check_of_results(choice: &Choice) -> Result<(), Failure> {
     if !choice.retake.is_empty() || choice.retake_changed || choice.retake_refunded || choice.adopt {
         return Err(CommandError::usage(
             "a results file goes on with its batch and carries no word to buy anew or to take over; nothing was bought",
         )
         .into());
     }
-    // What receipts alone tell of has no plan to be looked for in.
-    if planned.rows.as_ref().is_some_and(|rows| rows.unproved.count == 0) {
-        let ids = ids_of(choice, planned.source(), &planned.plan)?;
-        if let Some(id) = choice.only.iter().find(|id| !ids.contains(id.as_str())) {
-            return Err(CommandError::usage(format!(
-                "--only {id}: the file has no row of that id; nothing was bought"
-            ))
-            .into());
-        }
-    }
-    Ok(Retake::default())
+    Ok(())
 }
 
 /// Of each word that buys nothing why, and by which word it would.

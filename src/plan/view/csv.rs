@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::io::Write;
 
-use super::{PlanView, ViewError, image_path, sats};
+use super::{PlanView, ViewError, cell_text, sats};
 use crate::catalog::Value;
 use crate::csv_escape::neutralise;
 use crate::plan::PlannedJob;
@@ -83,15 +83,10 @@ fn row(out: &mut ::csv::Writer<&mut dyn Write>, params: &[&str], job: &PlannedJo
 }
 
 fn cell(value: &Value) -> String {
+    let text = cell_text(value);
     match value {
-        Value::Text(text) => neutralise(text).into_owned(),
-        Value::Integer(n) => n.to_string(),
-        Value::Decimal(number) => number.to_string(),
-        Value::Structured(json) => neutralise(json.as_str()).into_owned(),
-        Value::Boolean(truth) => truth.to_string(),
-        Value::Image(image) => {
-            image_path(image).map_or_else(|| value.to_string(), |path| neutralise(&path).into_owned())
-        }
+        Value::Integer(_) | Value::Decimal(_) | Value::Boolean(_) => text.into_owned(),
+        Value::Text(_) | Value::Structured(_) | Value::Image(_) => neutralise(&text).into_owned(),
     }
 }
 

@@ -10,6 +10,7 @@ mod table;
 #[cfg(test)]
 mod tests;
 
+use std::borrow::Cow;
 use std::io;
 
 use serde::Serialize;
@@ -17,7 +18,7 @@ use serde::Serialize;
 pub use live::{Live, LiveAnswer, LiveRate, LiveVerdict};
 
 use super::{Plan, PlannedJob, Totals};
-use crate::catalog::{ImageRef, ImageSource};
+use crate::catalog::{ImageRef, ImageSource, Value};
 use crate::diagnostic::Diagnostic;
 use crate::manifest::JobSource;
 use crate::money::{Msat, Sats, counted, with_caps};
@@ -144,6 +145,15 @@ impl PlanView<'_> {
 /// Whole sats, rounded up: how a cost is shown. The exact amount stands beside it in msat.
 const fn sats(amount: Msat) -> Sats {
     amount.sats_ceil()
+}
+
+/// The value as it stands in a plan's and in results' cells, but for what spreadsheets would take for a formula.
+pub fn cell_text(value: &Value) -> Cow<'_, str> {
+    match value {
+        Value::Text(text) => Cow::Borrowed(text),
+        Value::Image(image) => image_path(image).unwrap_or_else(|| value.to_string()).into(),
+        Value::Integer(_) | Value::Decimal(_) | Value::Structured(_) | Value::Boolean(_) => value.to_string().into(),
+    }
 }
 
 /// Where an image comes from, for the reader: its path, or nothing for one that stands in the manifest.

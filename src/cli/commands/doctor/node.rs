@@ -250,7 +250,7 @@ fn enough(balance: Msat, survey: Option<&Survey>, partial: bool, report: &mut Re
         survey.worst_case.sats_ceil(),
         if survey.lacks_room { "; nothing of it until there is room" } else { "" }
     );
-    let advice = "move funds into channels, or buy fewer jobs with --limit or --only";
+    let advice = "move funds into channels, or buy fewer jobs with --limit, --only or --where";
     if fits(survey.worst_case) {
         report.ok("balance", needed);
     } else if fits(survey.left.price) || (partial && fits(survey.fitting.payable(&survey.left))) {

@@ -93,10 +93,10 @@ impl Survey {
         node: Option<&NodeInfo>,
     ) -> Result<Self, Failure> {
         let Ground { manifest, ledger, known, .. } = *of;
-        let buying = &options.buying;
-        let planned = Planned::of(manifest, &buying.limits, of.of_batch())?;
+        let planned = Planned::of(manifest, &options.buying.limits, of.of_batch())?;
         let (plan, limits) = (&planned.plan, &planned.limits);
-        let retake = of.retake(buying, &planned)?;
+        let (buying, retake) = of.chosen(&options.buying, &planned)?;
+        let buying = &buying;
         let download = folder(of, buying, &planned);
         let none = crate::ledger::in_memory()?;
         let ledger = ledger.unwrap_or(&none);

@@ -225,12 +225,13 @@ fn known_batch(
     if of.ledger.is_none() && !is_asked {
         return Ok(None);
     }
+    let (buying, retake) = of.chosen(buying, planned)?;
     let asked = RunToForesee {
         manifest,
         name,
         plan,
-        buying,
-        retake: &of.retake(buying, planned)?,
+        buying: &buying,
+        retake: &retake,
         limits,
         fetches,
         zone: &zone,

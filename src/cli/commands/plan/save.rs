@@ -46,7 +46,7 @@ pub(super) fn check(options: &PlanOptions, of: &Ground<'_>, name: Option<&str>) 
     if options.buying.choice.is_any() {
         return refused(
             "a saved plan is of the whole manifest",
-            "leave --only, --limit, --retake and --duplicates out",
+            "leave --only, --where, --limit, --retake and --duplicates out",
         );
     }
     if to.path.extension().is_none_or(|ending| ending != "plan") {

@@ -33,7 +33,12 @@ struct About<'a> {
 
 impl Runner<'_> {
     /// Everything but the purchases: plan, limits, files, node and balance. Nothing is written, no origin is asked.
-    pub(super) async fn dry_run(&self, manifest: &Manifest, name: &str, of_results: bool) -> Result<ExitCode, Failure> {
+    pub(super) async fn dry_run(
+        &mut self,
+        manifest: &Manifest,
+        name: &str,
+        of_results: bool,
+    ) -> Result<ExitCode, Failure> {
         let play = self.counterparties.play.is_some();
         let ledger = match self.counterparties.ledger.exists() {
             true => Some(crate::ledger::open(&self.counterparties.ledger, OpenMode::Read)?),
@@ -55,7 +60,8 @@ impl Runner<'_> {
         let (ledger, known) = (ledger.as_ref(), known.as_ref());
         let of_batch = ledger.zip(known).filter(|_| of_results);
         let planned = self.planned(manifest, of_batch)?;
-        let found = self.preflight(&Ground { manifest, ledger, known, of_results }, planned)?;
+        let mut found = self.preflight(&Ground { manifest, ledger, known, of_results }, planned)?;
+        self.choose(std::mem::take(&mut found.only));
         match of_batch {
             Some((ledger, batch)) => {
                 results_paths(ledger, batch, &self.options.buying.files, &self.counterparties.ledger)?
@@ -77,7 +83,7 @@ impl Runner<'_> {
     /// Tells what a run would do, and how it would end.
     async fn foretell(&self, about: &About<'_>, found: &Preflight) -> Result<ExitCode, Failure> {
         let &About { name, ledger, known, manifest } = about;
-        let Preflight { plan, limits, rows, retake, to } = found;
+        let Preflight { plan, limits, rows, retake, to, .. } = found;
         let batch = ledger.zip(known.map(|batch| batch.key));
         let mut counts = batch.map(|(ledger, key)| ledger.counts(key)).transpose()?.unwrap_or_default();
         let asked = RunToForesee {

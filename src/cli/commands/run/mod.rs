@@ -173,7 +173,7 @@ impl<'a> Runner<'a> {
             return Err(self.finish_open(session, failure).await);
         }
         let session = self.recover_first(session).await?;
-        let checked = match checked.filter(|_| session.ledger.is_new() && session.known.is_none()) {
+        let mut checked = match checked.filter(|_| session.ledger.is_new() && session.known.is_none()) {
             Some(checked) => checked,
             None => match self.planned(&manifest, None) {
                 Ok(planned) => {
@@ -184,6 +184,7 @@ impl<'a> Runner<'a> {
                 Err(failure) => return Err(self.finish_open(session, failure).await),
             },
         };
+        self.choose(std::mem::take(&mut checked.only));
         Box::pin(self.run_checked(session, &manifest, checked)).await
     }
 
@@ -206,6 +207,11 @@ impl<'a> Runner<'a> {
         if let Some(Ok(session)) = locked.map(|name| Session::open(&self.counterparties.ledger, &name)) {
             session.leave_no_trace();
         }
+    }
+
+    /// From now on these ids alone are chosen, where any are.
+    fn choose(&mut self, only: Vec<String>) {
+        self.options.to_mut().buying.choice.only = only;
     }
 
     /// From now on the batch, its files and its folders are meant to be there.

@@ -21,6 +21,8 @@ pub(super) struct Preflight {
     pub(super) limits: Limits,
     /// What a results file chooses.
     pub(super) rows: Option<ChosenRows>,
+    /// The ids that alone are chosen, where any are.
+    pub(super) only: Vec<String>,
     /// The takes that a person's words buy once more.
     pub(super) retake: Retake,
     /// Where files go.
@@ -35,10 +37,10 @@ impl Runner<'_> {
     pub(super) fn preflight(&self, ground: &Ground<'_>, planned: Planned<'_>) -> Result<Preflight, Failure> {
         self.counterparties.check_endpoints(&planned.plan)?;
         self.saved.map_or(Ok(()), |saved| saved.check(ground.manifest, &planned.plan, ground.known))?;
-        let retake = ground.retake(&self.options.buying, &planned)?;
+        let (buying, retake) = ground.chosen(&self.options.buying, &planned)?;
         let to = ground.folder(&self.options.buying, &planned)?;
         let Planned { plan, limits, rows, .. } = planned;
-        Ok(Preflight { plan, limits, rows, retake, to })
+        Ok(Preflight { plan, limits, rows, only: buying.choice.only, retake, to })
     }
 
     /// What may be spent on the batch over all its runs.

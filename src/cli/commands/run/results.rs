@@ -70,7 +70,7 @@ impl Runner<'_> {
         batch: Batch,
         (checked, paths): (Preflight, OutputPaths),
     ) -> Result<ExitCode, Failure> {
-        let Preflight { plan, limits, rows, to, .. } = checked;
+        let Preflight { plan, limits, rows, only, to, .. } = checked;
         let chosen = rows.unwrap_or_default();
         let play = self.counterparties.play.is_some();
         let (download_setup, to) =
@@ -87,8 +87,7 @@ impl Runner<'_> {
             self.traces.borrow_mut().folders = download_setup.made();
         }
         let left_out = LeftOut { edited, of_results: true, ..LeftOut::default() };
-        let only = chosen_of(&chosen, &self.options.buying.choice.only);
-        self.options.to_mut().buying.choice.only = only;
+        self.choose(chosen_of(&chosen, &only));
         let of = ToTake {
             what: What::Rows { batch: &batch, chosen: &chosen },
             limits: &limits,

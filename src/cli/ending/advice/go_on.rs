@@ -84,7 +84,7 @@ impl Facts<'_> {
             Some(at) => self.on_from(at, bought, *too_small, same),
             None if bought.chosen && to_buy > 0 => {
                 format!(
-                    "{} left to buy; without --limit and --only this goes on{from_then}: {}",
+                    "{} left to buy; without --limit, --only and --where this goes on{from_then}: {}",
                     counted_are(to_buy, "job"),
                     same(None)
                 )

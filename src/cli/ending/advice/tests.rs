@@ -182,13 +182,13 @@ fn a_run_that_reached_a_limit_says_by_what_it_goes_on() {
             limit(910, None, false, true),
             Outcome::default(),
             None,
-            "3 jobs are left to buy; without --limit and --only this goes on: l402-batch run june.csv",
+            "3 jobs are left to buy; without --limit, --only and --where this goes on: l402-batch run june.csv",
         ),
         (
             limit(500, None, true, true),
             Outcome::default(),
             None,
-            "3 jobs are left to buy; without --limit and --only this goes on: l402-batch run june.csv",
+            "3 jobs are left to buy; without --limit, --only and --where this goes on: l402-batch run june.csv",
         ),
         (
             limit(5_000, None, false, true),

@@ -18,7 +18,7 @@ use crate::cli::args::{
 use crate::cli::options::config::{
     AuditOptions, BatchesOptions, CatalogOptions, DoctorOptions, DownloadCommand, ExportOptions, GetOptions, GetWay,
     LedgerMergeOptions, ManifestSource, PlanOptions, RecoverOptions, RefundsClaimOptions, RefundsListOptions,
-    ResolveOptions, ResolveWord, RunOptions, SaveTo, ShowOptions, StatusOptions,
+    ResolveOptions, ResolveWord, RunOptions, SaveTo, Select, ShowOptions, StatusOptions,
 };
 use crate::cli::options::flags::ManifestArgs;
 use crate::cli::options::layer::Layers;
@@ -144,7 +144,7 @@ impl Config {
             };
             let mut run = self.run(run)?;
             // What is typed is all of it: no variable says what is bought.
-            (run.buying.choice.limit, run.buying.choice.only) = (None, Vec::new());
+            (run.buying.choice.limit, run.buying.choice.select) = (None, Select::default());
             GetWay::Buy(Box::new(run))
         };
         Ok(GetOptions { target, params, json, method, out, overwrite, network, way })

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use crate::cli::options::config::{
     Buying, Choice, DownloadOptions, Fetching, Files, ManifestOptions, ManifestSource, NodeOptions, Output, Pace,
-    Payment, Target,
+    Payment, Select, Target,
 };
 use crate::cli::options::displayed::Displayed;
 use crate::cli::options::flags::TargetArgs;
@@ -207,7 +207,8 @@ impl Resolved {
             yes: layer.yes.unwrap_or_default(),
             dry_run: layer.dry_run.unwrap_or_default(),
             limit: layer.limit,
-            only: ids(&layer.only),
+            select: Select { only: layer.only, conditions: layer.r#where },
+            only: Vec::new(),
             retake: ids(&layer.retake),
             retake_changed: layer.retake_changed.unwrap_or_default(),
             retake_refunded: layer.retake_refunded.unwrap_or_default(),

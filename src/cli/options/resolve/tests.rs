@@ -100,7 +100,7 @@ const LINES: [&str; 14] = [
 fn value(option: &str, lnd: &str) -> String {
     let value = match option {
         "manifest_format" => "csv",
-        "default" | "column" => "a=b",
+        "default" | "column" | "where" => "a=b",
         "delimiter" => ";",
         "time_zone" => "UTC",
         "lnd_url" => "https://n:8080",
