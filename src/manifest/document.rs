@@ -6,10 +6,11 @@ use toml::de::{DeTable, DeValue};
 use super::document_job::{Jobs, Read};
 use super::header::{Alias, ColumnRules};
 use super::image::Images;
+use super::matrix::JobTable;
 use super::names::{LATER_KEYS, PARAMS_PREFIX, name_problem, parse_delimiter};
 use super::template::{DefaultEntry, Templates, default_problem};
 use super::values::{Given, integer_of, shown};
-use super::{Duplicates, Edition, JobSpec, Limits, limits};
+use super::{Duplicates, Edition, Limits, limits};
 use crate::catalog::{Catalog, Endpoint};
 use crate::diagnostic::{Diagnostic, Place, SourceText, closest};
 
@@ -36,7 +37,7 @@ pub(super) struct Document {
     pub(super) edition: Option<Edition>,
     pub(super) limits: Limits,
     pub(super) templates: Templates,
-    pub(super) jobs: Vec<JobSpec>,
+    pub(super) jobs: Vec<JobTable>,
     /// By template: whether a `[[job]]` uses it.
     pub(super) used: Vec<bool>,
     /// Ids of jobs that have an error, with their lines.
@@ -339,9 +340,12 @@ impl<'a> Reader<'a> {
     }
 
     pub(super) fn unknown_key(&mut self, of: &str, name: &str, span: std::ops::Range<usize>, known: &[&str]) {
-        let error = match LATER_KEYS.contains(&name) {
-            true => self.not_yet(name, span),
-            false => self.error(format!("{of}unknown key \"{name}\""), span).help(
+        let error = match name {
+            "matrix" => self
+                .error(format!("{of}matrix: not yet; it stands in a [[job]] alone"), span)
+                .help("write it in each [[job]] that it is for"),
+            _ if LATER_KEYS.contains(&name) => self.not_yet(name, span),
+            _ => self.error(format!("{of}unknown key \"{name}\""), span).help(
                 match closest(name, known.iter().copied()) {
                     Some(meant) => format!("did you mean \"{meant}\"?"),
                     None => format!("the keys are {}", known.join(", ")),

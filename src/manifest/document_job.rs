@@ -6,8 +6,10 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::document::Reader;
+use super::document_matrix::{Rest, Written};
 use super::image::Images;
 use super::locate::newlines;
+use super::matrix::JobTable;
 use super::names::{EXTRA_PREFIX, JOB_KEYS, LATER_KEYS, id_problem, normal_id};
 use super::problems::Problems;
 use super::template::{Template, Templates};
@@ -20,9 +22,9 @@ use crate::money::Sats;
 
 /// Reads job after job.
 pub(super) struct Jobs<'r, 'a, 't> {
-    reader: &'r mut Reader<'a>,
+    pub(super) reader: &'r mut Reader<'a>,
     templates: &'t Templates,
-    images: &'t Images,
+    pub(super) images: &'t Images,
     read: Read,
     problems: Problems,
     /// Something is wrong with a value of the job at hand.
@@ -36,22 +38,25 @@ pub(super) struct Jobs<'r, 'a, 't> {
 pub(super) struct Read {
     /// By template: whether a job uses it.
     pub(super) used: Vec<bool>,
-    /// The good jobs.
-    pub(super) list: Vec<JobSpec>,
+    /// The tables in which all is good.
+    pub(super) list: Vec<JobTable>,
     /// Ids of the others, with their lines.
     pub(super) wrong_ids: Vec<(u64, String)>,
 }
 
-type Pair<'v> = (&'v str, std::ops::Range<usize>, &'v Spanned<DeValue<'v>>);
+/// A key, its place, and its value.
+pub(super) type Pair<'v> = (&'v str, std::ops::Range<usize>, &'v Spanned<DeValue<'v>>);
 
 /// A job's keys, sorted out.
 #[derive(Default)]
-struct Keys<'v> {
+pub(super) struct Keys<'v> {
     id: Option<String>,
     endpoint: Option<Pair<'v>>,
     max_sats: Option<Sats>,
-    params: Vec<Pair<'v>>,
-    extra: Vec<(String, String)>,
+    pub(super) params: Vec<Pair<'v>>,
+    pub(super) extra: Vec<(String, String)>,
+    /// Parameters of which it is reported already that they cannot be read.
+    pub(super) unread: Vec<&'v str>,
 }
 
 impl<'r, 'a, 't> Jobs<'r, 'a, 't> {
@@ -95,17 +100,32 @@ impl<'r, 'a, 't> Jobs<'r, 'a, 't> {
         };
         let line = self.line_of(item.span().start);
         self.has_wrong = false;
-        let keys = self.keys(table);
-        let id = keys.id.clone();
-        match self.job(keys, item).filter(|_| self.reader.errors.len() == before && !self.has_wrong) {
-            Some(job) => self.read.list.push(JobSpec { line, ..job }),
+        let mut keys = self.keys(table);
+        // The ids of a matrix are others.
+        let id = keys.id.clone().filter(|_| !table.contains_key("matrix"));
+        let written = self.written(table, &mut keys);
+        let job = self.job(keys, item, written.as_ref());
+        let job = job.filter(|_| self.reader.errors.len() == before && !self.has_wrong);
+        let job = job.map(|(job, rest)| {
+            let job = JobSpec { line, ..job };
+            let matrix = written.and_then(|written| self.matrix(&job, &written, rest));
+            JobTable::new(job, matrix)
+        });
+        match job.filter(|_| self.reader.errors.len() == before) {
+            Some(job) => self.read.list.push(job),
             None if self.read.wrong_ids.len() < WRONG_IDS_MAX => self.read.wrong_ids.extend(id.map(|id| (line, id))),
             None => {}
         }
     }
 
-    /// The job, where its endpoint is known and no default of it is wrong; its line is still to be said.
-    fn job<'v>(&mut self, keys: Keys<'v>, item: &'v Spanned<DeValue<'v>>) -> Option<JobSpec>
+    /// The job, where its endpoint is known and no default of it is wrong, with the other values of its matrix; its line is still to be
+    /// said.
+    fn job<'v>(
+        &mut self,
+        keys: Keys<'v>,
+        item: &'v Spanned<DeValue<'v>>,
+        written: Option<&Written<'v>>,
+    ) -> Option<(JobSpec, Vec<Rest>)>
     where
         'a: 'v,
     {
@@ -115,10 +135,11 @@ impl<'r, 'a, 't> Jobs<'r, 'a, 't> {
             *used = true;
         }
         let values = self.values(template, &keys, item);
+        let rest = written.map(|written| self.rest(template, written)).unwrap_or_default();
         let endpoint = Arc::clone(&template.endpoint);
         let Keys { id, max_sats, extra, .. } = keys;
         let is_good = !template.rests_on_wrong_default(&values);
-        is_good.then_some(JobSpec { line: 0, id, endpoint, values, extra, max_sats })
+        is_good.then_some((JobSpec { line: 0, id, endpoint, values, extra, max_sats }, rest))
     }
 
     fn line_of(&mut self, byte: usize) -> u64 {
@@ -148,6 +169,9 @@ impl<'r, 'a, 't> Jobs<'r, 'a, 't> {
                     }
                     None => self.reader.mismatch("params", "a table of parameters", value),
                 },
+                // Read once the others are.
+                "matrix" => {}
+                "exclude" if table.contains_key("matrix") => {}
                 _ if LATER_KEYS.contains(&name) => {
                     let error = self.reader.not_yet(name, key.span());
                     self.reader.errors.push(error);
@@ -174,7 +198,7 @@ impl<'r, 'a, 't> Jobs<'r, 'a, 't> {
         id.map(|id| normal_id(id).into_owned())
     }
 
-    fn extra<'v>(&mut self, name: &str, value: &'v Spanned<DeValue<'v>>, keys: &mut Keys<'v>)
+    pub(super) fn extra<'v>(&mut self, name: &str, value: &'v Spanned<DeValue<'v>>, keys: &mut Keys<'v>)
     where
         'a: 'v,
     {
@@ -230,7 +254,7 @@ impl<'r, 'a, 't> Jobs<'r, 'a, 't> {
                 let error = self.reader.error(format!("{name} is given twice"), span.clone());
                 self.reader.errors.push(error.help("keep one of the two"));
             }
-            if value.is_none() && template.must_have(param) {
+            if value.is_none() && template.must_have(param) && !keys.unread.contains(&param.name.as_str()) {
                 self.wrong(template.missing(param), item.span());
             }
             values.push(value);
@@ -258,7 +282,7 @@ impl<'r, 'a, 't> Jobs<'r, 'a, 't> {
         }
     }
 
-    fn wrong(&mut self, wrong: Wrong, span: std::ops::Range<usize>) {
+    pub(super) fn wrong(&mut self, wrong: Wrong, span: std::ops::Range<usize>) {
         self.has_wrong = true;
         let source = self.reader.source;
         // Its job's line was counted last, and lines are counted from there.

@@ -1,5 +1,8 @@
 //! What reading a manifest passed over, and how it was read: shown, so that nothing is dropped silently.
 
+/// Matrices that are told one by one.
+const MATRICES_MAX: usize = 20;
+
 /// How a manifest was read. Complete once its jobs have been read to the end.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Notes {
@@ -11,6 +14,8 @@ pub struct Notes {
     pub unnamed_columns: u64,
     /// Columns of our own results file.
     pub results_columns: Vec<String>,
+    /// Of each `[[job]]` with a matrix, how many jobs that makes, in words.
+    pub matrices: Vec<String>,
     /// Rows of a results file of another ledger or batch that are bought, or may be. They decide how a command ends, which says so itself.
     pub left_out: u64,
 }
@@ -19,7 +24,10 @@ impl Notes {
     /// What was skipped, a line each; none where nothing was.
     #[must_use]
     pub fn lines(&self) -> Vec<String> {
-        let mut lines = Vec::new();
+        let mut lines: Vec<String> = self.matrices.iter().take(MATRICES_MAX).cloned().collect();
+        if let Some(more) = self.matrices.len().checked_sub(MATRICES_MAX).filter(|more| *more > 0) {
+            lines.push(format!("and {} more", crate::money::thousands(more as u64)));
+        }
         if self.empty_records > 0 {
             let records = if self.empty_records == 1 { "record" } else { "records" };
             lines.push(format!("skipped {} empty {records}", crate::money::thousands(self.empty_records)));

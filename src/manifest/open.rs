@@ -12,6 +12,7 @@ use super::digest::FileDigest;
 use super::document::{Catalogs, Document, EndpointName, FlagDefaults, Reader, RowsTable, set_default_endpoint};
 use super::header::{Alias, ColumnRules};
 use super::image::Images;
+use super::matrix::JobTable;
 use super::names::fold;
 use super::notes::Notes;
 use super::problems::Problems;
@@ -116,7 +117,7 @@ pub struct Manifest {
     file: String,
     document: Option<SourceText>,
     templates: Templates,
-    jobs: Vec<JobSpec>,
+    jobs: Vec<JobTable>,
     used: Vec<bool>,
     rows: Option<Rows>,
     errors: Vec<Diagnostic>,
@@ -211,7 +212,9 @@ impl Manifest {
     #[must_use]
     pub fn locate(&self, index: u64, line: u64) -> (String, Place) {
         match (&self.rows, &self.document) {
-            (Some(rows), _) if index >= self.jobs.len() as u64 => (rows.file.clone(), rows.place_of_line(line)),
+            (Some(rows), _) if index >= self.jobs.iter().map(|table| table.count() as u64).sum() => {
+                (rows.file.clone(), rows.place_of_line(line))
+            }
             (_, Some(document)) => (document.file.clone(), line_of(document, line)),
             _ => (self.file.clone(), self.place_of_line(line)),
         }
@@ -331,7 +334,7 @@ struct Parts {
     limits: Limits,
     document: Option<SourceText>,
     templates: Templates,
-    jobs: Vec<JobSpec>,
+    jobs: Vec<JobTable>,
     used: Vec<bool>,
     wrong_ids: Vec<(u64, String)>,
     rows: Option<Rows>,
@@ -388,7 +391,8 @@ impl JobSource for Manifest {
 /// One reading of all jobs.
 struct Pass<'m> {
     manifest: &'m Manifest,
-    next: usize,
+    /// The next `[[job]]` table, and the next combination of its matrix.
+    next: (usize, usize),
     rows: Option<RowPass<'m>>,
     problems: Problems,
     used: Vec<bool>,
@@ -405,10 +409,13 @@ impl Iterator for Pass<'_> {
         if self.is_done {
             return None;
         }
-        if let Some(next) = self.manifest.jobs.get(self.next) {
-            self.next += 1;
-            self.jobs += 1;
-            return Some(Ok(next.clone()));
+        while let Some(table) = self.manifest.jobs.get(self.next.0) {
+            if let Some((job, cell)) = table.job_from(self.next.1) {
+                self.next.1 = cell;
+                self.jobs += 1;
+                return Some(Ok(job));
+            }
+            self.next = (self.next.0 + 1, 0);
         }
         let mut found = Found {
             problems: &mut self.problems,
@@ -429,10 +436,11 @@ impl Iterator for Pass<'_> {
 impl<'m> Pass<'m> {
     fn new(manifest: &'m Manifest) -> Self {
         let mut notes = Notes::default();
+        notes.matrices.extend(manifest.jobs.iter().filter_map(JobTable::words));
         let rows = manifest.rows.as_ref().map(|rows| RowPass::new(rows, &manifest.templates, &mut notes));
         let (problems, used) = (Problems::default(), manifest.used.clone());
         let wrong_ids = manifest.wrong_ids.clone();
-        Self { manifest, next: 0, rows, problems, used, notes, wrong_ids, jobs: 0, is_done: false }
+        Self { manifest, next: (0, 0), rows, problems, used, notes, wrong_ids, jobs: 0, is_done: false }
     }
 
     /// All errors of head and rows, now that everything is read.

@@ -66,6 +66,8 @@ mod limits;
 #[cfg(test)]
 mod manifests;
 #[cfg(test)]
+mod matrix;
+#[cfg(test)]
 mod merge;
 #[cfg(test)]
 mod nexts;

@@ -49,7 +49,10 @@ const MEANT: [(&[&str], &str); 17] = [
         &["life/ask.rs", "life/served.rs"],
         "what a token has brought is an answer to asking, and may come to asking again",
     ),
-    (&["manifest/document.rs", "manifest/document_job.rs"], "one reader of TOML, its jobs in a file of their own"),
+    (
+        &["manifest/document.rs", "manifest/document_job.rs", "manifest/document_matrix.rs"],
+        "one reader of TOML, its jobs and their matrices each in a file of their own",
+    ),
     (&["manifest/image.rs", "manifest/values.rs"], "an image is a value, and is wrong as values are"),
     (
         &["manifest/records.rs", "manifest/row.rs", "manifest/rows.rs"],

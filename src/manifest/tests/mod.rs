@@ -2,6 +2,7 @@
 
 mod csv_rules;
 mod hostile;
+mod matrix;
 mod toml_rules;
 mod whole;
 

@@ -36,9 +36,7 @@ fn errors_of_toml_name_their_place() {
         ("nmae = \"x\"", &["1:1: unknown key \"nmae\" | did you mean \"name\"?"]),
         (
             "matrix = 1",
-            &[
-                "1:1: matrix: not yet; the name is kept for a later version | remove it; a parameter of that name is written params.matrix",
-            ],
+            &["1:1: matrix: not yet; it stands in a [[job]] alone | write it in each [[job]] that it is for"],
         ),
         ("limits.max_sats = 0", &["1:19: max_sats: expected a whole number of sats above zero, got 0"]),
         ("limits.max_sat = 1", &["1:8: limits: unknown key \"max_sat\" | did you mean \"max_sats\"?"]),

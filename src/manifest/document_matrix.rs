@@ -1,0 +1,283 @@
+//! The keys `matrix` and `exclude` of a `[[job]]` table.
+
+use std::collections::HashSet;
+use std::ops::Range;
+
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+
+use super::JobSpec;
+use super::document_job::{Jobs, Keys, Pair};
+use super::matrix::{Axis, JOBS_MAX, Matrix};
+use super::names::{EXTRA_PREFIX, JOB_KEYS, LATER_KEYS, id_problem};
+use super::template::Template;
+use super::values::{check, extra_text};
+use crate::catalog::Value;
+use crate::csv_escape::lf;
+use crate::diagnostic::closest;
+use crate::money::thousands;
+
+/// A job's matrix as it is written.
+pub(super) struct Written<'v> {
+    /// The key itself.
+    span: Range<usize>,
+    lists: Vec<List<'v>>,
+    excludes: Option<&'v Spanned<DeValue<'v>>>,
+}
+
+/// One key of it with its values, at least one.
+struct List<'v> {
+    name: &'v str,
+    values: &'v [Spanned<DeValue<'v>>],
+}
+
+/// The checked values of a list but for the first, which the job itself is checked with.
+pub(super) enum Rest {
+    Values(Vec<Value>),
+    Texts(Vec<String>),
+}
+
+impl<'a> Jobs<'_, 'a, '_> {
+    /// Reads a job's `matrix`, and gives the job the first value of each of its keys.
+    pub(super) fn written<'v>(&mut self, table: &'v DeTable<'v>, keys: &mut Keys<'v>) -> Option<Written<'v>>
+    where
+        'a: 'v,
+    {
+        let (key, value) = table.get_key_value("matrix")?;
+        let Some(matrix) = value.get_ref().as_table().filter(|matrix| !matrix.is_empty()) else {
+            let words = "a table of lists, such as { mode = [\"standard\", \"pro\"], duration = [5, 10] }";
+            self.reader.mismatch("matrix", words, value);
+            return None;
+        };
+        let mut lists = Vec::new();
+        for (name, span, value) in self.pairs("matrix", matrix) {
+            let Some(values) = value.get_ref().as_array().filter(|values| !values.is_empty()) else {
+                keys.unread.push(name);
+                self.reader.mismatch(name, "a list of the values that it has in turn, at least one", value);
+                continue;
+            };
+            lists.extend(values.first().map(|first| {
+                self.vary(keys, (name, span, first));
+                List { name, values }
+            }));
+        }
+        let all = lists.iter().try_fold(1_usize, |all, list| all.checked_mul(list.values.len()));
+        if all.is_none_or(|all| all > JOBS_MAX) {
+            let most = thousands(JOBS_MAX as u64);
+            let error = self.reader.error(format!("matrix: more than {most} combinations"), key.span());
+            let help = format!("one [[job]] stands for {most} at most: write several of them");
+            self.reader.errors.push(error.help(help));
+            return None;
+        }
+        Some(Written { span: key.span(), lists, excludes: table.get("exclude") })
+    }
+
+    /// Keys and values of a table that may name parameters within `params`.
+    fn pairs<'v>(&mut self, of: &str, table: &'v DeTable<'v>) -> Vec<Pair<'v>> {
+        let mut pairs: Vec<Pair<'v>> = Vec::new();
+        for (key, value) in table {
+            let name = key.get_ref().as_ref();
+            match (name, value.get_ref().as_table()) {
+                ("params", Some(params)) => {
+                    pairs.extend(params.iter().map(|(key, value)| (key.get_ref().as_ref(), key.span(), value)));
+                }
+                ("params", None) => self.reader.mismatch("params", "a table of parameters", value),
+                _ if JOB_KEYS.contains(&name) || LATER_KEYS.contains(&name) => {
+                    let error = self.reader.error(format!("{of}: {name} does not vary"), key.span());
+                    let help = format!(
+                        "parameters and x_* do; write a [[job]] for each {name}; a parameter of that name is written params.{name}"
+                    );
+                    self.reader.errors.push(error.help(help));
+                }
+                _ => pairs.push((name, key.span(), value)),
+            }
+        }
+        pairs
+    }
+
+    /// Gives the job the first value of a key that varies.
+    fn vary<'v>(&mut self, keys: &mut Keys<'v>, (name, span, first): Pair<'v>)
+    where
+        'a: 'v,
+    {
+        let is_extra = is_extra(name);
+        let is_given = match is_extra {
+            true => keys.extra.iter().any(|(known, _)| known == name),
+            false => keys.params.iter().any(|(known, ..)| *known == name),
+        };
+        if is_given {
+            let error = self.reader.error(format!("matrix: {name} is given twice"), span);
+            return self.reader.errors.push(error.help("keep it in the job, or in its matrix"));
+        }
+        match is_extra {
+            true => self.extra(name, first, keys),
+            false => keys.params.push((name, span, first)),
+        }
+    }
+
+    /// Checks the other values of a matrix, each where it stands.
+    pub(super) fn rest(&mut self, template: &Template, written: &Written<'_>) -> Vec<Rest> {
+        let of = |list: &List<'_>| {
+            let others = list.values.iter().skip(1);
+            if is_extra(list.name) {
+                return Rest::Texts(others.filter_map(|value| self.text(list.name, value)).collect());
+            }
+            let Some(param) = template.endpoint.param(list.name) else { return Rest::Values(Vec::new()) };
+            let mut values = Vec::new();
+            for value in others {
+                match check(param, self.reader.given(value), self.images) {
+                    Ok(value) => values.push(value),
+                    Err(wrong) => self.wrong(*wrong, value.span()),
+                }
+            }
+            Rest::Values(values)
+        };
+        written.lists.iter().map(of).collect()
+    }
+
+    fn text(&mut self, name: &str, value: &Spanned<DeValue<'_>>) -> Option<String> {
+        let text = extra_text(self.reader.given(value)).map(|text| lf(&text).into_owned());
+        if text.is_none() {
+            self.reader.mismatch(name, "a text, a number or a truth value", value);
+        }
+        text
+    }
+
+    /// The matrix of a job in which nothing else is wrong: `first` has the first value of each key, `rest` the others.
+    pub(super) fn matrix(&mut self, first: &JobSpec, written: &Written<'_>, rest: Vec<Rest>) -> Option<Matrix> {
+        let mut axes = Vec::new();
+        for (list, rest) in written.lists.iter().zip(rest) {
+            axes.push(match rest {
+                Rest::Values(rest) => {
+                    let at = first.endpoint.params.iter().position(|param| param.name == list.name)?;
+                    let value = first.values.get(at)?.clone()?;
+                    Axis::Param(at, [value].into_iter().chain(rest).collect())
+                }
+                Rest::Texts(rest) => {
+                    let text = first.extra.iter().find(|(name, _)| name == list.name).map(|(_, text)| text.clone());
+                    let texts = [text.unwrap_or_default()].into_iter().chain(rest).collect();
+                    Axis::Extra(list.name.to_owned(), texts)
+                }
+            });
+        }
+        self.check_words(first, &axes, written)?;
+        let mut matrix = Matrix::of(axes);
+        if let Some(excludes) = written.excludes {
+            self.exclude(first, &mut matrix, &written.lists, excludes)?;
+        }
+        Some(matrix)
+    }
+
+    /// That no value stands twice in its list, and that the ids are not too long.
+    fn check_words(&mut self, first: &JobSpec, axes: &[Axis], written: &Written<'_>) -> Option<()> {
+        let (before, mut longest) = (self.reader.errors.len(), first.id.clone().unwrap_or_default());
+        for (axis, list) in axes.iter().zip(&written.lists) {
+            let mut known = HashSet::new();
+            let mut longest_word = String::new();
+            for (at, value) in list.values.iter().enumerate() {
+                let word = axis.word(at).unwrap_or_default();
+                if word.len() > longest_word.len() {
+                    longest_word.clone_from(&word);
+                }
+                if !known.insert(word) && !self.reader.is_full() {
+                    let error = self.reader.error(format!("matrix: {} has that value twice", list.name), value.span());
+                    self.reader.errors.push(error.help("keep one of the two"));
+                }
+            }
+            longest.push('-');
+            longest.push_str(&longest_word);
+        }
+        if first.id.is_some() && id_problem(&longest).is_some() {
+            let words = format!("matrix: the id with its values is longer than 128 characters: {longest}");
+            let error = self.reader.error(words, written.span.clone());
+            self.reader.errors.push(error.help("shorten the job's id, or leave it out"));
+        }
+        (self.reader.errors.len() == before).then_some(())
+    }
+
+    /// Leaves out what `exclude` names.
+    fn exclude(
+        &mut self,
+        first: &JobSpec,
+        matrix: &mut Matrix,
+        lists: &[List<'_>],
+        excludes: &Spanned<DeValue<'_>>,
+    ) -> Option<()> {
+        let before = self.reader.errors.len();
+        let Some(tables) = excludes.get_ref().as_array() else {
+            self.reader.mismatch("exclude", "a list of tables, such as [{ mode = \"pro\", duration = 10 }]", excludes);
+            return None;
+        };
+        for table in tables {
+            let Some(places) = self.places(first, matrix.axes(), lists, table) else { continue };
+            if matrix.exclude(&places) == 0 {
+                let error = self.reader.error("exclude: nothing is left of what it names".to_owned(), table.span());
+                self.reader.errors.push(error.help("remove it: what stands before it leaves the same out"));
+            }
+        }
+        if matrix.count() == 0 && self.reader.errors.len() == before {
+            let error = self.reader.error("exclude: no job is left of the matrix".to_owned(), excludes.span());
+            self.reader.errors.push(error.help("remove the [[job]], or exclude less"));
+        }
+        (self.reader.errors.len() == before).then_some(())
+    }
+
+    /// By key, the place of the value that a table of `exclude` names; none where something of it is wrong, which is told.
+    fn places(
+        &mut self,
+        first: &JobSpec,
+        axes: &[Axis],
+        lists: &[List<'_>],
+        table: &Spanned<DeValue<'_>>,
+    ) -> Option<Vec<Option<usize>>> {
+        if self.reader.is_full() {
+            return None;
+        }
+        let before = self.reader.errors.len();
+        let Some(named) = table.get_ref().as_table().filter(|named| !named.is_empty()) else {
+            self.reader.mismatch("exclude", "a table of one or more keys of the matrix", table);
+            return None;
+        };
+        let mut places = vec![None; axes.len()];
+        for (name, span, value) in self.pairs("exclude", named) {
+            let names = || lists.iter().map(|list| list.name);
+            let Some(at) = names().position(|known| known == name) else {
+                let help = match closest(name, names()) {
+                    Some(meant) => format!("did you mean \"{meant}\"?"),
+                    None => format!("the matrix has {}", names().collect::<Vec<_>>().join(", ")),
+                };
+                let error = self.reader.error(format!("exclude: the matrix has no {name}"), span);
+                self.reader.errors.push(error.help(help));
+                continue;
+            };
+            let found = axes.get(at).and_then(|axis| self.place(first, axis, value));
+            if found.is_none() {
+                let words = "one of the values that the matrix has";
+                self.reader.mismatch(&format!("exclude: {name}"), words, value);
+            }
+            if let Some(place) = places.get_mut(at) {
+                *place = found;
+            }
+        }
+        (self.reader.errors.len() == before).then_some(places)
+    }
+
+    /// Where that value stands among the key's.
+    fn place(&self, first: &JobSpec, axis: &Axis, value: &Spanned<DeValue<'_>>) -> Option<usize> {
+        let given = self.reader.given(value);
+        match axis {
+            Axis::Param(param, values) => {
+                let value = check(first.endpoint.params.get(*param)?, given, self.images).ok()?;
+                values.iter().position(|known| *known == value)
+            }
+            Axis::Extra(_, texts) => {
+                let text = extra_text(given)?;
+                texts.iter().position(|known| *known == lf(&text))
+            }
+        }
+    }
+}
+
+fn is_extra(name: &str) -> bool {
+    name.len() > EXTRA_PREFIX.len() && name.starts_with(EXTRA_PREFIX)
+}

@@ -1,0 +1,218 @@
+//! A `[[job]]` table as the jobs that it stands for: one, or one in each combination of its `matrix`.
+
+use data_encoding::BASE32_NOPAD;
+use sha2::{Digest as _, Sha256};
+
+use super::JobSpec;
+use crate::catalog::Value;
+use crate::money::thousands;
+
+/// The most combinations of one table, what it excludes included.
+pub(super) const JOBS_MAX: usize = 100_000;
+/// What the hash of a value that cannot stand in an id begins over. It never changes: ids are made of it.
+const TAG: &[u8] = b"l402-batch matrix value 1";
+/// The longest text of a value that stands in an id as it is.
+const PLAIN_CHARS_MAX: usize = 24;
+/// So much of a hash stands in an id.
+const HASH_CHARS: usize = 10;
+
+/// One table.
+pub(super) struct JobTable {
+    /// Its job, in the first combination.
+    first: JobSpec,
+    matrix: Option<Matrix>,
+}
+
+/// What varies from job to job of a table, in the order in which it is written: the last varies fastest.
+pub(super) struct Matrix {
+    axes: Vec<Axis>,
+    /// By combination.
+    is_excluded: Vec<bool>,
+}
+
+/// One key of a matrix with its values, at least one.
+pub(super) enum Axis {
+    /// A parameter, by its place at the endpoint.
+    Param(usize, Vec<Value>),
+    /// An `x_*`.
+    Extra(String, Vec<String>),
+}
+
+impl Axis {
+    pub(super) const fn len(&self) -> usize {
+        match self {
+            Self::Param(_, values) => values.len(),
+            Self::Extra(_, texts) => texts.len(),
+        }
+    }
+
+    /// The value at that place, as it stands in an id; none beyond the last.
+    pub(super) fn word(&self, at: usize) -> Option<String> {
+        match self {
+            Self::Param(_, values) => Some(word(&values.get(at)?.to_string())),
+            Self::Extra(_, texts) => Some(word(texts.get(at)?)),
+        }
+    }
+
+    /// Gives the job that value.
+    fn set(&self, at: usize, job: &mut JobSpec) {
+        match self {
+            Self::Param(param, values) => {
+                if let Some(value) = job.values.get_mut(*param) {
+                    *value = values.get(at).cloned();
+                }
+            }
+            Self::Extra(name, texts) => {
+                let text = texts.get(at).filter(|text| !text.is_empty());
+                let known = job.extra.iter().position(|(known, _)| known == name);
+                match (known, text) {
+                    (Some(known), None) => drop(job.extra.remove(known)),
+                    (Some(known), Some(text)) => {
+                        if let Some((_, before)) = job.extra.get_mut(known) {
+                            before.clone_from(text);
+                        }
+                    }
+                    (None, Some(text)) => job.extra.push((name.clone(), text.clone())),
+                    (None, None) => {}
+                }
+            }
+        }
+    }
+}
+
+/// A value as it stands in an id: a short and plain text as it is, else `~` and a hash. Whatever other values there are, it is the same.
+fn word(text: &str) -> String {
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.');
+    if (1..=PLAIN_CHARS_MAX).contains(&text.len()) && text.bytes().all(is_plain) {
+        return text.to_owned();
+    }
+    let hash = Sha256::new().chain_update(TAG).chain_update(text).finalize();
+    let digits = BASE32_NOPAD.encode(&hash).to_lowercase();
+    format!("~{}", digits.get(..HASH_CHARS).unwrap_or_default())
+}
+
+impl Matrix {
+    /// All combinations of these.
+    pub(super) fn of(axes: Vec<Axis>) -> Self {
+        let all = axes.iter().map(Axis::len).product();
+        Self { axes, is_excluded: vec![false; all] }
+    }
+
+    pub(super) fn axes(&self) -> &[Axis] {
+        &self.axes
+    }
+
+    /// Leaves out each combination that has these values: by key the place of each, where it names one. Gives how many are left out
+    /// that were not before.
+    pub(super) fn exclude(&mut self, values: &[Option<usize>]) -> usize {
+        let mut found = 0;
+        for cell in 0..self.is_excluded.len() {
+            let is_meant = self.places(cell).zip(values).all(|(at, value)| value.is_none_or(|value| value == at));
+            if let Some(is_excluded) = self.is_excluded.get_mut(cell).filter(|known| is_meant && !**known) {
+                *is_excluded = true;
+                found += 1;
+            }
+        }
+        found
+    }
+
+    /// How many combinations there are.
+    pub(super) fn count(&self) -> usize {
+        self.is_excluded.iter().filter(|is_excluded| !**is_excluded).count()
+    }
+
+    /// Of one combination, the place of each key's value.
+    fn places(&self, cell: usize) -> impl Iterator<Item = usize> {
+        let mut size = self.is_excluded.len();
+        let mut rest = cell;
+        self.axes.iter().map(move |axis| {
+            size /= axis.len().max(1);
+            let at = rest / size.max(1);
+            rest %= size.max(1);
+            at
+        })
+    }
+
+    /// `2 × 2 less 1 = 3 jobs`
+    fn words(&self) -> String {
+        let sizes: Vec<String> = self.axes.iter().map(|axis| thousands(axis.len() as u64)).collect();
+        let less = match self.is_excluded.len() - self.count() {
+            0 => String::new(),
+            less => format!(" less {}", thousands(less as u64)),
+        };
+        format!("{}{less} = {}", sizes.join(" × "), crate::money::counted(self.count() as u64, "job"))
+    }
+}
+
+impl JobTable {
+    pub(super) const fn new(first: JobSpec, matrix: Option<Matrix>) -> Self {
+        Self { first, matrix }
+    }
+
+    /// How many jobs it stands for.
+    pub(super) fn count(&self) -> usize {
+        self.matrix.as_ref().map_or(1, Matrix::count)
+    }
+
+    /// The first of its jobs that is in that combination, counted from 0, or in a later one; and the next combination. None beyond the last.
+    pub(super) fn job_from(&self, cell: usize) -> Option<(JobSpec, usize)> {
+        let Some(matrix) = &self.matrix else { return (cell == 0).then(|| (self.first.clone(), 1)) };
+        let rest = matrix.is_excluded.get(cell..)?;
+        let cell = cell + rest.iter().position(|is_excluded| !is_excluded)?;
+        let mut job = self.first.clone();
+        for (axis, at) in matrix.axes.iter().zip(matrix.places(cell)) {
+            axis.set(at, &mut job);
+            if let (Some(id), Some(word)) = (&mut job.id, axis.word(at)) {
+                id.push('-');
+                id.push_str(&word);
+            }
+        }
+        Some((job, cell + 1))
+    }
+
+    /// How many jobs its matrix makes, for a person; none where it has no matrix.
+    pub(super) fn words(&self) -> Option<String> {
+        let whose = match &self.first.id {
+            Some(id) => format!("job \"{id}\""),
+            None => format!("the job on line {}", self.first.line),
+        };
+        self.matrix.as_ref().map(|matrix| format!("matrix of {whose}: {}", matrix.words()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_of_ids_never_change() {
+        for (text, expected) in [
+            ("standard", "standard"),
+            ("5", "5"),
+            ("0.5", "0.5"),
+            ("true", "true"),
+            ("", "~msy62eszu5"),
+            ("-3", "~cabselblo7"),
+            ("a b", "~2m4oppeg3h"),
+            ("A cat walking on the moon", "~je6slxqnuz"),
+            ("größe", "~ed3drznkvz"),
+        ] {
+            assert_eq!(word(text), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn the_last_key_varies_fastest() {
+        let axis =
+            |name: &str, texts: &[&str]| Axis::Extra(name.to_owned(), texts.iter().map(|t| (*t).into()).collect());
+        let mut matrix = Matrix::of(vec![axis("x_a", &["1", "2", "3"]), axis("x_b", &["p", "q"])]);
+        let places = |matrix: &Matrix, cell| matrix.places(cell).collect::<Vec<_>>();
+        assert_eq!(
+            (0..6).map(|cell| places(&matrix, cell)).collect::<Vec<_>>(),
+            [[0, 0], [0, 1], [1, 0], [1, 1], [2, 0], [2, 1]]
+        );
+        assert_eq!((matrix.exclude(&[Some(1), None]), matrix.exclude(&[Some(1), Some(0)])), (2, 0));
+        assert_eq!((matrix.exclude(&[None, Some(1)]), matrix.count()), (2, 2));
+        assert_eq!(matrix.words(), "3 × 2 less 4 = 2 jobs");
+    }
+}

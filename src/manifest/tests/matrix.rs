@@ -1,0 +1,156 @@
+//! `matrix` and `exclude` of a `[[job]]`.
+
+use super::*;
+
+const JOB: &str = "[[job]]\nid = \"opening\"\nendpoint = \"generate-video\"\nprompt = \"a cat\"\n";
+
+/// Ids, and what varies.
+fn read(text: &str) -> Vec<String> {
+    let manifest = toml(text).open().unwrap();
+    let (jobs, errors) = drain(&manifest);
+    assert_eq!(errors, vec![]);
+    let shown = |job: &JobSpec| {
+        let value = |name: &str| job.params().find(|(known, _)| *known == name).map(|(_, value)| value.to_string());
+        let extra: Vec<&str> = job.extra.iter().map(|(_, text)| text.as_str()).collect();
+        let values = [value("mode"), value("duration")].map(Option::unwrap_or_default);
+        format!("{} {} {}", job.id.as_deref().unwrap_or("-"), values.join(" "), extra.join(" ")).trim().to_owned()
+    };
+    jobs.iter().map(shown).collect()
+}
+
+#[test]
+fn a_job_is_bought_in_each_combination() {
+    let matrix = "matrix = { mode = [\"standard\", \"pro\"], duration = [5, 10] }\n";
+    let all = ["opening-standard-5 standard 5", "opening-standard-10 standard 10", "opening-pro-5 pro 5"];
+    let exclude = "exclude = [{ mode = \"pro\", duration = 10 }]\n";
+    assert_eq!(read(&format!("{JOB}{matrix}{exclude}")), all);
+    let last = "[[job]]\nid = \"b\"\nendpoint = \"generate-video\"\nprompt = \"a dog\"\nduration = 3\n";
+    assert_eq!(read(&format!("{JOB}{exclude}{matrix}{last}"))[2..], ["opening-pro-5 pro 5", "b pro 3"]);
+    // A value that is added changes no id of before.
+    let more = read(&format!("{JOB}matrix = {{ mode = [\"pro\", \"standard\"], duration = [7, 10, 5] }}\n{exclude}"));
+    assert!(all.iter().all(|job| more.contains(&(*job).to_owned())) && more.len() == 5, "{more:?}");
+}
+
+#[test]
+fn labels_and_defaults_vary_too() {
+    let text = format!(
+        "[defaults]\nduration = 9\n{JOB}x_client = \"acme\"\n[job.matrix]\nx_look = [\"\", \"wide\"]\nparams.duration = [3]\n"
+    );
+    assert_eq!(read(&text), ["opening-~msy62eszu5-3 pro 3 acme", "opening-wide-3 pro 3 acme wide"]);
+    let anonymous = JOB.replace("id = \"opening\"\n", "");
+    let text = format!("{anonymous}matrix = {{ duration = [3, 4] }}\nexclude = [{{ params = {{ duration = 3 }} }}]\n");
+    assert_eq!(read(&text), ["- pro 4"]);
+}
+
+#[test]
+fn how_many_jobs_it_makes_is_told() {
+    let matrix = "matrix = { mode = [\"standard\", \"pro\"], duration = [5, 10] }\n";
+    let exclude = "exclude = [{ mode = \"pro\", duration = 10 }]\n";
+    let anonymous = JOB.replace("id = \"opening\"\n", "");
+    let manifest = toml(&format!("{JOB}{matrix}{exclude}{anonymous}{matrix}")).open().unwrap();
+    let (jobs, _) = drain(&manifest);
+    assert_eq!((jobs.len(), jobs[6].line), (7, 7));
+    assert_eq!(
+        manifest.notes().lines(),
+        ["matrix of job \"opening\": 2 × 2 less 1 = 3 jobs", "matrix of the job on line 7: 2 × 2 = 4 jobs"]
+    );
+    assert_eq!(manifest.locate(6, 7).1.line, 7);
+}
+
+/// What is wrong, and what is said of it.
+const WRONG: &[(&str, &str)] = &[
+    (
+        "matrix = 3",
+        "5:10: matrix: expected a table of lists, such as { mode = [\"standard\", \"pro\"], duration = [5, 10] }, got 3",
+    ),
+    (
+        "matrix = {}",
+        "5:10: matrix: expected a table of lists, such as { mode = [\"standard\", \"pro\"], duration = [5, 10] }, got {}",
+    ),
+    (
+        "matrix = { duration = [] }",
+        "5:23: duration: expected a list of the values that it has in turn, at least one, got []",
+    ),
+    (
+        "matrix = { duration = 5 }",
+        "5:23: duration: expected a list of the values that it has in turn, at least one, got 5",
+    ),
+    (
+        "matrix = { duration = [5, 20], mode = [\"pro\", \"standard\"] }",
+        "5:27: duration: expected an integer from 3 to 15, got 20",
+    ),
+    (
+        "matrix = { duration = [20, 5], mode = [\"pro\", \"standard\"] }",
+        "5:24: duration: expected an integer from 3 to 15, got 20",
+    ),
+    ("matrix = { duratoin = [5], duration = [6] }", "5:12: unknown key \"duratoin\" | did you mean \"duration\"?"),
+    (
+        "duration = 5\nmatrix = { duration = [5] }",
+        "6:12: matrix: duration is given twice | keep it in the job, or in its matrix",
+    ),
+    ("matrix = { x_a = [1] }\nx_a = 2", "5:12: matrix: x_a is given twice | keep it in the job, or in its matrix"),
+    ("matrix = { duration = [5, 6, 5] }", "5:30: matrix: duration has that value twice | keep one of the two"),
+    ("matrix = { x_a = [[1]] }", "5:19: x_a: expected a text, a number or a truth value, got [1]"),
+    ("matrix = { x_a = [1, [1]] }", "5:22: x_a: expected a text, a number or a truth value, got [1]"),
+    (
+        "matrix = { id = [\"a\"] }",
+        "5:12: matrix: id does not vary | parameters and x_* do; write a [[job]] for each id; a parameter of that name is written params.id",
+    ),
+    (
+        "matrix = { duration = [5] }\nexclude = 5",
+        "6:11: exclude: expected a list of tables, such as [{ mode = \"pro\", duration = 10 }], got 5",
+    ),
+    (
+        "matrix = { duration = [5] }\nexclude = [{}]",
+        "6:12: exclude: expected a table of one or more keys of the matrix, got {}",
+    ),
+    (
+        "matrix = { duration = [5] }\nexclude = [{ mode = \"pro\" }]",
+        "6:14: exclude: the matrix has no mode | the matrix has duration",
+    ),
+    (
+        "matrix = { duration = [5] }\nexclude = [{ duration = 6 }]",
+        "6:25: exclude: duration: expected one of the values that the matrix has, got 6",
+    ),
+    (
+        "matrix = { duration = [5, 6], x_a = [1] }\nexclude = [{ duration = 5 }, { x_a = 1, duration = 5 }]",
+        "6:30: exclude: nothing is left of what it names | remove it: what stands before it leaves the same out",
+    ),
+    (
+        "matrix = { duration = [5] }\nexclude = [{ duration = 5 }]",
+        "6:11: exclude: no job is left of the matrix | remove the [[job]], or exclude less",
+    ),
+    ("exclude = [{ duration = 5 }]", "5:1: unknown key \"exclude\" | generate-video takes"),
+    (
+        "repeat = 2",
+        "5:1: repeat: not yet; the name is kept for a later version | remove it; a parameter of that name is written params.repeat",
+    ),
+];
+
+#[test]
+fn errors_name_their_place_once() {
+    for (lines, expected) in WRONG {
+        let found = toml(&format!("{JOB}{lines}\n")).default("duration", "9").errors();
+        let is_it = |error: &String| error.starts_with(expected);
+        assert!(found.len() == 1 && found.iter().all(is_it), "{lines}: {found:#?}");
+    }
+}
+
+#[test]
+fn a_matrix_is_bounded() {
+    let list = |n: usize| (0..n).map(|n| n.to_string()).collect::<Vec<_>>().join(", ");
+    let matrix = |a, b| format!("{JOB}duration = 3\nmatrix = {{ x_a = [{}], x_b = [{}] }}\n", list(a), list(b));
+    let manifest = toml(&matrix(400, 250)).open().unwrap();
+    assert_eq!(drain(&manifest).0.len(), 100_000);
+    let help = "one [[job]] stands for 100,000 at most: write several of them";
+    assert_eq!(toml(&matrix(401, 250)).errors(), [format!("6:1: matrix: more than 100,000 combinations | {help}")]);
+    let long = JOB.replace("opening", &"a".repeat(120));
+    let errors = toml(&format!("{long}matrix = {{ duration = [3, 4], mode = [\"pro\", \"standard\"] }}\n")).errors();
+    assert!(
+        errors[0].starts_with("5:1: matrix: the id with its values is longer than 128 characters: aaa"),
+        "{errors:?}"
+    );
+    let twin = "[[job]]\nid = \"opening-3\"\nendpoint = \"generate-video\"\nprompt = \"b\"\nduration = 3\n";
+    let manifest = toml(&format!("{JOB}matrix = {{ duration = [3, 4] }}\n{twin}")).open().unwrap();
+    assert_eq!(drain(&manifest).0.len(), 3, "that an id is given twice is found with the plan's ids");
+}
