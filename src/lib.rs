@@ -32,6 +32,8 @@ pub mod run;
 pub(crate) mod safe_open;
 #[cfg(feature = "sandbox")]
 pub(crate) mod sandbox;
+#[cfg(test)]
+mod schema;
 pub(crate) mod screen;
 pub(crate) mod terminal_text;
 pub mod time;

@@ -129,6 +129,7 @@ fn execute(cli: Cli) -> Result<ExitCode, Failure> {
         },
         Command::Config(args) => match args.what {
             ConfigCommand::Show(args) => commands::config_show::execute(&config(cli.config)?.show(*args)?),
+            ConfigCommand::Schema(args) => commands::config_schema::execute(args.of),
         },
     }
 }

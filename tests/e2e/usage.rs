@@ -280,6 +280,20 @@ fn without_a_terminal_nobody_can_be_asked() {
     client.asks("run jobs.toml --yes --max-sats 5000").with(0);
 }
 
+/// What a program that was installed hands to an editor is what the repository's own examples name.
+#[test]
+fn schemas_are_handed_out() {
+    let client = Client::alone();
+    for name in ["manifest", "catalog", "config"] {
+        let file = format!("{}/docs/schema/{name}.json", env!("CARGO_MANIFEST_DIR"));
+        assert_eq!(
+            client.says(&format!("config schema {name}")).with(0).stdout,
+            std::fs::read_to_string(file).unwrap()
+        );
+    }
+    client.says("config schema jobs").with(2).saying("manifest").saying("catalog");
+}
+
 #[test]
 fn a_misspelt_variable_is_no_limit_and_says_so() {
     let client = Client::alone();

@@ -5,6 +5,7 @@ use std::io::Write as _;
 use super::*;
 use crate::catalog::{DedupPolicy, Endpoint, Header, Method, ParamKind, Place, PriceError, Rate, Treatment, Value};
 use crate::money::{Msat, Sats};
+use crate::schema::{examples, faults, keys, schema, told};
 
 fn builtin() -> Catalog {
     Catalog::builtin().unwrap()
@@ -13,7 +14,11 @@ fn builtin() -> Catalog {
 /// The built-in catalogue with `text` merged in as `my.toml`.
 fn merged(text: &str) -> Result<Catalog, Vec<Diagnostic>> {
     let mut catalog = builtin();
-    catalog.read_text(&SourceText::new("my.toml", text), "my.toml").map(|()| catalog)
+    let read = catalog.read_text(&SourceText::new("my.toml", text), "my.toml").map(|()| catalog);
+    if read.is_ok() {
+        assert_eq!(faults("catalog", text), Vec::<String>::new(), "what reads well is valid by the schema too: {text}");
+    }
+    read
 }
 
 /// The errors as people read them, a line each.
@@ -680,5 +685,108 @@ fn one_step_of_a_pointer_to_a_result_may_stand_for_each_element() {
     {
         let said = errors(&entry(wrong));
         assert!(said.contains(word) && said.contains("a step `*` too many"), "{said}");
+    }
+}
+
+/// What is a wrong catalogue to the reader, and to an editor, below a known endpoint's name.
+const WRONG: &[&str] = &[
+    "ulr = \"https://a.example\"",
+    "url = 3",
+    "method = \"PATCH\"",
+    "as_of = \"yesterday\"",
+    "dedup_window_s = -1",
+    "dedup_window_s = 86401",
+    "patience_s = 0.5",
+    "scheme = \"lsat\"",
+    "redeem = \"twice\"",
+    "credential = \"many\"",
+    "allow_http = \"yes\"",
+    "bypass_header = 3",
+    "listing = 3",
+    "headers = { X-Version = 3 }",
+    "headers = { X-Key = { secret = \"a b\" } }",
+    "headers = { X-Key = { secret = \"SHOP\", file = \"x\" } }",
+    "body = \"json\"",
+    "parts = { a = [1] }",
+    "price = \"free\"",
+    "price = { sats = 0 }",
+    "price = { sat = 5 }",
+    "price = { at_most_sats = \"5\" }",
+    "price = { sats_per_unit = 5, quantity = \"duration\", length = \"words\" }",
+    "price = { sats_per_unit = 5, quantity = \"duration\", per = 0 }",
+    "price = { by = [], rates = [] }",
+    "result = 3",
+    "result = { url = \"/url\" }",
+    "result = { url = [\"url\"] }",
+    "result = { body = 1 }",
+    "result = { ulr = [\"/url\"] }",
+    "errors = { A = \"again\" }",
+    "errors = { A = { before = \"refund\" } }",
+    "errors = { A = { after = \"not-for-sale\" } }",
+    "errors = { A = { within = \"never\" } }",
+    "params = { a = {} }",
+    "params = { a = { type = \"string\" } }",
+    "params = { a = { type = \"text\", min = 1 } }",
+    "params = { a = { type = \"integer\", min = \"1\" } }",
+    "params = { a = { type = \"choice\", values = [] } }",
+    "params = { a = { type = \"choice\", values = [\"b\", \"b\"] } }",
+    "params = { a = { type = \"image\", default = \"b\" } }",
+    "params = { a = { type = \"file\", as = \"hex\" } }",
+    "params = { a = { type = \"text\", required = \"yes\" } }",
+];
+
+#[test]
+fn what_is_wrong_for_an_editor_is_wrong_for_the_reader() {
+    for entry in WRONG {
+        let text = format!("[endpoint.generate-video]\n{entry}\n");
+        assert!(!faults("catalog", &text).is_empty(), "the schema takes {entry}");
+        assert!(merged(&text).is_err(), "the reader takes {entry}");
+    }
+    for text in ["endpoint = 3", "endpoints.a = {}", "endpoint.\"a b\" = {}", "endpoint.generate-video = 3"] {
+        assert!(!faults("catalog", text).is_empty() && merged(text).is_err(), "{text}");
+    }
+}
+
+#[test]
+fn an_editor_knows_the_keys_that_the_reader_knows() {
+    let whole = schema("catalog");
+    let definitions = &whole["definitions"];
+    let told_of = |entry: &str| told(&errors(&format!("[endpoint.generate-video]\n{entry}\n")));
+    assert_eq!(keys(&definitions["endpoint"]), told_of("qqqqqqqqqqqqqqqq = 1"));
+    assert_eq!(keys(&definitions["result"]), told_of("result = { qqqqqqqqqqqqqqqq = 1 }"));
+    assert_eq!(keys(&definitions["price"]["anyOf"][1]), told_of("price = { sats = 1, qqqqqqqqqqqqqqqq = 1 }"));
+    let errors_of = &definitions["endpoint"]["properties"]["errors"]["additionalProperties"]["anyOf"];
+    assert_eq!(keys(&errors_of[1]), told_of("errors = { A = { qqqqqqqqqqqqqqqq = \"never\" } }"));
+    let words: Vec<&str> = Treatment::ALL.iter().map(|treatment| treatment.as_str()).collect();
+    assert_eq!(errors_of[0]["enum"], serde_json::json!(words));
+    let param = &definitions["param"];
+    let mut all = std::collections::BTreeSet::new();
+    for kind in param["properties"]["type"]["enum"].as_array().unwrap() {
+        let of_kind =
+            told_of(&format!("params = {{ a = {{ type = {kind}, values = [\"b\"], qqqqqqqqqqqqqqqq = 1 }} }}"));
+        let rules = param["allOf"].as_array().unwrap().iter();
+        let rule = rules.filter(|rule| rule["if"]["properties"]["type"]["enum"].as_array().unwrap().contains(kind));
+        let known: Vec<_> = rule.map(|rule| rule["then"]["propertyNames"]["enum"].clone()).collect();
+        let known: Vec<std::collections::BTreeSet<String>> =
+            known.into_iter().map(|known| serde_json::from_value(known).unwrap()).collect();
+        assert_eq!(known, std::slice::from_ref(&of_kind), "{kind}");
+        all.extend(of_kind);
+    }
+    assert_eq!(keys(param), all);
+}
+
+#[test]
+fn every_example_is_a_catalogue_to_an_editor() {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/catalog");
+    let files = std::fs::read_dir(folder).unwrap().map(|entry| std::fs::read_to_string(entry.unwrap().path()).unwrap());
+    let files: Vec<String> = files.collect();
+    assert!(
+        files.len() > 4 && files.iter().all(|text| text.starts_with("#:schema ../schema/catalog.json\n")),
+        "{files:?}"
+    );
+    let is_catalog = |text: &String| text.parse::<toml::Table>().unwrap().keys().all(|key| key == "endpoint");
+    let of_document = examples("docs/endpoints.md").into_iter().filter(is_catalog);
+    for text in files.into_iter().chain([BUILT_IN_TEXT.to_owned()]).chain(of_document) {
+        assert_eq!(faults("catalog", &text), Vec::<String>::new(), "{text}");
     }
 }

@@ -53,7 +53,7 @@ pub struct DoctorArgs {
     pub ledger: LedgerArgs,
 }
 
-/// What `config` takes: it shows each option's value and where that came from.
+/// What `config` takes: it shows each option's value and where that came from, and what an editor has to know.
 #[derive(Args, Clone, Debug)]
 pub struct ConfigArgs {
     /// What to do with it.
@@ -66,6 +66,26 @@ pub struct ConfigArgs {
 pub enum ConfigCommand {
     /// Each value and where it came from; secrets are not shown
     Show(Box<ShowArgs>),
+    /// The JSON Schema by which an editor checks and completes a TOML file of that kind, to standard output
+    Schema(SchemaArgs),
+}
+
+/// `config schema`.
+#[derive(Args, Clone, Copy, Debug)]
+pub struct SchemaArgs {
+    /// Of which file
+    pub of: SchemaOf,
+}
+
+/// A TOML file that a person writes.
+#[derive(clap::ValueEnum, Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SchemaOf {
+    /// What to buy
+    Manifest,
+    /// Endpoints, for --catalog
+    Catalog,
+    /// The configuration file
+    Config,
 }
 
 /// `config show`.

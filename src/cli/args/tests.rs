@@ -128,6 +128,7 @@ fn every_command_is_there() {
         "doctor",
         "doctor a.toml --no-ask --lnd-dir d --json",
         "config show",
+        "config schema manifest",
         "config show a.toml --max-sats 5 --lnd-network regtest --json",
         "catalog show",
         "catalog check a.toml --endpoint x --catalog c.toml --json",

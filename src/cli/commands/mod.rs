@@ -4,6 +4,7 @@ pub(in crate::cli) mod audit;
 pub(in crate::cli) mod batches;
 pub(in crate::cli) mod catalog;
 pub(in crate::cli) mod completions;
+pub(in crate::cli) mod config_schema;
 pub(in crate::cli) mod config_show;
 pub(in crate::cli) mod doctor;
 pub(in crate::cli) mod download;

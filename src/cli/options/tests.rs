@@ -1,6 +1,8 @@
 //! That every option is whole: shown without its secret, given by whom its declaration says, and described in
 //! `docs/options.md` as it is declared.
 
+mod config_schema;
+
 use std::path::Path;
 
 use clap::Arg;

@@ -3,6 +3,7 @@
 mod csv_rules;
 mod hostile;
 mod matrix;
+mod schema;
 mod toml_rules;
 mod whole;
 
@@ -58,9 +59,19 @@ impl Case {
         match self.open() {
             Ok(manifest) => {
                 let (jobs, errors) = drain(&manifest);
+                self.is_known_to_editors(&errors);
                 (jobs, errors.iter().map(short).collect())
             }
             Err(errors) => (Vec::new(), errors.iter().map(short).collect()),
+        }
+    }
+
+    /// What reads well as TOML is valid by the schema too.
+    fn is_known_to_editors(&self, errors: &[Diagnostic]) {
+        let is_toml = self.options.path.extension().is_some_and(|ending| ending == "toml");
+        if is_toml && errors.is_empty() {
+            let text = fs::read_to_string(&self.options.path).unwrap();
+            assert_eq!(crate::schema::faults("manifest", &text), Vec::<String>::new(), "{text}");
         }
     }
 
