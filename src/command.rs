@@ -121,6 +121,13 @@ pub fn lone_command(line: &str) -> String {
     format!("{} {line}", program())
 }
 
+/// The same, as [`printable`], with what every command needs besides.
+#[must_use]
+pub fn command_without_ledger(line: &str) -> String {
+    let words = carried().chunks(2).filter(|pair| pair.first().is_none_or(|name| name != "--ledger"));
+    printable(with(lone_command(line), &words.flatten().cloned().collect::<Vec<_>>()))
+}
+
 /// The command; words in its place where it would show a secret, and with stars for that would not do what it says.
 #[must_use]
 pub fn printable(command: String) -> String {

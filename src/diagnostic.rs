@@ -37,10 +37,12 @@ pub enum Severity {
     Warning,
 }
 
-/// A place in a text file. Lines and columns count from 1; a column counts characters.
+/// A place in a text file, or in a sheet of a workbook. Lines and columns count from 1; a column counts characters, or the sheet's columns.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Place {
-    /// The physical line.
+    /// The sheet, in a workbook.
+    pub sheet: Option<String>,
+    /// The physical line, or the sheet's row.
     pub line: u64,
     /// The first character of what is meant.
     pub column: u32,
@@ -50,6 +52,35 @@ pub struct Place {
     pub text: String,
     /// More lines on which the same was found, as inclusive ranges, in order.
     pub also_lines: Vec<(u64, u64)>,
+}
+
+impl Place {
+    /// A cell of a sheet, by its row and its column, each from 1.
+    #[must_use]
+    pub fn of_cell(sheet: &str, row: u64, column: u32) -> Self {
+        Self { sheet: Some(sheet.to_owned()), line: row, column, width: 1, text: String::new(), also_lines: Vec::new() }
+    }
+
+    /// `Shots!F12`, as spreadsheets name the cell; nothing where it is no place in a sheet.
+    #[must_use]
+    pub fn cell(&self) -> Option<String> {
+        let sheet = self.sheet.as_ref()?;
+        let is_plain = sheet.chars().all(|c| c.is_alphanumeric() || c == '_') && !sheet.starts_with(char::is_numeric);
+        let sheet = if is_plain { sheet.clone() } else { format!("'{}'", sheet.replace('\'', "''")) };
+        Some(format!("{sheet}!{}{}", column_name(self.column), self.line))
+    }
+}
+
+/// What spreadsheets call the column of that number, from 1: `A`, `Z`, `AA`.
+#[must_use]
+pub fn column_name(number: u32) -> String {
+    let (mut left, mut name) = (number, String::new());
+    while left > 0 {
+        let letter = u8::try_from((left - 1) % 26).unwrap_or_default();
+        name.insert(0, char::from(b'A' + letter));
+        left = (left - 1) / 26;
+    }
+    name
 }
 
 impl Diagnostic {
@@ -91,11 +122,13 @@ impl Diagnostic {
 }
 
 impl fmt::Display for Diagnostic {
-    /// `jobs.csv:17:5: duration: expected an integer, got "8s"`, on one line.
+    /// `jobs.csv:17:5: duration: expected an integer, got "8s"`, on one line; `shots.xlsx: Shots!F12: …` in a workbook.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}", self.file)?;
-        if let Some(place) = &self.place {
-            write!(f, ":{}:{}", place.line, place.column)?;
+        match self.place.as_ref().map(|place| (place.cell(), place)) {
+            Some((Some(cell), _)) => write!(f, ": {cell}")?,
+            Some((None, place)) => write!(f, ":{}:{}", place.line, place.column)?,
+            None => {}
         }
         write!(f, ": {}", self.message)
     }
@@ -157,6 +190,7 @@ impl SourceText {
         let end = self.text.floor_char_boundary(range.end.clamp(start, line_end));
         let count = |text: &str| u32::try_from(text.chars().count()).unwrap_or(u32::MAX);
         Place {
+            sheet: None,
             line: 1 + self.text[..line_start].bytes().filter(|b| *b == b'\n').count() as u64,
             column: count(&self.text[line_start..start]).saturating_add(1),
             width: count(&self.text[start..end]).max(1),
@@ -180,6 +214,22 @@ mod tests {
         let place = source.place(7 + 7..7 + 9);
         assert_eq!((place.line, place.column, place.width, place.text.as_str()), (2, 7, 2, "ünd = 23"));
         assert_eq!(source.place(999..1_000).line, 3);
+    }
+
+    #[test]
+    fn cells_are_named_as_spreadsheets_name_them() {
+        let names = [1, 6, 26, 27, 52, 702, 703, 16_384].map(column_name);
+        assert_eq!(names, ["A", "F", "Z", "AA", "AZ", "ZZ", "AAA", "XFD"]);
+        for (sheet, cell) in [
+            ("Shots", "Shots!F12"),
+            ("Größe_2", "Größe_2!F12"),
+            ("My shots", "'My shots'!F12"),
+            ("a's", "'a''s'!F12"),
+            ("2024", "'2024'!F12"),
+        ] {
+            let wrong = Diagnostic::error("a.xlsx", "wrong").at(Place::of_cell(sheet, 12, 6));
+            assert_eq!(wrong.to_string(), format!("a.xlsx: {cell}: wrong"));
+        }
     }
 
     #[test]

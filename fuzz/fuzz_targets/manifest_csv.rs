@@ -4,7 +4,7 @@
 
 use std::path::PathBuf;
 
-use l402_batch::manifest::{Format, JobSource, Manifest, OpenOptions};
+use l402_batch::manifest::{Format, JobSource, Manifest, OpenOptions, TableOptions};
 use l402_batch_fuzz::assert_shown_harmless;
 use libfuzzer_sys::fuzz_target;
 
@@ -15,7 +15,7 @@ fuzz_target!(|input: &[u8]| {
     let options = OpenOptions {
         path: PathBuf::from("/nowhere/jobs.csv"),
         format: Some(Format::Csv),
-        delimiter,
+        table: TableOptions { delimiter, ..TableOptions::default() },
         defaults,
         ..OpenOptions::default()
     };

@@ -152,9 +152,15 @@ impl Param {
     }
 
     fn choice(&self, values: &[String], cell: &str) -> Result<Value, Mismatch> {
-        match values.iter().any(|value| value == cell) {
-            true => Ok(Value::Text(cell.to_owned())),
-            false => Err(self.mismatch(closest(cell, values.iter().map(String::as_str)).map(str::to_owned))),
+        if values.iter().any(|value| value == cell) {
+            return Ok(Value::Text(cell.to_owned()));
+        }
+        // Words compare without case, as headers do; what is sent is the endpoint's own spelling.
+        let folded = cell.to_lowercase();
+        let mut alike = values.iter().filter(|value| value.to_lowercase() == folded);
+        match (alike.next(), alike.next()) {
+            (Some(value), None) => Ok(Value::Text(value.clone())),
+            _ => Err(self.mismatch(closest(cell, values.iter().map(String::as_str)).map(str::to_owned))),
         }
     }
 
@@ -270,10 +276,17 @@ mod tests {
     }
 
     #[test]
-    fn words_are_compared_exactly_and_suggested_kindly() {
+    fn words_are_compared_without_case_and_suggested_kindly() {
         let mode = param(ParamKind::Choice { values: vec!["standard".to_owned(), "pro".to_owned()] });
-        assert_eq!(mode.from_text("pro"), Ok(Value::Text("pro".to_owned())));
-        assert_eq!(mode.from_text("Pro"), mismatch(r#""standard" or "pro""#, Some("pro")));
+        for word in ["pro", "Pro", "PRO"] {
+            assert_eq!(mode.from_text(word), Ok(Value::Text("pro".to_owned())), "{word}");
+        }
+        assert_eq!(toml(&mode, "\"Standard\""), Ok(Value::Text("standard".to_owned())));
+        let size = param(ParamKind::Choice { values: vec!["s".to_owned(), "S".to_owned(), "É".to_owned()] });
+        assert_eq!(size.from_text("S"), Ok(Value::Text("S".to_owned())));
+        assert_eq!(size.from_text("é"), Ok(Value::Text("É".to_owned())));
+        let two = param(ParamKind::Choice { values: vec!["ab".to_owned(), "AB".to_owned()] });
+        assert!(two.from_text("Ab").is_err(), "it could be either");
         assert_eq!(toml(&mode, "\"standart\""), mismatch(r#""standard" or "pro""#, Some("standard")));
     }
 

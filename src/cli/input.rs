@@ -32,7 +32,7 @@ pub(super) fn open(options: &ManifestOptions, last_catalog: Option<&Path>) -> Re
         catalogs: options.catalogs.iter().cloned().chain(last_catalog.map(Path::to_owned)).collect(),
         defaults: options.defaults.iter().map(pair).collect(),
         columns: options.columns.iter().map(pair).collect(),
-        delimiter: options.delimiter,
+        table: options.table.clone(),
         endpoints: frozen.map(|frozen| frozen.endpoints.clone()).unwrap_or_default(),
         given_by: options.given_by.clone(),
     })?;

@@ -87,6 +87,7 @@ fn execute(cli: Cli) -> Result<ExitCode, Failure> {
     let config = |config| Config::load(config, Environment::of_process());
     match cli.command {
         Command::Plan(args) => commands::plan::execute(config(cli.config)?.plan(*args)?),
+        Command::Init(args) => commands::init::execute(&config(cli.config)?.init(*args)?),
         Command::Run(args) => {
             let sandbox = args.sandbox_options.clone();
             commands::run::execute(&config(cli.config)?.run(*args)?, &sandbox)

@@ -56,7 +56,7 @@ fn own_name(path: &Path) -> Option<String> {
     let table = || std::fs::read_to_string(path).ok()?.parse::<toml::Table>().ok();
     let given = match Format::of(path) {
         Some(Format::Toml) => table(),
-        Some(Format::Csv | Format::Tsv) | None => None,
+        Some(Format::Csv | Format::Tsv | Format::Xlsx | Format::Ods) | None => None,
     };
     let given = given.and_then(|table| Some(table.get("name")?.as_str()?.to_owned()));
     given.or_else(|| Some(path.file_stem()?.to_str()?.to_owned()))

@@ -65,6 +65,9 @@ fn report(diagnostic: &Diagnostic) -> Vec<Group<'_>> {
 /// Adds the line, with the place underlined. Of a long line only the beginning was kept: of a place behind that, line and column
 /// are told alone.
 fn excerpt<'a>(group: Group<'a>, file: &str, place: &Place, kind: AnnotationKind) -> Group<'a> {
+    if let Some(cell) = place.cell() {
+        return group.element(Origin::path(format!("{file}: {}", words(&cell))));
+    }
     let line = usize::try_from(place.line).unwrap_or(usize::MAX);
     let column = usize::try_from(place.column).unwrap_or(usize::MAX);
     // One character for each, so that columns stay what they are.
@@ -88,8 +91,9 @@ fn also_on(place: &Place) -> Option<String> {
         .map(|(first, last)| if first == last { first.to_string() } else { format!("{first}-{last}") })
         .collect();
     let is_one = matches!(place.also_lines.as_slice(), [(first, last)] if first == last);
-    let lines = if is_one { "line" } else { "lines" };
-    (!ranges.is_empty()).then(|| format!("also on {lines} {}", ranges.join(", ")))
+    let (on, lines) = if place.sheet.is_some() { ("in", "row") } else { ("on", "line") };
+    let plural = if is_one { "" } else { "s" };
+    (!ranges.is_empty()).then(|| format!("also {on} {lines}{plural} {}", ranges.join(", ")))
 }
 
 /// `3 errors in jobs.csv; nothing was asked, nothing was spent`: every wrong cell counts, also where many are told in one.
@@ -146,7 +150,7 @@ mod tests {
     use super::*;
 
     fn place(line: u64, column: u32, width: u32, text: &str) -> Place {
-        Place { line, column, width, text: text.to_owned(), also_lines: Vec::new() }
+        Place { sheet: None, line, column, width, text: text.to_owned(), also_lines: Vec::new() }
     }
 
     #[test]

@@ -14,7 +14,7 @@ const COMPARED_MAX: usize = 1_000;
 /// Shorter names are not compared so, the ending included.
 const COMPARED_CHARS_MIN: usize = 8;
 /// Of files that a person writes.
-const ENDINGS: [&str; 4] = [".csv", ".toml", ".tsv", ".txt"];
+const ENDINGS: [&str; 7] = [".csv", ".toml", ".tsv", ".txt", ".xlsx", ".xlsm", ".ods"];
 
 /// The error of a file that cannot be read, and what to do about it.
 #[must_use]

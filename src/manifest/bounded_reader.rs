@@ -1,7 +1,7 @@
 //! A file that is read by position, so that errors can look back at it while its rows stream.
 
 use std::fs::File;
-use std::io::{self, Read};
+use std::io::{self, Read, Seek, SeekFrom};
 use std::os::unix::fs::FileExt;
 
 use memchr::memchr_iter;
@@ -42,6 +42,18 @@ impl Read for FromOffset<'_> {
         self.offset += n as u64;
         self.read_to.inspect(|read_to| read_to.reach(self.offset));
         Ok(n)
+    }
+}
+
+impl Seek for FromOffset<'_> {
+    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
+        let offset = match to {
+            SeekFrom::Start(offset) => Some(offset),
+            SeekFrom::End(from) => self.end.checked_add_signed(from),
+            SeekFrom::Current(from) => self.offset.checked_add_signed(from),
+        };
+        self.offset = offset.ok_or_else(|| io::Error::from(io::ErrorKind::InvalidInput))?;
+        Ok(self.offset)
     }
 }
 

@@ -4,10 +4,10 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::document_job::{Jobs, Read};
-use super::header::{Alias, ColumnRules};
+use super::document_rows::RowsTable;
 use super::image::Images;
 use super::matrix::JobTable;
-use super::names::{LATER_KEYS, PARAMS_PREFIX, name_problem, parse_delimiter};
+use super::names::{LATER_KEYS, PARAMS_PREFIX, name_problem};
 use super::template::{DefaultEntry, Templates, default_problem};
 use super::values::{Given, integer_of, shown};
 use super::{Duplicates, Edition, Limits, limits};
@@ -15,7 +15,6 @@ use crate::catalog::{Catalog, Endpoint};
 use crate::diagnostic::{Diagnostic, Place, SourceText, closest};
 
 const KEYS: &[&str] = &["version", "name", "duplicates", "edition", "defaults", "limits", "rows", "job", "endpoint"];
-const ROWS_KEYS: &[&str] = &["file", "delimiter", "files", "columns", "other_columns"];
 const VERSION: i64 = 1;
 /// Syntax errors that are shown.
 const FAULTS_MAX: usize = 50;
@@ -43,15 +42,6 @@ pub(super) struct Document {
     /// Ids of jobs that have an error, with their lines.
     pub(super) wrong_ids: Vec<(u64, String)>,
     pub(super) rows: Option<RowsTable>,
-}
-
-/// The `[rows]` table.
-pub(super) struct RowsTable {
-    pub(super) file: String,
-    pub(super) place: Place,
-    pub(super) delimiter: Option<u8>,
-    pub(super) files: Option<String>,
-    pub(super) rules: ColumnRules,
 }
 
 /// A default endpoint as it is given, with the place where that was said.
@@ -253,64 +243,6 @@ impl<'a> Reader<'a> {
             place: Some(self.source.place(key.span().start..value.span().end)),
         }
     }
-
-    fn rows(&mut self, rows: &DeTable<'_>, document: &DeTable<'_>) -> Option<RowsTable> {
-        for key in rows.keys() {
-            let name = key.get_ref().as_ref();
-            if !ROWS_KEYS.contains(&name) && !self.is_full() {
-                self.unknown_key("rows: ", name, key.span(), ROWS_KEYS);
-            }
-        }
-        let delimiter = self.text(rows, "delimiter").and_then(|(text, value)| {
-            let delimiter = parse_delimiter(text);
-            if delimiter.is_none() {
-                self.mismatch("delimiter", "\",\", \";\", \"|\" or \"tab\"", value);
-            }
-            delimiter
-        });
-        let passes_others = self.text(rows, "other_columns").is_some_and(|(text, value)| match text {
-            "pass" => true,
-            "error" => false,
-            _ => {
-                self.mismatch("other_columns", "\"error\" or \"pass\"", value);
-                false
-            }
-        });
-        let files = self.text(rows, "files").map(|(text, _)| text.to_owned());
-        let aliases = self.aliases(rows);
-        let Some(value) = rows.get("file") else {
-            let span = document.get_key_value("rows").map_or(0..0, |(key, _)| key.span());
-            let error = self.error("rows: file is missing".to_owned(), span);
-            self.errors.push(error.help("name the CSV beside this file: file = \"shots.csv\""));
-            return None;
-        };
-        let (file, _) = self.text(rows, "file")?;
-        let place = self.source.place(value.span());
-        Some(RowsTable {
-            file: file.to_owned(),
-            place,
-            delimiter,
-            files,
-            rules: ColumnRules { aliases, passes_others },
-        })
-    }
-
-    fn aliases(&mut self, rows: &DeTable<'_>) -> Vec<Alias> {
-        let mut aliases = Vec::new();
-        for (key, value) in self.table(rows, "columns").into_iter().flatten() {
-            let Some(name) = value.get_ref().as_str() else {
-                self.mismatch("columns", "the name that the column stands for", value);
-                continue;
-            };
-            aliases.push(Alias {
-                header: key.get_ref().as_ref().to_owned(),
-                name: name.trim().to_owned(),
-                file: self.source.file.clone(),
-                place: Some(self.source.place(key.span().start..value.span().end)),
-            });
-        }
-        aliases
-    }
 }
 
 /// What each part of a document needs.
@@ -360,7 +292,7 @@ impl<'a> Reader<'a> {
         self.error(format!("{name}: not yet; the name is kept for a later version"), span).help(help)
     }
 
-    fn table<'t>(&mut self, table: &'t DeTable<'t>, name: &str) -> Option<&'t DeTable<'t>> {
+    pub(super) fn table<'t>(&mut self, table: &'t DeTable<'t>, name: &str) -> Option<&'t DeTable<'t>> {
         let value = table.get(name)?;
         let found = value.get_ref().as_table();
         match found {
@@ -374,7 +306,11 @@ impl<'a> Reader<'a> {
         found
     }
 
-    fn text<'t>(&mut self, table: &'t DeTable<'t>, name: &str) -> Option<(&'t str, &'t Spanned<DeValue<'t>>)> {
+    pub(super) fn text<'t>(
+        &mut self,
+        table: &'t DeTable<'t>,
+        name: &str,
+    ) -> Option<(&'t str, &'t Spanned<DeValue<'t>>)> {
         let value = table.get(name)?;
         let text = value.get_ref().as_str();
         if text.is_none() {

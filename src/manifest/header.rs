@@ -1,10 +1,13 @@
 //! The head of a CSV manifest: byte order mark, `sep=`, delimiter, and what each column means.
 
-use super::locate;
 use super::names::{EXTRA_PREFIX, JOB_KEYS, LATER_KEYS, PARAMS_PREFIX, RESULTS_COLUMNS, fold, parse_delimiter};
+use super::table_options::TableOptions;
 use crate::catalog::Catalog;
+use crate::command::{command_without_ledger, file};
 use crate::diagnostic::{Diagnostic, Place, closest};
 
+/// Unknown columns that are named.
+const UNKNOWN_SHOWN_MAX: usize = 20;
 /// The head must end within this many bytes.
 pub(super) const HEAD_BYTES_MAX: u64 = 256 * 1024;
 
@@ -21,20 +24,27 @@ pub(super) struct Dialect {
 }
 
 /// Finds out how a file is written: a given delimiter wins over a `sep=` line, that over what the header shows.
-pub(super) fn dialect(head: &[u8], given: Option<u8>, is_tsv: bool) -> Dialect {
+pub(super) fn dialect(head: &[u8], options: &TableOptions, is_tsv: bool) -> Dialect {
     let bom = head.starts_with(b"\xef\xbb\xbf");
     let bom_len = if bom { 3 } else { 0 };
     let rest = head.get(bom_len..).unwrap_or_default();
     let first_line = rest.split(|b| *b == b'\n').next().unwrap_or_default();
     let sep = separator(first_line);
-    let (header_byte, header_line) = match sep {
-        Some(_) => (bom_len + (first_line.len() + 1).min(rest.len()), 2),
-        None => (bom_len, 1),
+    let (header_byte, header_line) = match (options.header_row, sep) {
+        (Some(line), _) => (bom_len + bytes_before(rest, line), u64::from(line)),
+        (None, Some(_)) => (bom_len + (first_line.len() + 1).min(rest.len()), 2),
+        (None, None) => (bom_len, 1),
     };
     let blank = blank_lines(head.get(header_byte..).unwrap_or_default());
     let (header_byte, header_line) = (header_byte + blank.0, header_line + blank.1);
     let found = || if is_tsv { b'\t' } else { detect(head.get(header_byte..).unwrap_or_default()) };
-    Dialect { delimiter: given.or(sep).unwrap_or_else(found), bom, header_byte, header_line }
+    Dialect { delimiter: options.delimiter.or(sep).unwrap_or_else(found), bom, header_byte, header_line }
+}
+
+/// How many bytes stand before that line, counted from 1.
+fn bytes_before(text: &[u8], line: u32) -> usize {
+    let lines = text.split_inclusive(|b| *b == b'\n').take(line.saturating_sub(1) as usize);
+    lines.map(<[u8]>::len).sum()
 }
 
 /// Lines without content before the header: their bytes, and how many they are.
@@ -114,30 +124,55 @@ pub(super) struct HeaderContext<'a> {
     pub(super) file: &'a str,
     pub(super) catalog: &'a Catalog,
     pub(super) rules: &'a ColumnRules,
-    /// The header's raw bytes and its line, for places.
-    pub(super) raw: &'a [u8],
-    pub(super) dialect: Dialect,
+    /// Where the header's cells stand.
+    pub(super) places: &'a dyn Fn(usize) -> Place,
 }
 
 impl HeaderContext<'_> {
     /// What every column means, by the trimmed cells of the header; each error names its header.
     pub(super) fn columns(&self, names: &[String], errors: &mut Vec<Diagnostic>) -> Vec<Column> {
         let mut columns: Vec<Column> = Vec::with_capacity(names.len());
+        let mut unknown = Vec::new();
         for (index, name) in names.iter().enumerate() {
-            let mut column = self.column(index, name, errors);
+            let mut column = self.column(index, name, errors).unwrap_or_else(|| {
+                unknown.push((index, name.as_str()));
+                Column::Unknown
+            });
             let is_read = !matches!(column, Column::Unnamed | Column::Unknown | Column::Results(_));
             if let Some(first) = columns.iter().position(|known| is_read && is_same(known, &column)) {
                 let earlier = names.get(first).map_or("", String::as_str);
                 let message = format!("column \"{name}\" means the same as column \"{earlier}\"");
                 let mut error = self.error(index, message).help("keep one of the two");
-                error.related.push((self.place(first), "the first one".to_owned()));
+                error.related.push(((self.places)(first), "the first one".to_owned()));
                 errors.push(error);
                 column = Column::Unknown;
             }
             columns.push(column);
         }
         self.check_aliases(names, errors);
+        errors.extend(self.unknown(&unknown));
         columns
+    }
+
+    /// The error of columns whose names are not known: one for all.
+    fn unknown(&self, columns: &[(usize, &str)]) -> Option<Diagnostic> {
+        let (first, name) = *columns.first()?;
+        if columns.len() == 1 {
+            return Some(self.error(first, format!("unknown column \"{name}\"")).help(self.unknown_help(name)));
+        }
+        let meant =
+            |name: &str| self.suggest(name).map_or_else(String::new, |known| format!(" (did you mean \"{known}\"?)"));
+        let named = columns.iter().take(UNKNOWN_SHOWN_MAX).map(|(_, name)| format!("\"{name}\"{}", meant(name)));
+        let named = named.collect::<Vec<_>>().join(", ");
+        let more = columns.len().saturating_sub(UNKNOWN_SHOWN_MAX);
+        let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+        let init = command_without_ledger(&format!("init {}", file(self.file)));
+        let help = format!(
+            "`{init}` proposes what each of them is, and writes a manifest that says so; or say it with --column HEADER=NAME, or \
+             other_columns = \"pass\" under a manifest's [rows], which passes them through"
+        );
+        let error = self.error(first, format!("unknown columns {named}{more}")).help(help);
+        Some(Diagnostic { count: columns.len() as u64, ..error })
     }
 
     /// The names that columns have, or are given, as headers are compared.
@@ -151,12 +186,13 @@ impl HeaderContext<'_> {
         (alias.is_some(), alias.map_or(name, |alias| alias.name.trim()))
     }
 
-    fn column(&self, index: usize, name: &str, errors: &mut Vec<Diagnostic>) -> Column {
+    /// What a column is; nothing where its name is not known.
+    fn column(&self, index: usize, name: &str, errors: &mut Vec<Diagnostic>) -> Option<Column> {
         if fold(name).is_empty() {
-            return Column::Unnamed;
+            return Some(Column::Unnamed);
         }
         let (is_alias, meant) = self.meant(name);
-        match self.known(meant) {
+        Some(match self.known(meant) {
             ColumnMatch::Column(column) => column,
             ColumnMatch::Later => {
                 let message = format!("column \"{name}\": not yet; the name is kept for a later version");
@@ -166,11 +202,8 @@ impl HeaderContext<'_> {
             }
             ColumnMatch::No if is_alias => Column::Unknown,
             ColumnMatch::No if self.rules.passes_others => Column::Extra(format!("{EXTRA_PREFIX}{name}")),
-            ColumnMatch::No => {
-                errors.push(self.error(index, format!("unknown column \"{name}\"")).help(self.unknown_help(name)));
-                Column::Unknown
-            }
-        }
+            ColumnMatch::No => return None,
+        })
     }
 
     /// What to do about a column of an unknown name: which one it may be, and how it is passed through.
@@ -258,12 +291,7 @@ impl HeaderContext<'_> {
     }
 
     fn error(&self, index: usize, message: String) -> Diagnostic {
-        Diagnostic::error(self.file, message).at(self.place(index))
-    }
-
-    fn place(&self, index: usize) -> Place {
-        let cell = locate::cell(self.raw, self.dialect.delimiter, index);
-        locate::place(self.raw, self.dialect.header_line, cell.start, cell.end)
+        Diagnostic::error(self.file, message).at((self.places)(index))
     }
 }
 
@@ -304,10 +332,14 @@ mod tests {
             (b"", None, false, (b',', 0, 1)),
             (b"\r\n\nid;prompt\n", None, false, (b';', 3, 3)),
         ];
-        for (head, given, is_tsv, expected) in cases {
-            let found = dialect(head, *given, *is_tsv);
+        for (head, delimiter, is_tsv, expected) in cases {
+            let given = TableOptions { delimiter: *delimiter, ..TableOptions::default() };
+            let found = dialect(head, &given, *is_tsv);
             let text = String::from_utf8_lossy(head);
             assert_eq!((found.delimiter, found.header_byte, found.header_line), *expected, "{text}");
         }
+        let given = TableOptions { header_row: Some(3), ..TableOptions::default() };
+        let found = dialect(b"\xef\xbb\xbfJune;\r\n\r\nid;prompt\r\n", &given, false);
+        assert_eq!((found.delimiter, found.header_byte, found.header_line), (b';', 12, 3));
     }
 }

@@ -64,6 +64,7 @@ pub(super) fn place(raw: &[u8], line: u64, start: usize, end: usize) -> Place {
     let line_end = raw[start..].iter().position(|b| *b == b'\n').map_or(raw.len(), |n| start + n);
     let count = |bytes: &[u8]| u32::try_from(String::from_utf8_lossy(bytes).chars().count()).unwrap_or(u32::MAX);
     Place {
+        sheet: None,
         line: line + before.iter().filter(|b| **b == b'\n').count() as u64,
         column: count(&raw[line_start..start]).saturating_add(1),
         width: count(&raw[start..end.clamp(start, line_end)]).max(1),
@@ -97,7 +98,7 @@ pub(super) fn no_text(file: &str, head: &[u8]) -> Option<Diagnostic> {
 
 /// What a file is that begins so, where that is neither CSV nor TOML, and what to do about it.
 fn foreign(head: &[u8]) -> Option<(&'static str, &'static str)> {
-    const SAVE: &str = "save its sheet as text: in Excel as \"CSV UTF-8\", in LibreOffice as \"Text CSV\"";
+    const SAVE: &str = "open it in a spreadsheet program and save it as .xlsx";
     let holds = |word: &[u8]| head.windows(word.len()).any(|window| window == word);
     let starts = |start: &[u8]| head.starts_with(start);
     if starts(b"\xff\xfe") || starts(b"\xfe\xff") {
@@ -105,9 +106,9 @@ fn foreign(head: &[u8]) -> Option<(&'static str, &'static str)> {
             "save it as UTF-8: in Excel as \"CSV UTF-8\" instead of \"Unicode Text\", or with iconv -f UTF-16 -t UTF-8";
         Some(("UTF-16, not UTF-8", help))
     } else if starts(b"PK\x03\x04") && (holds(b"xl/") || holds(b"[Content_Types].xml")) {
-        Some(("an Excel workbook, whatever its name says", SAVE))
+        Some(("an Excel workbook, whatever its name says", "name it .xlsx"))
     } else if starts(b"PK\x03\x04") && holds(b"opendocument.spreadsheet") {
-        Some(("a LibreOffice workbook, whatever its name says", SAVE))
+        Some(("a LibreOffice workbook, whatever its name says", "name it .ods"))
     } else if starts(b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1") {
         Some(("an old Excel workbook, whatever its name says", SAVE))
     } else if starts(b"PK\x03\x04") || starts(b"\x1f\x8b") {

@@ -2,10 +2,12 @@
 
 mod bounded_reader;
 mod bytes;
+mod csv_row;
 mod digest;
 mod document;
 mod document_job;
 mod document_matrix;
+mod document_rows;
 mod duplicates;
 mod header;
 pub mod image;
@@ -18,6 +20,7 @@ mod names;
 mod notes;
 mod open;
 mod problems;
+mod proposal;
 mod quotes;
 mod read_to;
 mod records;
@@ -25,9 +28,13 @@ mod results;
 mod row;
 mod rows;
 mod stand;
+mod survey;
+mod table_options;
 mod takes;
 mod template;
+mod tolerance;
 mod values;
+mod workbook;
 
 pub use duplicates::{Duplicates, Edition};
 pub(crate) use limits::limits;
@@ -37,8 +44,11 @@ pub(crate) use names::{fold, is_job_key};
 pub use names::{id_problem, name_problem, normal_id, parse_delimiter};
 pub use notes::{Notes, delimiter_name};
 pub use open::{FORMAT_UNTOLD, Format, GivenBy, Manifest, OpenOptions, STDIN, format_help};
+pub use proposal::Proposal;
 pub use results::{PLAY_LEDGER, ResultsOf, ResultsRow};
 pub(crate) use stand::{BATCH_COLUMN, LEDGER_COLUMN};
+pub use survey::SurveyedColumn;
+pub use table_options::{HiddenRows, TableOptions};
 
 use std::sync::Arc;
 

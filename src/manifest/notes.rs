@@ -18,15 +18,18 @@ pub struct Notes {
     pub matrices: Vec<String>,
     /// Rows of a results file of another ledger or batch that are bought, or may be. They decide how a command ends, which says so itself.
     pub left_out: u64,
+    /// What a person may not expect of how a workbook's sheet was read, a line each.
+    pub sheet: Vec<String>,
 }
 
 impl Notes {
     /// What was skipped, a line each; none where nothing was.
     #[must_use]
     pub fn lines(&self) -> Vec<String> {
-        let mut lines: Vec<String> = self.matrices.iter().take(MATRICES_MAX).cloned().collect();
+        let matrices = self.matrices.iter().take(MATRICES_MAX);
+        let mut lines: Vec<String> = matrices.chain(&self.sheet).cloned().collect();
         if let Some(more) = self.matrices.len().checked_sub(MATRICES_MAX).filter(|more| *more > 0) {
-            lines.push(format!("and {} more", crate::money::thousands(more as u64)));
+            lines.insert(MATRICES_MAX, format!("and {} more", crate::money::thousands(more as u64)));
         }
         if self.empty_records > 0 {
             let records = if self.empty_records == 1 { "record" } else { "records" };

@@ -9,16 +9,20 @@ use sha2::{Digest as _, Sha256};
 use super::bounded_reader::RECORD_BYTES_MAX;
 use super::bytes::Bytes;
 use super::digest::FileDigest;
-use super::document::{Catalogs, Document, EndpointName, FlagDefaults, Reader, RowsTable, set_default_endpoint};
+use super::document::{Catalogs, Document, EndpointName, FlagDefaults, Reader, set_default_endpoint};
+use super::document_rows::RowsTable;
 use super::header::{Alias, ColumnRules};
 use super::image::Images;
 use super::matrix::JobTable;
 use super::names::fold;
 use super::notes::Notes;
 use super::problems::Problems;
-use super::rows::{Found, RowPass, Rows, RowsOptions, unreadable};
+use super::rows::{Found, RowPass, Rows, RowsOptions, TableFormat, unreadable};
+use super::table_options::TableOptions;
 use super::template::{DefaultEntry, Templates, default_problem, param_name};
+use super::tolerance::Declared;
 use super::values::Given;
+use super::workbook::Kind;
 use super::{Duplicates, Edition, JobSource, JobSpec, Limits, locate};
 use crate::catalog::{Catalog, Endpoint};
 use crate::diagnostic::{Diagnostic, Place, SourceText, similar, unread};
@@ -26,7 +30,7 @@ use crate::diagnostic::{Diagnostic, Place, SourceText, similar, unread};
 /// The name that stands for standard input.
 pub const STDIN: &str = "-";
 /// Of files that hold rows.
-const ROWS_ENDINGS: [&str; 3] = [".csv", ".tsv", ".txt"];
+const ROWS_ENDINGS: [&str; 6] = [".csv", ".tsv", ".txt", ".xlsx", ".xlsm", ".ods"];
 
 /// The largest TOML manifest, in bytes. Larger batches belong into a CSV, which streams.
 const TOML_BYTES_MAX: u64 = RECORD_BYTES_MAX;
@@ -43,18 +47,40 @@ pub enum Format {
     Csv,
     /// CSV with tabs.
     Tsv,
+    /// A workbook as Excel writes it.
+    Xlsx,
+    /// A workbook as LibreOffice writes it.
+    Ods,
 }
 
 impl Format {
     /// The endings of manifests, and what each means; one that stands further ahead is looked for first.
-    pub const ENDINGS: [(&str, Self); 4] =
-        [("toml", Self::Toml), ("csv", Self::Csv), ("tsv", Self::Tsv), ("txt", Self::Csv)];
+    pub const ENDINGS: [(&str, Self); 7] = [
+        ("toml", Self::Toml),
+        ("csv", Self::Csv),
+        ("tsv", Self::Tsv),
+        ("txt", Self::Csv),
+        ("xlsx", Self::Xlsx),
+        ("xlsm", Self::Xlsx),
+        ("ods", Self::Ods),
+    ];
 
     /// The format that a file's ending names.
     #[must_use]
     pub fn of(path: &Path) -> Option<Self> {
         let ending = path.extension()?.to_str()?;
         Self::ENDINGS.iter().find(|(known, _)| ending.eq_ignore_ascii_case(known)).map(|(_, format)| *format)
+    }
+
+    /// How its rows are written; nothing where it is a document.
+    fn table(self) -> Option<TableFormat> {
+        match self {
+            Self::Toml => None,
+            Self::Csv => Some(TableFormat::Csv),
+            Self::Tsv => Some(TableFormat::Tsv),
+            Self::Xlsx => Some(TableFormat::Workbook(Kind::Xlsx)),
+            Self::Ods => Some(TableFormat::Workbook(Kind::Ods)),
+        }
     }
 }
 
@@ -71,8 +97,8 @@ pub struct OpenOptions {
     pub defaults: Vec<(String, String)>,
     /// What `--column HEADER=NAME` says: a header, and the name that its column is read under.
     pub columns: Vec<(String, String)>,
-    /// The delimiter of a CSV, where it is not to be found from the header.
-    pub delimiter: Option<u8>,
+    /// How its table is written.
+    pub table: TableOptions,
     /// Endpoints as they are bought from, whatever the catalogues and the manifest say of their names.
     pub endpoints: Vec<Endpoint>,
     /// What `defaults` and `columns` were given by, where it was another source than these flags: the name of each.
@@ -110,7 +136,7 @@ pub struct Manifest {
     pub path: PathBuf,
     /// The delimiter of its CSV; a comma where it has none.
     pub delimiter: u8,
-    /// Whether its CSV begins with a byte order mark.
+    /// Whether its CSV begins with a byte order mark. What is made of a workbook does: a spreadsheet will open it, and tells UTF-8 by that.
     pub bom: bool,
     digest: FileDigest,
     options: OpenOptions,
@@ -161,13 +187,13 @@ impl Manifest {
         Some(stem.to_string_lossy().into_owned())
     }
 
-    /// The file that its rows are read from, where it is another one than the manifest or the manifest is a CSV.
+    /// The file that its rows are read from, where it is another one than the manifest or the manifest is a table.
     #[must_use]
     pub fn rows_file(&self) -> Option<&Path> {
         self.rows.as_ref().map(|rows| Path::new(&rows.file))
     }
 
-    /// Its own rows, where it is itself a CSV.
+    /// Its own rows, where it is itself a table.
     pub(super) fn own_rows(&self) -> Option<&Rows> {
         self.rows.as_ref().filter(|_| self.document.is_none())
     }
@@ -230,15 +256,15 @@ impl Manifest {
         }
         // The manifest's own tables may stand on one of these.
         options.endpoints.iter().for_each(|endpoint| catalog.put(endpoint.clone()));
-        match format {
-            Format::Toml => Self::from_toml(options, bytes, catalog, errors),
-            Format::Csv | Format::Tsv => Self::from_csv(options, format, bytes, catalog, errors),
+        match format.table() {
+            None => Self::from_toml(options, bytes, catalog, errors),
+            Some(table) => Self::from_table(options, table, bytes, catalog, errors),
         }
     }
 
-    fn from_csv(
+    fn from_table(
         options: &OpenOptions,
-        format: Format,
+        format: TableFormat,
         bytes: Bytes,
         catalog: Catalog,
         mut errors: Vec<Diagnostic>,
@@ -250,9 +276,10 @@ impl Manifest {
         let digest = bytes.digest();
         let row_options = RowsOptions {
             file: name(options),
-            delimiter: options.delimiter,
-            is_tsv: format == Format::Tsv,
+            format,
+            table: options.table.clone(),
             rules: ColumnRules { aliases: flag_aliases(options), passes_others: false },
+            declared: Declared::default(),
             images,
         };
         match Rows::open(bytes, row_options, &catalog, &mut errors) {
@@ -310,8 +337,8 @@ impl Manifest {
             path,
             digest,
             options: options.clone(),
-            delimiter: rows.as_ref().map_or(b',', |rows| rows.dialect.delimiter),
-            bom: rows.as_ref().is_some_and(|rows| rows.dialect.bom),
+            delimiter: rows.as_ref().map_or(b',', Rows::delimiter),
+            bom: rows.as_ref().is_some_and(Rows::has_bom),
             file: name(options),
             document,
             templates,
@@ -383,7 +410,7 @@ impl JobSource for Manifest {
         match (&self.rows, &self.document) {
             (Some(rows), _) if self.jobs.is_empty() => rows.place_of_line(line),
             (_, Some(document)) => line_of(document, line),
-            _ => Place { line, column: 1, width: 1, text: String::new(), also_lines: Vec::new() },
+            _ => Place { sheet: None, line, column: 1, width: 1, text: String::new(), also_lines: Vec::new() },
         }
     }
 }
@@ -471,10 +498,10 @@ fn absolute(path: &Path) -> PathBuf {
 /// SHA-256 of all on which lines, order and `x_*` of a manifest's jobs depend: the bytes of its files by their digests, the flags that it
 /// is read with, the endpoints that decide what its columns are, and the program that reads it.
 fn reading(files: &[&str], options: &OpenOptions, catalog: &Catalog) -> serde_json::Result<[u8; 32]> {
-    let OpenOptions { defaults, columns, delimiter, path, .. } = options;
+    let OpenOptions { defaults, columns, table, path, .. } = options;
     let format = options.format.or_else(|| Format::of(path)).map(|format| format!("{format:?}"));
     let endpoints: Vec<_> = catalog.iter().map(|endpoint| &**endpoint).collect();
-    let all = (env!("CARGO_PKG_VERSION"), files, defaults, columns, delimiter, format, endpoints);
+    let all = (env!("CARGO_PKG_VERSION"), files, defaults, columns, table, format, endpoints);
     Ok(Sha256::digest(serde_json::to_vec(&all)?).into())
 }
 
@@ -492,17 +519,17 @@ fn format(options: &OpenOptions) -> Result<Format, Vec<Diagnostic>> {
 }
 
 /// What is wrong where neither a file's name nor a person tells its format.
-pub const FORMAT_UNTOLD: &str = "cannot tell whether this is TOML or CSV";
+pub const FORMAT_UNTOLD: &str = "cannot tell whether this is TOML, CSV or a workbook";
 
 /// What to do about a file whose name does not tell its format.
 #[must_use]
 pub fn format_help(path: &Path) -> &'static str {
     let ending = path.extension().and_then(|ending| ending.to_str()).unwrap_or_default().to_ascii_lowercase();
     match ending.as_str() {
-        "xlsx" | "xlsm" | "xlsb" | "xls" | "ods" | "numbers" => {
-            "a workbook is not read: save its sheet as text, in Excel as \"CSV UTF-8\", in LibreOffice as \"Text CSV\""
+        "xlsb" | "xls" | "fods" | "numbers" => {
+            "a workbook of this kind is not read: open it in a spreadsheet program and save it as .xlsx"
         }
-        _ => "name it .toml, .csv, .tsv or .txt, or give --manifest-format",
+        _ => "name it .toml, .csv, .tsv, .txt, .xlsx, .xlsm or .ods, or give --manifest-format",
     }
 }
 
@@ -565,9 +592,9 @@ fn flag_aliases(options: &OpenOptions) -> Vec<Alias> {
     options.columns.iter().map(alias).collect()
 }
 
-/// Opens the CSV that `[rows]` names. Where that fails, the error is the document's.
+/// Opens the table that `[rows]` names. Where that fails, the error is the document's.
 fn open_rows(options: &OpenOptions, table: RowsTable, catalog: &Catalog, errors: &mut Vec<Diagnostic>) -> Option<Rows> {
-    let RowsTable { file, place, delimiter, files, mut rules } = table;
+    let RowsTable { file, place, files, mut rules, table, declared } = table;
     let folder = folder(options);
     let path = folder.join(&file);
     let bytes = match Bytes::open(&path) {
@@ -582,9 +609,10 @@ fn open_rows(options: &OpenOptions, table: RowsTable, catalog: &Catalog, errors:
     rules.aliases.extend(flag_aliases(options));
     let row_options = RowsOptions {
         file: options.path.parent().unwrap_or(Path::new("")).join(&file).display().to_string(),
-        delimiter: options.delimiter.or(delimiter),
-        is_tsv: Format::of(&path) == Some(Format::Tsv),
+        format: Format::of(&path).and_then(Format::table).unwrap_or(TableFormat::Csv),
+        table: options.table.clone().or(table),
         rules,
+        declared,
         images: Images::new(files.map_or(folder.clone(), |files| folder.join(files))),
     };
     Rows::open(bytes, row_options, catalog, errors).map_err(|error| errors.push(*error)).ok()

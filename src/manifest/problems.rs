@@ -164,7 +164,7 @@ mod tests {
     use crate::diagnostic::Place;
 
     fn at(line: u64) -> impl FnOnce(Wrong) -> Diagnostic {
-        let place = Place { line, column: 1, width: 1, text: String::new(), also_lines: Vec::new() };
+        let place = Place { sheet: None, line, column: 1, width: 1, text: String::new(), also_lines: Vec::new() };
         move |wrong| wrong.into_diagnostic("a.csv", Some(place))
     }
 

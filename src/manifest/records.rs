@@ -4,31 +4,51 @@
 use csv::ByteRecord;
 
 use super::bounded_reader::BoundedReader;
-use super::header::HEAD_BYTES_MAX;
+use super::csv_row::{CsvRow, utf8};
+use super::header::{Dialect, HEAD_BYTES_MAX};
 use super::locate::first_line;
 use super::notes::{Notes, delimiter_name};
 use super::problems::Problems;
 use super::quotes::Raw;
-use super::row::{CsvRow, Row as _, utf8};
-use super::rows::{Rows, unreadable};
+use super::row::Row as _;
+use super::rows::{Rows, Source, reader, unreadable};
 use super::values::Wrong;
+use super::workbook::SheetRow;
 use crate::diagnostic::Diagnostic;
 use crate::money::counted;
+
+/// The rows of a table, as they are read.
+pub(super) enum TableRecords<'m> {
+    /// The record is there for its memory, which serves all rows.
+    Csv(Box<Records<'m>>, ByteRecord),
+    Sheet(Box<dyn Iterator<Item = SheetRow<'m>> + 'm>),
+}
+
+impl<'m> TableRecords<'m> {
+    /// Begins after the header.
+    pub(super) fn new(rows: &'m Rows) -> Self {
+        match &rows.source {
+            Source::Csv(dialect) => Self::Csv(Box::new(Records::new(rows, *dialect)), ByteRecord::new()),
+            Source::Sheet(sheet) => Self::Sheet(Box::new(sheet.rows(&rows.file))),
+        }
+    }
+}
 
 /// One reading of a file's records.
 pub(super) struct Records<'m> {
     rows: &'m Rows,
+    dialect: Dialect,
     reader: csv::Reader<BoundedReader<'m>>,
     is_done: bool,
 }
 
 impl<'m> Records<'m> {
     /// Begins after the header.
-    pub(super) fn new(rows: &'m Rows) -> Self {
-        let mut reader = rows.reader();
+    fn new(rows: &'m Rows, dialect: Dialect) -> Self {
+        let mut reader = reader(&rows.bytes, dialect);
         // The header was read once already; a failure now shows at the first row.
         let is_done = reader.read_byte_record(&mut ByteRecord::new()).is_err();
-        Self { rows, reader, is_done }
+        Self { rows, dialect, reader, is_done }
     }
 
     /// Reads the next record, and says where it was looked for. None at the end, or where it cannot be read, which is noted.
@@ -70,18 +90,18 @@ impl<'m> Records<'m> {
     {
         let after = self.reader.position().clone();
         let stray = self.reader.get_mut().quotes.take_before(after.byte());
-        let base = self.rows.dialect.header_byte as u64;
+        let base = self.dialect.header_byte as u64;
         let range = (base + before.byte(), base + after.byte());
         let is_last = range.1 >= self.rows.bytes.len;
         let first_tape_line = first_line(before.line(), after.line(), record.as_slice());
         let line = self.physical(first_tape_line);
         let Some(text) = utf8(record) else {
-            let row = CsvRow { rows: self.rows, record, text: "", line, range };
+            let row = CsvRow { rows: self.rows, dialect: self.dialect, record, text: "", line, range };
             row.wrong_encoding(problems);
             return None;
         };
         notes.empty_records += first_tape_line - before.line();
-        let row = CsvRow { rows: self.rows, record, text, line, range };
+        let row = CsvRow { rows: self.rows, dialect: self.dialect, record, text, line, range };
         if let Some(stray) = stray {
             row.stray(problems, stray);
             return None;
@@ -104,14 +124,14 @@ impl<'m> Records<'m> {
         let Some(open) = self.reader.get_ref().quotes.left_open() else {
             return error.at(self.rows.place_of_line(line));
         };
-        let base = self.rows.dialect.header_byte as u64;
+        let base = self.dialect.header_byte as u64;
         let bytes = self.rows.bytes.slice(base + before.byte(), base + open + HEAD_BYTES_MAX).unwrap_or_default();
         error.at(Raw { file: &self.rows.file, bytes: &bytes, start: before.byte(), line }.place(open))
     }
 
     /// The line of the file for a line of the tape, which begins at the header.
     fn physical(&self, tape_line: u64) -> u64 {
-        self.rows.dialect.header_line + tape_line.saturating_sub(1)
+        self.dialect.header_line + tape_line.saturating_sub(1)
     }
 }
 
@@ -123,7 +143,7 @@ fn has_its_cells(row: &CsvRow<'_>, problems: &mut Problems) -> bool {
     if cells >= columns && extra.is_none() {
         return true;
     }
-    let delimiter = delimiter_name(row.rows.dialect.delimiter);
+    let delimiter = delimiter_name(row.dialect.delimiter);
     let (has, names) = (counted(cells as u64, "cell"), counted(columns as u64, "column"));
     let is_cut = cells < columns && row.range.1 > row.rows.bytes.len;
     let (message, help) = if is_cut {

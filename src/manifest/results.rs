@@ -4,14 +4,12 @@
 
 use std::path::Path;
 
-use csv::ByteRecord;
-
 use super::names::{EXTRA_PREFIX, PARAMS_PREFIX, RESULTS_COLUMNS, fold, normal_id};
 use super::notes::Notes;
 use super::open::Manifest;
 use super::problems::Problems;
-use super::records::Records;
-use super::row::{CsvRow, Row as _};
+use super::records::TableRecords;
+use super::row::Row;
 use super::rows::Rows;
 use super::stand::{BATCH_COLUMN, LEDGER_COLUMN};
 use super::values::Wrong;
@@ -150,31 +148,42 @@ impl Manifest {
 }
 
 /// One reading of a results file's rows.
-struct ResultsPass<'m> {
+pub(super) struct ResultsPass<'m> {
     rows: &'m Rows,
-    records: Records<'m>,
-    record: ByteRecord,
+    records: TableRecords<'m>,
     problems: Problems,
     notes: Notes,
     is_done: bool,
 }
 
 impl<'m> ResultsPass<'m> {
-    fn new(rows: &'m Rows) -> Self {
-        let (record, problems, notes) = (ByteRecord::new(), Problems::default(), Notes::default());
-        Self { rows, records: Records::new(rows), record, problems, notes, is_done: false }
+    pub(super) fn new(rows: &'m Rows) -> Self {
+        let records = TableRecords::new(rows);
+        Self { rows, records, problems: Problems::default(), notes: Notes::default(), is_done: false }
     }
 
     /// Shows the next whole row. False at the end.
-    fn next_row(&mut self, see: &mut dyn FnMut(&CsvRow<'_>, &mut Problems)) -> bool {
-        let Self { records, record, problems, notes, .. } = self;
-        while let Some(before) = records.read(record, problems, notes) {
-            if let Some(row) = records.row(record, &before, problems, notes) {
-                see(&row, problems);
-                return true;
+    pub(super) fn next_row(&mut self, see: &mut dyn FnMut(&dyn Row, &mut Problems)) -> bool {
+        let Self { records, problems, notes, .. } = self;
+        match records {
+            TableRecords::Csv(records, record) => {
+                while let Some(before) = records.read(record, problems, notes) {
+                    if let Some(row) = records.row(record, &before, problems, notes) {
+                        see(&row, problems);
+                        return true;
+                    }
+                }
+                false
             }
+            TableRecords::Sheet(rows) => rows.next().inspect(|row| see(row, problems)).is_some(),
         }
-        false
+    }
+}
+
+impl ResultsPass<'_> {
+    /// What is wrong with rows that are not whole.
+    pub(super) fn into_problems(self) -> Vec<Diagnostic> {
+        self.problems.finish(&self.rows.file)
     }
 }
 
@@ -193,7 +202,7 @@ impl Iterator for ResultsPass<'_> {
                     row.problem(problems, at, Wrong::new("the row of a results file names no job").help(NO_ID));
                     return;
                 }
-                found = Some(ResultsRow { line: row.line, ..of });
+                found = Some(ResultsRow { line: row.line(), ..of });
             });
             if let Some(row) = found {
                 return Some(Ok(row));

@@ -1,13 +1,7 @@
-//! One row of a manifest: its cells, and the physical places of them; and how a CSV file has them.
+//! One row of a manifest: its cells, and their places.
 
-use csv::ByteRecord;
-
-use super::locate::{self, NOT_UTF8, newlines};
 use super::problems::Problems;
-use super::quotes::{Raw, Stray};
-use super::rows::Rows;
 use super::values::Wrong;
-use crate::csv_escape::{restore, trim};
 use crate::diagnostic::Place;
 
 /// One row of a table, whatever kind of file it stands in: its cells by column, each with its place.
@@ -27,6 +21,16 @@ pub(super) trait Row {
     /// Where a cell stands, for a message.
     fn place(&self, index: usize) -> Place;
 
+    /// Whether a cell holds a number or a truth value as such, and not text that a person wrote in the manner of a country.
+    fn is_typed(&self, _index: usize) -> bool {
+        false
+    }
+
+    /// Why a cell's content is no value that may be bought by, where it is none: what it is, and what to do.
+    fn unfit(&self, _index: usize) -> Option<Unfit> {
+        None
+    }
+
     /// A cell that holds something.
     fn filled(&self, index: Option<usize>) -> Option<&str> {
         index.map(|index| self.cell(index)).filter(|cell| !cell.is_empty())
@@ -38,87 +42,22 @@ pub(super) trait Row {
     }
 }
 
-/// A record of a CSV file, and how its places are found.
-pub(super) struct CsvRow<'a> {
-    pub(super) rows: &'a Rows,
-    pub(super) record: &'a ByteRecord,
-    pub(super) text: &'a str,
-    /// The physical line on which it begins.
-    pub(super) line: u64,
-    /// Its raw bytes: from, and to where.
-    pub(super) range: (u64, u64),
+/// What a cell holds that is no value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Unfit {
+    /// What it is: `a date`.
+    pub(super) what: &'static str,
+    /// What to do about it.
+    pub(super) help: &'static str,
+    /// Passed through it does no harm: nothing is bought by it.
+    pub(super) may_pass: bool,
 }
 
-impl Row for CsvRow<'_> {
-    fn file(&self) -> &str {
-        &self.rows.file
+impl Unfit {
+    /// The error of that cell in the column of that name.
+    pub(super) fn wrong(self, name: &str, cell: &str) -> Wrong {
+        let kind = format!("{name}: the cell holds {}", self.what);
+        let wrong = Wrong::new(format!("{kind}, {}", super::values::repeated(cell))).quoting(cell).help(self.help);
+        Wrong { kind: Some(kind), ..wrong }
     }
-
-    fn line(&self) -> u64 {
-        self.line
-    }
-
-    fn cell(&self, index: usize) -> &str {
-        let range = self.record.range(index);
-        restore(trim(range.and_then(|range| self.text.get(range)).unwrap_or_default()))
-    }
-
-    fn line_of(&self, index: usize) -> u64 {
-        let Some(range) = self.record.range(index) else { return self.line };
-        let bytes = self.record.as_slice();
-        let blank = bytes[range.clone()].iter().take_while(|b| b.is_ascii_whitespace()).count();
-        let start = if blank == range.len() { range.start } else { range.start + blank };
-        self.line + newlines(&bytes[..start])
-    }
-
-    fn place(&self, index: usize) -> Place {
-        let raw = self.raw();
-        let cell = locate::cell(&raw, self.rows.dialect.delimiter, index);
-        locate::place(&raw, self.line, cell.start, cell.end)
-    }
-}
-
-impl CsvRow<'_> {
-    fn raw(&self) -> Vec<u8> {
-        self.raw_from().1
-    }
-
-    /// Its bytes without the empty lines before it, and where in the file they begin.
-    fn raw_from(&self) -> (u64, Vec<u8>) {
-        let mut raw = self.rows.bytes.slice(self.range.0, self.range.1).unwrap_or_default();
-        let blank_lines = raw.iter().take_while(|b| **b == b'\n').count();
-        raw.drain(..blank_lines);
-        (self.range.0 + blank_lines as u64, raw)
-    }
-
-    /// The row's bytes, with quotes counted from the header on.
-    fn quotes<T>(&self, see: impl FnOnce(Raw<'_>) -> T) -> T {
-        let (start, bytes) = self.raw_from();
-        let start = start.saturating_sub(self.rows.dialect.header_byte as u64);
-        see(Raw { file: &self.rows.file, bytes: &bytes, start, line: self.line })
-    }
-
-    pub(super) fn stray(&self, problems: &mut Problems, stray: Stray) {
-        let error = self.quotes(|raw| raw.stray(stray));
-        let line = error.place.as_ref().map_or(self.line, |place| place.line);
-        problems.add(line, Wrong::new(stray.kind.message()), |_| error);
-    }
-
-    pub(super) fn left_open(&self, problems: &mut Problems, open: u64) {
-        problems.push(self.quotes(|raw| raw.left_open(open)));
-    }
-
-    pub(super) fn wrong_encoding(&self, problems: &mut Problems) {
-        let raw = self.raw();
-        let Some(error) = locate::not_utf8(&self.rows.file, &raw, self.line) else { return };
-        let line = error.place.as_ref().map_or(self.line, |place| place.line);
-        problems.add(line, Wrong::new(NOT_UTF8), |_| error);
-    }
-}
-
-/// The record's text, if each cell of it is UTF-8: pieces of two cells could make up a character together.
-pub(super) fn utf8(record: &ByteRecord) -> Option<&str> {
-    let text = std::str::from_utf8(record.as_slice()).ok()?;
-    let is_whole = |index| record.range(index).is_none_or(|range| text.is_char_boundary(range.end));
-    (0..record.len()).all(is_whole).then_some(text)
 }

@@ -1,4 +1,4 @@
-//! The rows of a CSV manifest, streamed: one record is held at a time, and columns are matched with parameters once for
+//! The rows of a manifest, CSV or workbook. Of a CSV they stream: one record is held at a time. Columns are matched with parameters once for
 //! each endpoint.
 
 use std::fmt::Display;
@@ -15,41 +15,67 @@ use super::names::{fold, id_problem, normal_id};
 use super::notes::Notes;
 use super::problems::Problems;
 use super::quotes::Raw;
-use super::records::Records;
+use super::records::TableRecords;
 use super::row::Row;
 use super::stand::StandColumns;
+use super::table_options::TableOptions;
 use super::template::{Template, Templates};
+use super::tolerance::{Declared, Tolerance};
 use super::values::{Given, Wrong, check, expected, max_sats};
+use super::workbook::{self, Kind, Sheet};
 use super::{JobSpec, WRONG_IDS_MAX};
 use crate::catalog::{Catalog, Param, Value};
 use crate::csv_escape::lf;
 use crate::diagnostic::{Diagnostic, Place};
-use crate::money::thousands;
+use crate::money::{Sats, thousands};
 
 const BUFFER_BYTES: usize = 64 * 1024;
 /// Columns are compared with one another, and each that is unknown is an error of its own.
 const COLUMNS_MAX: usize = 1_000;
 
-/// A CSV file whose header has been read.
+/// A table whose header has been read.
 pub(super) struct Rows {
     /// The file as the person named it.
     pub(super) file: String,
     pub(super) bytes: Bytes,
-    pub(super) dialect: Dialect,
+    pub(super) source: Source,
     pub(super) columns: Vec<Column>,
+    /// The columns' own names, trimmed.
+    pub(super) header: Vec<String>,
     /// The columns' names, folded, with those that flags and manifest give them in the place of their own.
     pub(super) names: Vec<String>,
     pub(super) images: Images,
+    tolerance: Tolerance,
     /// Rows of a results file that say that they are bought are passed over.
     pub(super) leaves_out_bought: bool,
 }
 
-/// How a CSV file is to be read.
+/// Where the rows are.
+pub(super) enum Source {
+    /// In a text file that is written so.
+    Csv(Dialect),
+    /// In a workbook's sheet.
+    Sheet(Sheet),
+}
+
+/// What a table is written in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum TableFormat {
+    /// Text; the delimiter is found from the header.
+    Csv,
+    /// Text with tabs.
+    Tsv,
+    /// A workbook.
+    Workbook(Kind),
+}
+
+/// How a table is to be read.
 pub(super) struct RowsOptions {
     pub(super) file: String,
-    pub(super) delimiter: Option<u8>,
-    pub(super) is_tsv: bool,
+    pub(super) format: TableFormat,
+    pub(super) table: TableOptions,
     pub(super) rules: ColumnRules,
+    pub(super) declared: Declared,
     pub(super) images: Images,
 }
 
@@ -64,73 +90,43 @@ impl Rows {
         catalog: &Catalog,
         errors: &mut Vec<Diagnostic>,
     ) -> Result<Self, Box<Diagnostic>> {
-        let RowsOptions { file, delimiter, is_tsv, rules, images } = options;
-        let head = bytes.slice(0, HEAD_BYTES_MAX).map_err(|e| Box::new(unreadable(&file, &e)))?;
-        if let Some(error) = locate::no_text(&file, &head) {
-            return Err(Box::new(error));
-        }
-        let dialect = dialect(&head, delimiter, is_tsv);
-        let mut rows =
-            Self { file, bytes, dialect, columns: Vec::new(), names: Vec::new(), images, leaves_out_bought: false };
-        let mut header = ByteRecord::new();
-        let mut reader = rows.reader();
-        let is_there = reader.read_byte_record(&mut header).map_err(|e| Box::new(unreadable(&rows.file, &e)))?;
-        let tape_end = reader.position().byte();
-        let end = dialect.header_byte + usize::try_from(tape_end).unwrap_or(usize::MAX);
-        let stray = reader.get_mut().quotes.take_before(tape_end);
-        let is_all = end as u64 >= rows.bytes.len;
-        let open = reader.get_ref().quotes.left_open().filter(|_| is_all);
-        drop(reader);
-        let raw = head.get(dialect.header_byte..end.min(head.len())).unwrap_or_default();
-        rows.check_head(is_there, raw, end > head.len() && rows.bytes.len > HEAD_BYTES_MAX)?;
-        let shown = Raw { file: &rows.file, bytes: raw, start: 0, line: dialect.header_line };
-        let wrong = stray.map(|stray| shown.stray(stray)).or_else(|| open.map(|open| shown.left_open(open)));
-        if let Some(error) = wrong {
-            return Err(Box::new(error));
-        }
+        let RowsOptions { file, format, table, rules, declared, images } = options;
+        let (source, header, head) = match format {
+            TableFormat::Workbook(kind) => {
+                let sheet = workbook::open(&bytes, kind, &file, &table, errors)?;
+                let header = sheet.header.clone();
+                (Source::Sheet(sheet), header, Vec::new())
+            }
+            TableFormat::Csv | TableFormat::Tsv => {
+                not_of_text(&file, &table, errors);
+                let head = bytes.slice(0, HEAD_BYTES_MAX).map_err(|e| Box::new(unreadable(&file, &e)))?;
+                if let Some(error) = locate::no_text(&file, &head) {
+                    return Err(Box::new(error));
+                }
+                let dialect = dialect(&head, &table, format == TableFormat::Tsv);
+                let header = CsvHead { file: &file, bytes: &bytes, head: &head, dialect }.header()?;
+                (Source::Csv(dialect), header, head)
+            }
+        };
+        let places = |index| match &source {
+            Source::Csv(dialect) => {
+                // What a header is part of may go on below it.
+                let raw = head.get(dialect.header_byte..).unwrap_or_default();
+                let cell = locate::cell(raw, dialect.delimiter, index);
+                locate::place(raw, dialect.header_line, cell.start, cell.end)
+            }
+            Source::Sheet(sheet) => sheet.place(sheet.header_row.into(), index),
+        };
         if header.len() > COLUMNS_MAX {
             let message =
                 format!("the header names {} columns, more than {COLUMNS_MAX}", thousands(header.len() as u64));
-            let error = Diagnostic::error(&rows.file, message).at(locate::place(raw, dialect.header_line, 0, 0));
+            let error = Diagnostic::error(&file, message).at(Place { width: 1, ..places(0) });
             return Err(Box::new(error.help("is it the right file, and the right delimiter?")));
         }
-        // What a header is part of may go on below it.
-        let raw = head.get(dialect.header_byte..).unwrap_or_default();
-        let context = HeaderContext { file: &rows.file, catalog, rules: &rules, raw, dialect };
-        let header: Vec<String> = header.iter().map(|name| String::from_utf8_lossy(name).trim().to_owned()).collect();
-        rows.columns = context.columns(&header, errors);
-        rows.names = context.names(&header);
-        Ok(rows)
-    }
-
-    fn check_head(&self, is_there: bool, raw: &[u8], is_cut: bool) -> Result<(), Box<Diagnostic>> {
-        let at = || locate::place(raw, self.dialect.header_line, 0, 0);
-        let error =
-            |message: &str, help: &str| Err(Box::new(Diagnostic::error(&self.file, message).at(at()).help(help)));
-        if !is_there {
-            return error("the file is empty", "its first line names the columns: id,endpoint,prompt,duration");
-        }
-        if is_cut {
-            return error("the header line does not end", "its first line names the columns; is a quote left open?");
-        }
-        if let Some(error) = locate::not_utf8(&self.file, raw, self.dialect.header_line) {
-            return Err(Box::new(error));
-        }
-        if raw.trim_ascii_end().contains(&b'\r') && !raw.trim_ascii_end().contains(&b'\n') {
-            return error("lines end in CR alone", "save it again with LF or CR LF line ends, as \"CSV UTF-8\"");
-        }
-        Ok(())
-    }
-
-    pub(super) fn reader(&self) -> csv::Reader<BoundedReader<'_>> {
-        csv::ReaderBuilder::new()
-            .has_headers(false)
-            .flexible(true)
-            .delimiter(self.dialect.delimiter)
-            // The CR of a CR LF stays at the end of the last cell, where it is trimmed: this keeps line numbers exact.
-            .terminator(csv::Terminator::Any(b'\n'))
-            .buffer_capacity(BUFFER_BYTES)
-            .from_reader(BoundedReader::new(self.bytes.from(self.dialect.header_byte as u64), self.dialect.delimiter))
+        let context = HeaderContext { file: &file, catalog, rules: &rules, places: &places };
+        let (columns, names) = (context.columns(&header, errors), context.names(&header));
+        let tolerance = Tolerance::of(declared, &header, &names, errors);
+        Ok(Self { file, bytes, source, columns, header, names, images, tolerance, leaves_out_bought: false })
     }
 
     /// Where that column of our own results stands.
@@ -144,9 +140,37 @@ impl Rows {
         error.help("run again when it is whole")
     }
 
+    /// What stands between cells; in a workbook nothing does, and a comma is what is made of it.
+    pub(super) fn delimiter(&self) -> u8 {
+        match &self.source {
+            Source::Csv(dialect) => dialect.delimiter,
+            Source::Sheet(_) => b',',
+        }
+    }
+
+    /// Whether text that goes with it begins with a byte order mark.
+    pub(super) fn has_bom(&self) -> bool {
+        match &self.source {
+            Source::Csv(dialect) => dialect.bom,
+            Source::Sheet(_) => true,
+        }
+    }
+
+    /// Where the header stands.
+    fn place_of_header(&self) -> Place {
+        self.place_of_line(match &self.source {
+            Source::Csv(dialect) => dialect.header_line,
+            Source::Sheet(sheet) => sheet.header_row.into(),
+        })
+    }
+
     /// The whole of a physical line, for an error that is found only by comparing jobs.
     pub(super) fn place_of_line(&self, line: u64) -> Place {
         use std::io::{BufRead, BufReader, Read};
+        let dialect = match &self.source {
+            Source::Csv(dialect) => dialect,
+            Source::Sheet(sheet) => return sheet.place(line, 0),
+        };
         let mut reader = BufReader::new(self.bytes.from(0).take(self.bytes.len));
         for _ in 1..line {
             if !matches!(reader.skip_until(b'\n'), Ok(n) if n > 0) {
@@ -156,9 +180,82 @@ impl Rows {
         let mut text = Vec::new();
         // An excerpt that cannot be read is empty; the line number stands all the same.
         let _ = reader.take(HEAD_BYTES_MAX).read_until(b'\n', &mut text);
-        let start = if line == 1 && self.dialect.bom { 3.min(text.len()) } else { 0 };
+        let start = if line == 1 && dialect.bom { 3.min(text.len()) } else { 0 };
         let end = text.trim_ascii_end().len().max(start);
         locate::place(&text[start..], line, 0, end - start)
+    }
+}
+
+/// The head of a text file.
+struct CsvHead<'h> {
+    file: &'h str,
+    bytes: &'h Bytes,
+    /// Its first bytes.
+    head: &'h [u8],
+    dialect: Dialect,
+}
+
+impl CsvHead<'_> {
+    /// The header's cells, trimmed.
+    fn header(&self) -> Result<Vec<String>, Box<Diagnostic>> {
+        let Self { file, head, dialect, .. } = *self;
+        let mut header = ByteRecord::new();
+        let mut reader = reader(self.bytes, dialect);
+        let is_there = reader.read_byte_record(&mut header).map_err(|e| Box::new(unreadable(file, &e)))?;
+        let tape_end = reader.position().byte();
+        let end = dialect.header_byte + usize::try_from(tape_end).unwrap_or(usize::MAX);
+        let stray = reader.get_mut().quotes.take_before(tape_end);
+        let is_all = end as u64 >= self.bytes.len;
+        let open = reader.get_ref().quotes.left_open().filter(|_| is_all);
+        let raw = head.get(dialect.header_byte..end.min(head.len())).unwrap_or_default();
+        self.check(is_there, raw, end > head.len() && self.bytes.len > HEAD_BYTES_MAX)?;
+        let shown = Raw { file, bytes: raw, start: 0, line: dialect.header_line };
+        let wrong = stray.map(|stray| shown.stray(stray)).or_else(|| open.map(|open| shown.left_open(open)));
+        match wrong {
+            Some(error) => Err(Box::new(error)),
+            None => Ok(header.iter().map(|name| String::from_utf8_lossy(name).trim().to_owned()).collect()),
+        }
+    }
+
+    fn check(&self, is_there: bool, raw: &[u8], is_cut: bool) -> Result<(), Box<Diagnostic>> {
+        let line = self.dialect.header_line;
+        let at = || locate::place(raw, line, 0, 0);
+        let error =
+            |message: &str, help: &str| Err(Box::new(Diagnostic::error(self.file, message).at(at()).help(help)));
+        if !is_there {
+            return error("the file is empty", "its first line names the columns: id,endpoint,prompt,duration");
+        }
+        if is_cut {
+            return error("the header line does not end", "its first line names the columns; is a quote left open?");
+        }
+        if let Some(error) = locate::not_utf8(self.file, raw, line) {
+            return Err(Box::new(error));
+        }
+        if raw.trim_ascii_end().contains(&b'\r') && !raw.trim_ascii_end().contains(&b'\n') {
+            return error("lines end in CR alone", "save it again with LF or CR LF line ends, as \"CSV UTF-8\"");
+        }
+        Ok(())
+    }
+}
+
+/// Reads a text file's records, the header first.
+pub(super) fn reader(bytes: &Bytes, dialect: Dialect) -> csv::Reader<BoundedReader<'_>> {
+    csv::ReaderBuilder::new()
+        .has_headers(false)
+        .flexible(true)
+        .delimiter(dialect.delimiter)
+        // The CR of a CR LF stays at the end of the last cell, where it is trimmed: this keeps line numbers exact.
+        .terminator(csv::Terminator::Any(b'\n'))
+        .buffer_capacity(BUFFER_BYTES)
+        .from_reader(BoundedReader::new(bytes.from(dialect.header_byte as u64), dialect.delimiter))
+}
+
+/// What is said of sheets, of a file that has none.
+fn not_of_text(file: &str, table: &TableOptions, errors: &mut Vec<Diagnostic>) {
+    let of_sheets = [("sheet", table.sheet.is_some()), ("hidden_rows", table.hidden_rows.is_some())];
+    for (what, _) in of_sheets.iter().filter(|(_, is_said)| *is_said) {
+        let error = Diagnostic::error(file, format!("{what} is said of workbooks, and this file is text"));
+        errors.push(error.help("leave it out, or name the workbook"));
     }
 }
 
@@ -178,13 +275,18 @@ struct Layout {
 
 /// One reading of all rows.
 pub(super) struct RowPass<'m> {
+    records: TableRecords<'m>,
+    jobs: JobReader<'m>,
+}
+
+/// Makes jobs of rows.
+struct JobReader<'m> {
     rows: &'m Rows,
     templates: &'m Templates,
-    records: Records<'m>,
-    /// Taken while a row is read from it, so that its memory serves all rows.
-    record: Option<ByteRecord>,
     layouts: Vec<Layout>,
     own: OwnColumns,
+    /// `x_*` are wanted, too.
+    reads_extra: bool,
 }
 
 /// Where the tool's own columns stand.
@@ -227,60 +329,70 @@ pub(super) struct Found<'a> {
 impl<'m> RowPass<'m> {
     /// Begins after the header.
     pub(super) fn new(rows: &'m Rows, templates: &'m Templates, notes: &mut Notes) -> Self {
-        let pass = Self {
-            rows,
-            templates,
-            records: Records::new(rows),
-            record: None,
-            layouts: Vec::new(),
-            own: OwnColumns {
-                stand: if rows.leaves_out_bought {
-                    StandColumns::of(|name| rows.results_column(name))
-                } else {
-                    StandColumns::default()
-                },
-                ..OwnColumns::new(&rows.columns)
-            },
+        let stand = match rows.leaves_out_bought {
+            true => StandColumns::of(|name| rows.results_column(name)),
+            false => StandColumns::default(),
         };
-        notes.delimiter = Some(rows.dialect.delimiter);
-        notes.unnamed_columns = pass.own.unnamed.len() as u64;
+        let own = OwnColumns { stand, ..OwnColumns::new(&rows.columns) };
+        notes.unnamed_columns = own.unnamed.len() as u64;
         notes.results_columns = rows
             .columns
             .iter()
             .filter_map(|column| if let Column::Results(name) = column { Some(name.clone()) } else { None })
             .collect();
-        pass
+        match &rows.source {
+            Source::Csv(dialect) => notes.delimiter = Some(dialect.delimiter),
+            Source::Sheet(sheet) => notes.sheet = sheet.notes(),
+        }
+        let records = TableRecords::new(rows);
+        Self { records, jobs: JobReader { rows, templates, layouts: Vec::new(), own, reads_extra: true } }
     }
 
     /// The same, without `x_*`.
     pub(super) fn without_extra(mut self) -> Self {
-        self.own.extra.clear();
+        self.jobs.reads_extra = false;
         self
     }
 
     /// The next good row; wrong ones are noted and passed over. None at the end.
     pub(super) fn next_job(&mut self, found: &mut Found<'_>) -> Option<JobSpec> {
-        let mut record = self.record.take().unwrap_or_default();
-        let mut job = None;
-        while job.is_none() {
-            let Some(before) = self.records.read(&mut record, found.problems, found.notes) else { break };
-            job = self.read(&record, &before, found);
+        let Self { records, jobs } = self;
+        loop {
+            let job = match records {
+                TableRecords::Csv(records, record) => {
+                    let before = records.read(record, found.problems, found.notes)?;
+                    let row = records.row(record, &before, found.problems, found.notes);
+                    row.and_then(|row| jobs.read(&row, found))
+                }
+                TableRecords::Sheet(rows) => {
+                    let row = rows.next()?;
+                    match row.beside() {
+                        Some(at) => {
+                            row.problem(found.problems, at, without_name());
+                            None
+                        }
+                        None => jobs.read(&row, found),
+                    }
+                }
+            };
+            if job.is_some() {
+                return job;
+            }
         }
-        self.record = Some(record);
-        job
     }
+}
 
-    fn read(&mut self, record: &ByteRecord, before: &csv::Position, found: &mut Found<'_>) -> Option<JobSpec> {
-        let row = self.records.row(record, before, found.problems, found.notes)?;
+impl JobReader<'_> {
+    fn read(&mut self, row: &impl Row, found: &mut Found<'_>) -> Option<JobSpec> {
         if self.own.stand.says_bought(|column| row.filled(Some(column))) {
             found.notes.left_out += 1;
             return None;
         }
-        let job = self.job(&row, found);
+        let job = self.job(row, found);
         if let Some(id) = row.filled(self.own.id).filter(|id| job.is_none() && id_problem(id).is_none())
             && found.wrong_ids.len() < WRONG_IDS_MAX
         {
-            found.wrong_ids.push((row.line, normal_id(id).into_owned()));
+            found.wrong_ids.push((row.line(), normal_id(id).into_owned()));
         }
         job
     }
@@ -296,24 +408,18 @@ impl<'m> RowPass<'m> {
             is_good = false;
             row.problem(found.problems, index, wrong);
         };
-        let id = row.filled(self.own.id);
-        if let (Some(given), Some(at)) = (id, self.own.id)
-            && let Some(words) = id_problem(given)
-        {
-            wrong(at, expected("id", words, Given::Text(given)));
-        }
-        let limit = row.filled(self.own.max_sats).map(|cell| max_sats(Given::Text(cell))).transpose();
-        let limit = limit.unwrap_or_else(|problem| {
-            wrong(self.own.max_sats.unwrap_or_default(), problem);
-            None
-        });
-        let values = values(row, template, layout, &self.rows.images, &mut wrong);
+        let (id, limit) = (self.id(row, &mut wrong), self.limit(row, &mut wrong));
+        let values = self.values(row, template, layout, &mut wrong);
         for index in layout.foreign.iter().filter(|index| !row.cell(**index).is_empty()) {
             wrong(*index, foreign(&self.rows.columns, *index, template));
         }
+        for index in &self.own.extra {
+            if let Some(unfit) = row.unfit(*index).filter(|unfit| !unfit.may_pass) {
+                wrong(*index, unfit.wrong(self.rows.names.get(*index).map_or("", String::as_str), row.cell(*index)));
+            }
+        }
         for index in self.own.unnamed.iter().filter(|index| !row.cell(**index).is_empty()) {
-            let error = Wrong::new("a cell in a column without a name");
-            wrong(*index, error.help("name the column, or empty the cell"));
+            wrong(*index, without_name());
         }
         is_good &= !template.rests_on_wrong_default(&values);
         is_good.then(|| JobSpec {
@@ -326,12 +432,73 @@ impl<'m> RowPass<'m> {
         })
     }
 
+    fn id<'r>(&self, row: &'r impl Row, wrong: &mut impl FnMut(usize, Wrong)) -> Option<&'r str> {
+        let (at, id) = self.own.id.zip(row.filled(self.own.id))?;
+        if let Some(unfit) = row.unfit(at) {
+            wrong(at, unfit.wrong("id", id));
+        } else if let Some(words) = id_problem(id) {
+            wrong(at, expected("id", words, Given::Text(id)));
+        }
+        Some(id)
+    }
+
+    fn limit(&self, row: &impl Row, wrong: &mut impl FnMut(usize, Wrong)) -> Option<Sats> {
+        let (at, cell) = self.own.max_sats.zip(row.filled(self.own.max_sats))?;
+        let read = || match row.unfit(at) {
+            Some(unfit) => Err(unfit.wrong("max_sats", cell)),
+            None => {
+                let cell = self.rows.tolerance.sats(at, cell, row.is_typed(at)).map_err(|problem| *problem)?;
+                max_sats(Given::Text(&cell))
+            }
+        };
+        read().map_err(|problem| wrong(at, problem)).ok()
+    }
+
+    /// The values of a row, in the endpoint's order, after all defaults.
+    fn values(
+        &self,
+        row: &impl Row,
+        template: &Template,
+        layout: &Layout,
+        wrong: &mut impl FnMut(usize, Wrong),
+    ) -> Vec<Option<Value>> {
+        let columns = template.endpoint.params.iter().zip(&template.base).zip(&layout.columns);
+        let value = |((param, base), column): ((&Param, &Option<Value>), &Option<usize>)| {
+            let Some((at, cell)) = column.zip(row.filled(*column)) else {
+                if base.is_none() && template.must_have(param) {
+                    wrong(column.unwrap_or_default(), template.missing(param));
+                }
+                return base.clone();
+            };
+            self.value(row, (at, cell), param, template).map_err(|problem| wrong(at, *problem)).ok()
+        };
+        columns.map(value).collect()
+    }
+
+    fn value(
+        &self,
+        row: &impl Row,
+        (at, cell): (usize, &str),
+        param: &Param,
+        template: &Template,
+    ) -> Result<Value, Box<Wrong>> {
+        if let Some(unfit) = row.unfit(at) {
+            return Err(Box::new(unfit.wrong(&param.name, cell)));
+        }
+        if self.rows.tolerance.is_none() {
+            return check(param, Given::Text(cell), &self.rows.images);
+        }
+        let given = (at, cell, row.is_typed(at));
+        let cell = self.rows.tolerance.value(given, param, &template.endpoint)?;
+        check(param, Given::Text(&cell), &self.rows.images)
+    }
+
     fn extra(&self, row: &impl Row) -> Vec<(String, String)> {
         let cell = |index: &usize| match self.rows.columns.get(*index)? {
             Column::Extra(name) => Some((name.clone(), lf(row.filled(Some(*index))?).into_owned())),
             _ => None,
         };
-        self.own.extra.iter().filter_map(cell).collect()
+        self.own.extra.iter().filter(|_| self.reads_extra).filter_map(cell).collect()
     }
 
     fn endpoint(&self, row: &impl Row, problems: &mut Problems) -> Option<usize> {
@@ -344,6 +511,11 @@ impl<'m> RowPass<'m> {
             }
             return self.templates.default_endpoint;
         };
+        if let Some((at, unfit)) = self.own.endpoint.and_then(|at| Some((at, row.unfit(at)?))) {
+            row.problem(problems, at, unfit.wrong("endpoint", name));
+            return None;
+        }
+        let name = self.own.endpoint.map_or(name, |at| self.rows.tolerance.word(at, name));
         let position = self.templates.find(name);
         if position.is_none() && !self.templates.is_broken(name) {
             let wrong = Wrong::new(format!("unknown endpoint \"{}\"", super::values::repeated(name))).quoting(name);
@@ -390,7 +562,7 @@ impl<'m> RowPass<'m> {
             if is_param && !has_prefixed {
                 let message =
                     format!("column \"{name}\" is a column of the results, and {} takes it", template.endpoint.name);
-                let place = self.rows.place_of_line(self.rows.dialect.header_line);
+                let place = self.rows.place_of_header();
                 let error = Diagnostic::error(&self.rows.file, format!("{message} as a parameter")).at(place);
                 problems.push(error.help(format!("name column {} params.{name}, or remove it", index + 1)));
             }
@@ -398,25 +570,8 @@ impl<'m> RowPass<'m> {
     }
 }
 
-/// The values of a row, in the endpoint's order, after all defaults.
-fn values(
-    row: &impl Row,
-    template: &Template,
-    layout: &Layout,
-    images: &Images,
-    wrong: &mut impl FnMut(usize, Wrong),
-) -> Vec<Option<Value>> {
-    let columns = template.endpoint.params.iter().zip(&template.base).zip(&layout.columns);
-    let value = |((param, base), column): ((&Param, &Option<Value>), &Option<usize>)| {
-        let Some(cell) = row.filled(*column) else {
-            if base.is_none() && template.must_have(param) {
-                wrong(column.unwrap_or_default(), template.missing(param));
-            }
-            return base.clone();
-        };
-        check(param, Given::Text(cell), images).map_err(|problem| wrong(column.unwrap_or_default(), *problem)).ok()
-    };
-    columns.map(value).collect()
+fn without_name() -> Wrong {
+    Wrong::new("a cell in a column without a name").help("name the column, or empty the cell")
 }
 
 fn foreign(columns: &[Column], index: usize, template: &Template) -> Wrong {

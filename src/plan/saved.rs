@@ -11,7 +11,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::{PlannedJob, Totals};
 use crate::catalog::Endpoint;
-use crate::manifest::Limits;
+use crate::manifest::{HiddenRows, Limits};
 use crate::money::Msat;
 
 /// The type of the head of a saved plan.
@@ -79,7 +79,7 @@ pub struct SavedManifest {
 /// How a manifest is read, beside what stands in it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SavedReading {
-    /// `toml`, `csv` or `tsv`.
+    /// `toml`, `csv`, `tsv`, `xlsx` or `ods`.
     pub format: String,
     /// `--default`: keys and values.
     pub defaults: Vec<(String, String)>,
@@ -87,6 +87,15 @@ pub struct SavedReading {
     pub columns: Vec<(String, String)>,
     /// `--delimiter`, where it was given.
     pub delimiter: Option<char>,
+    /// `--sheet`, where it was given.
+    #[serde(default)]
+    pub sheet: Option<String>,
+    /// `--header-row`, where it was given.
+    #[serde(default)]
+    pub header_row: Option<u32>,
+    /// `--hidden-rows`, where it was given.
+    #[serde(default)]
+    pub hidden_rows: Option<HiddenRows>,
 }
 
 /// Who pays.

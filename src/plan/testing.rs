@@ -33,7 +33,14 @@ impl JobSource for Rows {
     }
 
     fn place_of_line(&self, line: u64) -> Place {
-        Place { line, column: 1, width: 1, text: format!("the text of line {line}"), also_lines: Vec::new() }
+        Place {
+            sheet: None,
+            line,
+            column: 1,
+            width: 1,
+            text: format!("the text of line {line}"),
+            also_lines: Vec::new(),
+        }
     }
 }
 

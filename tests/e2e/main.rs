@@ -106,6 +106,8 @@ mod selection;
 #[cfg(test)]
 mod sellers;
 #[cfg(test)]
+mod sheets;
+#[cfg(test)]
 mod stopped;
 #[cfg(test)]
 mod terminal;

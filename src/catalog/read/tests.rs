@@ -306,7 +306,7 @@ result.url = ["/u"]
 url = "https://example.org/"
 params.mode = { type = "choice", values = ["a", "b"] }
 params.t = { type = "text", required = true }
-price = { by = ["mode"], rates = [{ mode = "a", sats = 0 }, { mode = "B", sats = 1 }, { sats = 1, msat = 1 }] }
+price = { by = ["mode"], rates = [{ mode = "a", sats = 0 }, { mode = "bb", sats = 1 }, { sats = 1, msat = 1 }] }
 result = {}
 
 [endpoint.four]

@@ -1,9 +1,11 @@
-//! What is known of it: `status`, `export`, `batches`, `audit`.
+//! What is known of it: `init`, `status`, `export`, `batches`, `audit`.
+
+use std::path::PathBuf;
 
 use clap::Args;
 
 use crate::cli::options::flags::{TargetArgs, other_help};
-use crate::cli::options::{FileArgs, LedgerArgs, NodeArgs, OutputArgs, QuietArgs};
+use crate::cli::options::{FileArgs, LedgerArgs, NodeArgs, OutputArgs, QuietArgs, ReadingArgs};
 
 pub(super) const STATUS_EXAMPLES: &str = "\
 Examples:
@@ -17,6 +19,29 @@ Examples:
   l402-batch export jobs.toml                      jobs.results.csv, jobs.receipts.csv beside it
   l402-batch export --batch june --results results.csv --receipts receipts.csv
   l402-batch export jobs.toml --results -          results alone, on standard output";
+
+pub(super) const INIT_EXAMPLES: &str = "\
+Examples:
+  l402-batch init shots.xlsx                       shots.toml beside it
+  l402-batch init shots.xlsx --sheet \"June\" --header-row 3
+  l402-batch init shots.csv --default endpoint=animate-image --out june.toml";
+
+/// What `init` takes: it makes a manifest of a sheet.
+#[derive(Args, Clone, Debug, Default)]
+pub struct InitArgs {
+    /// The table: .csv, .tsv, .txt, .xlsx, .xlsm or .ods
+    #[arg(value_name = "SHEET", help_heading = Option::<&str>::None)]
+    pub from: PathBuf,
+    /// How to read it.
+    #[command(flatten)]
+    pub reading: ReadingArgs,
+    /// The manifest to write [default: beside the sheet, called like it, with the ending .toml]
+    #[arg(short, long, value_name = "FILE", help_heading = "Files")]
+    pub out: Option<PathBuf>,
+    /// Replace it where it is there
+    #[arg(long, help_heading = "Files")]
+    pub overwrite: bool,
+}
 
 /// What `status` takes: it tells how a batch stands.
 #[derive(Args, Clone, Debug, Default)]

@@ -28,7 +28,7 @@ pub use finish::{
 };
 pub use get::GetArgs;
 pub use keep::{LaterArgs, LedgerCommand, LedgerCommandArgs, LedgerMergeArgs};
-pub use look::{AuditArgs, BatchesArgs, ExportArgs, StatusArgs};
+pub use look::{AuditArgs, BatchesArgs, ExportArgs, InitArgs, StatusArgs};
 pub use setup::{
     CatalogArgs, CatalogCommand, CatalogImportArgs, CatalogUpdateArgs, CatalogViewArgs, CompletionsArgs, ConfigArgs,
     ConfigCommand, DoctorArgs, ManArgs, SandboxArgs, SchemaArgs, SchemaOf, ShowArgs,
@@ -68,6 +68,9 @@ pub enum Command {
     /// What it will cost, to the sat; nothing written, and no network but for --live
     #[command(visible_aliases = ["estimate", "cost"], after_help = buy::PLAN_EXAMPLES)]
     Plan(Box<PlanArgs>),
+    /// Make a manifest of a sheet: propose what its columns are, show what would be bought, and write that to read
+    #[command(after_help = look::INIT_EXAMPLES)]
+    Init(Box<InitArgs>),
     /// Buy it; the same command again goes on where it stopped
     #[command(after_help = buy::RUN_EXAMPLES)]
     Run(Box<RunArgs>),

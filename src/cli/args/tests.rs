@@ -26,7 +26,7 @@ fn flags_are_read_with_their_units() {
     let args = run("run shots.csv --default endpoint=generate-video --column Seconds=duration --delimiter tab \
          --max-sats 50_000 --max-fee-ppm 5000 --wait-doubt 90s --deadline 2h30m --only a,b --only c --json -y");
     assert_eq!(args.manifest.reading.jobs.default, [Pair { key: "endpoint".into(), value: "generate-video".into() }]);
-    assert_eq!(args.manifest.reading.jobs.delimiter, Some(b'\t'));
+    assert_eq!(args.manifest.reading.table.delimiter, Some(b'\t'));
     assert_eq!(args.limits.max_sats, Some(Sats::new(50_000)));
     assert_eq!(args.limits.max_fee_ppm, Some(5_000));
     assert_eq!(args.pace.steady.wait_doubt.map(|d| d.as_secs()), Some(90));
@@ -110,6 +110,7 @@ fn every_command_is_there() {
         "plan a.toml --jobs",
         "estimate a.toml",
         "cost - --manifest-format csv",
+        "init shots.xlsx --sheet 2 --header-row 3 --hidden-rows skip --out a.toml --overwrite",
         "get https://x.example/y a=b --json {} --method post --max-sats 5 -o f --overwrite --dry-run",
         "get endpoint a=b --sandbox -q",
         "recover --all",

@@ -4,7 +4,7 @@ use clap::builder::PossibleValuesParser;
 use clap::{Arg, ValueHint};
 use clap_complete::Shell;
 
-use crate::manifest::Duplicates;
+use crate::manifest::{Duplicates, HiddenRows};
 
 use crate::cli::options::values::LND_NETWORKS;
 use crate::cli::{CommandError, ExitCode, Failure, args};
@@ -177,6 +177,7 @@ fn fish_places(command: &clap::Command) -> String {
 fn words_of(arg: &Arg) -> Vec<&'static str> {
     match arg.get_id().as_str() {
         "duplicates" => Duplicates::ALL.iter().map(|word| word.as_str()).collect(),
+        "hidden_rows" => HiddenRows::ALL.iter().map(|word| word.as_str()).collect(),
         "lnd_network" => LND_NETWORKS.to_vec(),
         _ => Vec::new(),
     }

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use crate::catalog::Endpoint;
 use crate::download::name::Template;
 use crate::l402::Network;
-use crate::manifest::{Duplicates, GivenBy, Limits};
+use crate::manifest::{Duplicates, GivenBy, Limits, TableOptions};
 use crate::time::UnixMs;
 use url::Url;
 
@@ -33,8 +33,8 @@ pub struct ManifestOptions {
     pub defaults: Vec<Pair>,
     /// `--column HEADER=NAME`, in order.
     pub columns: Vec<Pair>,
-    /// The CSV's delimiter; found from the header where none is given.
-    pub delimiter: Option<u8>,
+    /// How its table is written.
+    pub table: TableOptions,
     /// What gave defaults and columns, for what is wrong with them.
     pub given_by: GivenBy,
     /// What a saved plan says of endpoints and limits.
@@ -402,7 +402,20 @@ pub struct CatalogOptions {
     pub output: Output,
 }
 
-/// The file that `catalog update` or `catalog import` writes.
+/// What `init` works with, every option resolved.
+#[derive(Clone, Debug)]
+pub struct InitOptions {
+    /// The table, and how to read it.
+    pub manifest: ManifestOptions,
+    /// The endpoint of its rows, where it is named.
+    pub endpoint: Option<String>,
+    /// What would limit a run.
+    pub limits: Layers,
+    /// The manifest to write.
+    pub file: UpdateFile,
+}
+
+/// The file that `catalog update`, `catalog import` or `init` writes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UpdateFile {
     /// The path of the file.

@@ -10,7 +10,7 @@ use crate::cli::options::{BatchArgs, ReadingArgs};
 #[derive(Args, Clone, Debug, Default)]
 #[command(next_help_heading = "Manifest")]
 pub struct ManifestArgs {
-    /// The file that says what to buy: .toml, .csv, .tsv, .txt, or - for standard input
+    /// The file that says what to buy: .toml, .csv, .tsv, .txt, .xlsx, .xlsm, .ods, or - for standard input
     #[arg(help_heading = Option::<&str>::None)]
     pub manifest: PathBuf,
     /// How to read it.

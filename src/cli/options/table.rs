@@ -15,7 +15,7 @@ use crate::cli::options::values::{Condition, Deadline, Format, ManifestFormat, P
 use crate::cli::options::{CERTIFICATE, Declaration, FORMAT, Group, MACAROON, Who, values};
 use crate::download::name::{DEFAULT_TEMPLATE, Template};
 use crate::ledger::LedgerAddress;
-use crate::manifest::Duplicates;
+use crate::manifest::{Duplicates, HiddenRows};
 use crate::money::Sats;
 use crate::plan::{FEE_FLOOR_DEFAULT, MAX_FEE_PPM_DEFAULT};
 
@@ -52,8 +52,18 @@ options! {
         passing default: Vec<Pair>, [long, value_name = "KEY=VALUE"], text str::parse, split '\n';
         /// A CSV column under another header: Seconds=duration (repeatable)
         passing column: Vec<Pair>, [long, value_name = "HEADER=NAME"], text str::parse, split '\n';
+    }
+
+    /// How the manifest's table is written.
+    TableArgs, "Manifest" {
         /// The CSV's delimiter: one character, or tab [default: found from the header]
         passing delimiter: Option<u8>, [long, value_name = "CHAR"], by values::delimiter;
+        /// The workbook's sheet: its name, or its number from 1 [default: the only one that shows anything]
+        passing sheet: Option<String>, [long, value_name = "NAME|N"], by values::sheet;
+        /// The line of a CSV, or the row of a sheet, in which the columns have their names, from 1 [default: the first that is not blank]
+        passing header_row: Option<u32>, [long, value_name = "N"], by values::from_one;
+        /// What a workbook's hidden rows are: read them as jobs, or skip them [default: they are an error]
+        passing hidden_rows: Option<HiddenRows>, [long, value_name = "read|skip"], text str::parse;
     }
 
     /// What may be spent. Where several sources set one of these, the tightest wins.
@@ -247,6 +257,8 @@ groups! {
         batch: BatchArgs,
         /// How its rows and jobs are read.
         jobs: JobReadingArgs,
+        /// How its table is written.
+        table: TableArgs,
     }
 
     /// How fast, how long and how persistently.

@@ -198,6 +198,10 @@ pub enum ManifestFormat {
     Csv,
     /// Separated by tabs.
     Tsv,
+    /// A workbook as Excel writes it (.xlsx, .xlsm).
+    Xlsx,
+    /// A workbook as LibreOffice writes it.
+    Ods,
 }
 
 impl From<manifest::Format> for ManifestFormat {
@@ -206,6 +210,8 @@ impl From<manifest::Format> for ManifestFormat {
             manifest::Format::Toml => Self::Toml,
             manifest::Format::Csv => Self::Csv,
             manifest::Format::Tsv => Self::Tsv,
+            manifest::Format::Xlsx => Self::Xlsx,
+            manifest::Format::Ods => Self::Ods,
         }
     }
 }
@@ -216,6 +222,8 @@ impl From<ManifestFormat> for manifest::Format {
             ManifestFormat::Toml => Self::Toml,
             ManifestFormat::Csv => Self::Csv,
             ManifestFormat::Tsv => Self::Tsv,
+            ManifestFormat::Xlsx => Self::Xlsx,
+            ManifestFormat::Ods => Self::Ods,
         }
     }
 }
@@ -449,6 +457,18 @@ pub fn delimiter(text: &str) -> Result<u8, String> {
         "|" => Ok(b'|'),
         "tab" | "\\t" | "\t" => Ok(b'\t'),
         _ => Err(format!("expected , or ; or | or the word tab, got \"{text}\"")),
+    }
+}
+
+/// A sheet of a workbook, by name or number.
+///
+/// # Errors
+/// In words.
+pub fn sheet(text: &str) -> Result<String, String> {
+    if text.trim().is_empty() {
+        Err("expected a sheet's name, or its number from 1".to_owned())
+    } else {
+        Ok(text.to_owned())
     }
 }
 

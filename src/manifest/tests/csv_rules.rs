@@ -343,7 +343,7 @@ fn input_that_ends_inside_a_row_is_refused() {
 #[test]
 fn the_right_spelling_is_named() {
     let cases = [
-        ("mode", "Pro", "did you mean \"pro\"?"),
+        ("mode", "Prp", "did you mean \"pro\"?"),
         ("generate_audio", "WAHR", "did you mean \"true\"?"),
         ("generate_audio", "Ja", "did you mean \"true\"?"),
         ("generate_audio", "Nein", "did you mean \"false\"?"),

@@ -6,6 +6,7 @@ mod matrix;
 mod schema;
 mod toml_rules;
 mod whole;
+mod workbooks;
 
 use std::fs;
 

@@ -54,7 +54,7 @@ fn errors_of_toml_name_their_place() {
             "rows.fil = \"no.csv\"",
             &[
                 "1:6: rows: unknown key \"fil\" | did you mean \"file\"?",
-                "1:1: rows: file is missing | name the CSV beside this file: file = \"shots.csv\"",
+                "1:1: rows: file is missing | name the table beside this file: file = \"shots.csv\"",
             ],
         ),
     ];

@@ -16,6 +16,7 @@ use std::io;
 use serde::Serialize;
 
 pub use live::{Live, LiveAnswer, LiveRate, LiveVerdict};
+pub use table::job_line;
 
 use super::{Plan, PlannedJob, Totals};
 use crate::catalog::{ImageRef, ImageSource, Value};

@@ -49,9 +49,7 @@ impl PlanView<'_> {
         writeln!(out, "{:>6}  {:<20}  {:>16}  job", "line", "id", "price")?;
         for job in self.jobs() {
             let job = job?;
-            let most = if job.is_capped() { "≤ " } else { "" };
-            let price = format!("{most}{}", job.priced.price);
-            writeln!(out, "{:>6}  {:<20}  {price:>16}  {}", job.line, job.id, words(&job))?;
+            writeln!(out, "{}", job_line(&job))?;
         }
         writeln!(out)?;
         Ok(())
@@ -113,6 +111,14 @@ impl PlanView<'_> {
             (true, true) => "an invoice decides within its cap, or a token serves several jobs",
         }
     }
+}
+
+/// A job on a line: where it stands, its id, its price, and what is bought.
+#[must_use]
+pub fn job_line(job: &PlannedJob) -> String {
+    let most = if job.is_capped() { "≤ " } else { "" };
+    let price = format!("{most}{}", job.priced.price);
+    format!("{:>6}  {:<20}  {price:>16}  {}", job.line, job.id, words(job))
 }
 
 /// What of a price is exact and what capped, behind a number of jobs; nothing where it is all exact.

@@ -9,7 +9,7 @@ use url::Url;
 
 use crate::catalog::import::{ImportError, Imported, Source, Wanted, import};
 use crate::cli::args::CatalogImportArgs;
-use crate::cli::commands::catalog::new_file;
+use crate::cli::commands::new_file;
 use crate::cli::options::config::UpdateFile;
 use crate::cli::{CommandError, ExitCode, Failure, Format, node, terminal};
 use crate::diagnostic::{closest, unread};

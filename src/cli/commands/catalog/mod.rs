@@ -5,7 +5,6 @@ mod check;
 mod finding;
 mod import;
 mod layers;
-mod new_file;
 mod show;
 mod trial;
 mod update;

@@ -9,10 +9,10 @@ use crate::cli::options::values::{ManifestFormat, Pair};
 use crate::cli::{CommandError, Failure};
 use crate::ledger::port::Batches;
 use crate::ledger::{Batch, LedgerAddress, OpenMode};
-use crate::manifest::{Duplicates, Format, Manifest};
+use crate::manifest::{Duplicates, Format, Manifest, TableOptions};
 use crate::money::counted_are;
 use crate::plan::Plan;
-use crate::plan::saved::{Drift, SavedError, SavedHead, SavedPlan};
+use crate::plan::saved::{Drift, SavedError, SavedHead, SavedPlan, SavedReading};
 
 /// A saved plan that is run.
 pub(super) struct Saved {
@@ -43,7 +43,13 @@ pub(super) fn open(options: &RunOptions) -> Result<Option<(RunOptions, Saved)>, 
     let pair = |(key, value): &(String, String)| Pair { key: key.clone(), value: value.clone() };
     manifest.defaults = head.reading.defaults.iter().map(pair).collect();
     manifest.columns = head.reading.columns.iter().map(pair).collect();
-    manifest.delimiter = head.reading.delimiter.and_then(|delimiter| u8::try_from(delimiter).ok());
+    let SavedReading { delimiter, sheet, header_row, hidden_rows, .. } = &head.reading;
+    manifest.table = TableOptions {
+        delimiter: delimiter.and_then(|delimiter| u8::try_from(delimiter).ok()),
+        sheet: sheet.clone(),
+        header_row: *header_row,
+        hidden_rows: *hidden_rows,
+    };
     let endpoints = endpoints.into_iter().map(|saved| saved.endpoint).collect();
     manifest.frozen = Some(Frozen { endpoints, limits: head.limits.clone() });
     run.buying.choice.yes = true;

@@ -12,17 +12,18 @@ use crate::l402::Network;
 use crate::manifest::normal_id;
 
 use crate::cli::args::{
-    AuditArgs, BatchesArgs, CatalogViewArgs, DoctorArgs, DownloadCommandArgs, ExportArgs, GetArgs, LedgerMergeArgs,
-    PlanArgs, RecoverArgs, RefundsClaimArgs, RefundsListArgs, ResolveArgs, RunArgs, ShowArgs, StatusArgs,
+    AuditArgs, BatchesArgs, CatalogViewArgs, DoctorArgs, DownloadCommandArgs, ExportArgs, GetArgs, InitArgs,
+    LedgerMergeArgs, PlanArgs, RecoverArgs, RefundsClaimArgs, RefundsListArgs, ResolveArgs, RunArgs, ShowArgs,
+    StatusArgs,
 };
 use crate::cli::options::config::{
     AuditOptions, BatchesOptions, CatalogOptions, DoctorOptions, DownloadCommand, ExportOptions, GetOptions, GetWay,
-    LedgerMergeOptions, ManifestSource, PlanOptions, RecoverOptions, RefundsClaimOptions, RefundsListOptions,
-    ResolveOptions, ResolveWord, RunOptions, SaveTo, Select, ShowOptions, StatusOptions,
+    InitOptions, LedgerMergeOptions, ManifestSource, PlanOptions, RecoverOptions, RefundsClaimOptions,
+    RefundsListOptions, ResolveOptions, ResolveWord, RunOptions, SaveTo, Select, ShowOptions, StatusOptions, UpdateFile,
 };
 use crate::cli::options::flags::ManifestArgs;
 use crate::cli::options::layer::Layers;
-use crate::cli::options::values::{DecisionWord, Format};
+use crate::cli::options::values::{DecisionWord, Format, Pair};
 use crate::cli::options::{
     ChoiceArgs, Group, JobReadingArgs, Layer, LedgerArgs, NodeArgs, OPTIONS, OutputArgs, ReadingArgs, file,
 };
@@ -113,7 +114,8 @@ impl Config {
     /// As `run`.
     pub fn get(mut self, args: GetArgs) -> Result<GetOptions, Failure> {
         for layer in [&mut self.variables, &mut self.file] {
-            (layer.default, layer.column, layer.delimiter, layer.batch) = (Vec::new(), Vec::new(), None, None);
+            (layer.default, layer.column, layer.batch) = (Vec::new(), Vec::new(), None);
+            (layer.delimiter, layer.sheet, layer.header_row, layer.hidden_rows) = (None, None, None, None);
         }
         let GetArgs { target, params, json, method, catalog, out, overwrite, ask, limits, node, quiet, .. } = args;
         // As everywhere, `-` is standard output.
@@ -360,6 +362,25 @@ impl Config {
     pub fn batches(self, args: BatchesArgs) -> Result<BatchesOptions, Failure> {
         let (all, _) = self.lay(&[&args.output, &args.ledger]);
         Ok(BatchesOptions { output: all.output(), ledger: all.ledger()? })
+    }
+
+    /// Resolves `init`.
+    ///
+    /// # Errors
+    /// Where the sheet's kind cannot be told, or a parameter is given that the manifest itself would have to say.
+    pub fn init(self, args: InitArgs) -> Result<InitOptions, Failure> {
+        let (all, limits) = self.lay(&[&args.reading]);
+        let mut manifest = all.manifest(&args.from)?;
+        let is_endpoint = |pair: &Pair| pair.key.trim().eq_ignore_ascii_case("endpoint");
+        if let Some(pair) = manifest.defaults.iter().find(|pair| !is_endpoint(pair)) {
+            let words = format!("init takes --default endpoint=NAME alone, not {}", pair.key);
+            return Err(CommandError::usage(words)
+                .hint("write it under [defaults] of the manifest that is made")
+                .into());
+        }
+        let endpoint = std::mem::take(&mut manifest.defaults).pop().map(|pair| pair.value.trim().to_owned());
+        let path = args.out.unwrap_or_else(|| args.from.with_extension("toml"));
+        Ok(InitOptions { manifest, endpoint, limits, file: UpdateFile { path, overwrite: args.overwrite } })
     }
 
     /// Lays the flags over variables and file, and keeps apart what each says.

@@ -14,7 +14,7 @@ use crate::cli::options::{Layer, flag, variable};
 use crate::cli::{CommandError, Environment, Failure, node};
 use crate::command::set_context;
 use crate::ledger::{ByKind, LedgerAddress, OutputKind};
-use crate::manifest::{FORMAT_UNTOLD, GivenBy, format_help, normal_id};
+use crate::manifest::{FORMAT_UNTOLD, GivenBy, TableOptions, format_help, normal_id};
 use crate::time::UnixMs;
 
 use super::none;
@@ -156,7 +156,12 @@ impl Resolved {
             catalogs: layer.catalog.clone(),
             defaults: layer.default.clone(),
             columns: layer.column.clone(),
-            delimiter: layer.delimiter,
+            table: TableOptions {
+                delimiter: layer.delimiter,
+                sheet: layer.sheet.clone(),
+                header_row: layer.header_row,
+                hidden_rows: layer.hidden_rows,
+            },
             given_by: GivenBy { defaults: by("default"), columns: by("column") },
             frozen: None,
         })
@@ -178,7 +183,7 @@ impl Resolved {
             catalogs: self.layer.catalog.clone(),
             defaults: Vec::new(),
             columns: Vec::new(),
-            delimiter: None,
+            table: TableOptions::default(),
             given_by: GivenBy::default(),
             frozen: None,
         })
@@ -238,13 +243,16 @@ impl Resolved {
 }
 
 /// Options that a saved plan has itself, or that would buy something else than it says.
-const OF_SAVED: [&str; 12] = [
+const OF_SAVED: [&str; 15] = [
     "batch",
     "manifest_format",
     "catalog",
     "default",
     "column",
     "delimiter",
+    "sheet",
+    "header_row",
+    "hidden_rows",
     "retake",
     "retake_changed",
     "retake_refunded",

@@ -102,6 +102,7 @@ fn value(option: &str, lnd: &str) -> String {
         "manifest_format" => "csv",
         "default" | "column" | "where" => "a=b",
         "delimiter" => ";",
+        "hidden_rows" => "skip",
         "time_zone" => "UTC",
         "lnd_url" => "https://n:8080",
         "lnd_dir" => lnd,
@@ -331,7 +332,8 @@ fn manifests_are_known_by_their_names() {
     };
     assert_eq!(format(Path::new("a.CSV"), None).ok(), Some(ManifestFormat::Csv));
     assert_eq!(format(Path::new("a.csv"), Some(ManifestFormat::Tsv)).ok(), Some(ManifestFormat::Tsv));
-    assert!(format(Path::new("a.xlsx"), None).is_err() && format(Path::new("toml"), None).is_err());
+    assert_eq!(format(Path::new("a.XLSM"), None).ok(), Some(ManifestFormat::Xlsx));
+    assert!(format(Path::new("a.xls"), None).is_err() && format(Path::new("toml"), None).is_err());
     assert!(stdin("").is_err() && stdin("--manifest-format csv").is_err());
     let named = stdin("--manifest-format csv --batch june");
     assert!(matches!(named, Ok(ManifestSource::Stdin(ManifestFormat::Csv))), "{named:?}");

@@ -1,11 +1,11 @@
-//! A file that a command of `catalog` writes for a person to read: it replaces none without being told to.
+//! A file that a command writes for a person to read: it replaces none without being told to.
 
 use crate::cli::options::config::UpdateFile;
 use crate::cli::{CommandError, Failure};
 use crate::report::replace_whole;
 
 /// Refuses a file that is there already, unless it may be replaced.
-pub(super) fn refuse_known(file: &UpdateFile) -> Result<(), Failure> {
+pub(in crate::cli) fn refuse_known(file: &UpdateFile) -> Result<(), Failure> {
     if file.path.exists() && !file.overwrite {
         return Err(CommandError::usage(format!("{} is there already", file.path.display()))
             .hint("name another with --out, or give --overwrite")
@@ -15,7 +15,7 @@ pub(super) fn refuse_known(file: &UpdateFile) -> Result<(), Failure> {
 }
 
 /// Writes it whole.
-pub(super) fn write(file: &UpdateFile, text: &str) -> Result<(), Failure> {
+pub(in crate::cli) fn write(file: &UpdateFile, text: &str) -> Result<(), Failure> {
     let whole = |out: &mut dyn std::io::Write| out.write_all(text.as_bytes());
     let unwritten = |error: std::io::Error| {
         CommandError::usage(format!("{} cannot be written", file.path.display()))

@@ -1,0 +1,62 @@
+//! How a table is read, CSV or sheet: what flags and `[rows]` alike may say of it.
+
+use std::str::FromStr;
+
+/// What is said of how a table is written; nothing of what is not said.
+#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize)]
+pub struct TableOptions {
+    /// The delimiter of a CSV, where it is not to be found from the header.
+    pub delimiter: Option<u8>,
+    /// The sheet of a workbook: its name, or its number from 1.
+    pub sheet: Option<String>,
+    /// The line, or the sheet's row, in which the header stands, from 1.
+    pub header_row: Option<u32>,
+    /// What a workbook's hidden rows are.
+    pub hidden_rows: Option<HiddenRows>,
+}
+
+impl TableOptions {
+    /// These, and of what they do not say the others.
+    #[must_use]
+    pub fn or(self, other: Self) -> Self {
+        Self {
+            delimiter: self.delimiter.or(other.delimiter),
+            sheet: self.sheet.or(other.sheet),
+            header_row: self.header_row.or(other.header_row),
+            hidden_rows: self.hidden_rows.or(other.hidden_rows),
+        }
+    }
+}
+
+/// What rows are that a person does not see: a filter has hidden them, or somebody.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum HiddenRows {
+    /// Jobs like the others.
+    Read,
+    /// No jobs.
+    Skip,
+}
+
+impl HiddenRows {
+    /// Each of them.
+    pub const ALL: [Self; 2] = [Self::Read, Self::Skip];
+
+    /// The word for it.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Read => "read",
+            Self::Skip => "skip",
+        }
+    }
+}
+
+impl FromStr for HiddenRows {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let known = Self::ALL.into_iter().find(|known| known.as_str() == text);
+        known.ok_or_else(|| format!("expected read or skip, got \"{text}\""))
+    }
+}
