@@ -108,5 +108,6 @@ fn a_sheet_of_which_nothing_is_known_becomes_a_manifest() {
         "{}",
         shown.stdout
     );
+    assert!(shown.stdout.contains("price 11,250 sats, worst case 11,3"), "{}", shown.stdout);
     client.says("plan plain.toml").with(0).saying("4 jobs");
 }

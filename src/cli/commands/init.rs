@@ -89,6 +89,6 @@ fn show(options: &InitOptions, text: &str) -> Result<(), Failure> {
         if rest > 0 {
             writeln!(out, "{:>6}  and {} more", "…", counted(rest, "job"))?;
         }
-        writeln!(out, "price {}, worst case {}", totals.price, totals.worst_case)
+        writeln!(out, "price {}, worst case {}", totals.price, totals.worst_case.sats_ceil())
     })
 }
