@@ -230,9 +230,44 @@ pub struct RunEnded {
     pub advice: Vec<String>,
     /// Why nothing was bought, or why the run ended before its time, in words.
     pub error: Option<String>,
+    /// What groups of jobs have come to, where that was asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sums: Option<SpentBy>,
     /// Where the files stand that are there.
     #[serde(flatten)]
     pub outputs: ByKind<Option<String>>,
+}
+
+/// What a batch's jobs have come to, by what stands in a column.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct SpentBy {
+    /// The column, as it was asked for.
+    pub by: String,
+    /// In the order of their first jobs.
+    pub groups: Vec<SpentGroup>,
+}
+
+/// What one group has come to, its jobs' earlier takes included.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct SpentGroup {
+    /// What stands in the column; null for jobs that have nothing there.
+    pub value: Option<String>,
+    /// How many jobs, without those that are withdrawn.
+    pub job_count: u64,
+    /// How many of them are delivered.
+    pub delivered_count: u64,
+    /// How many purchases are open.
+    pub open_count: u64,
+    /// The price of their latest takes by the plan, in msat.
+    pub planned_msat: Msat,
+    /// Settled payments without fees, in msat.
+    pub spent_msat: Msat,
+    /// Their routing fees, as far as they are posted, in msat.
+    pub fees_msat: Msat,
+    /// What came back of them, in msat.
+    pub refunded_msat: Msat,
+    /// Held for payments that are open, in msat.
+    pub held_msat: Msat,
 }
 
 /// How many jobs stand how at the end.

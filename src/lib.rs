@@ -15,7 +15,8 @@ pub mod error;
 pub mod event;
 #[cfg(test)]
 mod every;
-pub(crate) mod first_bytes;
+pub mod fiat;
+mod first_bytes;
 pub mod l402;
 pub mod ledger;
 pub mod life;

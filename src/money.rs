@@ -54,6 +54,12 @@ impl Msat {
         }
     }
 
+    /// How much more it is, in msat, below zero where it is less; nothing where that does not fit.
+    #[must_use]
+    pub fn minus(self, other: Self) -> Option<i64> {
+        i64::try_from(i128::from(self.0) - i128::from(other.0)).ok()
+    }
+
     /// This amount `times` over, or nothing where it does not fit.
     #[must_use]
     pub const fn checked_mul(self, times: u64) -> Option<Self> {
@@ -150,6 +156,16 @@ impl fmt::Display for Sats {
 pub fn alike<const N: usize>(amounts: [Msat; N]) -> [String; N] {
     let whole = amounts.iter().all(|amount| amount.exact_sats().is_some());
     amounts.map(|amount| if whole { amount.to_string() } else { format!("{} msat", thousands(amount.get())) })
+}
+
+/// How much more one amount is than another, as people read it: `+1,200 sats`, `-300 sats`, `0 sats`.
+#[must_use]
+pub fn difference(of: Msat, to: Msat) -> String {
+    match of.checked_sub(to) {
+        Some(Msat::ZERO) => Msat::ZERO.to_string(),
+        Some(more) => format!("+{more}"),
+        None => format!("-{}", Msat(to.0.abs_diff(of.0))),
+    }
 }
 
 /// A sum of prices of which so much is capped, the sum as `show` shows it: what is capped is never called exact.

@@ -14,7 +14,9 @@ mod money;
 mod node;
 mod options;
 mod preflight;
+mod rates;
 mod secrets;
+mod sums;
 mod terminal;
 
 mod receipt_check;
@@ -107,7 +109,7 @@ fn execute(cli: Cli) -> Result<ExitCode, Failure> {
         Command::Audit(args) => commands::audit::execute(&config(cli.config)?.audit(args)?),
         Command::Doctor(args) => commands::doctor::execute(*args, config(cli.config)),
         Command::Catalog(args) => match args.what {
-            CatalogCommand::Show(args) => commands::catalog::show(&config(cli.config)?.catalog(*args)?),
+            CatalogCommand::Show(args) => commands::catalog::show(&config(cli.config)?.catalog_show(*args)?),
             CatalogCommand::Check(args) => commands::catalog::check(&config(cli.config)?.catalog(*args)?),
             CatalogCommand::Update(args) => {
                 let file = options::config::UpdateFile { path: args.out, overwrite: args.overwrite };

@@ -12,7 +12,7 @@ use crate::ledger::port::Views;
 use crate::ledger::{Caps, Counts, OpenLedger, OriginCaps, PeriodsUsed, ToBuy};
 use crate::manifest::Limits;
 use crate::money::{Msat, Sats, counted, thousands};
-use crate::plan::view::LeftToBuy;
+use crate::plan::view::{LeftToBuy, Listed};
 use crate::purchase::{JobState, Reason};
 use crate::run::{Budget, Clock, SystemClock};
 
@@ -312,6 +312,8 @@ pub(super) struct Chosen<'a> {
     pub(super) unchosen: u64,
     /// With what those have a run end.
     pub(super) unchosen_codes: HashSet<ExitCode>,
+    /// Each job that is bought, where somebody lists them.
+    pub(super) list: Option<&'a mut Vec<Listed>>,
 }
 
 impl<'a> Chosen<'a> {
@@ -332,6 +334,7 @@ impl<'a> Chosen<'a> {
             bought: Sha256::new(),
             unchosen: 0,
             unchosen_codes: HashSet::new(),
+            list: None,
         }
     }
 
@@ -340,7 +343,8 @@ impl<'a> Chosen<'a> {
         let wanted = self.only.is_empty() || self.only.contains(job.id.as_str());
         if wanted && self.limit.is_none_or(|limit| self.left.jobs < limit) {
             add(&mut self.left, &job)?;
-            self.fit(&job)?;
+            let limit = self.fit(&job)?;
+            self.list(&job, limit);
             self.note(&job);
             let jobs = self.prices.entry(least(&job)).or_default();
             *jobs = jobs.saturating_add(1);
@@ -375,8 +379,17 @@ impl<'a> Chosen<'a> {
         self.bought.clone().finalize().into()
     }
 
-    fn fit(&mut self, job: &ToBuy) -> Result<(), Failure> {
-        let is_held_there = self.is_held_there(job)?;
+    fn list(&mut self, job: &ToBuy, limit: Option<Reason>) {
+        let &ToBuy { price, is_capped, fee_ceiling, .. } = job;
+        let limit = limit.map(Reason::as_str);
+        self.list
+            .iter_mut()
+            .for_each(|list| list.push(Listed { id: job.id.clone(), price, is_capped, fee_ceiling, limit }));
+    }
+
+    /// Counts the job; gives the limit that does not hold it for sure, where one does not.
+    fn fit(&mut self, job: &ToBuy) -> Result<Option<Reason>, Failure> {
+        let limit_there = self.limit_there(job)?;
         let Fitting { fits, reached, too_small, begins_with, cheapest, beyond_origins } = &mut self.fitting;
         *cheapest = cheapest.iter().copied().chain([least(job)]).min();
         if self.left.jobs == 1 {
@@ -384,15 +397,18 @@ impl<'a> Chosen<'a> {
         }
         let too_dear = self.room.never_holds(job.price.checked_add(job.fee_ceiling));
         *too_small = too_dear.into_iter().chain(*too_small).max_by_key(|limit| limit.cost);
-        if !is_held_there {
+        if limit_there.is_some() {
             *beyond_origins = beyond_origins.saturating_add(1);
-            return Ok(());
+            return Ok(limit_there);
         }
         if reached.is_none() {
             let cost = Msat::checked_sum([fits.price, fits.fee_ceiling, job.price, job.fee_ceiling]);
             *reached = self.room.exceeded_by(cost);
         }
-        if reached.is_none() { add(fits, job) } else { Ok(()) }
+        match reached {
+            Some((reason, _)) => Ok(Some(*reason)),
+            None => add(fits, job).map(|()| None),
+        }
     }
 }
 

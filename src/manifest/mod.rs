@@ -9,6 +9,7 @@ mod document_job;
 mod document_matrix;
 mod document_rows;
 mod duplicates;
+mod edited;
 mod header;
 pub mod image;
 mod image_end;
@@ -37,6 +38,7 @@ mod values;
 mod workbook;
 
 pub use duplicates::{Duplicates, Edition};
+pub use edited::Edited;
 pub(crate) use limits::limits;
 pub use limits::{Limits, OriginLimits};
 pub(crate) use locate::first_line;

@@ -139,13 +139,13 @@ pub struct Manifest {
     /// Whether its CSV begins with a byte order mark. What is made of a workbook does: a spreadsheet will open it, and tells UTF-8 by that.
     pub bom: bool,
     digest: FileDigest,
-    options: OpenOptions,
+    pub(super) options: OpenOptions,
     file: String,
     document: Option<SourceText>,
     templates: Templates,
     jobs: Vec<JobTable>,
     used: Vec<bool>,
-    rows: Option<Rows>,
+    pub(super) rows: Option<Rows>,
     errors: Vec<Diagnostic>,
     notes: Mutex<Notes>,
     /// Of `[[job]]` tables that have an error.
@@ -233,14 +233,17 @@ impl Manifest {
         reading(&files, &self.options, &self.catalog).ok()
     }
 
+    /// How many jobs its `[[job]]` tables stand for: they come before those of its rows.
+    pub(super) fn table_jobs(&self) -> u64 {
+        self.jobs.iter().map(|table| table.count() as u64).sum()
+    }
+
     /// Where the job stands that was the `index`-th (from 0) to be handed out, by file and line. A manifest that has
     /// both `[[job]]` and `[rows]` has jobs in two files.
     #[must_use]
     pub fn locate(&self, index: u64, line: u64) -> (String, Place) {
         match (&self.rows, &self.document) {
-            (Some(rows), _) if index >= self.jobs.iter().map(|table| table.count() as u64).sum() => {
-                (rows.file.clone(), rows.place_of_line(line))
-            }
+            (Some(rows), _) if index >= self.table_jobs() => (rows.file.clone(), rows.place_of_line(line)),
             (_, Some(document)) => (document.file.clone(), line_of(document, line)),
             _ => (self.file.clone(), self.place_of_line(line)),
         }
@@ -506,7 +509,7 @@ fn reading(files: &[&str], options: &OpenOptions, catalog: &Catalog) -> serde_js
 }
 
 /// The folder that paths in the manifest are relative to.
-fn folder(options: &OpenOptions) -> PathBuf {
+pub(super) fn folder(options: &OpenOptions) -> PathBuf {
     let path = absolute(&options.path);
     path.parent().map(Path::to_owned).unwrap_or(path)
 }

@@ -89,13 +89,7 @@ impl<'a> Maker<'a> {
 
     fn count(&mut self, job: &Appraisal) -> Option<()> {
         self.appraiser.tallies.count(job.endpoint_index, &job.quote)?;
-        let capped = if job.is_capped { job.quote.price } else { Msat::ZERO };
-        let capped = self.totals.capped.checked_add(capped)?;
-        let price = self.totals.price.checked_add(job.quote.price)?;
-        let fee_ceiling = self.totals.fee_ceiling.checked_add(job.fee_ceiling)?;
-        let worst_case = price.checked_add(fee_ceiling)?;
-        let job_count = self.totals.job_count.checked_add(1)?;
-        self.totals = Totals { job_count, price, capped, fee_ceiling, worst_case };
+        self.totals = self.totals.with(job.quote.price, job.is_capped, job.fee_ceiling)?;
         Some(())
     }
 
@@ -115,7 +109,7 @@ impl<'a> Maker<'a> {
         for warning in clash::warnings(self.source, &mut register.given) {
             self.findings.push(warning);
         }
-        if let Some(warning) = self.over_limit_warning() {
+        for warning in [register.same.warning(self.source), self.over_limit_warning()].into_iter().flatten() {
             self.findings.push(warning);
         }
         let tallies = self.appraiser.tallies;

@@ -2,6 +2,8 @@
 
 mod appraise;
 mod clash;
+pub mod column;
+pub mod compare;
 mod findings;
 mod fingerprint;
 mod form;
@@ -12,7 +14,9 @@ pub mod limits;
 mod make;
 mod policy;
 mod register;
+mod same;
 pub mod saved;
+pub mod sums;
 mod tally;
 #[cfg(test)]
 mod testing;
@@ -192,4 +196,15 @@ pub struct Totals {
     pub fee_ceiling: Msat,
     /// Price and fee ceiling together, in msat.
     pub worst_case: Msat,
+}
+
+impl Totals {
+    /// These and one job more; nothing where a sum does not fit.
+    #[must_use]
+    pub fn with(self, price: Msat, is_capped: bool, fee_ceiling: Msat) -> Option<Self> {
+        let capped = self.capped.checked_add(if is_capped { price } else { Msat::ZERO })?;
+        let (price, fee_ceiling) = (self.price.checked_add(price)?, self.fee_ceiling.checked_add(fee_ceiling)?);
+        let worst_case = price.checked_add(fee_ceiling)?;
+        Some(Self { job_count: self.job_count.checked_add(1)?, price, capped, fee_ceiling, worst_case })
+    }
 }

@@ -11,6 +11,7 @@ use super::ContentHash;
 use super::fingerprint::Fingerprint;
 use super::identity::{self, MadeKey};
 use super::ids::{GivenIds, MadeCounts};
+use super::same::Contents;
 use crate::money::Msat;
 
 /// A batch is handed over when it holds as many bytes.
@@ -91,6 +92,8 @@ pub(super) struct Register {
     pub(super) fingerprint: Fingerprint,
     /// Over the contents in the order of the rows, which the fingerprint leaves out.
     pub(super) contents: Sha256,
+    /// Those that stand in several rows.
+    pub(super) same: Contents,
 }
 
 impl Register {
@@ -108,7 +111,10 @@ impl Register {
             .clone()
             .map(|(_, content, given)| if given.is_empty() { self.made.next(content) } else { 0 })
             .collect();
-        contents.iter().for_each(|content| self.contents.update(content.0));
+        for (content, job) in contents.iter().zip(&batch.jobs) {
+            self.contents.update(content.0);
+            self.same.add(content, job.line);
+        }
         let mut made = String::new();
         for ((job, content, given), number) in jobs.zip(numbers) {
             if given.is_empty() {

@@ -164,7 +164,8 @@ fn ids_that_a_spreadsheet_makes_the_same_draw_a_warning() {
 
 #[test]
 fn a_job_above_its_own_limit_stays_and_is_shown() {
-    let limited = |line, sats| JobSpec { max_sats: Some(Sats::new(sats)), ..animate(line, "p", "/a.png", 5) };
+    let limited =
+        |line, sats| JobSpec { max_sats: Some(Sats::new(sats)), ..animate(line, &format!("p{line}"), "/a.png", 5) };
     // 500 sats and a ceiling of 10.
     let rows = Rows::of([limited(2, 509), limited(3, 510), limited(4, 1), limited(5, 1)]);
     let plan = plan(&rows);

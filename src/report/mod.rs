@@ -19,6 +19,7 @@ mod replace;
 mod sink;
 mod status;
 mod summary;
+mod sums;
 mod tally;
 #[cfg(test)]
 mod testing;
@@ -37,6 +38,7 @@ pub use progress::Progress;
 pub use quiet::Quiet;
 pub use refunds::{RefundsStyle, write_refunds};
 pub use replace::{file_mark, place_new, replace_whole, try_out};
-pub use status::{StatusHead, StatusStyle, write_jobs, write_status};
+pub use status::{StatusHead, StatusMoney, StatusStyle, write_jobs, write_status};
 pub use summary::summary;
+pub use sums::write_sums_csv;
 pub use views::{Rewritten, Views};

@@ -12,6 +12,8 @@ use jiff::tz::TimeZone;
 use serde_json::{Value, json};
 
 use crate::command::{about_batch, command};
+use crate::event::SpentBy;
+use crate::fiat::Rate;
 use crate::ledger::{Counts, LockedBy, PaymentRow, ResultRow, TakeRecord};
 use crate::money::{Msat, counted, thousands, with_caps};
 use crate::purchase::Next;
@@ -23,6 +25,7 @@ use super::csv_out::{Cells, Dialect, Rows};
 use super::format::{FORMAT_VERSION, Format};
 use super::labels::{amount, held_words, is_without_file, refunded_words, sats, state_words, whole_line};
 use super::next_commands::{command_about, node_needed};
+use super::sums::write_sums;
 use job::{takes_json, write_job};
 #[cfg(test)]
 pub(super) use tests::row;
@@ -80,6 +83,17 @@ impl StatusHead {
     }
 }
 
+/// Its money.
+#[derive(Debug)]
+pub struct StatusMoney<'a> {
+    /// The batch's sums.
+    pub counts: &'a Counts,
+    /// What groups of its jobs have come to, where that is asked for.
+    pub sums: Option<&'a SpentBy>,
+    /// What a bitcoin costs in another currency, where that is known.
+    pub rate: Option<Rate>,
+}
+
 /// How it is shown.
 #[derive(Clone, Debug)]
 pub struct StatusStyle {
@@ -104,18 +118,20 @@ pub struct StatusStyle {
 pub fn write_status(
     out: &mut dyn Write,
     head: &StatusHead,
-    counts: &Counts,
+    money: &StatusMoney<'_>,
     rows: Rows<'_, ResultRow>,
     payments: &OpenPayments,
     style: &StatusStyle,
 ) -> io::Result<()> {
     match style.format {
         Format::Table => {
-            write_counts(out, head, counts)?;
+            write_counts(out, head, money.counts)?;
+            write_fiat(out, money)?;
+            money.sums.map_or(Ok(()), |sums| write_sums(out, sums, style.columns))?;
             write_tables(out, head, rows, payments, style)
         }
         Format::Json => {
-            let mut list = begin_json(out, head, counts)?;
+            let mut list = begin_json(out, head, money)?;
             rows(&mut |row| {
                 if style.shows(&row) { list.put(&job_json(head, &row, payments.get(&row.id))) } else { Ok(()) }
             })?;
@@ -145,7 +161,7 @@ pub fn write_jobs(
             write_job(out, head, takes, style)
         }),
         Format::Json => {
-            let mut list = begin_json(out, head, counts)?;
+            let mut list = begin_json(out, head, &StatusMoney { counts, sums: None, rate: None })?;
             for takes in jobs {
                 let Some(latest) = takes.last() else { continue };
                 let mut job = job_json(head, &latest.row, latest.payments.last().map(|payment| &payment.row));
@@ -210,6 +226,20 @@ fn write_counts(out: &mut dyn Write, head: &StatusHead, counts: &Counts) -> io::
         Msat::ZERO => Ok(()),
         most => writeln!(out, "{:<14}  at most {}, fees included", "left to buy", amount(most)),
     }
+}
+
+/// What was spent is worth at the rate that counts now, whenever it was spent.
+fn write_fiat(out: &mut dyn Write, money: &StatusMoney<'_>) -> io::Result<()> {
+    let StatusMoney { counts, rate: Some(rate), .. } = money else { return Ok(()) };
+    let words = |amount: Msat| rate.words(amount);
+    let (spent, fees, held) = (words(counts.spent), words(counts.fees), words(counts.held));
+    let how = printable(&rate.to_string());
+    writeln!(out, "{:<14}  spent {spent}, plus {fees} routing fees, held {held}; {how}", "in fiat")
+}
+
+fn fiat_json(rate: &Rate, counts: &Counts) -> Value {
+    let Counts { spent, fees, refunded, held, .. } = *counts;
+    rate.json(&[("spent", spent), ("fees", fees), ("refunded", refunded), ("held", held)])
 }
 
 fn write_tables(
@@ -307,7 +337,8 @@ impl JsonList<'_> {
     }
 }
 
-fn begin_json<'a>(out: &'a mut dyn Write, head: &StatusHead, counts: &Counts) -> io::Result<JsonList<'a>> {
+fn begin_json<'a>(out: &'a mut dyn Write, head: &StatusHead, money: &StatusMoney<'_>) -> io::Result<JsonList<'a>> {
+    let StatusMoney { counts, sums, rate } = money;
     let mut top = json!({
         "format_version": FORMAT_VERSION,
         "type": "status",
@@ -335,6 +366,8 @@ fn begin_json<'a>(out: &'a mut dyn Write, head: &StatusHead, counts: &Counts) ->
         "planned_exact_msat": counts.planned.checked_sub(counts.planned_capped),
         "planned_capped_msat": counts.planned_capped,
         "to_buy_worst_case_msat": counts.to_buy_worst_case,
+        "sums": sums,
+        "fiat": rate.as_ref().map(|rate| fiat_json(rate, counts)),
     })
     .to_string();
     top.pop();

@@ -9,6 +9,7 @@ use crate::purchase::{JobState, Next, Reason};
 use crate::terminal_text::printable;
 
 use super::labels::{amount, duration, held_words, refunded_words, sats, state_words, whole_line};
+use super::sums::write_sums;
 
 /// Jobs that are listed by name; the rest is counted.
 const JOBS_LISTED_MAX: usize = 20;
@@ -21,6 +22,12 @@ pub fn summary(ended: &RunEnded) -> String {
     for (label, text) in rows(ended) {
         // Writing to a string cannot fail.
         let _ = writeln!(out, "{label:<14}  {text}");
+    }
+    if let Some(sums) = &ended.sums {
+        let mut table = Vec::new();
+        // Writing to memory cannot fail.
+        let _ = write_sums(&mut table, sums, None);
+        out.push_str(&String::from_utf8_lossy(&table));
     }
     let next = next_steps(ended);
     if !next.is_empty() {

@@ -174,6 +174,7 @@ pub(super) fn story() -> Vec<Event> {
 pub(super) fn ended() -> RunEnded {
     let count = |state, reason, jobs| EndCount { state, reason, jobs };
     RunEnded {
+        sums: None,
         exit_code: 5,
         batch: "june-trailers".into(),
         counts: vec![

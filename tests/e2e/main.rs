@@ -41,6 +41,8 @@ mod duplicates;
 #[cfg(test)]
 mod edited_results;
 #[cfg(test)]
+mod estimates;
+#[cfg(test)]
 mod faults;
 #[cfg(test)]
 mod files_and_refunds;

@@ -3,9 +3,10 @@
 use clap::Args;
 
 use crate::cli::options::flags::ManifestArgs;
+use crate::cli::options::values;
 use crate::cli::options::{
     ChoiceArgs, DownloadArgs, DownloadToArgs, FileArgs, JobChoiceArgs, LedgerArgs, LimitArgs, NodeArgs, OutputArgs,
-    PaceArgs, PlayArgs,
+    PaceArgs, PlayArgs, RateArgs, SumArgs,
 };
 
 pub(super) const PLAN_EXAMPLES: &str = "\
@@ -15,6 +16,9 @@ Examples:
   l402-batch plan jobs.toml --json > plan.json
   l402-batch plan shots.csv --default endpoint=animate-image --column S=duration
   l402-batch plan jobs.toml --retake shot-7        what a run with that word would buy
+  l402-batch plan jobs.toml --compare 'mode=standard|pro' \\
+      --compare 'duration=5|10'                    what each of these would cost
+  l402-batch plan jobs.toml --sum-by x_client --format html > estimate.html
   l402-batch plan jobs.toml --live                 and what the sellers ask now: nothing is paid
   l402-batch plan jobs.toml --live --out june.plan
                                                    saved with these prices: `run june.plan` buys that
@@ -60,6 +64,9 @@ pub struct PlanArgs {
     /// Show every job, not only groups and totals
     #[arg(long, help_heading = "Output")]
     pub jobs: bool,
+    /// Show what it would cost with other values in every job, filled cells too (repeatable: every combination, 16 at most)
+    #[arg(long, value_name = "KEY=A|B", help_heading = "Prices", value_parser = values::axis, conflicts_with_all = ["jobs", "live", "out"])]
+    pub compare: Vec<crate::plan::compare::Axis>,
     /// Ask the sellers what it costs now: of each rate one job, without paying
     #[arg(long, help_heading = "Prices")]
     pub live: bool,
@@ -72,6 +79,12 @@ pub struct PlanArgs {
     /// Where files would go.
     #[command(flatten)]
     pub download: DownloadToArgs,
+    /// By what jobs are summed.
+    #[command(flatten)]
+    pub sums: SumArgs,
+    /// What amounts are worth in another currency.
+    #[command(flatten)]
+    pub rates: RateArgs,
     /// Where the batch may have run already.
     #[command(flatten)]
     pub ledger: LedgerArgs,
@@ -104,6 +117,9 @@ pub struct RunArgs {
     /// How to print.
     #[command(flatten)]
     pub output: OutputArgs,
+    /// By what jobs are summed at its end.
+    #[command(flatten)]
+    pub sums: SumArgs,
     /// Where it is recorded.
     #[command(flatten)]
     pub ledger: LedgerArgs,

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 
 use crate::cli::options::flags::{TargetArgs, other_help};
-use crate::cli::options::{FileArgs, LedgerArgs, NodeArgs, OutputArgs, QuietArgs, ReadingArgs};
+use crate::cli::options::{FileArgs, LedgerArgs, NodeArgs, OutputArgs, QuietArgs, RateArgs, ReadingArgs, SumArgs};
 
 pub(super) const STATUS_EXAMPLES: &str = "\
 Examples:
@@ -58,6 +58,12 @@ pub struct StatusArgs {
     /// With --job: its invoices and preimages too, the proof of payment
     #[arg(long, help_heading = "Output", requires = "job")]
     pub proof: bool,
+    /// By what jobs are summed.
+    #[command(flatten)]
+    pub sums: SumArgs,
+    /// What amounts are worth in another currency.
+    #[command(flatten)]
+    pub rates: RateArgs,
     /// How to print.
     #[command(flatten)]
     pub output: OutputArgs,

@@ -30,8 +30,8 @@ pub use get::GetArgs;
 pub use keep::{LaterArgs, LedgerCommand, LedgerCommandArgs, LedgerMergeArgs};
 pub use look::{AuditArgs, BatchesArgs, ExportArgs, InitArgs, StatusArgs};
 pub use setup::{
-    CatalogArgs, CatalogCommand, CatalogImportArgs, CatalogUpdateArgs, CatalogViewArgs, CompletionsArgs, ConfigArgs,
-    ConfigCommand, DoctorArgs, ManArgs, SandboxArgs, SchemaArgs, SchemaOf, ShowArgs,
+    CatalogArgs, CatalogCommand, CatalogImportArgs, CatalogShowArgs, CatalogUpdateArgs, CatalogViewArgs,
+    CompletionsArgs, ConfigArgs, ConfigCommand, DoctorArgs, ManArgs, SandboxArgs, SchemaArgs, SchemaOf, ShowArgs,
 };
 
 const ABOUT: &str = "Buy from L402 APIs in bulk: plan the exact cost in sats, run it, keep every URL and receipt";

@@ -21,6 +21,7 @@ pub(super) const CATALOG_EXAMPLES: &str = "\
 Examples:
   l402-batch catalog show                          what is built in
   l402-batch catalog show jobs.toml --catalog mine.toml --json
+  l402-batch catalog show --prices --format csv    a price list
   l402-batch catalog check --endpoint generate-video
   l402-batch catalog update --out prices.toml      then read it, and: plan jobs.toml --catalog prices.toml
   l402-batch catalog import https://shop.example/openapi.json -o shop.toml
@@ -128,7 +129,7 @@ pub struct CatalogArgs {
 #[derive(Subcommand, Clone, Debug)]
 pub enum CatalogCommand {
     /// Endpoints, parameters and prices in use, and where each comes from; no network
-    Show(Box<CatalogViewArgs>),
+    Show(Box<CatalogShowArgs>),
     /// Compare them with the service's own listing and with what it asks for now; nothing is paid
     Check(Box<CatalogViewArgs>),
     /// Write what it asks for now into a file of overrides to read; nothing is paid
@@ -137,7 +138,18 @@ pub enum CatalogCommand {
     Import(Box<CatalogImportArgs>),
 }
 
-/// `catalog show`, `catalog check`.
+/// `catalog show`.
+#[derive(Args, Clone, Debug, Default)]
+pub struct CatalogShowArgs {
+    /// Which catalogue.
+    #[command(flatten)]
+    pub view: CatalogViewArgs,
+    /// A price list: what a job costs, by every combination of the values that the price depends on
+    #[arg(long)]
+    pub prices: bool,
+}
+
+/// `catalog check`, and what the others have in common with it.
 #[derive(Args, Clone, Debug, Default)]
 pub struct CatalogViewArgs {
     /// A manifest, whose endpoints then count too

@@ -1,7 +1,8 @@
 //! What is read, what is refused, and that flags, variables and configuration know of each other.
 
 use crate::cli::args::*;
-use crate::cli::{Deadline, Format, Pair};
+use crate::cli::options::values::FormatWord;
+use crate::cli::{Deadline, Pair};
 use crate::money::Sats;
 
 fn parsed(line: &str) -> Result<Command, clap::Error> {
@@ -33,7 +34,7 @@ fn flags_are_read_with_their_units() {
     assert!(matches!(args.pace.deadline.deadline, Some(Deadline::In(d)) if d.as_secs() == 9_000));
     assert_eq!(args.choice.jobs.only, ["a", "b", "c"]);
     assert!(args.output.format.json && args.choice.ask.yes && !args.output.quiet.quiet);
-    assert_eq!(run("run - --format table").output.format.format, Some(Format::Table));
+    assert_eq!(run("run - --format table").output.format.format, Some(FormatWord::Table));
 }
 
 #[test]

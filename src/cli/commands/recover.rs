@@ -253,6 +253,7 @@ async fn run_batch(bringing: Bringing<'_>, began: UnixMs, reporter: &Reporter) -
         ended,
         before: before.as_ref(),
         left_out: LeftOut::default(),
+        sum_by: None,
     };
     let code = tell(&session.ledger, &ending, reporter)?;
     refused.map(Failure::report);

@@ -1,15 +1,15 @@
 //! `status`: where a batch stands, and the jobs that need something.
 
 use crate::ledger::port::{Foresee, Inspection, Locks, Views};
-use crate::ledger::{LedgerError, ResultRow};
-use crate::report::{Rows, StatusHead, StatusStyle, write_jobs, write_status};
+use crate::ledger::{BatchKey, Counts, LedgerError, OpenLedger, ResultRow};
+use crate::report::{Rows, StatusHead, StatusMoney, StatusStyle, write_jobs, write_status, write_sums_csv};
 use crate::screen::stdout_columns;
 
 use crate::cli::batch::receipt_guard::gap_words;
 use crate::cli::exit::Findings;
 use crate::cli::options::config::StatusOptions;
 use crate::cli::preflight::duplicates::words;
-use crate::cli::{CommandError, ExitCode, Failure, exit, target, terminal};
+use crate::cli::{CommandError, ExitCode, Failure, Format, exit, rates, sums, target, terminal};
 
 /// Prints; the exit code says how the batch stands.
 pub(in crate::cli) fn execute(options: &StatusOptions) -> Result<ExitCode, Failure> {
@@ -44,12 +44,7 @@ pub(in crate::cli) fn execute(options: &StatusOptions) -> Result<ExitCode, Failu
     };
     let style = style(options);
     if options.jobs.is_empty() {
-        let payments = ledger.open_payments(batch.key)?;
-        let broken = std::io::Error::other::<LedgerError>;
-        terminal::print(options.output.format, |out| {
-            let rows: Rows<'_, ResultRow> = &mut |each| ledger.latest_takes(batch.key, each).map_err(broken)?;
-            write_status(out, &head, &counts, rows, &payments, &style)
-        })?;
+        show(options, (&ledger, batch.key), (&head, &counts), &style)?;
         return Ok(code);
     }
     let (mut jobs, mut missing) = (Vec::new(), Vec::new());
@@ -67,6 +62,26 @@ pub(in crate::cli) fn execute(options: &StatusOptions) -> Result<ExitCode, Failu
             .into());
     }
     Ok(code)
+}
+
+/// Shows how the batch stands, and what groups of its jobs have come to where that is asked for.
+fn show(
+    options: &StatusOptions,
+    (ledger, batch): (&OpenLedger, BatchKey),
+    (head, counts): (&StatusHead, &Counts),
+    style: &StatusStyle,
+) -> Result<(), Failure> {
+    let sums = options.sum_by.as_ref().map(|by| sums::of_batch(ledger, batch, by)).transpose()?;
+    if let Some(sums) = sums.as_ref().filter(|_| options.output.format == Format::Csv) {
+        return terminal::print(options.output.format, |out| write_sums_csv(out, sums));
+    }
+    let payments = ledger.open_payments(batch)?;
+    let money = StatusMoney { counts, sums: sums.as_ref(), rate: rates::now(&options.rates) };
+    let broken = std::io::Error::other::<LedgerError>;
+    terminal::print(options.output.format, |out| {
+        let rows: Rows<'_, ResultRow> = &mut |each| ledger.latest_takes(batch, each).map_err(broken)?;
+        write_status(out, head, &money, rows, &payments, style)
+    })
 }
 
 fn style(options: &StatusOptions) -> StatusStyle {

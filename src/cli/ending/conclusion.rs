@@ -5,15 +5,16 @@ use std::path::Path;
 
 use crate::cli::again::{again, in_the_way_here};
 use crate::cli::exit::Findings;
-use crate::cli::{CommandError, ExitCode, Failure, exit};
+use crate::cli::{CommandError, ExitCode, Failure, exit, sums};
 use crate::command::{carried, without};
 use crate::error::Hinted;
-use crate::event::{EndCount, Event, Listener, NeedsPerson, RunEnded};
+use crate::event::{EndCount, Event, Listener, NeedsPerson, RunEnded, SpentBy};
 use crate::ledger::port::{Batches, Foresee, Loading, Views};
 use crate::ledger::{
     Batch, BatchKey, ByKind, Counts, LedgerAddress, OpenLedger, OpenMode, ResultRow, StateCount, Unbought,
 };
 use crate::money::Msat;
+use crate::plan::column::Column;
 use crate::purchase::{JobState, Next, Reason};
 use crate::report::{command_about, summary};
 use crate::run::signals::Stopped;
@@ -87,6 +88,8 @@ pub(in crate::cli) struct Ending<'a> {
     pub(in crate::cli) before: Option<&'a Counts>,
     /// What it did not do of what was asked.
     pub(in crate::cli) left_out: LeftOut,
+    /// By what jobs are summed, where that is asked for.
+    pub(in crate::cli) sum_by: Option<&'a Column>,
 }
 
 /// Tells the end of a run to whoever listens, and gives the exit code.
@@ -120,6 +123,7 @@ pub(in crate::cli) fn tell(ledger: &OpenLedger, ending: &Ending<'_>, reporter: &
     let ended = RunEnded {
         needs_person,
         advice,
+        sums: sums_of(ledger, ending, reporter),
         error: ending.refused.map(Failure::told),
         // A disk may have kept one from being written.
         outputs: ByKind::of(|kind| {
@@ -148,6 +152,13 @@ pub(in crate::cli) fn tell(ledger: &OpenLedger, ending: &Ending<'_>, reporter: &
         }
     }
     Ok(code)
+}
+
+/// What groups of jobs have come to, where that is asked for. That they cannot be summed so is no end of its own.
+fn sums_of(ledger: &OpenLedger, ending: &Ending<'_>, reporter: &Reporter) -> Option<SpentBy> {
+    // The ledger has no such batch where a new one was refused.
+    let by = ending.sum_by.filter(|_| ending.would.is_none() || ending.before.is_some())?;
+    sums::of_batch(ledger, ending.batch.key, by).map_err(|failure| reporter.warn(failure.told())).ok()
 }
 
 /// What was added to what there was.
@@ -219,6 +230,7 @@ fn end(batch: &str, counts: &Counts, code: ExitCode, began: UnixMs) -> RunEnded 
         needs_person: Vec::new(),
         advice: Vec::new(),
         error: None,
+        sums: None,
         outputs: ByKind::default(),
     }
 }

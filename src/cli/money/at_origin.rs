@@ -22,17 +22,17 @@ pub(super) struct AtOrigin {
 }
 
 impl AtOrigin {
-    /// Whether it still holds the next job.
-    fn holds(&mut self, cost: Option<Msat>) -> bool {
+    /// The limit that does not hold the next job, where one does not.
+    fn limit_of(&mut self, cost: Option<Msat>) -> Option<OriginLimit> {
         self.jobs = self.jobs.saturating_add(1);
         let sum = cost.and_then(|cost| self.cost.checked_add(cost));
         let exceeded = || self.left.iter().find(|(_, left)| sum.is_none_or(|sum| sum > *left)).copied();
         self.reached = self.reached.or_else(exceeded);
-        if self.reached.is_some() {
-            return false;
+        if let Some((limit, _)) = self.reached {
+            return Some(limit);
         }
         (self.fit, self.cost) = (self.fit.saturating_add(1), sum.unwrap_or(self.cost));
-        true
+        None
     }
 
     fn words(&self) -> Option<OriginShort> {
@@ -87,10 +87,10 @@ impl Chosen<'_> {
         self.origins.iter().filter_map(AtOrigin::words).collect()
     }
 
-    /// Whether the limits of its origin hold the job.
-    pub(super) fn is_held_there(&mut self, job: &ToBuy) -> Result<bool, Failure> {
+    /// The limit of its origin that does not hold the job, where one does not.
+    pub(super) fn limit_there(&mut self, job: &ToBuy) -> Result<Option<Reason>, Failure> {
         if self.room.origins.is_none() {
-            return Ok(true);
+            return Ok(None);
         }
         let at = match self.at.get(&job.place) {
             Some(at) => *at,
@@ -101,7 +101,8 @@ impl Chosen<'_> {
             }
         };
         let of_origin = at.and_then(|at| self.origins.get_mut(at));
-        Ok(of_origin.is_none_or(|origin| origin.holds(job.price.checked_add(job.fee_ceiling))))
+        let limit = of_origin.and_then(|origin| origin.limit_of(job.price.checked_add(job.fee_ceiling)));
+        Ok(limit.map(OriginLimit::reason))
     }
 
     fn origin(&mut self, name: String) -> Result<usize, Failure> {

@@ -2,11 +2,16 @@
 
 use crate::ledger::{ByKind, Decision, LedgerAddress, Reopening};
 use std::path::PathBuf;
+use std::time::Duration;
 
 use crate::catalog::Endpoint;
 use crate::download::name::Template;
+use crate::fiat::Currency;
 use crate::l402::Network;
 use crate::manifest::{Duplicates, GivenBy, Limits, TableOptions};
+use crate::plan::column::Column;
+use crate::plan::compare::Axis;
+use crate::plan::view::Page;
 use crate::time::UnixMs;
 use url::Url;
 
@@ -210,6 +215,14 @@ pub struct PlanOptions {
     pub buying: Buying,
     /// Whether to show every job.
     pub jobs: bool,
+    /// What is tried in other ways.
+    pub compare: Vec<Axis>,
+    /// The page that is written, instead of what else is printed.
+    pub page: Option<Page>,
+    /// By what jobs are summed.
+    pub sum_by: Option<Column>,
+    /// How amounts are told in another currency.
+    pub rates: RateOptions,
     /// Whether to ask what it costs now.
     pub live: bool,
     /// Where the plan is to be saved.
@@ -224,6 +237,17 @@ pub struct PlanOptions {
     pub ledger: LedgerAddress,
     /// For play money: each such run begins with a ledger of its own, and nothing is there.
     pub play: bool,
+}
+
+/// How amounts are told in another currency.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RateOptions {
+    /// The file that says what a bitcoin costs.
+    pub file: Option<PathBuf>,
+    /// In which currency.
+    pub currency: Option<Currency>,
+    /// An older rate does not count.
+    pub max_age: Duration,
 }
 
 /// Where a plan is saved.
@@ -246,6 +270,8 @@ pub struct RunOptions {
     pub buying: Buying,
     /// Who pays, and where it is recorded.
     pub payment: Payment,
+    /// By what jobs are summed at its end.
+    pub sum_by: Option<Column>,
     /// How to print.
     pub output: Output,
 }
@@ -394,6 +420,8 @@ pub struct CatalogOptions {
     pub manifest: Option<ManifestOptions>,
     /// Only these endpoints; all where empty.
     pub endpoints: Vec<String>,
+    /// Whether a price list is shown, and nothing else.
+    pub prices: bool,
     /// The network that the user's node is said to be on.
     pub network: Option<Network>,
     /// The tables of the configuration file.
@@ -473,6 +501,10 @@ pub struct StatusOptions {
     pub jobs: Vec<String>,
     /// With their invoices and preimages.
     pub proof: bool,
+    /// By what jobs are summed.
+    pub sum_by: Option<Column>,
+    /// How amounts are told in another currency.
+    pub rates: RateOptions,
     /// How to print.
     pub output: Output,
     /// Where it is recorded.

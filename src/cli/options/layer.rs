@@ -9,7 +9,7 @@ use crate::screen::looks_like_macaroon;
 use crate::cli::command_line::CommandLine;
 use crate::cli::options::config::Output;
 use crate::cli::options::tables::Tables;
-use crate::cli::options::values::Format;
+use crate::cli::options::values::FormatWord;
 use crate::cli::options::{Layer, values};
 
 /// What each source gives, the upper one first.
@@ -154,15 +154,15 @@ impl Layer {
     /// How, and how much, is printed.
     pub(in crate::cli) fn output(&self) -> Output {
         Output {
-            format: self.output_format().unwrap_or_default(),
+            format: self.output_format().map(FormatWord::format).unwrap_or_default(),
             quiet: self.quiet.unwrap_or_default(),
             stdout_is_taken: false,
         }
     }
 
     /// How results are written.
-    pub(in crate::cli) fn output_format(&self) -> Option<Format> {
-        if self.json == Some(true) { Some(Format::Json) } else { self.format }
+    pub(in crate::cli) fn output_format(&self) -> Option<FormatWord> {
+        if self.json == Some(true) { Some(FormatWord::Json) } else { self.format }
     }
 }
 

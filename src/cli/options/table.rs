@@ -11,12 +11,14 @@ use crate::cli::command_line::CommandLine;
 use crate::cli::node::NETWORK_DEFAULT;
 use crate::cli::options::layer::{CertificateText, MacaroonFile, Secret};
 use crate::cli::options::value::{Kept, Typed, Value, stacked, tightest};
-use crate::cli::options::values::{Condition, Deadline, Format, ManifestFormat, Pair, TrustWord};
+use crate::cli::options::values::{Condition, Deadline, FormatWord, ManifestFormat, Pair, TrustWord};
 use crate::cli::options::{CERTIFICATE, Declaration, FORMAT, Group, MACAROON, Who, values};
 use crate::download::name::{DEFAULT_TEMPLATE, Template};
+use crate::fiat::Currency;
 use crate::ledger::LedgerAddress;
 use crate::manifest::{Duplicates, HiddenRows};
 use crate::money::Sats;
+use crate::plan::column::Column;
 use crate::plan::{FEE_FLOOR_DEFAULT, MAX_FEE_PPM_DEFAULT};
 
 const MINUTE: Duration = Duration::from_secs(60);
@@ -176,7 +178,7 @@ options! {
     /// How results are printed.
     FormatArgs, "Output" {
         /// How results are written to standard output [default: table]
-        passing format: Option<Format>, [long, value_name = "FORMAT"], text values::word, family FORMAT;
+        passing format: Option<FormatWord>, [long, value_name = "FORMAT"], text values::word, family FORMAT;
         /// Short for --format json (JSON Lines for run)
         passing json: bool, [long, conflicts_with = "format"], text values::boolean, family FORMAT;
     }
@@ -185,6 +187,26 @@ options! {
     QuietArgs, "Output" {
         /// Print only what needs a person; nothing at all on success
         lasting quiet: bool, [long, short], text values::boolean, untold false;
+    }
+
+    /// By what jobs are summed.
+    SumArgs, "Output" {
+        /// Sum jobs by what stands in this column: endpoint, a parameter or an x_*
+        passing sum_by: Option<Column>, [long, value_name = "COLUMN"], by values::column;
+    }
+
+    /// What amounts are worth in another currency.
+    RateFileArgs, "Fiat" {
+        /// A file of lines `time, price of one bitcoin`; the last line at or before now counts, and nothing is fetched
+        lasting rate_file: Option<PathBuf>, [long, value_name = "FILE"], text values::path;
+        /// The currency of its prices, by three letters; of several columns the one that is headed so
+        lasting currency: Option<Currency>, [long, value_name = "CODE"], by values::currency;
+    }
+
+    /// How old a rate may be.
+    RateAgeArgs, "Fiat" => Fiat {
+        /// A rate that is older does not count: there is no figure then
+        lasting max_rate_age: Option<Duration>, [long, value_name = "DURATION"], by values::duration, default DAY;
     }
 
     /// Whether it is asked, and whether anything is bought.
@@ -277,6 +299,14 @@ groups! {
         fetch_pace: FetchPaceArgs,
         /// How many files at once, and how large one may be.
         fetch: FetchArgs,
+    }
+
+    /// What amounts are worth in another currency.
+    RateArgs {
+        /// By which file.
+        file: RateFileArgs,
+        /// How old.
+        age: RateAgeArgs,
     }
 
     /// How much is printed, and how.

@@ -15,6 +15,7 @@ use crate::manifest::Limits;
 fn sample(option: &Declaration) -> String {
     let text = match option.name {
         "time_zone" => "UTC",
+        "currency" => "EUR",
         "lnd_url" => "https://user:secret@n:8080/?secret",
         "lnd_macaroon" => "secret",
         "lnd_macaroon_command" | "lnd_cert_command" => "pass show secret",

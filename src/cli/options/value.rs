@@ -11,6 +11,7 @@ use crate::cli::options::Anchor;
 use crate::cli::options::displayed::{Displayed, HIDDEN};
 use crate::cli::options::layer::{CertificateText, MacaroonFile, Secret};
 use crate::download::name::Template;
+use crate::fiat::Currency;
 use crate::ledger::LedgerAddress;
 use crate::money::Sats;
 
@@ -199,6 +200,12 @@ impl Value for String {
 impl Value for &str {
     fn displayed(&self) -> Displayed {
         Displayed::Text((*self).to_owned())
+    }
+}
+
+impl Value for Currency {
+    fn displayed(&self) -> Displayed {
+        Displayed::Text(self.to_string())
     }
 }
 

@@ -9,9 +9,13 @@ use jiff::{SignedDuration, Timestamp, ToSpan, Zoned, civil};
 use url::Url;
 
 use crate::error::Hinted;
+use crate::fiat::Currency;
 use crate::ledger::{LedgerAddress, endpoint_and_origin};
 use crate::manifest::{self, Duplicates};
 use crate::money::Sats;
+use crate::plan::column::Column;
+use crate::plan::compare::Axis;
+use crate::plan::view::Page;
 use crate::safe_open::scheme;
 use crate::screen::{hide, holds_secret, looks_like_private_key};
 use crate::time::UnixMs;
@@ -20,7 +24,7 @@ use crate::time::UnixMs;
 const DURATION_MAX: Duration = Duration::from_secs(366 * 24 * 60 * 60);
 
 /// How a command writes what it found.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Format {
     /// For people.
     #[default]
@@ -29,6 +33,56 @@ pub enum Format {
     Json,
     /// A row a job.
     Csv,
+}
+
+/// The same as it is typed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum FormatWord {
+    /// For people.
+    Table,
+    /// One document; for `run`, one event a line.
+    Json,
+    /// A row a job.
+    Csv,
+    /// An estimate to send, of `plan`: one page.
+    Html,
+    /// The same in Markdown.
+    Md,
+}
+
+impl FormatWord {
+    /// How it is written; an estimate takes the place of the table.
+    #[must_use]
+    pub const fn format(self) -> Format {
+        match self {
+            Self::Table | Self::Html | Self::Md => Format::Table,
+            Self::Json => Format::Json,
+            Self::Csv => Format::Csv,
+        }
+    }
+
+    /// The page that is asked for, if it is one.
+    #[must_use]
+    pub const fn page(self) -> Option<Page> {
+        match self {
+            Self::Html => Some(Page::Html),
+            Self::Md => Some(Page::Markdown),
+            Self::Table | Self::Json | Self::Csv => None,
+        }
+    }
+}
+
+/// A currency, by its code.
+pub fn currency(text: &str) -> Result<Currency, String> {
+    Currency::of(text).ok_or_else(|| format!("expected the three letters of a currency, such as EUR, got \"{text}\""))
+}
+
+/// A column that jobs are summed by.
+pub fn column(text: &str) -> Result<Column, String> {
+    match text.trim() {
+        "" => Err("expected a column: endpoint, a parameter or an x_*".to_owned()),
+        name => Ok(Column::of(name)),
+    }
 }
 
 /// What a person decides of a job, as it is typed.
@@ -300,6 +354,20 @@ impl std::fmt::Display for Condition {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{}={}", self.column, self.glob)
     }
+}
+
+/// A parameter and values to compare: `mode=standard|pro`.
+pub fn axis(text: &str) -> Result<Axis, String> {
+    let wrong = || format!("expected KEY=A|B, such as mode=standard|pro, got \"{text}\"");
+    let (name, values) = text.split_once('=').ok_or_else(wrong)?;
+    let values: Vec<String> = values.split('|').map(|value| value.trim().to_owned()).collect();
+    if name.trim().is_empty() || values.iter().any(String::is_empty) {
+        return Err(wrong());
+    }
+    if let Some(twice) = values.iter().enumerate().find(|(at, value)| values[..*at].contains(value)) {
+        return Err(format!("{} stands twice in \"{text}\"", twice.1));
+    }
+    Ok(Axis { name: name.trim().to_owned(), values })
 }
 
 impl FromStr for Deadline {

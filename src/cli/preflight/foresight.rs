@@ -15,7 +15,7 @@ use crate::manifest::{Duplicates as Word, Limits, Manifest};
 use crate::money::{Sats, counted_are};
 use crate::payer::NodeInfo;
 use crate::plan::Plan;
-use crate::plan::view::LeftToBuy;
+use crate::plan::view::{LeftToBuy, Listed};
 use crate::purchase::{JobState, Next, Reason, WalletId};
 use crate::run::{Clock, SystemClock};
 
@@ -278,8 +278,18 @@ impl<'b> Foresight<'b> {
 
     /// What is bought together, and what of it the limits hold; how the batch would stand, and how the run would end.
     pub(in crate::cli) fn told(&self, room: &Room) -> Result<Foretold, Failure> {
+        self.told_listing(room, None)
+    }
+
+    /// The same, and each job that is bought, with whether the limits hold it, is put into `list`.
+    pub(in crate::cli) fn told_listing(
+        &self,
+        room: &Room,
+        list: Option<&mut Vec<Listed>>,
+    ) -> Result<Foretold, Failure> {
         let origin_at = |place| Ok(self.foreseen.origin(place));
         let mut chosen = Chosen::of(&self.choice, room, &origin_at);
+        chosen.list = list;
         self.each(&mut |job| chosen.add(job))?;
         if self.nothing {
             self.foreseen.to_buy(false, &mut |job| chosen.leave(&job))??;

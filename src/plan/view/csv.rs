@@ -7,6 +7,7 @@ use super::{PlanView, ViewError, cell_text, sats};
 use crate::catalog::Value;
 use crate::csv_escape::neutralise;
 use crate::plan::PlannedJob;
+use crate::plan::sums::Sums;
 
 const BEFORE: [&str; 3] = ["id", "line", "endpoint"];
 const AFTER: [&str; 9] = [
@@ -22,13 +23,16 @@ const AFTER: [&str; 9] = [
 ];
 
 impl PlanView<'_> {
-    /// Writes a header and a row a job. The parameters of all endpoints in use are columns; one whose name is a column's
+    /// Writes a header and a row a job, or with sums a row a group. The parameters of all endpoints in use are columns; one whose name is a column's
     /// already is written `params.NAME`. An image is its path, else its digest.
     ///
     /// # Errors
     /// Where the output fails, or the manifest has changed; the rows are then incomplete.
     pub fn csv(&self, out: &mut dyn Write) -> Result<(), ViewError> {
         let mut out = ::csv::Writer::from_writer(out);
+        if let Some(sums) = self.sums {
+            return csv_of_sums(&mut out, sums).map_err(written);
+        }
         let params = self.param_columns();
         let header = params.iter().map(|name| param_header(name));
         let before = BEFORE.iter().map(|name| Cow::Borrowed(*name));
@@ -51,6 +55,35 @@ impl PlanView<'_> {
         }
         names
     }
+}
+
+/// A row a group; what has nothing in the column has an empty cell.
+fn csv_of_sums(out: &mut ::csv::Writer<&mut dyn Write>, sums: &Sums) -> Result<(), ::csv::Error> {
+    out.write_record([
+        &*neutralise(sums.by.name()),
+        "job_count",
+        "total_sats",
+        "total_msat",
+        "capped_msat",
+        "fee_ceiling_sats",
+        "fee_ceiling_msat",
+        "worst_case_sats",
+        "worst_case_msat",
+    ])?;
+    for (value, totals) in &sums.groups {
+        out.write_field(&*neutralise(value.as_deref().unwrap_or_default()))?;
+        out.write_field(totals.job_count.to_string())?;
+        out.write_field(sats(totals.price).get().to_string())?;
+        for amount in [totals.price, totals.capped] {
+            out.write_field(amount.get().to_string())?;
+        }
+        for amount in [totals.fee_ceiling, totals.worst_case] {
+            out.write_field(sats(amount).get().to_string())?;
+            out.write_field(amount.get().to_string())?;
+        }
+        out.write_record(None::<&[u8]>)?;
+    }
+    Ok(out.flush()?)
 }
 
 fn param_header(name: &str) -> Cow<'_, str> {

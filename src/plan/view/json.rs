@@ -5,6 +5,9 @@ use std::io::{BufWriter, Write};
 use serde::ser::{Serialize, SerializeMap, Serializer};
 use serde_json::{Value as Json, json};
 
+use super::partial::partial_json;
+use super::sums::{fiat_json, sums_json};
+use super::words::exact;
 use super::{LeftToBuy, PlanView, ViewError, image_path, sats};
 use crate::catalog::{Endpoint, Value};
 use crate::diagnostic::{Diagnostic, Severity};
@@ -12,7 +15,7 @@ use crate::money::{Msat, Sats};
 use crate::plan::{Group, PlannedJob};
 use crate::terminal_text::printable_json;
 
-const FORMAT_VERSION: u32 = 1;
+pub(super) const FORMAT_VERSION: u32 = 1;
 
 impl PlanView<'_> {
     /// Writes the JSON document: the totals first, then each job on a line.
@@ -63,6 +66,9 @@ impl PlanView<'_> {
             ("duplicates", self.duplicates()),
             ("so_far", self.so_far()),
             ("download", json!(self.download)),
+            ("sums", self.sums.map_or(Json::Null, sums_json)),
+            ("fiat", self.rate.map_or(Json::Null, |rate| fiat_json(rate, &totals))),
+            ("partial", self.partial.map_or(Json::Null, partial_json)),
             ("live", self.live.map_or(Json::Null, super::Live::json)),
             ("warnings", self.plan.warnings().iter().map(warning).chain(self.told.iter().map(told)).collect()),
         ]
@@ -91,11 +97,6 @@ impl PlanView<'_> {
             "first": first.collect::<Vec<_>>(),
         })
     }
-}
-
-/// What of a price is no cap.
-fn exact(price: Msat, capped: Msat) -> Msat {
-    price.checked_sub(capped).unwrap_or(Msat::ZERO)
 }
 
 /// Of no line.

@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use serde_json::{Value as Json, json};
 
 use super::sats;
-use super::table::shown;
+use super::words::shown;
 use crate::money::{Msat, counted, thousands, with_caps};
 use crate::plan::PlannedJob;
 use crate::screen::table;

@@ -2,25 +2,35 @@
 //!
 //! Amounts named `_msat` are exact. Those named `_sats` are whole sats, rounded up where the amount is none.
 
+mod compare;
 mod csv;
 mod json;
 mod live;
+mod page;
+mod partial;
 mod saved;
+mod sums;
 mod table;
 #[cfg(test)]
 mod tests;
+mod words;
 
 use std::borrow::Cow;
 use std::io;
 
 use serde::Serialize;
 
+pub use compare::Comparison;
 pub use live::{Live, LiveAnswer, LiveRate, LiveVerdict};
+pub use page::{Page, PageFacts};
+pub use partial::Listed;
 pub use table::job_line;
 
+use super::sums::Sums;
 use super::{Plan, PlannedJob, Totals};
 use crate::catalog::{ImageRef, ImageSource, Value};
 use crate::diagnostic::Diagnostic;
+use crate::fiat::Rate;
 use crate::manifest::JobSource;
 use crate::money::{Msat, Sats, counted, with_caps};
 
@@ -50,6 +60,12 @@ pub struct PlanView<'a> {
     pub download: Option<String>,
     /// What it costs now, where that was asked for.
     pub live: Option<&'a Live>,
+    /// What it comes to by a column, where that was asked for.
+    pub sums: Option<&'a Sums>,
+    /// What a bitcoin costs in another currency, where that is known.
+    pub rate: Option<&'a Rate>,
+    /// What of it the limits hold, where what fits is bought.
+    pub partial: Option<&'a [Listed]>,
 }
 
 /// A manifest as a plan names it.

@@ -2,8 +2,11 @@
 
 use std::io::{self, BufWriter, Write};
 
+use super::partial::write_partial;
+use super::sums::write_sums;
+use super::words::{at_least, at_most, ceiling_words, price_source, shown};
 use super::{Duplicated, LeftToBuy, PlanView, SoFar, ViewError, image_path};
-use crate::catalog::{Endpoint, Value};
+use crate::catalog::Value;
 use crate::money::{Msat, counted, thousands};
 use crate::plan::{Group, PlannedJob, Totals};
 use crate::screen::table;
@@ -25,10 +28,17 @@ impl PlanView<'_> {
         }
         groups(&mut out, self.plan.groups(), columns)?;
         writeln!(out)?;
+        if let Some(sums) = self.sums {
+            write_sums(&mut out, sums, self.rate, columns)?;
+            writeln!(out)?;
+        }
         for (label, amount, note) in self.sums() {
             writeln!(out, "{label:<26}{amount:>16}{note}")?;
         }
         writeln!(out)?;
+        if let Some(list) = self.partial.filter(|list| list.iter().any(|job| job.limit.is_some())) {
+            write_partial(&mut out, list, rows)?;
+        }
         if let Some(live) = self.live {
             live.table(&mut out, columns)?;
         }
@@ -58,16 +68,20 @@ impl PlanView<'_> {
     fn sums(&self) -> Vec<(&'static str, String, String)> {
         let totals = self.plan.totals();
         let policy = self.plan.policy();
-        let ceiling = format!(
-            "   a payment's ceiling: {} or {} ppm of its amount, whichever is more",
-            policy.fee_floor,
-            thousands(policy.max_fee_ppm)
-        );
+        let ceiling = format!("   a payment's ceiling: {}", ceiling_words(policy));
         let mut sums = self.prices();
         sums.extend([
             ("routing fees, at most", at_most(totals.fee_ceiling), ceiling),
             ("worst case", at_most(totals.worst_case), String::new()),
         ]);
+        if let Some(rate) = self.rate {
+            sums.push((
+                "price in fiat",
+                rate.words(totals.price),
+                format!("   {}", shown(&rate.to_string(), usize::MAX)),
+            ));
+            sums.push(("worst case in fiat", rate.words(totals.worst_case), String::new()));
+        }
         sums.extend(self.duplicates.map(duplicated));
         if let Some(LeftToBuy { jobs, price, capped, fee_ceiling }) = self.left {
             let waits = if self.lacks_room { ", nothing of it until there is room" } else { "" };
@@ -103,7 +117,7 @@ impl PlanView<'_> {
     }
 
     /// Why what is capped may cost less.
-    fn why_capped(&self) -> &'static str {
+    pub(super) fn why_capped(&self) -> &'static str {
         let any = |of: fn(&Group) -> bool| self.plan.groups().iter().any(of);
         match (any(|group| group.is_cap), any(|group| group.is_reusable)) {
             (_, false) => "each invoice decides within its cap",
@@ -179,26 +193,6 @@ fn groups(out: &mut dyn Write, groups: &[Group], columns: Option<u16>) -> io::Re
     table(out, &header, &[2, 3, 4, 5], rows, columns)
 }
 
-fn at_least(minimum: Option<Msat>) -> String {
-    minimum.map(|minimum| format!(", {minimum} at least")).unwrap_or_default()
-}
-
-/// A ceiling: whole sats, rounded up.
-fn at_most(amount: Msat) -> String {
-    amount.sats_ceil().to_string()
-}
-
-fn price_source(endpoint: &Endpoint) -> String {
-    let as_of = match endpoint.as_of.as_str() {
-        "" => "undated".to_owned(),
-        day => format!("as of {day}"),
-    };
-    let source = if endpoint.source == endpoint.defined_in { "" } else { &endpoint.source };
-    let separator = if source.is_empty() { "" } else { ": " };
-    let (home, source) = (shown(&endpoint.defined_in, usize::MAX), shown(source, usize::MAX));
-    format!("prices of {}: {home}{separator}{source}, {as_of}", endpoint.name)
-}
-
 fn words(job: &PlannedJob) -> String {
     let value = |value: &Value| match value {
         Value::Image(image) => image_path(image).unwrap_or_else(|| value.to_string()),
@@ -208,14 +202,4 @@ fn words(job: &PlannedJob) -> String {
     };
     let params = job.params.iter().map(|(name, given)| format!(" {name}={}", shown(&value(given), VALUE_CHARS_MAX)));
     std::iter::once(job.endpoint.name.clone()).chain(params).collect()
-}
-
-/// Text that a terminal takes as text, on one line, cut where it is long.
-pub(super) fn shown(text: &str, chars_max: usize) -> String {
-    let mut chars = text.chars().map(|c| if c.is_control() { ' ' } else { printable_char(c) });
-    let mut shown: String = chars.by_ref().take(chars_max).collect();
-    if chars.next().is_some() {
-        shown.push('…');
-    }
-    shown
 }

@@ -3,7 +3,9 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::fiat::Currency;
 use crate::plan::Policy;
+use crate::plan::column::Column;
 use crate::plan::testing::{Rows, animate, capped, named, reusable, video};
 
 fn rows() -> Rows {
@@ -53,6 +55,9 @@ fn shown_of(
             told: &["2 files wait for room".to_owned()],
             download: None,
             live: live.as_ref(),
+            sums: None,
+            rate: None,
+            partial: None,
         },
         &mut out,
     )
@@ -259,6 +264,9 @@ fn a_manifest_that_changed_is_an_error_and_so_is_a_full_disk() {
         told: &[],
         download: None,
         live: None,
+        sums: None,
+        rate: None,
+        partial: None,
     };
     for result in [view.json(&mut Vec::new()), view.csv(&mut Vec::new()), view.table(&mut Vec::new(), true, None)] {
         assert!(matches!(result, Err(ViewError::Manifest(_))));
@@ -279,7 +287,7 @@ proptest! {
         let plan = Plan::make(&rows, &Policy::default()).unwrap();
         let manifest = ManifestFacts { path: "-".to_owned(), sha256: String::new() };
         let mut out = Vec::new();
-        PlanView { plan: &plan, source: &rows, manifest, left: None, fits: None, lacks_room: false, changed: 0, duplicates: None, so_far: None, told: &[], download: None, live: None }.json(&mut out).unwrap();
+        PlanView { plan: &plan, source: &rows, manifest, left: None, fits: None, lacks_room: false, changed: 0, duplicates: None, so_far: None, told: &[], download: None, live: None, sums: None, rate: None, partial: None }.json(&mut out).unwrap();
         let json: serde_json::Value = serde_json::from_slice(&out).unwrap();
         let jobs = json["jobs"].as_array().unwrap();
         let sum = |key: &str| jobs.iter().map(|job| job[key].as_u64().unwrap()).sum::<u64>();
@@ -290,4 +298,107 @@ proptest! {
         prop_assert_eq!(json["worst_case_msat"].as_u64(), Some(sum("price_msat") + sum("fee_ceiling_msat")));
         prop_assert_eq!(json["fingerprint"].as_str(), Some(plan.fingerprint()));
     }
+}
+
+/// A file in which every text tries to be more than text, summed and in another currency.
+fn estimate(page: Page) -> String {
+    let client = |mut spec: crate::manifest::JobSpec, name: &str| {
+        spec.extra = vec![("x_<b>client".to_owned(), name.to_owned())];
+        spec
+    };
+    let rows = Rows::of([
+        client(video(2, "<script>alert(1)</script>", 5, "pro", true), "<script>alert(\"Ünal\")</script>"),
+        client(video(3, "A dog", 15, "standard", false), "| *A* [b](javascript:x) `c` &amp; ${d} {{ 7*7 }}"),
+        client(
+            capped(animate(4, "It waves", "/a.png", 5), 600),
+            "https://evil.example/ \u{202e}www.evil.example @here\n# big",
+        ),
+        animate(5, "Nobody's", "/a.png", 5),
+    ]);
+    let plan = Plan::make(&rows, &Policy::default()).unwrap();
+    let sums = plan.sums(&rows, &Column::of("x_<b>Client")).unwrap();
+    let rate = Rate {
+        currency: Currency::of("EUR").unwrap(),
+        price: "95000.5".parse().unwrap(),
+        at: crate::time::UnixMs(1_796_040_000_000),
+        source: "<i>rates.csv".to_owned(),
+    };
+    let manifest = ManifestFacts { path: "jobs.csv".to_owned(), sha256: String::new() };
+    let view = PlanView {
+        plan: &plan,
+        source: &rows,
+        manifest,
+        left: None,
+        fits: None,
+        lacks_room: false,
+        changed: 0,
+        duplicates: None,
+        so_far: None,
+        told: &["<u>told</u>".to_owned()],
+        download: None,
+        live: None,
+        sums: Some(&sums),
+        rate: Some(&rate),
+        partial: None,
+    };
+    let facts = PageFacts { name: "</title><img src=x onerror=y>".to_owned(), date: "2026-11-30 12:00 UTC".to_owned() };
+    let mut out = Vec::new();
+    view.page(page, &facts, &mut out).unwrap();
+    String::from_utf8(out).unwrap()
+}
+
+#[test]
+fn an_estimate_as_html() {
+    let page = estimate(Page::Html);
+    insta::assert_snapshot!(page);
+    // What the manifest says is nowhere markup, and nothing is loaded.
+    let own = include_str!("../../../templates/estimate.html");
+    let tags = |text: &str| -> std::collections::BTreeSet<String> {
+        let of = text
+            .split('<')
+            .skip(1)
+            .map(|tag| tag.chars().take_while(|c| c.is_ascii_alphanumeric() || *c == '/').collect());
+        of.collect()
+    };
+    let foreign: Vec<String> = tags(&page).difference(&tags(own)).cloned().collect();
+    assert_eq!(foreign, Vec::<String>::new());
+    for word in ["<script", "<img", "<link", "url(", "@import", "\u{202e}"] {
+        assert!(!page.contains(word), "{word}");
+    }
+    assert!(page.contains("default-src 'none'") && !own.contains("|safe"), "nothing is passed by the escaping");
+}
+
+#[test]
+fn an_estimate_as_markdown() {
+    let page = estimate(Page::Markdown);
+    insta::assert_snapshot!(page);
+    for word in ["<", "[b](", "://", " www.", "@here"] {
+        assert!(!page.contains(word), "{word}");
+    }
+}
+
+#[test]
+fn sums_by_a_column_in_a_table_and_a_csv() {
+    let rows = rows();
+    let plan = Plan::make(&rows, &Policy::default()).unwrap();
+    for by in ["mode", "Endpoint", "x_scene"] {
+        let sums = plan.sums(&rows, &Column::of(by)).unwrap();
+        let all = sums.groups.iter().fold(crate::plan::Totals::default(), |all, (_, of)| crate::plan::Totals {
+            job_count: all.job_count + of.job_count,
+            price: all.price.checked_add(of.price).unwrap(),
+            capped: all.capped.checked_add(of.capped).unwrap(),
+            fee_ceiling: all.fee_ceiling.checked_add(of.fee_ceiling).unwrap(),
+            worst_case: all.worst_case.checked_add(of.worst_case).unwrap(),
+        });
+        assert_eq!(all, plan.totals(), "{by}");
+    }
+    let not = |by: &str| plan.sums(&rows, &Column::of(by)).unwrap_err();
+    let nowhere = |name: &str, meant: &str| {
+        crate::plan::sums::NotSummed::Column(crate::plan::column::NoSums::Nowhere {
+            name: name.to_owned(),
+            meant: Some(meant.to_owned()).filter(|meant| !meant.is_empty()),
+        })
+    };
+    assert_eq!(not("moed"), nowhere("moed", "mode"));
+    assert_eq!(not("x_client"), nowhere("x_client", ""));
 }

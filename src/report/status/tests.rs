@@ -217,6 +217,10 @@ fn one_job_in_json_holds_secrets_only_where_they_are_asked_for() {
     insta::assert_snapshot!(serde_json::to_string_pretty(&parsed["jobs"][0]).unwrap());
 }
 
+fn money(counts: &Counts) -> StatusMoney<'_> {
+    StatusMoney { counts, sums: None, rate: None }
+}
+
 fn shown(format: Format, all: bool, columns: u16) -> String {
     let (head, counts, rows) = batch();
     let style = StatusStyle {
@@ -228,8 +232,15 @@ fn shown(format: Format, all: bool, columns: u16) -> String {
         proof: false,
     };
     let mut out = Vec::new();
-    write_status(&mut out, &head, &counts, &mut |each| rows.iter().cloned().try_for_each(each), &payments(), &style)
-        .unwrap();
+    write_status(
+        &mut out,
+        &head,
+        &money(&counts),
+        &mut |each| rows.iter().cloned().try_for_each(each),
+        &payments(),
+        &style,
+    )
+    .unwrap();
     String::from_utf8(out).unwrap()
 }
 
@@ -273,7 +284,7 @@ fn a_batch_without_jobs_to_show_is_whole_json() {
         proof: false,
     };
     let mut out = Vec::new();
-    write_status(&mut out, &head, &counts, &mut |_| Ok(()), &OpenPayments::new(), &style).unwrap();
+    write_status(&mut out, &head, &money(&counts), &mut |_| Ok(()), &OpenPayments::new(), &style).unwrap();
     let parsed: Value = serde_json::from_slice(&out).unwrap();
     assert_eq!(parsed["jobs"], json!([]));
 }
@@ -293,7 +304,7 @@ fn long_lists_are_bounded() {
     let many = |each: &mut dyn FnMut(ResultRow) -> io::Result<()>| {
         (0..1_500).try_for_each(|n| each(row(&format!("job-{n}"), JobState::Failed, Reason::NoRoute)))
     };
-    write_status(&mut out, &head, &counts, &mut { many }, &OpenPayments::new(), &style).unwrap();
+    write_status(&mut out, &head, &money(&counts), &mut { many }, &OpenPayments::new(), &style).unwrap();
     let text = String::from_utf8(out).unwrap();
     assert!(text.contains("job-999") && !text.contains("job-1000"));
     assert!(text.ends_with("and 500 more; --all or --format csv shows them\n"));
@@ -350,7 +361,7 @@ fn a_batch_in_work_names_who_is_at_work_and_when_a_command_works() {
         let style = StatusStyle { format, all: false, quiet: false, columns: None, zone, proof: false };
         let mut out = Vec::new();
         let each_row: Rows<'_, ResultRow> = &mut |each| rows.iter().cloned().try_for_each(each);
-        write_status(&mut out, &head, &counts, each_row, &payments(), &style).unwrap();
+        write_status(&mut out, &head, &money(&counts), each_row, &payments(), &style).unwrap();
         String::from_utf8(out).unwrap()
     };
     let text = shown(true, Format::Table);
@@ -377,7 +388,7 @@ fn what_play_money_has_left_open_has_no_command() {
             let style = StatusStyle { format, all: false, quiet: false, columns: None, zone, proof: false };
             let mut out = Vec::new();
             let each_row: Rows<'_, ResultRow> = &mut |each| rows.iter().cloned().try_for_each(each);
-            write_status(&mut out, &head, &counts, each_row, &payments(), &style).unwrap();
+            write_status(&mut out, &head, &money(&counts), each_row, &payments(), &style).unwrap();
             String::from_utf8(out).unwrap()
         };
         for words in ["l402-batch recover", "l402-batch download", "  waits ", "until it has ended"] {

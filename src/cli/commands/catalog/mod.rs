@@ -5,6 +5,7 @@ mod check;
 mod finding;
 mod import;
 mod layers;
+mod prices;
 mod show;
 mod trial;
 mod update;
@@ -15,7 +16,7 @@ use crate::cli::{ExitCode, Failure};
 
 /// `catalog show`.
 pub(in crate::cli) fn show(options: &CatalogOptions) -> Result<ExitCode, Failure> {
-    show::execute(options)
+    if options.prices { prices::execute(options) } else { show::execute(options) }
 }
 
 /// `catalog check`.

@@ -251,6 +251,16 @@ fn scale_words(rule: &PriceRule) -> String {
     format!("{per}{factor}{minimum}")
 }
 
+/// What a unit costs: `at most 300 sats a second`.
+fn unit_words(rate: &Rate, rule: &PriceRule) -> String {
+    format!("{}{} a {}", if rule.is_cap { "at most " } else { "" }, rate.rate, rule.unit)
+}
+
+/// The rate, and how the quantity becomes units.
+pub(super) fn rate_words(rate: &Rate, endpoint: &Endpoint) -> String {
+    format!("{}{}", unit_words(rate, &endpoint.price), scale_words(&endpoint.price))
+}
+
 impl ShownRate {
     fn of(rate: &Rate, endpoint: &Endpoint) -> Self {
         let rule = &endpoint.price;
@@ -261,18 +271,12 @@ impl ShownRate {
             when,
             rate_sats: rate.rate.sats_ceil(),
             rate_msat: rate.rate,
-            words: format!(
-                "{}{} a {}{of}{}",
-                if rule.is_cap { "at most " } else { "" },
-                rate.rate,
-                rule.unit,
-                scale_words(rule)
-            ),
+            words: format!("{}{of}{}", unit_words(rate, rule), scale_words(rule)),
         }
     }
 }
 
-fn plain(value: &Value) -> Json {
+pub(super) fn plain(value: &Value) -> Json {
     match value {
         Value::Text(text) => json!(text),
         Value::Integer(n) => json!(n),

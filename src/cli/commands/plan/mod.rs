@@ -1,5 +1,6 @@
 //! `plan`: what a manifest costs, exactly; nothing written, and no network but for live prices.
 
+mod compare;
 mod live;
 mod save;
 
@@ -7,7 +8,9 @@ use crate::ledger::port::{Batches, Views};
 use crate::ledger::{Batch, DownloadTo, OpenLedger, OpenMode};
 use crate::money::{Msat, Sats};
 use crate::plan::limits::{self, Fit};
-use crate::plan::view::{Duplicated, LeftToBuy, Live, ManifestFacts, PlanView, SoFar, ViewError};
+use crate::plan::sums::NotSummed;
+use crate::plan::view::{Duplicated, LeftToBuy, Listed, Live, ManifestFacts, PageFacts, PlanView, SoFar, ViewError};
+use crate::run::{Clock, SystemClock};
 use crate::screen::stdout_columns;
 
 use crate::cli::batch::download_setup::DownloadSetup;
@@ -18,7 +21,7 @@ use crate::cli::preflight::foresight::{Foresight, Foretold, RunToForesee};
 use crate::cli::preflight::ground::{Ground, check_room};
 use crate::cli::preflight::planned::Planned;
 use crate::cli::preflight::questions::is_unattended;
-use crate::cli::{CommandError, ExitCode, Failure, Format, input, money, terminal};
+use crate::cli::{CommandError, ExitCode, Failure, Format, input, money, rates, sums, terminal};
 
 /// What a variable that is left set makes of a plan.
 const PLAY: &str =
@@ -35,6 +38,13 @@ pub(in crate::cli) fn execute(options: PlanOptions) -> Result<ExitCode, Failure>
     }
     if options.play && !options.output.quiet {
         terminal::say(PLAY);
+    }
+    if options.jobs && options.page.is_some() {
+        let failure = CommandError::usage("an estimate shows groups and totals, and --jobs every job");
+        return Err(failure.hint("leave --jobs out, and name what tells jobs apart with --sum-by").into());
+    }
+    if !options.compare.is_empty() {
+        return compare::execute(&options, &manifest, of_results.is_some());
     }
     let ledger = match !options.play && options.ledger.exists() {
         true => Some(crate::ledger::open(&options.ledger, OpenMode::Read)?),
@@ -142,6 +152,11 @@ fn show(
     let changed = known.map_or(0, |known| known.foretold.changed);
     let told = known.map(|known| known.told.as_slice()).unwrap_or_default();
     let told: Vec<String> = told.iter().cloned().chain(lacking.map(str::to_owned)).collect();
+    let sums = options.sum_by.as_ref().map(|by| plan.sums(source, by)).transpose().map_err(not_summed)?;
+    let is_shown = !options.output.quiet || options.page.is_some() || options.output.format != Format::Table;
+    let rate = if is_shown { rates::now(&options.rates) } else { None };
+    // Nothing of it is bought until there is room: that is said.
+    let list = known.and_then(|known| known.list.as_deref()).filter(|_| lacking.is_none());
     let view = PlanView {
         plan,
         source,
@@ -155,10 +170,23 @@ fn show(
         told: &told,
         download,
         live: known.and_then(|known| known.live.as_ref()),
+        sums: sums.as_ref(),
+        rate: rate.as_ref(),
+        partial: list,
     };
+    print(options, of, &view)
+}
+
+/// Prints the plan as it is asked for.
+fn print(options: &PlanOptions, of: &Ground<'_>, view: &PlanView<'_>) -> Result<(), Failure> {
     let mut shown = Ok(());
-    terminal::print(options.output.format, |out| {
+    // A page is folded by whoever shows it.
+    let folded = if options.page.is_some() { Format::Json } else { options.output.format };
+    terminal::print(folded, |out| {
         shown = match options.output.format {
+            _ if options.page.is_some() => {
+                options.page.map_or(Ok(()), |page| view.page(page, &page_facts(options, of), out))
+            }
             Format::Table if options.output.quiet => Ok(()),
             Format::Table => view.table(out, options.jobs, stdout_columns()),
             Format::Json => view.json(out),
@@ -170,6 +198,20 @@ fn show(
         ViewError::Write(error) => Failure::Stdout(error),
         ViewError::Manifest(found) => Failure::Input(found),
     })
+}
+
+/// What an estimate is called, and when it was made: on the person's own day.
+fn page_facts(options: &PlanOptions, of: &Ground<'_>) -> PageFacts {
+    let name = input::batch_name(&options.manifest, of.manifest).unwrap_or_else(|_| path_of(options));
+    let now = jiff::Timestamp::from_millisecond(SystemClock.now().0).unwrap_or_default();
+    PageFacts { name, date: now.to_zoned(terminal::zone()).strftime("%Y-%m-%d %H:%M %Z").to_string() }
+}
+
+fn not_summed(why: NotSummed) -> Failure {
+    match why {
+        NotSummed::Manifest(found) => Failure::Input(found),
+        NotSummed::Column(no) => sums::refused(&no).into(),
+    }
 }
 
 fn path_of(options: &PlanOptions) -> String {
@@ -193,6 +235,8 @@ struct LedgerView {
     foretold: Foretold,
     /// What it costs now, where that was asked for.
     live: Option<Live>,
+    /// What of it the limits hold, job by job, where what fits is bought.
+    list: Option<Vec<Listed>>,
 }
 
 /// None where there is no ledger, and nothing is limited or chosen.
@@ -241,7 +285,8 @@ fn known_batch(
     let foresight = Foresight::of(ledger, batch.map(|batch| batch.key), &asked)?;
     let is_new = batch.is_none() && foresight.duplicates.count == 0;
     let is_new = is_new && !options.buying.choice.is_any() && plan.above_limit() == 0;
-    let foretold = foresight.told(&room)?;
+    let mut list = buying.choice.partial.then(Vec::new);
+    let foretold = foresight.told_listing(&room, list.as_mut())?;
     let told: Vec<String> = foresight.words().into_iter().chain(foretold.left_words()).collect();
     // Whatever decides how this ends is said.
     if !options.output.quiet || foretold.code(true) != ExitCode::Done {
@@ -252,7 +297,7 @@ fn known_batch(
     }
     let duplicates = duplicated(&foresight);
     let live = options.live.then(|| live::ask(planned, &foresight, options)).transpose()?;
-    Ok(Some(LedgerView { used, is_new, so_far, duplicates, told, foretold, live }))
+    Ok(Some(LedgerView { used, is_new, so_far, duplicates, told, foretold, live, list }))
 }
 
 /// What is bought already under another name, where anything is.

@@ -461,6 +461,7 @@ impl<'a> Runner<'a> {
             ended: self.ended(&limits),
             before: self.before.get(),
             left_out,
+            sum_by: self.options.sum_by.as_ref(),
         };
         let code = tell(&session.ledger, &ending, &self.reporter)?;
         if let Some(failure) = refused {

@@ -12,18 +12,19 @@ use crate::l402::Network;
 use crate::manifest::normal_id;
 
 use crate::cli::args::{
-    AuditArgs, BatchesArgs, CatalogViewArgs, DoctorArgs, DownloadCommandArgs, ExportArgs, GetArgs, InitArgs,
-    LedgerMergeArgs, PlanArgs, RecoverArgs, RefundsClaimArgs, RefundsListArgs, ResolveArgs, RunArgs, ShowArgs,
-    StatusArgs,
+    AuditArgs, BatchesArgs, CatalogShowArgs, CatalogViewArgs, DoctorArgs, DownloadCommandArgs, ExportArgs, GetArgs,
+    InitArgs, LedgerMergeArgs, PlanArgs, RecoverArgs, RefundsClaimArgs, RefundsListArgs, ResolveArgs, RunArgs,
+    ShowArgs, StatusArgs,
 };
 use crate::cli::options::config::{
     AuditOptions, BatchesOptions, CatalogOptions, DoctorOptions, DownloadCommand, ExportOptions, GetOptions, GetWay,
     InitOptions, LedgerMergeOptions, ManifestSource, PlanOptions, RecoverOptions, RefundsClaimOptions,
-    RefundsListOptions, ResolveOptions, ResolveWord, RunOptions, SaveTo, Select, ShowOptions, StatusOptions, UpdateFile,
+    RefundsListOptions, ResolveOptions, ResolveWord, RunOptions, SaveTo, Select, ShowOptions, StatusOptions,
+    UpdateFile,
 };
 use crate::cli::options::flags::ManifestArgs;
 use crate::cli::options::layer::Layers;
-use crate::cli::options::values::{DecisionWord, Format, Pair};
+use crate::cli::options::values::{DecisionWord, Format, FormatWord, Pair};
 use crate::cli::options::{
     ChoiceArgs, Group, JobReadingArgs, Layer, LedgerArgs, NodeArgs, OPTIONS, OutputArgs, ReadingArgs, file,
 };
@@ -68,19 +69,23 @@ impl Config {
     /// # Errors
     /// Where something that is needed is missing.
     pub fn plan(self, args: PlanArgs) -> Result<PlanOptions, Failure> {
-        let PlanArgs { manifest: what, choice, limits, output, download, ledger, .. } = &args;
-        let (all, limits) = self.lay(&[&what.reading, choice, limits, output, download, ledger]);
+        let PlanArgs { manifest: what, choice, limits, output, download, ledger, sums, rates, .. } = &args;
+        let (all, limits) = self.lay(&[&what.reading, choice, limits, output, download, ledger, sums, rates]);
         let play = all.is_play(*ledger != LedgerArgs::default())?;
         Ok(PlanOptions {
             manifest: all.manifest(&what.manifest)?,
             buying: all.buying(limits)?,
             jobs: args.jobs,
+            compare: args.compare.clone(),
             live: args.live,
             save: args.out.clone().map(|path| SaveTo { path, overwrite: args.overwrite }),
             // Whatever is wrong with how it is named, is a run's to tell.
             node_url: all.node().ok().flatten().filter(|node| !node.found.url).map(|node| node.url),
             network: all.layer.lnd_network.as_deref().and_then(Network::from_name),
-            output: all.output(),
+            page: all.layer.output_format().and_then(FormatWord::page),
+            sum_by: all.layer.sum_by.clone(),
+            rates: all.rates(),
+            output: all.layer.output(),
             ledger: if play { none() } else { all.ledger()? },
             play,
         })
@@ -91,9 +96,22 @@ impl Config {
     /// # Errors
     /// Where something that is needed is missing, or two things do not go together.
     pub fn run(self, args: RunArgs) -> Result<RunOptions, Failure> {
-        let RunArgs { manifest: what, choice, limits, node, pace, files: to, downloads, output, ledger, play, .. } =
-            &args;
-        let (all, limits) = self.lay(&[&what.reading, choice, limits, node, pace, to, downloads, output, ledger, play]);
+        let RunArgs {
+            manifest: what,
+            choice,
+            limits,
+            node,
+            pace,
+            files: to,
+            downloads,
+            output,
+            ledger,
+            play,
+            sums,
+            ..
+        } = &args;
+        let (all, limits) =
+            self.lay(&[&what.reading, choice, limits, node, pace, to, downloads, output, ledger, play, sums]);
         let is_named = !play.sandbox && (*node != NodeArgs::default() || *ledger != LedgerArgs::default());
         let saved_plan = Some(&what.manifest).filter(|path| is_saved_plan(path)).cloned();
         let manifest = match &saved_plan {
@@ -104,8 +122,9 @@ impl Config {
             return Err(usage("a manifest from standard input needs --batch NAME"));
         }
         let (buying, output) = (all.buying(limits)?, all.output_without_csv("run")?);
+        let sum_by = all.layer.sum_by.clone();
         // Last, as play money gets a folder for its ledger.
-        Ok(RunOptions { manifest, saved_plan, payment: all.payment(is_named)?, buying, output })
+        Ok(RunOptions { manifest, saved_plan, payment: all.payment(is_named)?, buying, sum_by, output })
     }
 
     /// Resolves `get`: as a run of a manifest that is still to be made.
@@ -114,7 +133,7 @@ impl Config {
     /// As `run`.
     pub fn get(mut self, args: GetArgs) -> Result<GetOptions, Failure> {
         for layer in [&mut self.variables, &mut self.file] {
-            (layer.default, layer.column, layer.batch) = (Vec::new(), Vec::new(), None);
+            (layer.default, layer.column, layer.batch, layer.sum_by) = (Vec::new(), Vec::new(), None, None);
             (layer.delimiter, layer.sheet, layer.header_row, layer.hidden_rows) = (None, None, None, None);
         }
         let GetArgs { target, params, json, method, catalog, out, overwrite, ask, limits, node, quiet, .. } = args;
@@ -200,7 +219,7 @@ impl Config {
             target,
             jobs: ids(&args.job),
             proof: args.proof,
-            output: all.output(),
+            output: all.output()?,
             ledger: all.ledger()?,
         })
     }
@@ -256,7 +275,7 @@ impl Config {
     /// Where something that is needed is missing.
     pub fn audit(self, args: AuditArgs) -> Result<AuditOptions, Failure> {
         let (all, _) = self.lay(&[&args.node, &args.output, &args.ledger]);
-        Ok(AuditOptions { node: all.node()?, output: all.output(), ledger: all.ledger()? })
+        Ok(AuditOptions { node: all.node()?, output: all.output()?, ledger: all.ledger()? })
     }
 
     /// Resolves `doctor`. A node that is named and lacks something is no error here: it is what is to be told.
@@ -266,7 +285,7 @@ impl Config {
     pub fn doctor(self, args: DoctorArgs) -> Result<DoctorOptions, Failure> {
         let config_file = self.file_path.clone();
         let (all, limits) = self.lay(&[&args.reading, &args.limits, &args.output, &args.node, &args.ledger]);
-        let output = all.output();
+        let output = all.output()?;
         if output.format == Format::Csv {
             return Err(usage("doctor prints table or json"));
         }
@@ -287,15 +306,25 @@ impl Config {
     /// # Errors
     /// Where the manifest's kind cannot be told.
     pub fn catalog(self, args: CatalogViewArgs) -> Result<CatalogOptions, Failure> {
+        self.catalog_show(CatalogShowArgs { view: args, prices: false })
+    }
+
+    /// Resolves `catalog show`.
+    ///
+    /// # Errors
+    /// Where the manifest's kind cannot be told.
+    pub fn catalog_show(self, args: CatalogShowArgs) -> Result<CatalogOptions, Failure> {
+        let CatalogShowArgs { view: args, prices } = args;
         let (all, _) = self.lay(&[&args.reading, &args.output]);
-        let output = all.output();
-        if output.format == Format::Csv {
-            return Err(usage("catalog prints table or json"));
+        let output = all.output()?;
+        if output.format == Format::Csv && !prices {
+            return Err(usage("catalog prints table or json, and csv with show --prices"));
         }
         Ok(CatalogOptions {
             catalogs: all.layer.catalog.clone(),
             manifest: args.manifest.map(|path| all.manifest(&path)).transpose()?,
             endpoints: args.endpoint,
+            prices,
             network: all.layer.lnd_network.as_deref().and_then(Network::from_name),
             tables: all.layer.tables.clone(),
             output,
@@ -310,7 +339,7 @@ impl Config {
         let file = self.file_path.clone();
         let ShowArgs { reading, limits, node, pace, downloads, output, ledger, .. } = &args;
         let (all, layers) = self.lay(&[reading, limits, node, pace, downloads, output, ledger]);
-        let output = all.output();
+        let output = all.output()?;
         if output.format == Format::Csv {
             return Err(usage("config show prints table or json"));
         }
@@ -330,13 +359,15 @@ impl Config {
     /// # Errors
     /// Where something that is needed is missing.
     pub fn status(self, args: StatusArgs) -> Result<StatusOptions, Failure> {
-        let (all, _) = self.lay(&[&args.target.batch, &args.output, &args.ledger]);
+        let (all, _) = self.lay(&[&args.target.batch, &args.output, &args.ledger, &args.sums, &args.rates]);
         Ok(StatusOptions {
             target: target(&args.target, &all.layer, "")?,
             all: args.all,
             jobs: ids(&args.job),
             proof: args.proof,
-            output: all.output(),
+            sum_by: all.layer.sum_by.clone(),
+            rates: all.rates(),
+            output: all.output()?,
             ledger: all.ledger()?,
         })
     }
@@ -350,7 +381,7 @@ impl Config {
         Ok(ExportOptions {
             target: target(&args.target, &all.layer, "")?,
             files: all.files(),
-            quiet: all.output().quiet,
+            quiet: all.output()?.quiet,
             ledger: all.ledger()?,
         })
     }
@@ -361,7 +392,7 @@ impl Config {
     /// Where there is no place for a ledger.
     pub fn batches(self, args: BatchesArgs) -> Result<BatchesOptions, Failure> {
         let (all, _) = self.lay(&[&args.output, &args.ledger]);
-        Ok(BatchesOptions { output: all.output(), ledger: all.ledger()? })
+        Ok(BatchesOptions { output: all.output()?, ledger: all.ledger()? })
     }
 
     /// Resolves `init`.

@@ -4,13 +4,13 @@ use std::path::{Path, PathBuf};
 
 use crate::cli::options::config::{
     Buying, Choice, DownloadOptions, Fetching, Files, ManifestOptions, ManifestSource, NodeOptions, Output, Pace,
-    Payment, Select, Target,
+    Payment, RateOptions, Select, Target,
 };
 use crate::cli::options::displayed::Displayed;
 use crate::cli::options::flags::TargetArgs;
 use crate::cli::options::layer::Layers;
-use crate::cli::options::values::{self, Format, ManifestFormat};
-use crate::cli::options::{Layer, flag, variable};
+use crate::cli::options::values::{self, FormatWord, ManifestFormat};
+use crate::cli::options::{Fiat, Layer, flag, variable};
 use crate::cli::{CommandError, Environment, Failure, node};
 use crate::command::set_context;
 use crate::ledger::{ByKind, LedgerAddress, OutputKind};
@@ -80,17 +80,31 @@ impl Resolved {
         }
     }
 
-    pub(super) fn output(&self) -> Output {
-        self.layer.output()
+    pub(super) fn output(&self) -> Result<Output, Failure> {
+        match self.layer.output_format().and_then(FormatWord::page) {
+            Some(_) => {
+                Err(usage("html and md are how `plan` writes an estimate; everything else is table, json or csv"))
+            }
+            None => Ok(self.layer.output()),
+        }
+    }
+
+    /// How amounts are told in another currency.
+    pub(super) fn rates(&self) -> RateOptions {
+        RateOptions {
+            file: self.layer.rate_file.clone(),
+            currency: self.layer.currency.clone(),
+            max_age: Fiat::from(&self.layer).max_rate_age,
+        }
     }
 
     /// Of a command that tells what happens: CSV has no place there.
     pub(super) fn output_without_csv(&self, command: &str) -> Result<Output, Failure> {
         match self.layer.output_format() {
-            Some(Format::Csv) => Err(usage(format!(
+            Some(FormatWord::Csv) => Err(usage(format!(
                 "{command} prints table or json; rows go to files, with run --results and --receipts or with export"
             ))),
-            Some(Format::Table | Format::Json) | None => Ok(self.output()),
+            Some(FormatWord::Table | FormatWord::Json | FormatWord::Html | FormatWord::Md) | None => self.output(),
         }
     }
 

@@ -62,7 +62,7 @@ fn resolved(line: &str, variables: &[(&str, &str)], home: &Path) -> String {
         Command::Audit(args) => config.audit(args).map(|of| format!("{of:?}")),
         Command::Download(args) => config.download(*args).map(|of| format!("{of:?}")),
         Command::Catalog(CatalogArgs { what: CatalogCommand::Show(args) }) => {
-            config.catalog(*args).map(|of| format!("{of:?}"))
+            config.catalog_show(*args).map(|of| format!("{of:?}"))
         }
         Command::Refunds(RefundsArgs { what: RefundsCommand::List(args) }) => {
             config.refunds_list(args).map(|of| format!("{of:?}"))
@@ -107,7 +107,8 @@ fn value(option: &str, lnd: &str) -> String {
         "lnd_url" => "https://n:8080",
         "lnd_dir" => lnd,
         "lnd_network" => "regtest",
-        "wait_doubt" | "max_invoice_life" | "download_idle" | "deadline" => "70s",
+        "currency" => "EUR",
+        "wait_doubt" | "max_invoice_life" | "download_idle" | "deadline" | "max_rate_age" => "70s",
         "download_name" => "{take}",
         "format" => "json",
         "duplicates" => "skip",

@@ -1,0 +1,242 @@
+//! A plan beside its variants: a table, JSON, CSV.
+
+use std::io::{self, Write};
+
+use serde_json::{Map, Value as Json, json};
+
+use super::json::FORMAT_VERSION;
+use super::words::shown;
+use super::{ManifestFacts, sats};
+use crate::csv_escape::neutralise;
+use crate::diagnostic::Diagnostic;
+use crate::money::{Msat, counted_are, difference, thousands};
+use crate::plan::Totals;
+use crate::plan::compare::{Outcome, Variant};
+use crate::screen::table;
+use crate::terminal_text::write_json;
+
+/// A plan as it is, and what it becomes with some cells edited alike in every job.
+pub struct Comparison<'a> {
+    /// The manifest, for the reader.
+    pub manifest: ManifestFacts,
+    /// As it is.
+    pub as_it_is: &'a Outcome,
+    /// In the order in which they were asked for.
+    pub variants: &'a [Variant],
+}
+
+/// How the manifest itself is called among its variants.
+const AS_IT_IS: &str = "as it is";
+/// Where there is nothing to show.
+const NONE: &str = "—";
+
+impl Comparison<'_> {
+    fn first(&self) -> Option<&Outcome> {
+        self.variants.first().and_then(|variant| variant.outcome.as_ref().ok())
+    }
+
+    /// Writes a line a variant, and below what is wrong with any; folded to so many `columns`.
+    ///
+    /// # Errors
+    /// Where the output fails.
+    pub fn table(&self, out: &mut dyn Write, columns: Option<u16>) -> io::Result<()> {
+        let all = std::iter::once((AS_IT_IS.to_owned(), Some(self.as_it_is)))
+            .chain(self.variants.iter().map(|of| (shown(&of.words(), usize::MAX), of.outcome.as_ref().ok())));
+        let rows = all.map(|(name, outcome)| self.row(name, outcome));
+        let header = ["variant", "jobs", "price", "fees, at most", "worst case", "to the first", "to as it is"];
+        table(out, &header, &[1, 2, 3, 4, 5, 6], rows, columns)?;
+        writeln!(out)?;
+        let outcomes =
+            || self.variants.iter().filter_map(|variant| Some((variant.words(), variant.outcome.as_ref().ok()?)));
+        let all = std::iter::once((AS_IT_IS.to_owned(), self.as_it_is)).chain(outcomes());
+        for (name, outcome) in all.filter(|(_, outcome)| outcome.above_limit > 0) {
+            let jobs = counted_are(outcome.above_limit, "job");
+            writeln!(
+                out,
+                "{}: {jobs} above their own limit, fee ceiling included, and no run buys them",
+                shown(&name, usize::MAX)
+            )?;
+        }
+        for (variant, wrong) in self.variants.iter().filter_map(|of| Some((of, of.outcome.as_ref().err()?))) {
+            let (count, first) = wrong_of(wrong);
+            let rows = counted_are(count, "job");
+            let first = first.map(|first| format!("; the first: {}", at(first))).unwrap_or_default();
+            writeln!(
+                out,
+                "{}: no such plan, {rows} wrong then{}",
+                shown(&variant.words(), usize::MAX),
+                shown(&first, usize::MAX)
+            )?;
+        }
+        writeln!(out, "every job counts, bought already or not; nothing was bought, and nothing written")
+    }
+
+    fn row(&self, name: String, outcome: Option<&Outcome>) -> [String; 7] {
+        let Some(Outcome { totals, .. }) = outcome else {
+            return [name, NONE.into(), NONE.into(), NONE.into(), NONE.into(), NONE.into(), NONE.into()];
+        };
+        let to = |other: Option<&Outcome>| {
+            other.map_or_else(|| NONE.to_owned(), |other| difference(totals.price, other.totals.price))
+        };
+        let most = if totals.capped > Msat::ZERO { "≤ " } else { "" };
+        [
+            name,
+            thousands(totals.job_count),
+            format!("{most}{}", totals.price),
+            sats(totals.fee_ceiling).to_string(),
+            sats(totals.worst_case).to_string(),
+            to(self.first()),
+            to(Some(self.as_it_is)),
+        ]
+    }
+
+    /// Writes one document.
+    ///
+    /// # Errors
+    /// Where the output fails.
+    pub fn json(&self, out: &mut dyn Write) -> io::Result<()> {
+        let variants: Vec<Json> = self.variants.iter().map(|variant| self.variant(variant)).collect();
+        let document = json!({
+            "format_version": FORMAT_VERSION,
+            "type": "comparison",
+            "manifest": self.manifest,
+            "as_it_is": sums(self.as_it_is),
+            "variants": variants,
+        });
+        write_json(out, &document)
+    }
+
+    fn variant(&self, variant: &Variant) -> Json {
+        let cells: Map<String, Json> =
+            variant.cells.iter().map(|(name, value)| (name.clone(), value.as_str().into())).collect();
+        let mut json = Map::new();
+        json.insert("cells".to_owned(), cells.into());
+        match &variant.outcome {
+            Ok(outcome) => {
+                if let Json::Object(sums) = sums(outcome) {
+                    json.extend(sums);
+                }
+                for (key, other) in self.differences(outcome) {
+                    json.insert(key.to_owned(), json!(other));
+                }
+            }
+            Err(wrong) => {
+                let (count, first) = wrong_of(wrong);
+                let first = first.map(|first| {
+                    let line = first.place.as_ref().map(|place| place.line);
+                    json!({ "file": first.file, "line": line, "message": first.message })
+                });
+                json.insert("wrong".to_owned(), json!({ "job_count": count, "first": first }));
+            }
+        }
+        json.into()
+    }
+
+    /// In msat, where it fits.
+    fn differences(&self, outcome: &Outcome) -> [(&'static str, Option<i64>); 2] {
+        let to = |other: &Outcome| outcome.totals.price.minus(other.totals.price);
+        [("difference_to_first_msat", self.first().and_then(to)), ("difference_to_manifest_msat", to(self.as_it_is))]
+    }
+
+    /// Writes a row a variant, the manifest as it is first, without cells.
+    ///
+    /// # Errors
+    /// Where the output fails.
+    pub fn csv(&self, out: &mut dyn Write) -> io::Result<()> {
+        let mut out = csv::Writer::from_writer(out);
+        let names = self.variants.first().map_or(&[][..], |variant| variant.cells.as_slice());
+        let header = names.iter().map(|(name, _)| neutralise(name).into_owned());
+        out.write_record(header.chain(SUMS.map(str::to_owned)))?;
+        let none = names.iter().map(|_| String::new());
+        out.write_record(none.chain(self.cells_of(Ok(self.as_it_is))))?;
+        for variant in self.variants {
+            let cells = variant.cells.iter().map(|(_, value)| neutralise(value).into_owned());
+            out.write_record(cells.chain(self.cells_of(variant.outcome.as_ref())))?;
+        }
+        out.flush()
+    }
+
+    fn cells_of(&self, outcome: Result<&Outcome, &Vec<Diagnostic>>) -> [String; 13] {
+        match outcome {
+            Ok(outcome) => {
+                let Totals { job_count, price, capped, fee_ceiling, worst_case } = outcome.totals;
+                let both = |amount: Msat| [sats(amount).get().to_string(), amount.get().to_string()];
+                let [[total, total_msat], [fees, fees_msat], [worst, worst_msat]] =
+                    [price, fee_ceiling, worst_case].map(both);
+                let [first, manifest] =
+                    self.differences(outcome).map(|(_, msat)| msat.map_or_else(String::new, |msat| msat.to_string()));
+                let (capped, above) = (capped.get().to_string(), outcome.above_limit.to_string());
+                let jobs = job_count.to_string();
+                let none = String::new;
+                [
+                    jobs,
+                    total,
+                    total_msat,
+                    capped,
+                    fees,
+                    fees_msat,
+                    worst,
+                    worst_msat,
+                    above,
+                    first,
+                    manifest,
+                    none(),
+                    none(),
+                ]
+            }
+            Err(wrong) => {
+                let (count, first) = wrong_of(wrong);
+                let mut cells = [const { String::new() }; 13];
+                cells[11] = count.to_string();
+                cells[12] = first.map(|first| neutralise(&at(first)).into_owned()).unwrap_or_default();
+                cells
+            }
+        }
+    }
+}
+
+/// The columns after the cells.
+const SUMS: [&str; 13] = [
+    "job_count",
+    "total_sats",
+    "total_msat",
+    "capped_msat",
+    "fee_ceiling_sats",
+    "fee_ceiling_msat",
+    "worst_case_sats",
+    "worst_case_msat",
+    "above_limit_count",
+    "difference_to_first_msat",
+    "difference_to_manifest_msat",
+    "wrong_count",
+    "wrong_first",
+];
+
+fn sums(outcome: &Outcome) -> Json {
+    let Totals { job_count, price, capped, fee_ceiling, worst_case } = outcome.totals;
+    json!({
+        "job_count": job_count,
+        "total_sats": sats(price),
+        "total_msat": price,
+        "capped_msat": capped,
+        "fee_ceiling_sats": sats(fee_ceiling),
+        "fee_ceiling_msat": fee_ceiling,
+        "worst_case_sats": sats(worst_case),
+        "worst_case_msat": worst_case,
+        "above_limit_count": outcome.above_limit,
+        "fingerprint": outcome.fingerprint,
+    })
+}
+
+/// How many jobs are wrong, and the first of them.
+fn wrong_of(wrong: &[Diagnostic]) -> (u64, Option<&Diagnostic>) {
+    let count = wrong.iter().fold(0_u64, |count, wrong| count.saturating_add(wrong.count));
+    let line = |wrong: &&Diagnostic| wrong.place.as_ref().map_or(u64::MAX, |place| place.line);
+    (count, wrong.iter().min_by_key(line))
+}
+
+/// Where it is and what: `jobs.csv:4: duration: expected …`.
+fn at(wrong: &Diagnostic) -> String {
+    let line = wrong.place.as_ref().map(|place| format!(":{}", place.line)).unwrap_or_default();
+    format!("{}{line}: {}", wrong.file, wrong.message)
+}
