@@ -1,7 +1,5 @@
 //! The contract of every payer, kept by lnd: as real nodes answered, and as the sandbox's node does.
 
-use std::time::Duration;
-
 use crate::ledger::fixtures;
 use crate::payer::contract::{Course, Subject, holds};
 
@@ -137,7 +135,8 @@ mod sandbox {
             drop(rustls::crypto::ring::default_provider().install_default());
             let http = reqwest::Client::builder().no_proxy().build().unwrap();
             let request = http.post(url).header("content-type", "application/json").body(body);
-            let answer = tokio::time::timeout(Duration::from_secs(10), request.send()).await.unwrap().unwrap();
+            let answer =
+                tokio::time::timeout(std::time::Duration::from_secs(10), request.send()).await.unwrap().unwrap();
             let challenge = answer.headers()["www-authenticate"].to_str().unwrap();
             challenge.split("invoice=\"").nth(1).unwrap().split('"').next().unwrap().to_owned()
         }
