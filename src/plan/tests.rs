@@ -162,6 +162,22 @@ fn ids_that_a_spreadsheet_makes_the_same_draw_a_warning() {
     "#);
 }
 
+/// Whether an id is given or made, by whatever id: what is asked for twice is said.
+#[test]
+fn jobs_that_ask_for_the_very_same_are_said() {
+    let dog = |line| video(line, "A dog", 5, "pro", true);
+    let rows = Rows::of([
+        dog(2),
+        video(3, "A dog", 6, "pro", true),
+        named("c", dog(4)),
+        named("d", video(5, "A dog", 6, "pro", true)),
+        dog(6),
+    ]);
+    insta::assert_snapshot!(words(plan(&rows).warnings()), @"jobs.csv:4:1: 3 jobs ask for the very same as one before them (also [(5, 6)]); the same is asked for here: 2");
+    let different = Rows::of([dog(2), named("b", video(3, "A dog", 6, "pro", true))]);
+    assert_eq!(words(plan(&different).warnings()), "");
+}
+
 #[test]
 fn a_job_above_its_own_limit_stays_and_is_shown() {
     let limited =

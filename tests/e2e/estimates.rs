@@ -146,6 +146,8 @@ fn amounts_in_another_currency_or_none() {
     let fiat = json("--rate-file rates.csv")["fiat"].clone();
     // 2,250, 3,000 and 2,250 sats; a sat is a tenth of a cent.
     assert_eq!((&fiat["currency"], &fiat["rate"], &fiat["total"]), (&"EUR".into(), &"100000".into(), &"7.50".into()));
+    let groups = json("--rate-file rates.csv")["sums"]["groups"].clone();
+    assert_eq!((&groups[0]["fiat"]["total"], &groups[1]["fiat"]["total"]), (&"5.25".into(), &"2.25".into()));
     assert_eq!((&fiat["source"], &fiat["rounding"]), (&"rates.csv".into(), &"up".into()));
     plan("--rate-file rates.csv").with(0).saying("7.50 EUR").saying("(rates.csv), each rounded up");
     for (flags, said) in [

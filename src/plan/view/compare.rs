@@ -5,12 +5,11 @@ use std::io::{self, Write};
 use serde_json::{Map, Value as Json, json};
 
 use super::json::FORMAT_VERSION;
-use super::words::shown;
+use super::words::{TOTALS_COLUMNS, shown, totals_cells, totals_json};
 use super::{ManifestFacts, sats};
 use crate::csv_escape::neutralise;
 use crate::diagnostic::Diagnostic;
 use crate::money::{Msat, counted_are, difference, thousands};
-use crate::plan::Totals;
 use crate::plan::compare::{Outcome, Variant};
 use crate::screen::table;
 use crate::terminal_text::write_json;
@@ -113,9 +112,7 @@ impl Comparison<'_> {
         json.insert("cells".to_owned(), cells.into());
         match &variant.outcome {
             Ok(outcome) => {
-                if let Json::Object(sums) = sums(outcome) {
-                    json.extend(sums);
-                }
+                json.extend(sums(outcome));
                 for (key, other) in self.differences(outcome) {
                     json.insert(key.to_owned(), json!(other));
                 }
@@ -146,7 +143,7 @@ impl Comparison<'_> {
         let mut out = csv::Writer::from_writer(out);
         let names = self.variants.first().map_or(&[][..], |variant| variant.cells.as_slice());
         let header = names.iter().map(|(name, _)| neutralise(name).into_owned());
-        out.write_record(header.chain(SUMS.map(str::to_owned)))?;
+        out.write_record(header.chain(TOTALS_COLUMNS.iter().chain(&FURTHER_COLUMNS).map(|name| (*name).to_owned())))?;
         let none = names.iter().map(|_| String::new());
         out.write_record(none.chain(self.cells_of(Ok(self.as_it_is))))?;
         for variant in self.variants {
@@ -156,76 +153,36 @@ impl Comparison<'_> {
         out.flush()
     }
 
-    fn cells_of(&self, outcome: Result<&Outcome, &Vec<Diagnostic>>) -> [String; 13] {
+    fn cells_of(&self, outcome: Result<&Outcome, &Vec<Diagnostic>>) -> Vec<String> {
         match outcome {
             Ok(outcome) => {
-                let Totals { job_count, price, capped, fee_ceiling, worst_case } = outcome.totals;
-                let both = |amount: Msat| [sats(amount).get().to_string(), amount.get().to_string()];
-                let [[total, total_msat], [fees, fees_msat], [worst, worst_msat]] =
-                    [price, fee_ceiling, worst_case].map(both);
-                let [first, manifest] =
-                    self.differences(outcome).map(|(_, msat)| msat.map_or_else(String::new, |msat| msat.to_string()));
-                let (capped, above) = (capped.get().to_string(), outcome.above_limit.to_string());
-                let jobs = job_count.to_string();
-                let none = String::new;
-                [
-                    jobs,
-                    total,
-                    total_msat,
-                    capped,
-                    fees,
-                    fees_msat,
-                    worst,
-                    worst_msat,
-                    above,
-                    first,
-                    manifest,
-                    none(),
-                    none(),
-                ]
+                let differences = self.differences(outcome).map(|(_, msat)| msat.map(|msat| msat.to_string()));
+                let mut cells = totals_cells(&outcome.totals).to_vec();
+                cells.push(outcome.above_limit.to_string());
+                cells.extend(differences.map(Option::unwrap_or_default));
+                cells.extend([String::new(), String::new()]);
+                cells
             }
             Err(wrong) => {
                 let (count, first) = wrong_of(wrong);
-                let mut cells = [const { String::new() }; 13];
-                cells[11] = count.to_string();
-                cells[12] = first.map(|first| neutralise(&at(first)).into_owned()).unwrap_or_default();
+                let first = first.map(|first| neutralise(&at(first)).into_owned()).unwrap_or_default();
+                let mut cells = vec![String::new(); TOTALS_COLUMNS.len() + FURTHER_COLUMNS.len() - 2];
+                cells.extend([count.to_string(), first]);
                 cells
             }
         }
     }
 }
 
-/// The columns after the cells.
-const SUMS: [&str; 13] = [
-    "job_count",
-    "total_sats",
-    "total_msat",
-    "capped_msat",
-    "fee_ceiling_sats",
-    "fee_ceiling_msat",
-    "worst_case_sats",
-    "worst_case_msat",
-    "above_limit_count",
-    "difference_to_first_msat",
-    "difference_to_manifest_msat",
-    "wrong_count",
-    "wrong_first",
-];
+/// The columns after the sums.
+const FURTHER_COLUMNS: [&str; 5] =
+    ["above_limit_count", "difference_to_first_msat", "difference_to_manifest_msat", "wrong_count", "wrong_first"];
 
-fn sums(outcome: &Outcome) -> Json {
-    let Totals { job_count, price, capped, fee_ceiling, worst_case } = outcome.totals;
-    json!({
-        "job_count": job_count,
-        "total_sats": sats(price),
-        "total_msat": price,
-        "capped_msat": capped,
-        "fee_ceiling_sats": sats(fee_ceiling),
-        "fee_ceiling_msat": fee_ceiling,
-        "worst_case_sats": sats(worst_case),
-        "worst_case_msat": worst_case,
-        "above_limit_count": outcome.above_limit,
-        "fingerprint": outcome.fingerprint,
-    })
+fn sums(outcome: &Outcome) -> Map<String, Json> {
+    let mut sums = totals_json(&outcome.totals);
+    sums.insert("above_limit_count".to_owned(), outcome.above_limit.into());
+    sums.insert("fingerprint".to_owned(), outcome.fingerprint.as_str().into());
+    sums
 }
 
 /// How many jobs are wrong, and the first of them.

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::io::Write;
 
+use super::words::{TOTALS_COLUMNS, totals_cells};
 use super::{PlanView, ViewError, cell_text, sats};
 use crate::catalog::Value;
 use crate::csv_escape::neutralise;
@@ -59,29 +60,10 @@ impl PlanView<'_> {
 
 /// A row a group; what has nothing in the column has an empty cell.
 fn csv_of_sums(out: &mut ::csv::Writer<&mut dyn Write>, sums: &Sums) -> Result<(), ::csv::Error> {
-    out.write_record([
-        &*neutralise(sums.by.name()),
-        "job_count",
-        "total_sats",
-        "total_msat",
-        "capped_msat",
-        "fee_ceiling_sats",
-        "fee_ceiling_msat",
-        "worst_case_sats",
-        "worst_case_msat",
-    ])?;
+    out.write_record(std::iter::once(&*neutralise(sums.by.name())).chain(TOTALS_COLUMNS))?;
     for (value, totals) in &sums.groups {
-        out.write_field(&*neutralise(value.as_deref().unwrap_or_default()))?;
-        out.write_field(totals.job_count.to_string())?;
-        out.write_field(sats(totals.price).get().to_string())?;
-        for amount in [totals.price, totals.capped] {
-            out.write_field(amount.get().to_string())?;
-        }
-        for amount in [totals.fee_ceiling, totals.worst_case] {
-            out.write_field(sats(amount).get().to_string())?;
-            out.write_field(amount.get().to_string())?;
-        }
-        out.write_record(None::<&[u8]>)?;
+        let value = neutralise(value.as_deref().unwrap_or_default()).into_owned();
+        out.write_record(std::iter::once(value).chain(totals_cells(totals)))?;
     }
     Ok(out.flush()?)
 }

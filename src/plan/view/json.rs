@@ -66,7 +66,7 @@ impl PlanView<'_> {
             ("duplicates", self.duplicates()),
             ("so_far", self.so_far()),
             ("download", json!(self.download)),
-            ("sums", self.sums.map_or(Json::Null, sums_json)),
+            ("sums", self.sums.map_or(Json::Null, |sums| sums_json(sums, self.rate))),
             ("fiat", self.rate.map_or(Json::Null, |rate| fiat_json(rate, &totals))),
             ("partial", self.partial.map_or(Json::Null, partial_json)),
             ("live", self.live.map_or(Json::Null, super::Live::json)),

@@ -61,30 +61,14 @@ struct Table {
 
 #[derive(Template)]
 #[template(path = "estimate.html")]
-struct Html<'a> {
-    name: &'a str,
-    date: &'a str,
-    has_rate: bool,
-    totals: &'a [Sum],
-    tables: &'a [Table],
-    meaning: &'a [String],
-    warnings: &'a [String],
-    sources: &'a [String],
-    fingerprint: &'a str,
+struct Html {
+    of: Estimate,
 }
 
 #[derive(Template)]
 #[template(path = "estimate.md", escape = "none")]
-struct Markdown<'a> {
-    name: &'a str,
-    date: &'a str,
-    has_rate: bool,
-    totals: &'a [Sum],
-    tables: &'a [Table],
-    meaning: &'a [String],
-    warnings: &'a [String],
-    sources: &'a [String],
-    fingerprint: &'a str,
+struct Markdown {
+    of: Estimate,
 }
 
 impl PlanView<'_> {
@@ -93,16 +77,10 @@ impl PlanView<'_> {
     /// # Errors
     /// Where the output fails.
     pub fn page(&self, page: Page, facts: &PageFacts, out: &mut dyn Write) -> Result<(), ViewError> {
-        let Estimate { name, date, has_rate, totals, tables, meaning, warnings, sources, fingerprint } =
-            &self.estimate(facts);
-        let has_rate = *has_rate;
+        let of = self.estimate(facts);
         let text = match page {
-            Page::Html => {
-                Html { name, date, has_rate, totals, tables, meaning, warnings, sources, fingerprint }.render()
-            }
-            Page::Markdown => {
-                Markdown { name, date, has_rate, totals, tables, meaning, warnings, sources, fingerprint }.render()
-            }
+            Page::Html => Html { of }.render(),
+            Page::Markdown => Markdown { of }.render(),
         };
         let text = text.map_err(io::Error::other)?;
         out.write_all(text.as_bytes())?;

@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use serde_json::{Value as Json, json};
 
 use super::sats;
-use super::words::{exact, shown};
+use super::words::{shown, totals_json};
 use crate::fiat::Rate;
 use crate::money::{Msat, thousands};
 use crate::plan::Totals;
@@ -54,20 +54,12 @@ pub(super) fn value_words(value: Option<&str>) -> String {
 }
 
 /// The same for programs.
-pub(super) fn sums_json(sums: &Sums) -> Json {
+pub(super) fn sums_json(sums: &Sums, rate: Option<&Rate>) -> Json {
     let group = |(value, totals): &(Option<String>, Totals)| {
-        json!({
-            "value": value,
-            "job_count": totals.job_count,
-            "total_sats": sats(totals.price),
-            "total_msat": totals.price,
-            "exact_msat": exact(totals.price, totals.capped),
-            "capped_msat": totals.capped,
-            "fee_ceiling_sats": sats(totals.fee_ceiling),
-            "fee_ceiling_msat": totals.fee_ceiling,
-            "worst_case_sats": sats(totals.worst_case),
-            "worst_case_msat": totals.worst_case,
-        })
+        let mut group = totals_json(totals);
+        group.insert("value".to_owned(), json!(value));
+        group.insert("fiat".to_owned(), rate.map_or(Json::Null, |rate| fiat_json(rate, totals)));
+        Json::from(group)
     };
     json!({ "by": sums.by.name(), "groups": sums.groups.iter().map(group).collect::<Vec<_>>() })
 }
