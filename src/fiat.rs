@@ -149,6 +149,12 @@ pub enum NoRate {
         /// What is there.
         named: String,
     },
+    /// Its header has a time behind the time.
+    #[error("{file} has its times in two columns, or two times a line")]
+    SplitTime {
+        /// The file.
+        file: String,
+    },
     /// Two prices of the same moment.
     #[error("{file}:{line}: another price for {at} than above")]
     Twice {
@@ -181,7 +187,11 @@ impl Hinted for NoRate {
     fn hint(&self) -> Option<Cow<'_, str>> {
         match self {
             Self::NoCurrency { .. } => Some("give --currency, or name it in the header".into()),
-            Self::OtherCurrency { .. } => Some("give --currency with what is there, or another file".into()),
+            Self::OtherCurrency { .. } => Some(
+                "give --currency with what is there, or another file; the column is called as the currency, or price"
+                    .into(),
+            ),
+            Self::SplitTime { .. } => Some("write date and time in the first column, such as 2026-11-30 12:00".into()),
             Self::Line { .. } | Self::Twice { .. } => Some("mend that line: until then none of the file counts".into()),
             Self::Later { .. } | Self::TooOld { .. } => Some("add a line for now".into()),
             Self::Unread { .. } => None,
@@ -217,8 +227,7 @@ impl Rates {
         let lines = text.lines().enumerate().map(|(at, line)| (at + 1, line.trim()));
         let mut lines = lines.filter(|(_, line)| !line.is_empty() && !line.starts_with('#')).peekable();
         let mut header = None;
-        if let Some((_, first)) = lines.next_if(|(_, line)| time(&cells(line, 2)[0]).is_none() && !begins_as_time(line))
-        {
+        if let Some((_, first)) = lines.next_if(|(_, line)| is_header(line)) {
             header = Some(columns(first));
         }
         let (column, count, currency) = column(&source, header.as_deref(), currency)?;
@@ -262,9 +271,10 @@ impl Rates {
     }
 }
 
-/// Whether a line is meant to begin with a time, and is no header.
-fn begins_as_time(line: &str) -> bool {
-    line.starts_with(|c: char| c.is_ascii_digit() || c == '-' || c == '+')
+/// Whether a first line names columns: it does not begin as a time does, and no cell behind that is a price.
+fn is_header(line: &str) -> bool {
+    let begins_as_time = line.trim_start_matches('"').starts_with(|c: char| c.is_ascii_digit() || c == '-' || c == '+');
+    !begins_as_time && columns(line).iter().skip(1).all(|cell| price(cell).is_none())
 }
 
 fn delimiter(line: &str) -> Option<char> {
@@ -300,10 +310,16 @@ fn cell(text: &str) -> String {
 fn column(file: &str, header: Option<&[String]>, asked: Option<&Currency>) -> Result<(usize, usize, Currency), NoRate> {
     let no_currency = || NoRate::NoCurrency { file: file.to_owned() };
     let Some(header) = header else { return Ok((1, 2, asked.cloned().ok_or_else(no_currency)?)) };
+    let is_named = |name: &String, of: &[&str]| of.contains(&name.to_ascii_lowercase().as_str());
+    if header.iter().skip(1).any(|name| is_named(name, &["date", "time", "hour"])) {
+        return Err(NoRate::SplitTime { file: file.to_owned() });
+    }
     let named: Vec<(usize, Currency)> =
         header.iter().enumerate().skip(1).filter_map(|(at, name)| Some((at, Currency::of(name)?))).collect();
     let found = match (asked, named.as_slice()) {
-        (Some(asked), []) if header.len() == 2 => Some((1, asked.clone())),
+        (Some(asked), []) if header.len() == 2 && is_named(&header[1], &["price", "rate", "value"]) => {
+            Some((1, asked.clone()))
+        }
         (Some(asked), named) => named.iter().find(|(_, currency)| currency == asked).cloned(),
         (None, [one]) => Some(one.clone()),
         (None, _) => return Err(no_currency()),
@@ -321,11 +337,29 @@ fn time(text: &str) -> Option<UnixMs> {
     if text.len() >= 9 && text.bytes().all(|byte| byte.is_ascii_digit()) {
         return text.parse().ok().filter(|secs| *secs < 100_000_000_000).map(UnixMs::from_secs);
     }
+    // A zone by its name is not read, and so it is not passed over.
+    if text.contains('[') {
+        return None;
+    }
     if let Some(at) = UnixMs::from_rfc3339(text) {
         return Some(at);
     }
+    if !is_civil(text) {
+        return None;
+    }
     let at = text.parse::<jiff::civil::DateTime>().ok()?;
     Some(UnixMs(at.to_zoned(jiff::tz::TimeZone::UTC).ok()?.timestamp().as_millisecond()))
+}
+
+/// Whether a text is a date, or a date and a time to the minute or the second, and has nothing else, such as a zone.
+fn is_civil(text: &str) -> bool {
+    let shape: String = text.chars().map(|c| if c.is_ascii_digit() { '0' } else { c }).collect();
+    let (whole, fraction) = shape.split_once('.').unwrap_or((&shape, "0"));
+    let is_whole = match whole.split_once(['T', ' ']) {
+        None => whole == "0000-00-00" && whole == shape,
+        Some((date, time)) => date == "0000-00-00" && (time == "00:00:00" || (time == "00:00" && whole == shape)),
+    };
+    is_whole && !fraction.is_empty() && fraction.bytes().all(|byte| byte == b'0')
 }
 
 fn price(text: &str) -> Option<Decimal> {
@@ -402,6 +436,15 @@ mod tests {
             ("2026-11-30,1e5", Some(eur()), "rates.csv:1: expected a price above zero"),
             ("2026-11-30,1\n30.11.2026,2", Some(eur()), "rates.csv:2: expected a time such as"),
             ("30.11.2026,2", Some(eur()), "rates.csv:1: expected a time such as"),
+            ("Nov 30 2026,95000\n2026-11-30,1", Some(eur()), "rates.csv:1: expected a time such as"),
+            ("time,price USD\n2026-11-30,1", Some(eur()), "rates.csv has no column EUR"),
+            ("time,BTCUSD\n2026-11-30,1", Some(eur()), "rates.csv has no column EUR"),
+            ("Date,Close (USD)\n2026-11-30,1", Some(eur()), "rates.csv has no column EUR"),
+            ("2026-11-30T01:00[Asia/Tokyo],1", Some(eur()), "rates.csv:1: expected a time such as"),
+            ("2026-11-30T01,1", Some(eur()), "rates.csv:1: expected a time such as"),
+            ("20261130T0100,1", Some(eur()), "rates.csv:1: expected a time such as"),
+            ("date,time,EUR\n2026-11-30,12:00,95000", Some(eur()), "rates.csv has its times in two columns"),
+            ("date time EUR\n2026-11-30 12:00 95000", Some(eur()), "rates.csv has its times in two columns"),
             (
                 "2026-11-30,1\n2026-11-30T00:00:00Z,2",
                 Some(eur()),

@@ -279,7 +279,12 @@ impl Fitting {
             if fits.jobs == 1 { "1 fits".to_owned() } else { format!("{} fit", thousands(fits.jobs)) },
             fits.price_words(|price| price.sats_ceil().to_string()),
             fits.fee_ceiling.sats_ceil(),
-            if left.capped == Msat::ZERO { "routing costs" } else { "routing and what is capped cost" },
+            match (left.capped, self.beyond_origins) {
+                (Msat::ZERO, 0) => "routing costs",
+                (_, 0) => "routing and what is capped cost",
+                (Msat::ZERO, _) => "routing, and what waits for its origin's limit, cost",
+                (_, _) => "routing, what is capped, and what waits for its origin's limit, cost",
+            },
         ))
     }
 }
@@ -314,6 +319,8 @@ pub(super) struct Chosen<'a> {
     pub(super) unchosen_codes: HashSet<ExitCode>,
     /// Each job that is bought, where somebody lists them.
     pub(super) list: Option<&'a mut Vec<Listed>>,
+    /// Why nothing begins in such a place, whatever the limits hold; for the list.
+    pub(super) held: HashMap<i64, Reason>,
 }
 
 impl<'a> Chosen<'a> {
@@ -335,6 +342,7 @@ impl<'a> Chosen<'a> {
             unchosen: 0,
             unchosen_codes: HashSet::new(),
             list: None,
+            held: HashMap::new(),
         }
     }
 
@@ -381,10 +389,11 @@ impl<'a> Chosen<'a> {
 
     fn list(&mut self, job: &ToBuy, limit: Option<Reason>) {
         let &ToBuy { price, is_capped, fee_ceiling, .. } = job;
-        let limit = limit.map(Reason::as_str);
+        let limit = self.held.get(&job.place).copied().or(limit);
+        let (limit, waits) = (limit.map(Reason::as_str), limit == Some(Reason::NewOriginLimit));
         self.list
             .iter_mut()
-            .for_each(|list| list.push(Listed { id: job.id.clone(), price, is_capped, fee_ceiling, limit }));
+            .for_each(|list| list.push(Listed { id: job.id.clone(), price, is_capped, fee_ceiling, limit, waits }));
     }
 
     /// Counts the job; gives the limit that does not hold it for sure, where one does not.
@@ -397,13 +406,14 @@ impl<'a> Chosen<'a> {
         }
         let too_dear = self.room.never_holds(job.price.checked_add(job.fee_ceiling));
         *too_small = too_dear.into_iter().chain(*too_small).max_by_key(|limit| limit.cost);
+        if reached.is_none() {
+            // What its origin's limit holds back may be bought before what comes after it: once the origin has delivered, or where
+            // routing costs less.
+            *reached = self.room.exceeded_by(self.left.price.checked_add(self.left.fee_ceiling));
+        }
         if limit_there.is_some() {
             *beyond_origins = beyond_origins.saturating_add(1);
             return Ok(limit_there);
-        }
-        if reached.is_none() {
-            let cost = Msat::checked_sum([fits.price, fits.fee_ceiling, job.price, job.fee_ceiling]);
-            *reached = self.room.exceeded_by(cost);
         }
         match reached {
             Some((reason, _)) => Ok(Some(*reason)),
@@ -415,6 +425,57 @@ impl<'a> Chosen<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// Jobs of 1,000 sats each, with the origin at which each is bought, by the batch's limit and that of a new origin, in sats: what is
+    /// listed of each, which limit ends it, and with which reasons origins' jobs stay pending.
+    type Told = (Vec<Option<&'static str>>, Option<Reason>, Vec<Option<Reason>>);
+    fn told(origins: [&str; 3], (batch, new, day): (u64, u64, Option<u64>), held: &[i64]) -> Told {
+        let of_x = crate::manifest::OriginLimits { max_sats_per_day: day.map(Sats::new), ..Default::default() };
+        let origins_limits = day.map(|_| ("x".to_owned(), of_x));
+        let limits = Limits {
+            max_sats: Some(Sats::new(batch)),
+            max_sats_new_origin: Some(Sats::new(new)),
+            origins: origins_limits.into_iter().collect(),
+            ..Limits::default()
+        };
+        let budget = budget(&limits, None, TimeZone::UTC, true).unwrap();
+        let room = Room::of(None, &limits, &budget, Msat::ZERO, true).unwrap();
+        let (choice, mut list) = (Choice::default(), Vec::new());
+        let origin_at =
+            |place: i64| Ok(usize::try_from(place).ok().and_then(|at| origins.get(at)).map(ToString::to_string));
+        let mut chosen = Chosen::of(&choice, &room, &origin_at);
+        chosen.list = Some(&mut list);
+        chosen.held.extend(held.iter().map(|place| (*place, Reason::BreakerOpen)));
+        for place in 0..3 {
+            let (id, price, reason) = (place.to_string(), Msat::new(1_000_000), Reason::None);
+            let fee_ceiling = Msat::ZERO;
+            chosen.add(ToBuy { id, price, is_capped: false, fee_ceiling, is_duplicate: false, reason, place }).unwrap();
+        }
+        let short = chosen.short_origins().into_iter().map(|short| short.reason).collect();
+        let reached = chosen.fitting.reached.map(|(reason, _)| reason);
+        (list.into_iter().map(|job| job.limit).collect(), reached, short)
+    }
+
+    /// What an origin's limit holds back may be bought before what comes after it, and takes its room then.
+    #[test]
+    fn what_waits_for_its_origin_may_take_the_room_of_what_comes_after_it() {
+        let (waits, batch) = (Some("new_origin_limit"), Some("batch_limit"));
+        assert_eq!(told(["x", "x", "y"], (2_500, 1_500, None), &[]).0, [None, waits, batch]);
+        assert_eq!(told(["x", "x", "y"], (3_000, 1_500, None), &[]), (vec![None, waits, None], None, vec![None]));
+        // That it waits is no reason for it to stay pending: other limits are.
+        assert_eq!(told(["x", "x", "x"], (2_500, 1_500, None), &[]).1, Some(Reason::BatchLimit));
+        let by_day = told(["x", "x", "x"], (9_000, 1_500, Some(2_000)), &[]);
+        assert_eq!(by_day, (vec![None, waits, waits], None, vec![Some(Reason::OriginDayLimit)]));
+        // Nothing is delivered where nothing may be bought.
+        let none = told(["x", "x", "x"], (9_000, 500, None), &[]);
+        assert_eq!(none, (vec![waits; 3], None, vec![Some(Reason::NewOriginLimit)]));
+    }
+
+    #[test]
+    fn what_is_held_back_fits_nowhere() {
+        let held = told(["x", "y", "z"], (9_000, 5_000, None), &[1]);
+        assert_eq!(held.0, [None, Some(Reason::BreakerOpen.as_str()), None]);
+    }
 
     /// A node that holds less than a cap may hold enough for its invoice: no cap ends the buying.
     #[test]

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use crate::error::Hinted;
 use crate::event::{SpentBy, SpentGroup};
 use crate::ledger::port::{Inspection, Views};
-use crate::ledger::{BatchKey, OpenLedger, ReceiptKind, ReceiptRow, ResultRow};
+use crate::ledger::{BatchKey, OpenLedger, ReceiptKind, ReceiptRow, ResultRow, TakeRecord};
 use crate::money::Msat;
 use crate::plan::column::{Column, Groups, NoSums};
 use crate::purchase::{JobState, Reason};
@@ -16,11 +16,13 @@ use crate::cli::{CommandError, Failure};
 pub(in crate::cli) fn of_batch(ledger: &OpenLedger, batch: BatchKey, by: &Column) -> Result<SpentBy, Failure> {
     let mut groups: Groups<'_, SpentGroup> = Groups::by(by);
     let mut of_job: HashMap<String, usize> = HashMap::new();
+    let mut retaken: Vec<(String, usize)> = Vec::new();
     let mut wrong: Option<Failure> = None;
     let mut take = |row: ResultRow| -> Result<(), Failure> {
         let job = (row.endpoint.as_str(), row.params.as_slice(), row.extra.as_slice());
         let (at, group) = groups.of(job).map_err(|no| refused(&no))?;
         count(group, &row).ok_or_else(too_large)?;
+        retaken.extend((row.take > 1).then(|| (row.id.clone(), at)));
         of_job.insert(row.id, at);
         Ok(())
     };
@@ -35,6 +37,9 @@ pub(in crate::cli) fn of_batch(ledger: &OpenLedger, batch: BatchKey, by: &Column
     }
     read.map_err(|error| CommandError::internal("the jobs of the batch cannot be summed").because(error))?;
     let mut fits = Some(());
+    for (id, at) in retaken {
+        fits = fits.and(count_before(groups.at(at), &ledger.takes(batch, &id)?));
+    }
     let mut settle = |receipt: ReceiptRow| {
         if let Some(at) = of_job.get(&receipt.id) {
             fits = fits.and(settled(groups.at(*at), &receipt));
@@ -69,11 +74,26 @@ fn count(group: &mut SpentGroup, row: &ResultRow) -> Option<()> {
     if row.reason == Reason::Withdrawn {
         return Some(());
     }
-    let is_delivered = matches!(row.state, JobState::Delivered | JobState::Downloaded);
     group.job_count = group.job_count.checked_add(1)?;
-    group.delivered_count += u64::from(is_delivered);
+    group.delivered_count += u64::from(is_delivered(row));
     group.open_count += u64::from(row.state.is_open());
     group.planned_msat = group.planned_msat.checked_add(row.price)?;
+    Some(())
+}
+
+const fn is_delivered(row: &ResultRow) -> bool {
+    matches!(row.state, JobState::Delivered | JobState::Downloaded)
+}
+
+/// The takes of a job before its latest one: each was planned once, and stands for the job again where that one is withdrawn.
+fn count_before(group: &mut SpentGroup, takes: &[TakeRecord]) -> Option<()> {
+    let Some((latest, before)) = takes.split_last() else { return Some(()) };
+    let planned = Msat::checked_sum(before.iter().map(|take| take.row.price))?;
+    group.planned_msat = group.planned_msat.checked_add(planned)?;
+    if latest.row.reason == Reason::Withdrawn && before.iter().any(|take| is_delivered(&take.row)) {
+        group.job_count = group.job_count.checked_add(1)?;
+        group.delivered_count += 1;
+    }
     Some(())
 }
 

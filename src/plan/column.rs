@@ -36,12 +36,18 @@ impl Column {
     }
 
     /// What stands there of a job.
-    fn value(&self, (endpoint, params, extra): Job<'_>) -> Option<String> {
+    fn value(&self, (endpoint, params, extra): Job<'_>) -> Result<Option<String>, NoSums> {
         if self.folded == "endpoint" {
-            return Some(endpoint.to_owned());
+            return Ok(Some(endpoint.to_owned()));
         }
-        let param = params.iter().find(|(name, _)| fold(name) == self.folded).map(|(_, value)| value.to_string());
-        param.or_else(|| extra.iter().find(|(name, _)| fold(name) == self.folded).map(|(_, text)| text.clone()))
+        if let Some((_, value)) = params.iter().find(|(name, _)| fold(name) == self.folded) {
+            return Ok(Some(value.to_string()));
+        }
+        let mut there = extra.iter().filter(|(name, _)| fold(name) == self.folded);
+        match (there.next(), there.next()) {
+            (Some((one, _)), Some((other, _))) => Err(NoSums::Twice { one: one.clone(), other: other.clone() }),
+            (there, _) => Ok(there.map(|(_, text)| text.clone())),
+        }
     }
 }
 
@@ -59,6 +65,14 @@ pub enum NoSums {
         /// What may be meant.
         meant: Option<String>,
     },
+    /// A job has two that compare alike.
+    #[error("{one}: a job has {other} too, which is the same name")]
+    Twice {
+        /// The first.
+        one: String,
+        /// The second.
+        other: String,
+    },
     /// More than [`GROUPS_MAX`].
     #[error("{0}: more than {GROUPS_MAX} different values")]
     TooMany(String),
@@ -68,6 +82,7 @@ impl Hinted for NoSums {
     fn hint(&self) -> Option<Cow<'_, str>> {
         Some(match self {
             Self::Nowhere { meant: Some(meant), .. } => format!("did you mean {meant}?").into(),
+            Self::Twice { .. } => "leave one of the two out of the manifest".into(),
             Self::Nowhere { meant: None, .. } | Self::TooMany(_) => {
                 "sum by endpoint, by a parameter or by an x_* column that has few values".into()
             }
@@ -93,9 +108,9 @@ impl<'c, T: Default> Groups<'c, T> {
     /// The place of the job's group, and what is summed of it so far.
     ///
     /// # Errors
-    /// Where there are too many groups.
+    /// Where there are too many groups, or the job has two such columns.
     pub fn of(&mut self, job: Job<'_>) -> Result<(usize, &mut T), NoSums> {
-        let value = self.by.value(job);
+        let value = self.by.value(job)?;
         if value.is_none() && self.known.len() < KNOWN_MAX {
             let (_, params, extra) = job;
             let names = params.iter().map(|(name, _)| name).chain(extra.iter().map(|(name, _)| name));
@@ -137,5 +152,22 @@ impl<'c, T: Default> Groups<'c, T> {
         let known = self.known.iter().map(String::as_str).chain(["endpoint"]);
         let meant = closest(&self.by.folded, known).map(str::to_owned);
         Err(NoSums::Nowhere { name: self.by.name.clone(), meant })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn two_spellings_in_one_job_are_not_chosen_from() {
+        let extra = |names: &[&str]| -> Vec<(String, String)> {
+            names.iter().map(|name| ((*name).to_owned(), "v".to_owned())).collect()
+        };
+        let by = Column::of("x_Client");
+        let value = |names: &[&str]| by.value(("e", &[], &extra(names)));
+        assert_eq!(value(&["x_client"]), Ok(Some("v".to_owned())));
+        let twice = value(&["x_client", "x_Client"]).unwrap_err().to_string();
+        assert_eq!(twice, "x_client: a job has x_Client too, which is the same name");
     }
 }

@@ -33,9 +33,15 @@ fn variants_stand_side_by_side() {
         ("--compare mode=pro|pro", "pro stands twice"),
         ("--compare mode", "expected KEY=A|B"),
         ("--compare mode=pro --limit 2", "--compare counts every job"),
+        ("--compare mode=pro --max-sats 9000 --partial", "--compare counts every job"),
     ] {
         client.says(&format!("plan shots.csv {words}")).with(2).saying(said);
     }
+    let limited =
+        client.says("plan shots.csv --compare mode=standard|pro --max-sats 7000 --max-sats-per-day 9 --currency EUR");
+    let limited = limited.saying("no amounts in fiat").saying("not against max_sats_per_day").with(0);
+    assert!(limited.stdout.contains("mode=pro: the worst case is above max_sats of 7,000 sats"), "{}", limited.stdout);
+    assert!(!limited.stdout.contains("mode=standard: the worst"), "{}", limited.stdout);
     assert_eq!(client.files(), ["edited.csv", "picture.png", "shots.csv"]);
 }
 
@@ -79,6 +85,36 @@ fn what_fits_is_what_a_run_buys() {
     }
 }
 
+/// Where all fits, and where nothing is limited, that is said too.
+#[test]
+fn that_all_fits_is_said() {
+    let client = Client::alone();
+    client.write("shots.csv", SHOTS);
+    let plan = client.says("plan shots.csv --partial").with(0);
+    assert!(
+        plan.stdout.contains("with --partial: 3 jobs to buy, and all of it fits with the highest routing fees"),
+        "{}",
+        plan.stdout
+    );
+    let json: Value = serde_json::from_str(&client.says("plan shots.csv --partial --json").stdout).unwrap();
+    assert_eq!(json["partial"].as_array().map(Vec::len), Some(3));
+    client.says("plan shots.csv --partial --format csv").with(0).saying("the table and --json list what fits");
+}
+
+/// What waits for the first delivery of its origin is bought in the same run: that alone is no reason to end with 8.
+#[test]
+fn what_waits_for_a_first_delivery_is_foretold_so() {
+    let sandbox = Sandbox::start("");
+    let client = Client::of(&sandbox);
+    client.write("parts.csv", PARTS);
+    let flags = "parts.csv --partial --max-sats-new-origin 1000 --max-sats 100000";
+    let plan = plan_of(&client, flags).with(0);
+    assert!(plan.stdout.contains("waits for the first delivery of its origin"), "{}", plan.stdout);
+    client.run(&format!("run {flags} --jobs-in-flight 1")).with(0);
+    let none = plan_of(&client, "parts.csv --partial --max-sats-new-origin 10 --max-sats 100000");
+    assert!(none.stdout.contains("fits for sure: 0 jobs") || none.stdout.contains("and all of it"), "{}", none.stdout);
+}
+
 #[test]
 fn groups_add_up_before_and_after() {
     let sandbox = Sandbox::start("");
@@ -103,6 +139,10 @@ fn groups_add_up_before_and_after() {
     assert_eq!(sum(&status["sums"], "spent_msat"), status["spent_msat"].as_u64().unwrap());
     assert_eq!(sum(&status["sums"], "fees_msat"), status["fees_msat"].as_u64().unwrap());
     assert_eq!(sum(&status["sums"], "job_count"), 4);
+    client.run("run parts.csv --retake a --limit 1 --sum-by x_client");
+    let again: Value = serde_json::from_str(&client.says("status parts.csv --sum-by x_client --json").stdout).unwrap();
+    assert!(again["planned_msat"].as_u64() > status["planned_msat"].as_u64(), "a take more: {again}");
+    assert_eq!(sum(&again["sums"], "planned_msat"), again["planned_msat"].as_u64().unwrap());
     insta::assert_snapshot!(client.says("status parts.csv --sum-by mode --format csv").stdout);
     client.says("status parts.csv --sum-by nothing").with(2).saying("nothing: no job has anything in such a column");
 }

@@ -16,9 +16,12 @@ pub(super) struct AtOrigin {
     left: Vec<(OriginLimit, Msat)>,
     jobs: u64,
     fit: u64,
+    /// What all of them may cost.
     cost: Msat,
     /// The limit that ends it, and what that leaves.
     reached: Option<(OriginLimit, Msat)>,
+    /// The same, once the origin has delivered.
+    reached_later: Option<(OriginLimit, Msat)>,
 }
 
 impl AtOrigin {
@@ -26,13 +29,15 @@ impl AtOrigin {
     fn limit_of(&mut self, cost: Option<Msat>) -> Option<OriginLimit> {
         self.jobs = self.jobs.saturating_add(1);
         let sum = cost.and_then(|cost| self.cost.checked_add(cost));
-        let exceeded = || self.left.iter().find(|(_, left)| sum.is_none_or(|sum| sum > *left)).copied();
-        self.reached = self.reached.or_else(exceeded);
-        if let Some((limit, _)) = self.reached {
-            return Some(limit);
+        let mut exceeded = self.left.iter().filter(|(_, left)| sum.is_none_or(|sum| sum > *left)).copied();
+        let first = exceeded.next();
+        let lasting = first.into_iter().chain(exceeded).find(|(limit, _)| *limit != OriginLimit::New);
+        (self.reached, self.reached_later) = (self.reached.or(first), self.reached_later.or(lasting));
+        self.cost = sum.unwrap_or(self.cost);
+        if self.reached.is_none() {
+            self.fit = self.fit.saturating_add(1);
         }
-        (self.fit, self.cost) = (self.fit.saturating_add(1), sum.unwrap_or(self.cost));
-        None
+        self.reached.map(|(limit, _)| limit)
     }
 
     fn words(&self) -> Option<OriginShort> {
@@ -44,21 +49,25 @@ impl AtOrigin {
         };
         let left = left.sats_floor();
         let fit = if self.fit == 1 { "1 fits".to_owned() } else { format!("{} fit", thousands(self.fit)) };
-        let words = format!(
-            "{whose} at {} ({}) leaves {left}: of {} there, {fit} for sure{}, and the rest stays pending",
-            self.name,
-            limit.key(),
-            counted(self.jobs, "job"),
-            if limit == OriginLimit::New { " before it has delivered" } else { "" },
-        );
-        Some(OriginShort { reason: limit.reason(), words })
+        let (name, key, jobs) = (&self.name, limit.key(), counted(self.jobs, "job"));
+        let (rest, ends) = match limit {
+            OriginLimit::New if self.fit > 0 => (
+                " before it has delivered, and the rest waits for that and is bought then as far as other limits hold it",
+                self.reached_later,
+            ),
+            OriginLimit::New => (" before it has delivered, and the rest stays pending", self.reached),
+            OriginLimit::Day | OriginLimit::Month => (", and the rest stays pending", self.reached),
+        };
+        let words = format!("{whose} at {name} ({key}) leaves {left}: of {jobs} there, {fit} for sure{rest}");
+        Some(OriginShort { reason: ends.map(|(limit, _)| limit.reason()), words })
     }
 }
 
 /// That the limit of an origin does not hold all that is bought there.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(in crate::cli) struct OriginShort {
-    pub(in crate::cli) reason: Reason,
+    /// With which jobs stay pending for sure; none where all may be bought once the origin has delivered.
+    pub(in crate::cli) reason: Option<Reason>,
     pub(in crate::cli) words: String,
 }
 

@@ -144,16 +144,16 @@ pub(in crate::cli) struct Foretold {
     pub(in crate::cli) changed: u64,
     /// Those that would be left to buy, since they are not chosen.
     pub(in crate::cli) unchosen: u64,
-    /// Why some of what is chosen cannot begin.
-    held: Vec<(Reason, String)>,
+    /// Why some of what is chosen cannot begin; with no reason where it may, later in the run.
+    held: Vec<(Option<Reason>, String)>,
 }
 
 impl Foretold {
     /// How the run would end, as far as that is known. Where it `begins` to buy it meets what holds purchases back; one that is refused
     /// for what it is to buy, or waits for room, does not come so far.
     pub(in crate::cli) fn code(&self, begins: bool) -> ExitCode {
-        let held = self.held.iter().filter(|_| begins).map(|(reason, _)| of_job(JobState::Pending, *reason));
-        held.fold(self.code, ExitCode::or_worse)
+        let reasons = self.held.iter().filter(|_| begins).filter_map(|(reason, _)| *reason);
+        reasons.map(|reason| of_job(JobState::Pending, reason)).fold(self.code, ExitCode::or_worse)
     }
 
     /// What it buys, as far as no limit keeps it from beginning: nothing where files of before lack room.
@@ -289,13 +289,21 @@ impl<'b> Foresight<'b> {
     ) -> Result<Foretold, Failure> {
         let origin_at = |place| Ok(self.foreseen.origin(place));
         let mut chosen = Chosen::of(&self.choice, room, &origin_at);
+        let is_listed = list.is_some();
         chosen.list = list;
-        self.each(&mut |job| chosen.add(job))?;
+        let mut looked_at = HashSet::new();
+        self.each(&mut |job| {
+            if is_listed && looked_at.insert(job.place) {
+                let held = self.held_back_at(job.place)?;
+                chosen.held.extend(held.map(|held| (job.place, held.reason())));
+            }
+            chosen.add(job)
+        })?;
         if self.nothing {
             self.foreseen.to_buy(false, &mut |job| chosen.leave(&job))??;
         }
-        let mut held: Vec<(Reason, String)> =
-            self.held_back(&chosen)?.iter().map(|held| (held.reason(), held.to_string())).collect();
+        let mut held: Vec<(Option<Reason>, String)> =
+            self.held_back(&chosen)?.iter().map(|held| (Some(held.reason()), held.to_string())).collect();
         held.extend(chosen.short_origins().into_iter().map(|short| (short.reason, short.words)));
         let code = Cause::ALL.into_iter().try_fold(ExitCode::Done, |code, cause| {
             Ok::<_, Failure>(self.brings(cause, &chosen)?.into_iter().fold(code, ExitCode::or_worse))
@@ -319,10 +327,14 @@ impl<'b> Foresight<'b> {
 
     /// What holds purchases back for good, of what is chosen.
     fn held_back(&self, chosen: &Chosen<'_>) -> Result<Vec<HeldBack>, Failure> {
-        let of = |place: &i64| self.foreseen.breaker(SystemClock.now(), *place, self.max_undelivered).transpose();
+        chosen.places.iter().filter_map(|place| self.held_back_at(*place).transpose()).collect()
+    }
+
+    /// What holds purchases in such a place back for good.
+    fn held_back_at(&self, place: i64) -> Result<Option<HeldBack>, Failure> {
         // A word lets one purchase begin there.
-        let is_open = |place: &i64| self.foreseen.origin(*place).is_some_and(|origin| self.trusted.1.contains(&origin));
-        Ok(chosen.places.iter().filter(|place| !is_open(place)).filter_map(of).collect::<Result<_, _>>()?)
+        let is_open = self.foreseen.origin(place).is_some_and(|origin| self.trusted.1.contains(&origin));
+        Ok(if is_open { None } else { self.foreseen.breaker(SystemClock.now(), place, self.max_undelivered)? })
     }
 
     /// The node that would pay is known: what another one was asked to pay waits for that one, and only purchases on its network are

@@ -9,7 +9,7 @@ use super::words::{TOTALS_COLUMNS, shown, totals_cells, totals_json};
 use super::{ManifestFacts, sats};
 use crate::csv_escape::neutralise;
 use crate::diagnostic::Diagnostic;
-use crate::money::{Msat, counted_are, difference, thousands};
+use crate::money::{Msat, Sats, counted_are, difference, thousands};
 use crate::plan::compare::{Outcome, Variant};
 use crate::screen::table;
 use crate::terminal_text::write_json;
@@ -22,6 +22,8 @@ pub struct Comparison<'a> {
     pub as_it_is: &'a Outcome,
     /// In the order in which they were asked for.
     pub variants: &'a [Variant],
+    /// What may be spent in all, where that is limited.
+    pub max_sats: Option<Sats>,
 }
 
 /// How the manifest itself is called among its variants.
@@ -48,13 +50,16 @@ impl Comparison<'_> {
         let outcomes =
             || self.variants.iter().filter_map(|variant| Some((variant.words(), variant.outcome.as_ref().ok()?)));
         let all = std::iter::once((AS_IT_IS.to_owned(), self.as_it_is)).chain(outcomes());
-        for (name, outcome) in all.filter(|(_, outcome)| outcome.above_limit > 0) {
+        for (name, outcome) in all {
+            let name = shown(&name, usize::MAX);
+            if let Some(most) = self.max_sats.filter(|_| self.is_above(outcome)) {
+                writeln!(out, "{name}: the worst case is above max_sats of {most}")?;
+            }
+            if outcome.above_limit == 0 {
+                continue;
+            }
             let jobs = counted_are(outcome.above_limit, "job");
-            writeln!(
-                out,
-                "{}: {jobs} above their own limit, fee ceiling included, and no run buys them",
-                shown(&name, usize::MAX)
-            )?;
+            writeln!(out, "{name}: {jobs} above their own limit, fee ceiling included, and no run buys them")?;
         }
         for (variant, wrong) in self.variants.iter().filter_map(|of| Some((of, of.outcome.as_ref().err()?))) {
             let (count, first) = wrong_of(wrong);
@@ -99,7 +104,7 @@ impl Comparison<'_> {
             "format_version": FORMAT_VERSION,
             "type": "comparison",
             "manifest": self.manifest,
-            "as_it_is": sums(self.as_it_is),
+            "as_it_is": self.sums(self.as_it_is),
             "variants": variants,
         });
         write_json(out, &document)
@@ -112,7 +117,7 @@ impl Comparison<'_> {
         json.insert("cells".to_owned(), cells.into());
         match &variant.outcome {
             Ok(outcome) => {
-                json.extend(sums(outcome));
+                json.extend(self.sums(outcome));
                 for (key, other) in self.differences(outcome) {
                     json.insert(key.to_owned(), json!(other));
                 }
@@ -127,6 +132,19 @@ impl Comparison<'_> {
             }
         }
         json.into()
+    }
+
+    /// Whether all of it may cost more than may be spent.
+    fn is_above(&self, outcome: &Outcome) -> bool {
+        self.max_sats.and_then(Sats::msat).is_some_and(|most| outcome.totals.worst_case > most)
+    }
+
+    fn sums(&self, outcome: &Outcome) -> Map<String, Json> {
+        let mut sums = totals_json(&outcome.totals);
+        sums.insert("above_limit_count".to_owned(), outcome.above_limit.into());
+        sums.insert("above_max_sats".to_owned(), self.is_above(outcome).into());
+        sums.insert("fingerprint".to_owned(), outcome.fingerprint.as_str().into());
+        sums
     }
 
     /// In msat, where it fits.
@@ -158,7 +176,7 @@ impl Comparison<'_> {
             Ok(outcome) => {
                 let differences = self.differences(outcome).map(|(_, msat)| msat.map(|msat| msat.to_string()));
                 let mut cells = totals_cells(&outcome.totals).to_vec();
-                cells.push(outcome.above_limit.to_string());
+                cells.extend([outcome.above_limit.to_string(), self.is_above(outcome).to_string()]);
                 cells.extend(differences.map(Option::unwrap_or_default));
                 cells.extend([String::new(), String::new()]);
                 cells
@@ -175,15 +193,14 @@ impl Comparison<'_> {
 }
 
 /// The columns after the sums.
-const FURTHER_COLUMNS: [&str; 5] =
-    ["above_limit_count", "difference_to_first_msat", "difference_to_manifest_msat", "wrong_count", "wrong_first"];
-
-fn sums(outcome: &Outcome) -> Map<String, Json> {
-    let mut sums = totals_json(&outcome.totals);
-    sums.insert("above_limit_count".to_owned(), outcome.above_limit.into());
-    sums.insert("fingerprint".to_owned(), outcome.fingerprint.as_str().into());
-    sums
-}
+const FURTHER_COLUMNS: [&str; 6] = [
+    "above_limit_count",
+    "above_max_sats",
+    "difference_to_first_msat",
+    "difference_to_manifest_msat",
+    "wrong_count",
+    "wrong_first",
+];
 
 /// How many jobs are wrong, and the first of them.
 fn wrong_of(wrong: &[Diagnostic]) -> (u64, Option<&Diagnostic>) {

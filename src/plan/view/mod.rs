@@ -25,6 +25,7 @@ pub use live::{Live, LiveAnswer, LiveRate, LiveVerdict};
 pub use page::{Page, PageFacts};
 pub use partial::Listed;
 pub use table::job_line;
+pub use words::file_name;
 
 use super::sums::Sums;
 use super::{Plan, PlannedJob, Totals};

@@ -6,8 +6,9 @@ use std::io::{self, Write};
 use askama::Template;
 
 use super::sums::value_words;
-use super::words::{at_least, at_most, ceiling_words, price_source, shown};
+use super::words::{at_least, at_most, ceiling_words, file_name, price_source_to_send, shown};
 use super::{PlanView, ViewError};
+use crate::fiat::Rate;
 use crate::money::{Msat, counted, thousands};
 use crate::plan::{Group, Totals};
 
@@ -92,8 +93,6 @@ impl PlanView<'_> {
 
     fn estimate(&self, facts: &PageFacts) -> Estimate {
         let plan = self.plan;
-        let told =
-            plan.warnings().iter().map(|found| found.message.as_str()).chain(self.told.iter().map(String::as_str));
         Estimate {
             name: line(&facts.name),
             date: line(&facts.date),
@@ -101,8 +100,9 @@ impl PlanView<'_> {
             totals: self.totals(),
             tables: std::iter::once(groups(plan.groups())).chain(self.sums_table()).collect(),
             meaning: self.meaning(),
-            warnings: told.map(line).collect(),
-            sources: plan.endpoints().iter().map(|endpoint| price_source(endpoint)).collect(),
+            // What a run would be told is for whoever runs it.
+            warnings: plan.warnings().iter().map(|found| line(&found.message)).collect(),
+            sources: plan.endpoints().iter().map(|endpoint| price_source_to_send(endpoint)).collect(),
             fingerprint: plan.fingerprint().to_owned(),
         }
     }
@@ -160,7 +160,7 @@ impl PlanView<'_> {
                 self.why_capped()
             )
         } else {
-            "Prices are exact: each job is bought at its price here, or not at all.".to_owned()
+            "Prices are exact: each job is bought at its price here, or below it, or not at all.".to_owned()
         };
         let fees = format!(
             "Routing fees are paid to the Lightning network beside the price. None is known before it is paid, and none may be more \
@@ -168,8 +168,11 @@ impl PlanView<'_> {
             ceiling_words(self.plan.policy())
         );
         let worst = "The worst case is price and highest fees together: more is never spent for these jobs.".to_owned();
-        let fiat = self.rate.map(|rate| format!("Figures in {} are {}.", rate.currency, line(&rate.to_string())));
-        let print = "The plan's number below is over ids, contents and prices: the same number is the same estimate."
+        let fiat = self.rate.map(|rate| {
+            let to_send = Rate { source: file_name(&rate.source).to_owned(), ..rate.clone() };
+            format!("Figures in {} are {}.", rate.currency, line(&to_send.to_string()))
+        });
+        let print = "The plan's number below is over ids, contents and prices: the same number stands for the same jobs at the same prices."
             .to_owned();
         [Some(price), Some(fees), Some(worst), fiat, Some(print)].into_iter().flatten().collect()
     }
@@ -215,7 +218,7 @@ mod filters {
                 '<' => out.push_str("&lt;"),
                 '>' => out.push_str("&gt;"),
                 '&' => out.push_str("&amp;"),
-                '\\' | '`' | '*' | '_' | '{' | '}' | '[' | ']' | '#' | '|' | '~' | '!' => out.extend(['\\', c]),
+                '\\' | '`' | '*' | '_' | '{' | '}' | '[' | ']' | '#' | '|' | '~' | '!' | '$' => out.extend(['\\', c]),
                 '@' => out.push_str("&#64;"),
                 c => out.push(c),
             }

@@ -21,17 +21,49 @@ pub struct Listed {
     pub fee_ceiling: Msat,
     /// The limit that does not hold it for sure: the reason with which it stays pending. None where it fits.
     pub limit: Option<&'static str>,
+    /// That limit falls once the job's origin has delivered.
+    pub waits: bool,
 }
 
 /// Jobs of either kind that are listed; the rest is counted.
 const LISTED_MAX: usize = 100;
 
-/// Writes what fits for sure and what does not; all of it, or the first of either.
+/// What becomes of a listed job.
+const fn kind(job: &Listed) -> Kind {
+    match job.limit {
+        None => Kind::Fits,
+        Some(_) if job.waits => Kind::Waits,
+        Some(_) => Kind::Stays,
+    }
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Fits,
+    Waits,
+    Stays,
+}
+
+/// Each kind, and what is said of it.
+const KINDS: [(Kind, &str); 3] = [
+    (Kind::Fits, "fits for sure"),
+    (Kind::Waits, "waits for the first delivery of its origin, and is bought then as far as other limits hold it"),
+    (Kind::Stays, "does not fit for sure, and stays pending where it does not"),
+];
+
+/// Writes what fits for sure and what does not; all of it, or the first of each kind.
 pub(super) fn write_partial(out: &mut dyn Write, list: &[Listed], all: bool) -> io::Result<()> {
+    if list.iter().all(|job| job.limit.is_none()) {
+        let jobs = counted(list.len() as u64, "job");
+        return writeln!(out, "with --partial: {jobs} to buy, and all of it fits with the highest routing fees\n");
+    }
     let most = if all { usize::MAX } else { LISTED_MAX };
-    for (label, fits) in [("fits for sure", true), ("does not fit for sure, and stays pending", false)] {
-        let of = || list.iter().filter(|job| job.limit.is_none() == fits);
+    for (what, label) in KINDS {
+        let of = || list.iter().filter(|job| kind(job) == what);
         let count = of().count();
+        if count == 0 && what == Kind::Waits {
+            continue;
+        }
         writeln!(out, "{label}: {}", counted(count as u64, "job"))?;
         for job in of().take(most) {
             let cap = if job.is_capped { "≤ " } else { "" };
@@ -61,6 +93,7 @@ pub(super) fn partial_json(list: &[Listed]) -> Json {
             "fee_ceiling_msat": job.fee_ceiling,
             "fits": job.limit.is_none(),
             "limit": job.limit,
+            "waits": job.waits,
         })
     };
     list.iter().map(job).collect()

@@ -36,7 +36,7 @@ impl PlanView<'_> {
             writeln!(out, "{label:<26}{amount:>16}{note}")?;
         }
         writeln!(out)?;
-        if let Some(list) = self.partial.filter(|list| list.iter().any(|job| job.limit.is_some())) {
+        if let Some(list) = self.partial {
             write_partial(&mut out, list, rows)?;
         }
         if let Some(live) = self.live {

@@ -321,7 +321,7 @@ fn estimate(page: Page) -> String {
         currency: Currency::of("EUR").unwrap(),
         price: "95000.5".parse().unwrap(),
         at: crate::time::UnixMs(1_796_040_000_000),
-        source: "<i>rates.csv".to_owned(),
+        source: "/home/me/<i>rates.csv".to_owned(),
     };
     let manifest = ManifestFacts { path: "jobs.csv".to_owned(), sha256: String::new() };
     let view = PlanView {
@@ -362,7 +362,7 @@ fn an_estimate_as_html() {
     };
     let foreign: Vec<String> = tags(&page).difference(&tags(own)).cloned().collect();
     assert_eq!(foreign, Vec::<String>::new());
-    for word in ["<script", "<img", "<link", "url(", "@import", "\u{202e}"] {
+    for word in ["<script", "<img", "<link", "url(", "@import", "\u{202e}", "/home/me", "told</u>", "told&"] {
         assert!(!page.contains(word), "{word}");
     }
     assert!(page.contains("default-src 'none'") && !own.contains("|safe"), "nothing is passed by the escaping");
@@ -372,7 +372,7 @@ fn an_estimate_as_html() {
 fn an_estimate_as_markdown() {
     let page = estimate(Page::Markdown);
     insta::assert_snapshot!(page);
-    for word in ["<", "[b](", "://", " www.", "@here"] {
+    for word in ["<", "[b](", "://", " www.", "@here", " ${", "/home/me"] {
         assert!(!page.contains(word), "{word}");
     }
 }

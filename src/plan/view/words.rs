@@ -1,6 +1,7 @@
 //! Words that several ways to show a plan have in common.
 
 use serde_json::{Map, Value as Json, json};
+use url::Url;
 
 use super::sats;
 use crate::catalog::Endpoint;
@@ -25,14 +26,57 @@ pub(super) fn at_most(amount: Msat) -> String {
 
 /// Where an endpoint's prices come from.
 pub(super) fn price_source(endpoint: &Endpoint) -> String {
+    source_words(endpoint, &endpoint.defined_in, &endpoint.source)
+}
+
+/// The same for others to read.
+pub(super) fn price_source_to_send(endpoint: &Endpoint) -> String {
+    let mut homes: Vec<&str> = endpoint.defined_in.split(", ").collect();
+    let is_home = homes.contains(&endpoint.source.as_str()) || endpoint.source == endpoint.defined_in;
+    homes.iter_mut().for_each(|home| *home = file_name(home));
+    let home = homes.join(", ");
+    let source = if is_home { home.clone() } else { source_to_send(&endpoint.source) };
+    source_words(endpoint, &home, &source)
+}
+
+fn source_words(endpoint: &Endpoint, home: &str, source: &str) -> String {
     let as_of = match endpoint.as_of.as_str() {
         "" => "undated".to_owned(),
         day => format!("as of {day}"),
     };
-    let source = if endpoint.source == endpoint.defined_in { "" } else { &endpoint.source };
+    let source = if source == home { "" } else { source };
     let separator = if source.is_empty() { "" } else { ": " };
-    let (home, source) = (shown(&endpoint.defined_in, usize::MAX), shown(source, usize::MAX));
+    let (home, source) = (shown(home, usize::MAX), shown(source, usize::MAX));
     format!("prices of {}: {home}{separator}{source}, {as_of}", endpoint.name)
+}
+
+/// The last part of a path, with either kind of slash.
+#[must_use]
+pub fn file_name(path: &str) -> &str {
+    path.rsplit(['/', '\\']).next().unwrap_or(path)
+}
+
+/// A source without what only its writer may know: who logs in there and what is asked, and where a file lies.
+fn source_to_send(source: &str) -> String {
+    if !source.contains("://") {
+        let is_path = source.starts_with(['/', '~', '.', '\\']) || source.get(1..3) == Some(":\\");
+        return if is_path { file_name(source).to_owned() } else { source.to_owned() };
+    }
+    let word = |word: &str| match word.contains("://") {
+        true => address(word).unwrap_or_else(|| "(an address)".to_owned()),
+        false => word.to_owned(),
+    };
+    source.split_whitespace().map(word).collect::<Vec<_>>().join(" ")
+}
+
+/// Of an address scheme, host and path.
+fn address(text: &str) -> Option<String> {
+    let mut url = Url::parse(text).ok().filter(Url::has_host)?;
+    url.set_username("").ok()?;
+    url.set_password(None).ok()?;
+    url.set_query(None);
+    url.set_fragment(None);
+    Some(url.into())
 }
 
 /// Text that a terminal takes as text, on one line, cut where it is long.
@@ -85,4 +129,31 @@ pub(super) fn totals_json(totals: &Totals) -> Map<String, Json> {
         ("worst_case_msat", json!(worst_case)),
     ];
     fields.into_iter().map(|(key, value)| (key.to_owned(), value)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Whoever is sent an estimate learns nothing of where its writer keeps files, or how that one logs in.
+    #[test]
+    fn what_is_sent_has_no_paths_and_no_logins() {
+        let mut endpoint = Endpoint::clone(crate::catalog::Catalog::builtin().unwrap().get("generate-video").unwrap());
+        for (home, source, words) in [
+            (
+                "built-in, /home/me/my.toml",
+                "https://me:pw@api.example/prices?key=s#x",
+                "built-in, my.toml: https://api.example/prices",
+            ),
+            ("/home/me/my.toml", "/home/me/my.toml", "my.toml"),
+            ("/home/me/base.toml, C:\\me\\my.toml", "/home/me/base.toml", "base.toml, my.toml"),
+            ("my.toml", "told by mail, see ftp://a:b@c.example/d", "my.toml: told by mail, see ftp://c.example/d"),
+            ("my.toml", "/home/me/list.pdf", "my.toml: list.pdf"),
+            ("my.toml", "(https://me:pw@api.example)", "my.toml: (an address)"),
+        ] {
+            (endpoint.defined_in, endpoint.source) = (home.to_owned(), source.to_owned());
+            let expected = format!("prices of generate-video: {words}, ");
+            assert!(price_source_to_send(&endpoint).starts_with(&expected), "{}", price_source_to_send(&endpoint));
+        }
+    }
 }

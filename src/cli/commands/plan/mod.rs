@@ -9,7 +9,9 @@ use crate::ledger::{Batch, DownloadTo, OpenLedger, OpenMode};
 use crate::money::{Msat, Sats};
 use crate::plan::limits::{self, Fit};
 use crate::plan::sums::NotSummed;
-use crate::plan::view::{Duplicated, LeftToBuy, Listed, Live, ManifestFacts, PageFacts, PlanView, SoFar, ViewError};
+use crate::plan::view::{
+    Duplicated, LeftToBuy, Listed, Live, ManifestFacts, PageFacts, PlanView, SoFar, ViewError, file_name,
+};
 use crate::run::{Clock, SystemClock};
 use crate::screen::stdout_columns;
 
@@ -137,6 +139,10 @@ fn show(
     (known, to, lacking): (Option<&LedgerView>, Option<&DownloadTo>, Option<&str>),
 ) -> Result<(), Failure> {
     let (plan, source) = (&planned.plan, planned.source());
+    let lists = options.page.is_none() && options.output.format != Format::Csv;
+    if options.buying.choice.partial && !lists && !options.output.quiet {
+        terminal::say("note: the table and --json list what fits, job by job\n");
+    }
     let sha256 = of.manifest.sha256().map_err(Failure::Input)?.to_owned();
     let facts = ManifestFacts { path: path_of(options), sha256 };
     let left = known.filter(|known| !known.is_new).map(|known| known.foretold.left);
@@ -202,7 +208,9 @@ fn print(options: &PlanOptions, of: &Ground<'_>, view: &PlanView<'_>) -> Result<
 
 /// What an estimate is called, and when it was made: on the person's own day.
 fn page_facts(options: &PlanOptions, of: &Ground<'_>) -> PageFacts {
-    let name = input::batch_name(&options.manifest, of.manifest).unwrap_or_else(|_| path_of(options));
+    let name = input::batch_name(&options.manifest, of.manifest);
+    // Where it lies is nobody else's business.
+    let name = name.unwrap_or_else(|_| file_name(&path_of(options)).to_owned());
     let now = jiff::Timestamp::from_millisecond(SystemClock.now().0).unwrap_or_default();
     PageFacts { name, date: now.to_zoned(terminal::zone()).strftime("%Y-%m-%d %H:%M %Z").to_string() }
 }
@@ -264,6 +272,7 @@ fn known_batch(
     let is_asked = options.live
         || room.is_bounded()
         || buying.choice.is_any()
+        || buying.choice.partial
         || plan.above_limit() > 0
         || manifest.notes().left_out > 0;
     if of.ledger.is_none() && !is_asked {
