@@ -106,10 +106,13 @@ impl<'r, 'a, 't> Jobs<'r, 'a, 't> {
         let written = self.written(table, &mut keys);
         let job = self.job(keys, item, written.as_ref());
         let job = job.filter(|_| self.reader.errors.len() == before && !self.has_wrong);
-        let job = job.map(|(job, rest)| {
+        let job = job.and_then(|(job, rest)| {
             let job = JobSpec { line, ..job };
-            let matrix = written.and_then(|written| self.matrix(&job, &written, rest));
-            JobTable::new(job, matrix)
+            let matrix = match &written {
+                Some(written) => Some(self.matrix(&job, written, rest)?),
+                None => None,
+            };
+            Some(JobTable::new(job, matrix))
         });
         match job.filter(|_| self.reader.errors.len() == before) {
             Some(job) => self.read.list.push(job),

@@ -17,6 +17,10 @@ use crate::csv_escape::lf;
 use crate::diagnostic::closest;
 use crate::money::thousands;
 
+/// The most tables of an `exclude`: each may be held against every combination.
+const EXCLUDES_MAX: usize = 1_000;
+const TWICE_HELP: &str = "keep one of the two";
+
 /// A job's matrix as it is written.
 pub(super) struct Written<'v> {
     /// The key itself.
@@ -28,6 +32,7 @@ pub(super) struct Written<'v> {
 /// One key of it with its values, at least one.
 struct List<'v> {
     name: &'v str,
+    span: Range<usize>,
     values: &'v [Spanned<DeValue<'v>>],
 }
 
@@ -49,17 +54,19 @@ impl<'a> Jobs<'_, 'a, '_> {
             self.reader.mismatch("matrix", words, value);
             return None;
         };
-        let mut lists = Vec::new();
+        let mut lists: Vec<List<'v>> = Vec::new();
         for (name, span, value) in self.pairs("matrix", matrix) {
             let Some(values) = value.get_ref().as_array().filter(|values| !values.is_empty()) else {
                 keys.unread.push(name);
                 self.reader.mismatch(name, "a list of the values that it has in turn, at least one", value);
                 continue;
             };
-            lists.extend(values.first().map(|first| {
-                self.vary(keys, (name, span, first));
-                List { name, values }
-            }));
+            if let Some(first) = values.first() {
+                let is_varied = lists.iter().any(|list| list.name == name);
+                let help = if is_varied { TWICE_HELP } else { "keep it in the job, or in its matrix" };
+                self.vary(keys, (name, span.clone(), first), help);
+                lists.push(List { name, span, values });
+            }
         }
         let all = lists.iter().try_fold(1_usize, |all, list| all.checked_mul(list.values.len()));
         if all.is_none_or(|all| all > JOBS_MAX) {
@@ -95,8 +102,8 @@ impl<'a> Jobs<'_, 'a, '_> {
         pairs
     }
 
-    /// Gives the job the first value of a key that varies.
-    fn vary<'v>(&mut self, keys: &mut Keys<'v>, (name, span, first): Pair<'v>)
+    /// Gives the job the first value of a key that varies; the help is for one that it has already.
+    fn vary<'v>(&mut self, keys: &mut Keys<'v>, (name, span, first): Pair<'v>, help: &str)
     where
         'a: 'v,
     {
@@ -107,7 +114,7 @@ impl<'a> Jobs<'_, 'a, '_> {
         };
         if is_given {
             let error = self.reader.error(format!("matrix: {name} is given twice"), span);
-            return self.reader.errors.push(error.help("keep it in the job, or in its matrix"));
+            return self.reader.errors.push(error.help(help));
         }
         match is_extra {
             true => self.extra(name, first, keys),
@@ -143,29 +150,36 @@ impl<'a> Jobs<'_, 'a, '_> {
         text
     }
 
-    /// The matrix of a job in which nothing else is wrong: `first` has the first value of each key, `rest` the others.
+    /// The matrix of a job in which nothing else is wrong: `first` has the first value of each key, `rest` the others. None where it is
+    /// wrong, which is told: without it, its table would be one job.
     pub(super) fn matrix(&mut self, first: &JobSpec, written: &Written<'_>, rest: Vec<Rest>) -> Option<Matrix> {
-        let mut axes = Vec::new();
-        for (list, rest) in written.lists.iter().zip(rest) {
-            axes.push(match rest {
-                Rest::Values(rest) => {
-                    let at = first.endpoint.params.iter().position(|param| param.name == list.name)?;
-                    let value = first.values.get(at)?.clone()?;
-                    Axis::Param(at, [value].into_iter().chain(rest).collect())
-                }
-                Rest::Texts(rest) => {
-                    let text = first.extra.iter().find(|(name, _)| name == list.name).map(|(_, text)| text.clone());
-                    let texts = [text.unwrap_or_default()].into_iter().chain(rest).collect();
-                    Axis::Extra(list.name.to_owned(), texts)
-                }
-            });
-        }
+        let axes: Option<Vec<Axis>> =
+            written.lists.iter().zip(rest).map(|(list, rest)| axis(first, list, rest)).collect();
+        let axes =
+            axes.filter(|axes| axes.iter().map(Axis::len).eq(written.lists.iter().map(|list| list.values.len())));
+        let Some(axes) = axes else {
+            let error =
+                self.reader.error("matrix: a key of it has not all of its values".to_owned(), written.span.clone());
+            self.reader.errors.push(error.help("write a [[job]] for each value"));
+            return None;
+        };
+        self.check_labels(first, written)?;
         self.check_words(first, &axes, written)?;
         let mut matrix = Matrix::of(axes);
         if let Some(excludes) = written.excludes {
             self.exclude(first, &mut matrix, &written.lists, excludes)?;
         }
         Some(matrix)
+    }
+
+    /// That jobs which differ by an `x_*` alone have ids: it is no content, of which an id could be made.
+    fn check_labels(&mut self, first: &JobSpec, written: &Written<'_>) -> Option<()> {
+        let mut labels = written.lists.iter().filter(|list| is_extra(list.name) && list.values.len() > 1);
+        let Some(label) = labels.next().filter(|_| first.id.is_none()) else { return Some(()) };
+        let message = format!("matrix: {} varies, and the job has no id", label.name);
+        let error = self.reader.error(message, label.span.clone());
+        self.reader.errors.push(error.help("give the job an id: x_* makes no other content"));
+        None
     }
 
     /// That no value stands twice in its list, and that the ids are not too long.
@@ -181,7 +195,7 @@ impl<'a> Jobs<'_, 'a, '_> {
                 }
                 if !known.insert(word) && !self.reader.is_full() {
                     let error = self.reader.error(format!("matrix: {} has that value twice", list.name), value.span());
-                    self.reader.errors.push(error.help("keep one of the two"));
+                    self.reader.errors.push(error.help(TWICE_HELP));
                 }
             }
             longest.push('-');
@@ -208,6 +222,12 @@ impl<'a> Jobs<'_, 'a, '_> {
             self.reader.mismatch("exclude", "a list of tables, such as [{ mode = \"pro\", duration = 10 }]", excludes);
             return None;
         };
+        if tables.len() > EXCLUDES_MAX {
+            let most = thousands(EXCLUDES_MAX as u64);
+            let error = self.reader.error(format!("exclude: more than {most} tables"), excludes.span());
+            self.reader.errors.push(error.help("name fewer keys in each, or write several [[job]]"));
+            return None;
+        }
         for table in tables {
             let Some(places) = self.places(first, matrix.axes(), lists, table) else { continue };
             if matrix.exclude(&places) == 0 {
@@ -255,8 +275,11 @@ impl<'a> Jobs<'_, 'a, '_> {
                 let words = "one of the values that the matrix has";
                 self.reader.mismatch(&format!("exclude: {name}"), words, value);
             }
-            if let Some(place) = places.get_mut(at) {
-                *place = found;
+            if let Some(place) = places.get_mut(at)
+                && std::mem::replace(place, found).is_some()
+            {
+                let error = self.reader.error(format!("exclude: {name} is given twice"), span);
+                self.reader.errors.push(error.help(TWICE_HELP));
             }
         }
         (self.reader.errors.len() == before).then_some(places)
@@ -274,6 +297,22 @@ impl<'a> Jobs<'_, 'a, '_> {
                 let text = extra_text(given)?;
                 texts.iter().position(|known| *known == lf(&text))
             }
+        }
+    }
+}
+
+/// A key's values; none where one is not there.
+fn axis(first: &JobSpec, list: &List<'_>, rest: Rest) -> Option<Axis> {
+    match rest {
+        Rest::Values(rest) => {
+            let at = first.endpoint.params.iter().position(|param| param.name == list.name)?;
+            let value = first.values.get(at)?.clone()?;
+            Some(Axis::Param(at, [value].into_iter().chain(rest).collect()))
+        }
+        Rest::Texts(rest) => {
+            let text = first.extra.iter().find(|(name, _)| name == list.name).map(|(_, text)| text.clone());
+            let texts = [text.unwrap_or_default()].into_iter().chain(rest).collect();
+            Some(Axis::Extra(list.name.to_owned(), texts))
         }
     }
 }

@@ -106,7 +106,8 @@ impl Matrix {
     /// that were not before.
     pub(super) fn exclude(&mut self, values: &[Option<usize>]) -> usize {
         let mut found = 0;
-        for cell in 0..self.is_excluded.len() {
+        let all = 0..self.is_excluded.len();
+        for cell in self.cell(values).map_or(all, |cell| cell..cell + 1) {
             let is_meant = self.places(cell).zip(values).all(|(at, value)| value.is_none_or(|value| value == at));
             if let Some(is_excluded) = self.is_excluded.get_mut(cell).filter(|known| is_meant && !**known) {
                 *is_excluded = true;
@@ -119,6 +120,11 @@ impl Matrix {
     /// How many combinations there are.
     pub(super) fn count(&self) -> usize {
         self.is_excluded.iter().filter(|is_excluded| !**is_excluded).count()
+    }
+
+    /// The one combination that has these values, where every key names one.
+    fn cell(&self, values: &[Option<usize>]) -> Option<usize> {
+        self.axes.iter().zip(values).try_fold(0, |cell, (axis, value)| Some(cell * axis.len() + (*value)?))
     }
 
     /// Of one combination, the place of each key's value.
@@ -214,5 +220,7 @@ mod tests {
         assert_eq!((matrix.exclude(&[Some(1), None]), matrix.exclude(&[Some(1), Some(0)])), (2, 0));
         assert_eq!((matrix.exclude(&[None, Some(1)]), matrix.count()), (2, 2));
         assert_eq!(matrix.words(), "3 × 2 less 4 = 2 jobs");
+        let named = |cell| matrix.cell(&matrix.places(cell).map(Some).collect::<Vec<_>>());
+        assert!((0..6).all(|cell| named(cell) == Some(cell)) && matrix.cell(&[Some(1), None]).is_none());
     }
 }

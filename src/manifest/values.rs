@@ -202,7 +202,7 @@ fn shown_char(c: char) -> char {
 }
 
 /// A value as an error repeats it: one line, harmless, not too long.
-pub(super) fn shown(text: &str) -> String {
+pub(crate) fn shown(text: &str) -> String {
     quotation(text, SHOWN_CHARS_MAX).chars().map(shown_char).collect()
 }
 

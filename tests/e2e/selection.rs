@@ -54,7 +54,10 @@ fn what_chooses_nothing_buys_nothing() {
         ("--only @gone.txt", "--only @gone.txt: the manifest has no job of that id, and it is no file of ids"),
         ("--where moode=pro", "--where moode=pro: no job has such a column; nothing was bought"),
         ("--where moode=pro", "did you mean mode? the columns are id, endpoint, prompt, "),
+        ("--where x_sheet=1", "--where x_sheet=1: no job has anything in such a column; nothing was bought"),
         ("--where x_sheet=1", "x_scene"),
+        // A glob is no path: `**/` is not nothing.
+        ("--where prompt=**/a?kite", "no job is so; nothing was bought"),
         ("--where mode=fast", "--where mode=fast: no job is so; nothing was bought"),
         ("--where mode=pro --where x_scene=two", "--where mode=pro --where x_scene=two: no job is so"),
         ("--only shot-1 --where mode=pro", "none of the jobs that --only names is so"),

@@ -345,9 +345,35 @@ impl FromStr for Condition {
                 return Err(format!("expected COLUMN=GLOB, such as mode=pro or x_scene=1*, got \"{text}\""));
             }
         };
-        let glob = glob::Pattern::new(glob).map_err(|error| format!("\"{glob}\" is no glob: {}", error.msg))?;
+        let glob = glob_of(glob).map_err(|why| format!("\"{glob}\" is no glob: {why}"))?;
         Ok(Self { column: column.to_owned(), glob })
     }
+}
+
+/// A text as a glob: `*` any text, `?` a character, `[12]` one of these. Nothing of it is a path: `**` is any text too.
+///
+/// # Errors
+/// Why it is none.
+pub(in crate::cli) fn glob_of(text: &str) -> Result<glob::Pattern, &'static str> {
+    let (mut pattern, mut rest) = (String::with_capacity(text.len()), text);
+    while let Some(at) = rest.find(['*', '[']) {
+        let (before, from) = rest.split_at(at);
+        pattern.push_str(before);
+        let length =
+            if from.starts_with('*') { from.len() - from.trim_start_matches('*').len() } else { list_len(from) };
+        let (special, after) = from.split_at(length);
+        pattern.push_str(if from.starts_with('*') { "*" } else { special });
+        rest = after;
+    }
+    pattern.push_str(rest);
+    glob::Pattern::new(&pattern).map_err(|error| error.msg)
+}
+
+/// Bytes of the `[…]` that the text begins with: a `]` that comes first in it is one of its characters. All, where it does not end.
+fn list_len(text: &str) -> usize {
+    let first = if text.starts_with("[!") { 2 } else { 1 };
+    let mut chars = text.char_indices().skip(first + 1);
+    chars.find(|(_, c)| *c == ']').map_or(text.len(), |(at, _)| at + 1)
 }
 
 impl std::fmt::Display for Condition {
@@ -580,6 +606,23 @@ fn whole(text: &str) -> Option<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_glob_is_no_path() {
+        for (glob, text, is_like) in [
+            ("**/c", "c", false),
+            ("**/c", "a/b/c", true),
+            ("a***", "a/b", true),
+            ("a**b", "ab", true),
+            ("[**]", "*", true),
+            ("[!]**]c", "*c", false),
+            ("[]**]**", "]c", true),
+            ("[[]**", "[a", true),
+        ] {
+            assert_eq!(glob_of(glob).map(|glob| glob.matches(text)), Ok(is_like), "{glob} {text}");
+        }
+        assert!(glob_of("a[**").is_err() && glob_of("[!]").is_err());
+    }
 
     #[test]
     fn durations_carry_their_unit() {

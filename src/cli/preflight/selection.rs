@@ -7,14 +7,15 @@ use std::io::Read;
 use glob::Pattern;
 
 use crate::cli::options::config::Select;
-use crate::cli::options::values::Condition;
+use crate::cli::options::values::{Condition, glob_of};
 use crate::cli::preflight::planned::Planned;
 use crate::cli::{CommandError, Failure};
 use crate::diagnostic::closest;
-use crate::manifest::{fold, normal_id};
+use crate::manifest::{fold, normal_id, shown};
 use crate::money::thousands;
 use crate::plan::view::cell_text;
 use crate::plan::{Plan, PlannedJob};
+use crate::terminal_text::printable;
 
 /// Where a person finds the ids that there are.
 pub(super) const LISTS_IDS: &str = "`plan --jobs` lists every id";
@@ -80,11 +81,11 @@ struct Wanted {
 
 /// One id, glob or `@FILE`; what stands in a file is an item of its own.
 struct Item {
-    /// How it was said, for a message.
-    said: String,
+    /// As it was typed, or stands in a file.
+    text: String,
     kind: Kind,
-    /// The item of the file that it stands in.
-    file: Option<usize>,
+    /// The item of the file that it stands in, and its line.
+    stands_in: Option<(usize, usize)>,
     /// A job has it as its id: it is that one, whatever else it could mean.
     is_id: bool,
     /// It names a job.
@@ -93,12 +94,12 @@ struct Item {
 }
 
 enum Kind {
-    Id(String),
+    Id,
     Glob(Pattern),
-    /// It would be a glob, and cannot be one: why.
-    BadGlob(&'static str),
-    /// A file of items, or why it cannot be read.
-    File(Result<(), Unlisted>),
+    /// A file of items.
+    File,
+    /// It would be a glob or a file, and cannot be one: why.
+    Wrong(String),
 }
 
 impl Wanted {
@@ -106,36 +107,34 @@ impl Wanted {
         let all = only.is_empty().then(Vec::new);
         let mut wanted = Self { items: Vec::new(), by_id: HashMap::new(), globs: Vec::new(), all, seen: Vec::new() };
         for typed in only {
-            let said = format!("--only {typed}");
             let Some(path) = typed.strip_prefix('@') else {
-                wanted.add(typed, said, None);
+                wanted.add(typed.clone(), None);
                 continue;
             };
-            let (lines, read) = match lines(path) {
-                Ok(lines) => (lines, Ok(())),
-                Err(why) => (Vec::new(), Err(why)),
+            let (lines, kind) = match lines(path) {
+                Ok(lines) => (lines, Kind::File),
+                Err(why) => (Vec::new(), Kind::Wrong(format!("it is no file of ids: {why}"))),
             };
-            let file = wanted.push(typed, Item::new(said, Kind::File(read), None));
+            let file = wanted.push(Item::new(typed.clone(), kind, None));
             for (line, text) in lines {
-                wanted.add(&text, format!("--only {typed}: line {line}: {text}"), Some(file));
+                wanted.add(text, Some((file, line)));
             }
         }
         wanted
     }
 
-    fn add(&mut self, text: &str, said: String, file: Option<usize>) {
-        let id = normal_id(text);
-        let kind = match text.contains(GLOB_CHARS).then(|| Pattern::new(&id)) {
-            None => Kind::Id(id.into_owned()),
+    fn add(&mut self, text: String, stands_in: Option<(usize, usize)>) {
+        let kind = match text.contains(GLOB_CHARS).then(|| glob_of(&normal_id(&text))) {
+            None => Kind::Id,
             Some(Ok(glob)) => Kind::Glob(glob),
-            Some(Err(error)) => Kind::BadGlob(error.msg),
+            Some(Err(why)) => Kind::Wrong(format!("it is no glob: {why}")),
         };
-        self.push(text, Item::new(said, kind, file));
+        self.push(Item::new(text, kind, stands_in));
     }
 
-    fn push(&mut self, text: &str, item: Item) -> usize {
+    fn push(&mut self, item: Item) -> usize {
         let at = self.items.len();
-        self.by_id.entry(normal_id(text).into_owned()).or_default().push(at);
+        self.by_id.entry(normal_id(&item.text).into_owned()).or_default().push(at);
         if matches!(item.kind, Kind::Glob(_)) {
             self.globs.push(at);
         }
@@ -175,7 +174,8 @@ impl Wanted {
         }
         let are_ids: Vec<bool> = self.items.iter().map(|item| item.is_id).collect();
         // What stands in a file is not wanted where its name is an id.
-        let is_wanted = |item: &&Item| item.file.is_none_or(|file| !are_ids.get(file).copied().unwrap_or_default());
+        let is_wanted =
+            |item: &&Item| item.stands_in.is_none_or(|(file, _)| !are_ids.get(file).copied().unwrap_or_default());
         let wanted = || self.items.iter().filter(is_wanted);
         let wrong: Vec<(&Item, String)> =
             wanted().filter_map(|item| item.problem(of, may_be_unplanned).map(|problem| (item, problem))).collect();
@@ -184,23 +184,23 @@ impl Wanted {
         }
         let mut known = HashSet::new();
         let unplanned = |item: &Item| match &item.kind {
-            Kind::Id(id) if !item.is_met => Some(id.clone()),
-            // It is no job's id either: that nothing is chosen is not that all is.
-            Kind::Glob(glob) if !item.is_met => Some(glob.as_str().to_owned()),
-            Kind::Id(_) | Kind::Glob(_) | Kind::BadGlob(_) | Kind::File(_) => None,
+            // A glob is no job's id either: that nothing is chosen is not that all is.
+            Kind::Id | Kind::Glob(_) if !item.is_met => Some(normal_id(&item.text).into_owned()),
+            Kind::Id | Kind::Glob(_) | Kind::File | Kind::Wrong(_) => None,
         };
         let ids = wanted().flat_map(|item| item.ids.iter().cloned().chain(unplanned(item)));
         Ok(ids.filter(|id| known.insert(id.clone())).collect())
     }
 
     fn told(&self, wrong: &[(&Item, String)]) -> CommandError {
-        let mut words: Vec<String> = wrong.iter().take(TOLD_MAX).map(|(_, problem)| problem.clone()).collect();
+        let told = wrong.iter().take(TOLD_MAX).map(|(item, problem)| format!("{}: {problem}", self.said(item)));
+        let mut words: Vec<String> = told.collect();
         if let Some(more) = wrong.len().checked_sub(TOLD_MAX).filter(|more| *more > 0) {
             words.push(format!("and {} more like these", thousands(more as u64)));
         }
         let meant = wrong.iter().take(MEANT_MAX).filter_map(|(item, _)| match &item.kind {
-            Kind::Id(id) => closest(id, self.seen.iter().map(String::as_str)),
-            Kind::Glob(_) | Kind::BadGlob(_) | Kind::File(_) => None,
+            Kind::Id => closest(&normal_id(&item.text), self.seen.iter().map(String::as_str)),
+            Kind::Glob(_) | Kind::File | Kind::Wrong(_) => None,
         });
         let meant: Vec<&str> = meant.collect();
         let hint = match meant.as_slice() {
@@ -209,11 +209,19 @@ impl Wanted {
         };
         CommandError::usage(format!("{}; nothing was bought", words.join("; "))).hint(hint)
     }
+
+    /// How it was said. A line of a file may be anything.
+    fn said(&self, item: &Item) -> String {
+        match item.stands_in.and_then(|(file, line)| Some((self.items.get(file)?, line))) {
+            Some((file, line)) => format!("--only {}: line {line}: {}", printable(&file.text), shown(&item.text)),
+            None => format!("--only {}", printable(&item.text)),
+        }
+    }
 }
 
 impl Item {
-    const fn new(said: String, kind: Kind, file: Option<usize>) -> Self {
-        Self { said, kind, file, is_id: false, is_met: false, ids: Vec::new() }
+    const fn new(text: String, kind: Kind, stands_in: Option<(usize, usize)>) -> Self {
+        Self { text, kind, stands_in, is_id: false, is_met: false, ids: Vec::new() }
     }
 
     fn meets(&self, id: &str) -> bool {
@@ -225,15 +233,13 @@ impl Item {
         if self.is_met {
             return None;
         }
-        let problem = match &self.kind {
-            Kind::Id(_) | Kind::Glob(_) if may_be_unplanned => return None,
-            Kind::File(Ok(())) => return None,
-            Kind::Id(_) => format!("{of} of that id"),
-            Kind::Glob(_) => format!("{of} whose id is like that"),
-            Kind::BadGlob(why) => format!("{of} of that id, and it is no glob: {why}"),
-            Kind::File(Err(why)) => format!("{of} of that id, and it is no file of ids: {why}"),
-        };
-        Some(format!("{}: {problem}", self.said))
+        match &self.kind {
+            Kind::Id | Kind::Glob(_) if may_be_unplanned => None,
+            Kind::File => None,
+            Kind::Id => Some(format!("{of} of that id")),
+            Kind::Glob(_) => Some(format!("{of} whose id is like that")),
+            Kind::Wrong(why) => Some(format!("{of} of that id, and {why}")),
+        }
     }
 }
 
@@ -310,6 +316,10 @@ impl<'a> Filter<'a> {
         }
     }
 
+    fn words(&self) -> String {
+        format!("--where {}", printable(&self.said.to_string()))
+    }
+
     fn holds(&mut self, job: &PlannedJob) -> bool {
         let cell = self.cell(job);
         let holds = self.said.glob.matches(&cell);
@@ -337,7 +347,11 @@ impl<'a> Filter<'a> {
         }
         let meant = closest(&fold(&self.said.column), columns.iter().copied());
         let meant = meant.map(|meant| format!("did you mean {meant}? ")).unwrap_or_default();
-        CommandError::usage(format!("--where {}: no job has such a column; nothing was bought", self.said))
+        let what = match &self.column {
+            Column::Extra(_) => "anything in such a column",
+            Column::Id | Column::Endpoint | Column::Params(_) => "such a column",
+        };
+        CommandError::usage(format!("{}: no job has {what}; nothing was bought", self.words()))
             .hint(format!("{meant}the columns are {}", columns.join(", ")))
     }
 }
@@ -349,14 +363,14 @@ fn param_names(plan: &Plan) -> impl Iterator<Item = &str> {
 /// That no job is chosen, and why.
 fn none_holds(filters: &[Filter<'_>], is_named: bool) -> CommandError {
     let Some(filter) = filters.iter().find(|filter| !filter.is_met) else {
-        let said: Vec<String> = filters.iter().map(|filter| format!("--where {}", filter.said)).collect();
+        let said: Vec<String> = filters.iter().map(Filter::words).collect();
         let of = if is_named { "none of the jobs that --only names" } else { "no job" };
         return CommandError::usage(format!("{}: {of} is so; nothing was bought", said.join(" ")));
     };
     let shown = |value: &String| format!("{:?}", value.chars().take(40).collect::<String>());
     let values: Vec<String> = filter.values.iter().map(shown).collect();
     let more = if values.len() < VALUES_MAX { "" } else { ", …" };
-    CommandError::usage(format!("--where {}: no job is so; nothing was bought", filter.said))
+    CommandError::usage(format!("{}: no job is so; nothing was bought", filter.words()))
         .hint(format!("in that column stand {}{more}", values.join(", ")))
 }
 
@@ -385,6 +399,7 @@ mod tests {
             (&["shot-?"], "shot-1 shot-2 shot-*"),
             (&["shot-[12]"], "shot-1 shot-2"),
             (&["shot-*"], "shot-*"),
+            (&["shot-**"], "shot-1 shot-10 shot-2 shot-*"),
             (&["@a"], "@a"),
             (&["shot-2", "a", "shot-[2-9]", "a"], "shot-2 a"),
             (&["*"], "a shot-1 shot-10 shot-2 shot-* @a"),
@@ -416,17 +431,19 @@ mod tests {
             assert!(error.contains(words), "{words}: {error}");
         }
         assert!(!error.contains("shot-1:") && !error.contains("shot-2:"), "{error}");
+        std::fs::write(folder.path().join("ids"), format!("a\u{1b}[2J{}\n", "b".repeat(1_000))).unwrap();
+        let error = chosen(&[&path("ids"), "c\u{202e}"]).unwrap_err();
+        assert!(error.contains("line 1: a") && error.contains("--only c\u{fffd}:") && error.len() < 500, "{error}");
+        assert!(!error.contains(['\u{1b}', '\u{202e}']), "{error}");
         std::fs::write(folder.path().join("ids"), "shot-1*\na\nshot-10\n").unwrap();
         assert_eq!(chosen(&[&path("ids")]).as_deref(), Ok("shot-1 shot-10 a"));
     }
 
     #[test]
     fn what_receipts_alone_know_is_handed_on() {
-        let mut wanted = Wanted::of(&["gone".to_owned(), "x*".to_owned(), "a".to_owned()]);
+        let mut wanted = Wanted::of(&["gone".to_owned(), "x**".to_owned(), "a".to_owned()]);
         wanted.offer("a".to_owned(), true);
-        assert_eq!(
-            wanted.settle("there is no row", true).map_err(|error| error.to_string()).unwrap(),
-            ["gone", "x*", "a"]
-        );
+        let ids = wanted.settle("there is no row", true).map_err(|error| error.to_string());
+        assert_eq!(ids.unwrap(), ["gone", "x**", "a"]);
     }
 }

@@ -89,6 +89,10 @@ const WRONG: &[(&str, &str)] = &[
         "6:12: matrix: duration is given twice | keep it in the job, or in its matrix",
     ),
     ("matrix = { x_a = [1] }\nx_a = 2", "5:12: matrix: x_a is given twice | keep it in the job, or in its matrix"),
+    (
+        "matrix = { duration = [5], params = { duration = [6] } }",
+        "5:39: matrix: duration is given twice | keep one of the two",
+    ),
     ("matrix = { duration = [5, 6, 5] }", "5:30: matrix: duration has that value twice | keep one of the two"),
     ("matrix = { x_a = [[1]] }", "5:19: x_a: expected a text, a number or a truth value, got [1]"),
     ("matrix = { x_a = [1, [1]] }", "5:22: x_a: expected a text, a number or a truth value, got [1]"),
@@ -117,6 +121,10 @@ const WRONG: &[(&str, &str)] = &[
         "6:30: exclude: nothing is left of what it names | remove it: what stands before it leaves the same out",
     ),
     (
+        "matrix = { duration = [5, 6] }\nexclude = [{ duration = 5, params = { duration = 6 } }]",
+        "6:39: exclude: duration is given twice | keep one of the two",
+    ),
+    (
         "matrix = { duration = [5] }\nexclude = [{ duration = 5 }]",
         "6:11: exclude: no job is left of the matrix | remove the [[job]], or exclude less",
     ),
@@ -134,6 +142,26 @@ fn errors_name_their_place_once() {
         let is_it = |error: &String| error.starts_with(expected);
         assert!(found.len() == 1 && found.iter().all(is_it), "{lines}: {found:#?}");
     }
+}
+
+/// What an id is made of is the content, of which an `x_*` is no part: ids by place would be others once a value is added.
+#[test]
+fn a_label_varies_under_an_id_alone() {
+    let anonymous = JOB.replace("id = \"opening\"\n", "duration = 3\n");
+    let errors = toml(&format!("{anonymous}matrix = {{ mode = [\"pro\"], x_a = [1, 2], x_b = [1, 2] }}\n")).errors();
+    let help = "give the job an id: x_* makes no other content";
+    assert_eq!(errors, [format!("5:28: matrix: x_a varies, and the job has no id | {help}")]);
+    assert_eq!(read(&format!("{anonymous}matrix = {{ x_a = [1] }}\n")), ["- pro 3 1"]);
+}
+
+#[test]
+fn an_exclude_is_bounded() {
+    let texts = |n: usize| (0..n).map(|n| n.to_string()).collect::<Vec<_>>().join(", ");
+    let tables = |n: usize| (0..n).map(|n| format!("{{ x_a = {n} }}")).collect::<Vec<_>>().join(", ");
+    let text = |n| format!("{JOB}duration = 3\nmatrix = {{ x_a = [{}] }}\nexclude = [{}]\n", texts(1_002), tables(n));
+    assert_eq!(read(&text(1_000)), ["opening-1000 pro 3 1000", "opening-1001 pro 3 1001"]);
+    let help = "name fewer keys in each, or write several [[job]]";
+    assert_eq!(toml(&text(1_001)).errors(), [format!("7:11: exclude: more than 1,000 tables | {help}")]);
 }
 
 #[test]

@@ -48,6 +48,7 @@ fn errors_of_toml_name_their_place() {
         ("defaults.duration = 99", &["1:10: default duration: expected an integer from 3 to 15, got 99"]),
         ("defaults.image = \"a.png\"", &["1:10: default image: no endpoint in use takes it"]),
         ("defaults.durtion = 9", &["1:10: default durtion: no endpoint in use takes it | did you mean \"duration\"?"]),
+        ("defaults.matrix = 1", &["1:10: matrix cannot be a default | write it in each [[job]] that it is for"]),
         ("defaults.id = \"a\"", &["1:10: id cannot be a default | every job has its own id"]),
         ("rows.file = \"no.csv\"", &["1:13: rows: no.csv cannot be read: No such file or directory (os error 2)"]),
         (
