@@ -6,8 +6,8 @@ use toml::de::{DeTable, DeValue};
 use super::document::Reader;
 use super::header::{Alias, ColumnRules};
 use super::names::parse_delimiter;
-use super::table_options::{HiddenRows, TableOptions};
-use super::tolerance::{ColumnWords, Declared, LOCALES, Locale};
+use super::table_options::{HiddenRows, SheetChoice, TableOptions};
+use super::tolerance::{ColumnWords, Declared, LOCALES, Locale, compared};
 use super::values::{extra_text, integer_of};
 use crate::diagnostic::Place;
 
@@ -64,8 +64,9 @@ impl Reader<'_> {
 
     fn table_options(&mut self, rows: &DeTable<'_>) -> TableOptions {
         let sheet = rows.get("sheet").and_then(|value| {
-            let number = integer_of(value.get_ref()).filter(|number| *number > 0).map(|number| number.to_string());
-            let sheet = number.or_else(|| value.get_ref().as_str().map(str::to_owned));
+            let number = integer_of(value.get_ref()).and_then(|number| u64::try_from(number).ok());
+            let number = number.filter(|number| *number > 0).map(SheetChoice::Number);
+            let sheet = number.or_else(|| value.get_ref().as_str().map(SheetChoice::from));
             if sheet.is_none() {
                 self.mismatch("sheet", "a sheet's name, or its number from 1", value);
             }
@@ -102,12 +103,34 @@ impl Reader<'_> {
             };
             words.push(ColumnWords {
                 column: key.get_ref().as_ref().to_owned(),
-                words: table.iter().filter_map(|(word, value)| self.pair(word.get_ref(), value)).collect(),
+                words: self.words(table),
                 file: self.source.file.clone(),
                 place: Some(self.source.place(key.span().start..value.span().end)),
             });
         }
         Declared { words, locale, strips_units: strips_units.unwrap_or_default() }
+    }
+
+    /// A column's words, each once.
+    fn words(&mut self, table: &DeTable<'_>) -> Vec<(String, String)> {
+        let mut words: Vec<(String, String)> = Vec::new();
+        for (key, value) in table {
+            let word = key.get_ref().as_ref();
+            let earlier = words.iter().find(|(known, _)| compared(known) == compared(word));
+            if compared(word).is_empty() {
+                let error = self.error("values: a word is empty, and an empty cell has none".to_owned(), key.span());
+                self.errors.push(error.help("what empty cells stand for is said under [defaults]"));
+            } else if let Some((earlier, _)) = earlier {
+                let words = format!(
+                    "values: \"{word}\" is the same word as \"{earlier}\": neither case nor blanks around it count"
+                );
+                let error = self.error(words, key.span());
+                self.errors.push(error.help("keep one of the two"));
+            } else {
+                words.extend(self.pair(word, value));
+            }
+        }
+        words
     }
 
     fn pair(&mut self, word: &str, value: &Spanned<DeValue<'_>>) -> Option<(String, String)> {

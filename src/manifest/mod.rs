@@ -50,7 +50,7 @@ pub use proposal::Proposal;
 pub use results::{PLAY_LEDGER, ResultsOf, ResultsRow};
 pub(crate) use stand::{BATCH_COLUMN, LEDGER_COLUMN};
 pub use survey::SurveyedColumn;
-pub use table_options::{HiddenRows, TableOptions};
+pub use table_options::{HiddenRows, SheetChoice, TableOptions};
 pub(crate) use values::shown;
 
 use std::sync::Arc;

@@ -22,7 +22,7 @@ use super::table_options::TableOptions;
 use super::template::{DefaultEntry, Templates, default_problem, param_name};
 use super::tolerance::Declared;
 use super::values::Given;
-use super::workbook::Kind;
+use super::workbook::{Kind, Sheet};
 use super::{Duplicates, Edition, JobSource, JobSpec, Limits, locate};
 use crate::catalog::{Catalog, Endpoint};
 use crate::diagnostic::{Diagnostic, Place, SourceText, similar, unread};
@@ -209,6 +209,11 @@ impl Manifest {
     #[must_use]
     pub fn notes(&self) -> Notes {
         self.notes.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Says how its sheet was read, where its rows choose among stored jobs and make none.
+    pub(super) fn note_sheet(&self, sheet: &Sheet) {
+        self.notes.lock().unwrap_or_else(PoisonError::into_inner).sheet = sheet.notes();
     }
 
     /// SHA-256 of its bytes, in lower-case hex. They are hashed while the jobs are read, so that asking before means

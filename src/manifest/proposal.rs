@@ -8,8 +8,8 @@ use unicode_normalization::char::is_combining_mark;
 
 use super::names::{EXTRA_PREFIX, JOB_KEYS, PARAMS_PREFIX, RESULTS_COLUMNS, fold};
 use super::survey::SurveyedColumn;
-use super::table_options::TableOptions;
-use super::tolerance::Readable;
+use super::table_options::{SheetChoice, TableOptions};
+use super::tolerance::{Languages, Readable, compared};
 use crate::catalog::{Catalog, Endpoint, Param, ParamKind, toml_key, toml_text};
 use crate::diagnostic::closest;
 
@@ -175,7 +175,8 @@ impl<'a> Proposal<'a> {
     #[must_use]
     pub fn toml(&self, name: &str, file: &str, options: &TableOptions) -> String {
         let mut text = format!(
-            "# Proposed by `init` from {file}: read it, and mend it. Nothing is bought before it is planned and run.\n\nversion = 1\nname = {}\n\n",
+            "# Proposed by `init` from {}: read it, and mend it. Nothing is bought before it is planned and run.\n\nversion = 1\nname = {}\n\n",
+            file.replace(char::is_control, "?"),
             toml_text(name)
         );
         match (&self.endpoint, self.has_endpoint_column) {
@@ -197,7 +198,11 @@ impl<'a> Proposal<'a> {
         }
         let _ = writeln!(text, "[rows]\nfile = {}", toml_text(file));
         if let Some(sheet) = &options.sheet {
-            let _ = writeln!(text, "sheet = {}", toml_text(sheet));
+            let named = match sheet {
+                SheetChoice::Named(name) => toml_text(name),
+                SheetChoice::Number(number) => number.to_string(),
+            };
+            let _ = writeln!(text, "sheet = {named}");
         }
         if let Some(row) = options.header_row {
             let _ = writeln!(text, "header_row = {row}");
@@ -216,9 +221,26 @@ impl<'a> Proposal<'a> {
 
     fn write_tolerance(&self, text: &mut String) {
         let read = Readable::of(self.read_columns());
-        if let Some((locale, example, others)) = read.locale {
-            let also = if others.is_empty() { String::new() } else { format!("; {} read the same", others.join(", ")) };
-            let _ = writeln!(text, "locale = \"{locale}\"  # for {}{also}", comment(&example));
+        if let Some(Languages { example, readings }) = read.locale {
+            let example = comment(&example);
+            let _ = match readings.as_slice() {
+                [(names, _)] => match names.split_first() {
+                    Some((locale, [])) => writeln!(text, "locale = \"{locale}\"  # for {example}"),
+                    Some((locale, others)) => {
+                        writeln!(text, "locale = \"{locale}\"  # for {example}; {} read the same", others.join(", "))
+                    }
+                    None => Ok(()),
+                },
+                several => {
+                    let each: Vec<String> =
+                        several.iter().map(|(names, number)| format!("{number} in {}", names.join(", "))).collect();
+                    writeln!(
+                        text,
+                        "# Left to you: the language of the numbers. {example} is {}.\n# locale = \"…\"",
+                        each.join("; ")
+                    )
+                }
+            };
         }
         if let Some(example) = read.unit {
             let _ = writeln!(text, "units = \"strip\"  # for {}", comment(&example));
@@ -240,9 +262,17 @@ impl<'a> Proposal<'a> {
     fn write_columns(&self, text: &mut String) {
         text.push_str("\n[rows.columns]\n");
         let mut extra: Vec<String> = Vec::new();
-        for (column, meant) in self.columns.iter().zip(&self.meant) {
+        for (index, (column, meant)) in self.columns.iter().zip(&self.meant).enumerate() {
             let header = &column.header;
             if header.is_empty() || is_own(header) {
+                continue;
+            }
+            if self.is_again(index) {
+                let key = toml_key(header);
+                let _ = writeln!(
+                    text,
+                    "# Left to you: {key} heads another column, too; give each a name of its own in the table."
+                );
                 continue;
             }
             let (name, why) = match meant {
@@ -261,15 +291,29 @@ impl<'a> Proposal<'a> {
         }
     }
 
+    /// Whether an earlier column has that header: TOML takes each once.
+    fn is_again(&self, index: usize) -> bool {
+        let folded = |column: &SurveyedColumn| fold(&column.header);
+        let (earlier, own) = (self.columns.iter().take(index), self.columns.get(index).map(folded));
+        earlier.map(folded).any(|known| Some(known) == own)
+    }
+
     /// Words of a column that are none of its parameter's: what each stands for is a person's to say.
     fn write_words(&self, text: &mut String) {
         let endpoint = self.endpoint.as_ref().map(|(endpoint, _)| *endpoint);
-        for (column, meant) in self.columns.iter().zip(&self.meant) {
+        for (index, (column, meant)) in self.columns.iter().zip(&self.meant).enumerate() {
+            if self.is_again(index) {
+                continue;
+            }
             let param = endpoint.zip(meant.as_ref()).and_then(|(endpoint, (name, _))| endpoint.param(name));
             let Some(Param { kind: ParamKind::Choice { values }, name, .. }) = param else { continue };
             let is_value = |word: &str| values.iter().any(|value| value.to_lowercase() == word.to_lowercase());
-            let unknown: Vec<&str> =
-                column.cells.iter().map(|(cell, _)| cell.as_str()).filter(|cell| !is_value(cell)).collect();
+            let mut unknown: Vec<&str> = Vec::new();
+            for (cell, _) in &column.cells {
+                if !is_value(cell) && !unknown.iter().any(|known| compared(known) == compared(cell)) {
+                    unknown.push(cell);
+                }
+            }
             if unknown.is_empty() {
                 continue;
             }
@@ -382,8 +426,27 @@ mod tests {
             ("state", &["pending"]),
         ]);
         let catalog = Catalog::builtin().unwrap();
-        let options = TableOptions { sheet: Some("Shots".to_owned()), header_row: Some(3), ..TableOptions::default() };
+        let options = TableOptions { sheet: Some("Shots".into()), header_row: Some(3), ..TableOptions::default() };
         insta::assert_snapshot!(Proposal::of(&columns, &[], &catalog, None).toml("june", "june.xlsx", &options));
+    }
+
+    #[test]
+    fn what_is_proposed_is_toml_whatever_stands_in_the_table() {
+        let columns = columns(&[
+            ("Text", &["a"]),
+            ("Look", &["Hoch", "hoch", "pro"]),
+            ("look", &["b"]),
+            ("Note", &["b"]),
+            ("Note", &["c"]),
+        ]);
+        let catalog = Catalog::builtin().unwrap();
+        let proposal = Proposal::of(&columns, &[("Look", "mode")], &catalog, None);
+        let text = proposal.toml("june", "a\n[limits]\n.csv", &TableOptions::default());
+        let document = toml::de::DeTable::parse(&text).unwrap();
+        let keys: Vec<&str> = document.get_ref().keys().map(|key| key.get_ref().as_ref()).collect();
+        assert_eq!(keys, ["version", "name", "defaults", "rows"], "{text}");
+        assert!(text.contains("# Left to you: Note heads another column, too"), "{text}");
+        assert_eq!(text.matches(" = \"\"").count(), 1, "a word stands there once: {text}");
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! The records of a CSV file after its header, each held against what any row has to be: text, with its quotes closed and a cell for
+//! The rows of a table after its header: of a CSV file its records, each held against what any row has to be: text, with its quotes closed and a cell for
 //! each column.
 
 use csv::ByteRecord;
@@ -10,7 +10,7 @@ use super::locate::first_line;
 use super::notes::{Notes, delimiter_name};
 use super::problems::Problems;
 use super::quotes::Raw;
-use super::row::Row as _;
+use super::row::{Row, without_name};
 use super::rows::{Rows, Source, reader, unreadable};
 use super::values::Wrong;
 use super::workbook::SheetRow;
@@ -30,6 +30,30 @@ impl<'m> TableRecords<'m> {
         match &rows.source {
             Source::Csv(dialect) => Self::Csv(Box::new(Records::new(rows, *dialect)), ByteRecord::new()),
             Source::Sheet(sheet) => Self::Sheet(Box::new(sheet.rows(&rows.file))),
+        }
+    }
+
+    /// Shows the next whole row, whoever reads the table; one that is not whole is noted and passed over. None at the end.
+    pub(super) fn next<T>(
+        &mut self,
+        problems: &mut Problems,
+        notes: &mut Notes,
+        see: impl FnOnce(&dyn Row, &mut Problems, &mut Notes) -> T,
+    ) -> Option<T> {
+        match self {
+            Self::Csv(records, record) => loop {
+                let before = records.read(record, problems, notes)?;
+                if let Some(row) = records.row(record, &before, problems, notes) {
+                    return Some(see(&row, problems, notes));
+                }
+            },
+            Self::Sheet(rows) => loop {
+                let row = rows.next()?;
+                match row.beside() {
+                    Some(at) => row.problem(problems, at, without_name()),
+                    None => return Some(see(&row, problems, notes)),
+                }
+            },
         }
     }
 }
@@ -52,12 +76,7 @@ impl<'m> Records<'m> {
     }
 
     /// Reads the next record, and says where it was looked for. None at the end, or where it cannot be read, which is noted.
-    pub(super) fn read(
-        &mut self,
-        record: &mut ByteRecord,
-        problems: &mut Problems,
-        notes: &mut Notes,
-    ) -> Option<csv::Position> {
+    fn read(&mut self, record: &mut ByteRecord, problems: &mut Problems, notes: &mut Notes) -> Option<csv::Position> {
         if self.is_done {
             return None;
         }
@@ -78,7 +97,7 @@ impl<'m> Records<'m> {
     }
 
     /// The record that was just read, as a row. None where it is empty, or no whole row, which is noted.
-    pub(super) fn row<'r>(
+    fn row<'r>(
         &mut self,
         record: &'r ByteRecord,
         before: &csv::Position,

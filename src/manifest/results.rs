@@ -10,7 +10,7 @@ use super::open::Manifest;
 use super::problems::Problems;
 use super::records::TableRecords;
 use super::row::Row;
-use super::rows::Rows;
+use super::rows::{Rows, Source};
 use super::stand::{BATCH_COLUMN, LEDGER_COLUMN};
 use super::values::Wrong;
 use crate::csv_escape::lf;
@@ -121,10 +121,18 @@ impl Manifest {
         }
     }
 
-    /// The rows of a results file, one after the other; none where it is no CSV. Its last item holds all errors: of rows that are not
+    /// The rows of a results file, one after the other; none where it is no table. Its last item holds all errors: of rows that are not
     /// whole or name no job.
     pub fn results_rows(&self) -> impl Iterator<Item = Result<ResultsRow, Vec<Diagnostic>>> + '_ {
-        self.own_rows().map(ResultsPass::new).into_iter().flatten()
+        let pass = self.own_rows().map(|rows| {
+            let mut pass = ResultsPass::new(rows);
+            if let Source::Sheet(sheet) = &rows.source {
+                self.note_sheet(sheet);
+                sheet.wrong.iter().for_each(|wrong| pass.problems.push(wrong.clone()));
+            }
+            pass
+        });
+        pass.into_iter().flatten()
     }
 
     fn mixed(&self, first: &ResultsOf, other: &ResultsOf) -> Diagnostic {
@@ -165,18 +173,7 @@ impl<'m> ResultsPass<'m> {
     /// Shows the next whole row. False at the end.
     pub(super) fn next_row(&mut self, see: &mut dyn FnMut(&dyn Row, &mut Problems)) -> bool {
         let Self { records, problems, notes, .. } = self;
-        match records {
-            TableRecords::Csv(records, record) => {
-                while let Some(before) = records.read(record, problems, notes) {
-                    if let Some(row) = records.row(record, &before, problems, notes) {
-                        see(&row, problems);
-                        return true;
-                    }
-                }
-                false
-            }
-            TableRecords::Sheet(rows) => rows.next().inspect(|row| see(row, problems)).is_some(),
-        }
+        records.next(problems, notes, |row, problems, _| see(row, problems)).is_some()
     }
 }
 
@@ -195,6 +192,9 @@ impl Iterator for ResultsPass<'_> {
         while !self.is_done {
             let mut found = None;
             self.is_done = !self.next_row(&mut |row, problems| {
+                if has_unfit(row, names, problems) {
+                    return;
+                }
                 let cells: Vec<String> = (0..names.len()).map(|index| lf(row.cell(index)).into_owned()).collect();
                 let of = ResultsRow::of(names.iter().map(String::as_str).zip(cells.iter().map(String::as_str)));
                 if of.id.is_empty() {
@@ -211,6 +211,24 @@ impl Iterator for ResultsPass<'_> {
         let errors = std::mem::take(&mut self.problems).finish(&self.rows.file);
         (!errors.is_empty()).then_some(Err(errors))
     }
+}
+
+/// Whether a cell by which jobs are chosen holds no value: a date, or what a formula ended with.
+fn has_unfit(row: &dyn Row, names: &[String], problems: &mut Problems) -> bool {
+    let mut is_unfit = false;
+    for (index, name) in names.iter().enumerate().filter(|(_, name)| chooses(name)) {
+        if let Some(unfit) = row.unfit(index) {
+            row.problem(problems, index, unfit.wrong(name, row.cell(index)));
+            is_unfit = true;
+        }
+    }
+    is_unfit
+}
+
+/// Whether what stands in the column of that name, as [`ResultsRow::of`] reads it, has to do with which job a row is, or what it buys.
+fn chooses(name: &str) -> bool {
+    let is_own = RESULTS_COLUMNS.contains(&name) || name.starts_with(EXTRA_PREFIX) || name.is_empty();
+    !is_own || ["take", "reason", BATCH_COLUMN, LEDGER_COLUMN].contains(&name)
 }
 
 const TORN: &str = "take the file from where it was made once more, or take that row out";

@@ -61,3 +61,8 @@ impl Unfit {
         Wrong { kind: Some(kind), ..wrong }
     }
 }
+
+/// What is wrong with a cell beside the table.
+pub(super) fn without_name() -> Wrong {
+    Wrong::new("a cell in a column without a name").help("name the column, or empty the cell")
+}

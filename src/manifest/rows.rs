@@ -16,7 +16,7 @@ use super::notes::Notes;
 use super::problems::Problems;
 use super::quotes::Raw;
 use super::records::TableRecords;
-use super::row::Row;
+use super::row::{Row, without_name};
 use super::stand::StandColumns;
 use super::table_options::TableOptions;
 use super::template::{Template, Templates};
@@ -55,7 +55,7 @@ pub(super) enum Source {
     /// In a text file that is written so.
     Csv(Dialect),
     /// In a workbook's sheet.
-    Sheet(Sheet),
+    Sheet(Box<Sheet>),
 }
 
 /// What a table is written in.
@@ -93,9 +93,10 @@ impl Rows {
         let RowsOptions { file, format, table, rules, declared, images } = options;
         let (source, header, head) = match format {
             TableFormat::Workbook(kind) => {
-                let sheet = workbook::open(&bytes, kind, &file, &table, errors)?;
+                let sheet = workbook::open(&bytes, kind, &file, &table)?;
+                errors.extend(sheet.wrong.iter().cloned());
                 let header = sheet.header.clone();
-                (Source::Sheet(sheet), header, Vec::new())
+                (Source::Sheet(Box::new(sheet)), header, Vec::new())
             }
             TableFormat::Csv | TableFormat::Tsv => {
                 not_of_text(&file, &table, errors);
@@ -125,7 +126,7 @@ impl Rows {
         }
         let context = HeaderContext { file: &file, catalog, rules: &rules, places: &places };
         let (columns, names) = (context.columns(&header, errors), context.names(&header));
-        let tolerance = Tolerance::of(declared, &header, &names, errors);
+        let tolerance = Tolerance::of(declared, (&header, &names, &columns), errors);
         Ok(Self { file, bytes, source, columns, header, names, images, tolerance, leaves_out_bought: false })
     }
 
@@ -357,24 +358,11 @@ impl<'m> RowPass<'m> {
     /// The next good row; wrong ones are noted and passed over. None at the end.
     pub(super) fn next_job(&mut self, found: &mut Found<'_>) -> Option<JobSpec> {
         let Self { records, jobs } = self;
+        let Found { problems, used, notes, wrong_ids } = found;
         loop {
-            let job = match records {
-                TableRecords::Csv(records, record) => {
-                    let before = records.read(record, found.problems, found.notes)?;
-                    let row = records.row(record, &before, found.problems, found.notes);
-                    row.and_then(|row| jobs.read(&row, found))
-                }
-                TableRecords::Sheet(rows) => {
-                    let row = rows.next()?;
-                    match row.beside() {
-                        Some(at) => {
-                            row.problem(found.problems, at, without_name());
-                            None
-                        }
-                        None => jobs.read(&row, found),
-                    }
-                }
-            };
+            let job = records.next(problems, notes, |row, problems, notes| {
+                jobs.read(row, &mut Found { problems, used, notes, wrong_ids })
+            })?;
             if job.is_some() {
                 return job;
             }
@@ -383,7 +371,7 @@ impl<'m> RowPass<'m> {
 }
 
 impl JobReader<'_> {
-    fn read(&mut self, row: &impl Row, found: &mut Found<'_>) -> Option<JobSpec> {
+    fn read(&mut self, row: &dyn Row, found: &mut Found<'_>) -> Option<JobSpec> {
         if self.own.stand.says_bought(|column| row.filled(Some(column))) {
             found.notes.left_out += 1;
             return None;
@@ -398,7 +386,7 @@ impl JobReader<'_> {
     }
 
     /// The job of a row, where everything in it is good.
-    fn job(&mut self, row: &impl Row, found: &mut Found<'_>) -> Option<JobSpec> {
+    fn job(&mut self, row: &dyn Row, found: &mut Found<'_>) -> Option<JobSpec> {
         let template_at = self.endpoint(row, found.problems)?;
         let layout_at = self.layout(template_at, found);
         let template = self.templates.list.get(template_at)?;
@@ -432,7 +420,7 @@ impl JobReader<'_> {
         })
     }
 
-    fn id<'r>(&self, row: &'r impl Row, wrong: &mut impl FnMut(usize, Wrong)) -> Option<&'r str> {
+    fn id<'r>(&self, row: &'r dyn Row, wrong: &mut impl FnMut(usize, Wrong)) -> Option<&'r str> {
         let (at, id) = self.own.id.zip(row.filled(self.own.id))?;
         if let Some(unfit) = row.unfit(at) {
             wrong(at, unfit.wrong("id", id));
@@ -442,7 +430,7 @@ impl JobReader<'_> {
         Some(id)
     }
 
-    fn limit(&self, row: &impl Row, wrong: &mut impl FnMut(usize, Wrong)) -> Option<Sats> {
+    fn limit(&self, row: &dyn Row, wrong: &mut impl FnMut(usize, Wrong)) -> Option<Sats> {
         let (at, cell) = self.own.max_sats.zip(row.filled(self.own.max_sats))?;
         let read = || match row.unfit(at) {
             Some(unfit) => Err(unfit.wrong("max_sats", cell)),
@@ -457,7 +445,7 @@ impl JobReader<'_> {
     /// The values of a row, in the endpoint's order, after all defaults.
     fn values(
         &self,
-        row: &impl Row,
+        row: &dyn Row,
         template: &Template,
         layout: &Layout,
         wrong: &mut impl FnMut(usize, Wrong),
@@ -477,7 +465,7 @@ impl JobReader<'_> {
 
     fn value(
         &self,
-        row: &impl Row,
+        row: &dyn Row,
         (at, cell): (usize, &str),
         param: &Param,
         template: &Template,
@@ -493,7 +481,7 @@ impl JobReader<'_> {
         check(param, Given::Text(&cell), &self.rows.images)
     }
 
-    fn extra(&self, row: &impl Row) -> Vec<(String, String)> {
+    fn extra(&self, row: &dyn Row) -> Vec<(String, String)> {
         let cell = |index: &usize| match self.rows.columns.get(*index)? {
             Column::Extra(name) => Some((name.clone(), lf(row.filled(Some(*index))?).into_owned())),
             _ => None,
@@ -501,7 +489,7 @@ impl JobReader<'_> {
         self.own.extra.iter().filter(|_| self.reads_extra).filter_map(cell).collect()
     }
 
-    fn endpoint(&self, row: &impl Row, problems: &mut Problems) -> Option<usize> {
+    fn endpoint(&self, row: &dyn Row, problems: &mut Problems) -> Option<usize> {
         let Some(name) = row.filled(self.own.endpoint) else {
             if self.templates.default_endpoint.is_none() && !self.templates.is_default_wrong {
                 let example = self.templates.names().next().unwrap_or("NAME");
@@ -515,7 +503,8 @@ impl JobReader<'_> {
             row.problem(problems, at, unfit.wrong("endpoint", name));
             return None;
         }
-        let name = self.own.endpoint.map_or(name, |at| self.rows.tolerance.word(at, name));
+        let word = self.own.endpoint.and_then(|at| self.rows.tolerance.word(at, name));
+        let name = word.unwrap_or(name);
         let position = self.templates.find(name);
         if position.is_none() && !self.templates.is_broken(name) {
             let wrong = Wrong::new(format!("unknown endpoint \"{}\"", super::values::repeated(name))).quoting(name);
@@ -568,10 +557,6 @@ impl JobReader<'_> {
             }
         }
     }
-}
-
-fn without_name() -> Wrong {
-    Wrong::new("a cell in a column without a name").help("name the column, or empty the cell")
 }
 
 fn foreign(columns: &[Column], index: usize, template: &Template) -> Wrong {

@@ -1,5 +1,6 @@
 //! How a table is read, CSV or sheet: what flags and `[rows]` alike may say of it.
 
+use std::fmt;
 use std::str::FromStr;
 
 /// What is said of how a table is written; nothing of what is not said.
@@ -7,8 +8,8 @@ use std::str::FromStr;
 pub struct TableOptions {
     /// The delimiter of a CSV, where it is not to be found from the header.
     pub delimiter: Option<u8>,
-    /// The sheet of a workbook: its name, or its number from 1.
-    pub sheet: Option<String>,
+    /// The sheet of a workbook.
+    pub sheet: Option<SheetChoice>,
     /// The line, or the sheet's row, in which the header stands, from 1.
     pub header_row: Option<u32>,
     /// What a workbook's hidden rows are.
@@ -24,6 +25,31 @@ impl TableOptions {
             sheet: self.sheet.or(other.sheet),
             header_row: self.header_row.or(other.header_row),
             hidden_rows: self.hidden_rows.or(other.hidden_rows),
+        }
+    }
+}
+
+/// Which sheet of a workbook is read.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+#[serde(untagged)]
+pub enum SheetChoice {
+    /// The one of that name; where none has it and it is a number, as [`Self::Number`].
+    Named(String),
+    /// The one of that number from 1, among those that are visible.
+    Number(u64),
+}
+
+impl From<&str> for SheetChoice {
+    fn from(name: &str) -> Self {
+        Self::Named(name.to_owned())
+    }
+}
+
+impl fmt::Display for SheetChoice {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Named(name) => f.write_str(name),
+            Self::Number(number) => write!(f, "{number}"),
         }
     }
 }

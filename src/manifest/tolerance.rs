@@ -3,6 +3,7 @@
 
 use std::borrow::Cow;
 
+use super::header::Column;
 use super::names::fold;
 use super::values::{Given, Wrong, expected};
 use crate::catalog::{Decimal, Endpoint, Param, ParamKind};
@@ -139,15 +140,38 @@ pub(super) struct Tolerance {
     words_of: Vec<Option<usize>>,
 }
 
+/// A word as words are compared.
+pub(super) fn compared(word: &str) -> String {
+    word.trim().to_lowercase()
+}
+
+/// Whether no word of the column can stand for anything: an id, or what is passed through or over. What is unknown is reported already.
+fn stays_as_it_is(column: &Column) -> bool {
+    matches!(column, Column::Id | Column::Extra(_) | Column::Results(_) | Column::Unnamed)
+}
+
 impl Tolerance {
     /// Finds the columns by their headers, else by the names that they are read under, folded.
-    pub(super) fn of(declared: Declared, header: &[String], names: &[String], errors: &mut Vec<Diagnostic>) -> Self {
+    pub(super) fn of(
+        declared: Declared,
+        (header, names, columns): (&[String], &[String], &[Column]),
+        errors: &mut Vec<Diagnostic>,
+    ) -> Self {
         let mut words_of = vec![None; header.len()];
         for (index, words) in declared.words.iter().enumerate() {
             let key = fold(&words.column);
             let by_header = header.iter().position(|header| fold(header) == key);
             let found = by_header.or_else(|| names.iter().position(|name| *name == key));
+            let is_kept = found.and_then(|at| columns.get(at)).is_some_and(stays_as_it_is);
             match found.and_then(|at| words_of.get_mut(at)) {
+                Some(_) if is_kept => {
+                    let message = format!("values: the cells of column \"{}\" stand for themselves", words.column);
+                    let mut error = Diagnostic::error(&words.file, message);
+                    error.place.clone_from(&words.place);
+                    errors.push(
+                        error.help("remove its words: those of parameters, endpoint and max_sats can be declared"),
+                    );
+                }
                 Some(slot @ None) => *slot = Some(index),
                 other => {
                     let what = if other.is_some() { "has its words twice: once more as" } else { "there is no column" };
@@ -167,12 +191,11 @@ impl Tolerance {
         self.declared.words.is_empty() && self.declared.locale.is_none() && !self.declared.strips_units
     }
 
-    /// The word that stands in a cell, or what it stands for.
-    pub(super) fn word<'c>(&'c self, column: usize, cell: &'c str) -> &'c str {
-        let words = self.words_of.get(column).copied().flatten().and_then(|at| self.declared.words.get(at));
-        let Some(words) = words else { return cell };
-        let is_it = |word: &str| word.trim().to_lowercase() == cell.to_lowercase();
-        words.words.iter().find(|(word, _)| is_it(word)).map_or(cell, |(_, value)| value)
+    /// What the word in a cell stands for, where that is said. It is written as everybody writes it: no locale reads it once more.
+    pub(super) fn word(&self, column: usize, cell: &str) -> Option<&str> {
+        let words = self.words_of.get(column).copied().flatten().and_then(|at| self.declared.words.get(at))?;
+        let found = words.words.iter().find(|(word, _)| compared(word) == compared(cell));
+        found.map(|(_, value)| value.as_str())
     }
 
     /// A cell for a parameter, as everybody writes it. One that is typed in its workbook is written in no language.
@@ -185,7 +208,9 @@ impl Tolerance {
         param: &Param,
         endpoint: &Endpoint,
     ) -> Result<Cow<'c, str>, Box<Wrong>> {
-        let cell = self.word(column, cell);
+        if let Some(meant) = self.word(column, cell) {
+            return Ok(meant.into());
+        }
         match (&param.kind, self.declared.locale) {
             _ if is_typed => Ok(cell.into()),
             (ParamKind::Integer { .. } | ParamKind::Decimal { .. }, _) => {
@@ -209,7 +234,11 @@ impl Tolerance {
 
     /// The same for a job's own limit.
     pub(super) fn sats<'c>(&'c self, column: usize, cell: &'c str, is_typed: bool) -> Result<Cow<'c, str>, Box<Wrong>> {
-        if is_typed { Ok(cell.into()) } else { self.number(self.word(column, cell), "max_sats", Some("sat")) }
+        match self.word(column, cell) {
+            Some(meant) => Ok(meant.into()),
+            None if is_typed => Ok(cell.into()),
+            None => self.number(cell, "max_sats", Some("sat")),
+        }
     }
 
     fn number<'c>(&self, cell: &'c str, name: &str, unit: Option<&str>) -> Result<Cow<'c, str>, Box<Wrong>> {
@@ -229,17 +258,53 @@ impl Tolerance {
 /// What has to be declared so that the cells of some columns can be read.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Readable {
-    /// A language in which all of them can be, a cell that needs it, and others of which the same is true.
-    pub(super) locale: Option<(&'static str, String, Vec<&'static str>)>,
+    /// The languages in which all of them can be, where one is needed.
+    pub(super) locale: Option<Languages>,
     /// A cell with a unit.
     pub(super) unit: Option<String>,
+}
+
+/// Languages in which cells can be read.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Languages {
+    /// A cell that needs one; where they read cells in several ways, one that they do not read alike.
+    pub(super) example: String,
+    /// Languages that read all cells alike, and what the example is in them. Where there are several of these, it is a person who knows.
+    pub(super) readings: Vec<(Vec<&'static str>, String)>,
+}
+
+impl Languages {
+    /// Groups the languages by what the cells are in them; the example is one of the cells.
+    fn of(fit: &[&'static Locale], cells: &[(bool, &str)], example: String) -> Option<Self> {
+        let read = |locale: &Locale, (is_truth, cell): &(bool, &str)| match is_truth {
+            true => locale.truth(cell).map(str::to_owned),
+            false => locale.number(cell),
+        };
+        let all = |locale: &Locale| cells.iter().map(|cell| read(locale, cell)).collect::<Vec<_>>();
+        let mut groups: Vec<(Vec<&'static str>, Vec<Option<String>>)> = Vec::new();
+        for locale in fit {
+            let values = all(locale);
+            match groups.iter_mut().find(|(_, known)| *known == values) {
+                Some((names, _)) => names.push(locale.name),
+                None => groups.push((vec![locale.name], values)),
+            }
+        }
+        let (_, first) = groups.first()?;
+        let differs = |at: &usize| groups.iter().any(|(_, values)| values.get(*at) != first.get(*at));
+        let at = (0..cells.len()).find(differs);
+        let told = |values: &[Option<String>]| at.and_then(|at| values.get(at)?.clone()).unwrap_or_default();
+        let example = at.and_then(|at| cells.get(at)).map_or(example, |(_, cell)| (*cell).to_owned());
+        let readings = groups.iter().map(|(names, values)| (names.clone(), told(values))).collect();
+        Some(Self { example, readings })
+    }
 }
 
 impl Readable {
     /// Looks at columns: each with its parameter, what its prices are counted in, and cells, of which some are typed as what they are.
     pub(super) fn of<'c>(columns: impl Iterator<Item = (&'c Param, Option<&'c str>, &'c [(String, bool)])>) -> Self {
         let mut readable = Self::default();
-        let (mut fit, mut example): (Vec<&Locale>, _) = (LOCALES.iter().collect(), None);
+        let (mut fit, mut example): (Vec<&'static Locale>, _) = (LOCALES.iter().collect(), None);
+        let mut readings = Vec::new();
         for (param, unit, cells) in columns {
             let is_truth = param.kind == ParamKind::Boolean;
             if !is_truth && !matches!(param.kind, ParamKind::Integer { .. } | ParamKind::Decimal { .. }) {
@@ -248,7 +313,7 @@ impl Readable {
             for cell in cells.iter().filter(|(_, is_typed)| !is_typed).map(|(cell, _)| cell) {
                 let number = without_unit(cell, unit);
                 let fits = |text: &str| param.from_text(text).is_ok();
-                let reads = |locale: &&Locale| match is_truth {
+                let reads = |locale: &&'static Locale| match is_truth {
                     true => fits(cell) || locale.truth(cell).is_some(),
                     false => locale.number(number).is_some_and(|number| fits(&number)),
                 };
@@ -262,12 +327,13 @@ impl Readable {
                 if !fits(number) {
                     example.get_or_insert_with(|| cell.clone());
                 }
+                if !(is_truth && fits(cell)) {
+                    readings.push((is_truth, number));
+                }
                 fit.retain(reads);
             }
         }
-        if let (Some(example), [locale, others @ ..]) = (example, fit.as_slice()) {
-            readable.locale = Some((locale.name, example, others.iter().map(|other| other.name).collect()));
-        }
+        readable.locale = example.and_then(|example| Languages::of(&fit, &readings, example));
         readable
     }
 }
@@ -315,6 +381,26 @@ mod tests {
             assert_eq!(read(locale, text), number, "{locale} {text:?}");
         }
         assert!(Locale::named("xx").is_none());
+    }
+
+    #[test]
+    fn languages_that_read_a_cell_otherwise_are_told_apart() {
+        let catalog = crate::catalog::Catalog::builtin().unwrap();
+        let param = Param {
+            kind: ParamKind::Decimal { min: None, max: None },
+            ..catalog.iter().next().unwrap().params[0].clone()
+        };
+        let needed = |cells: &[&str]| {
+            let cells: Vec<(String, bool)> = cells.iter().map(|cell| ((*cell).to_owned(), false)).collect();
+            let languages = Readable::of([(&param, None, cells.as_slice())].into_iter()).locale?;
+            let readings = languages.readings.iter().map(|(names, number)| format!("{number}: {}", names.join(" ")));
+            Some((languages.example, readings.collect::<Vec<_>>().join("; ")))
+        };
+        let told = |example: &str, readings: &str| Some((example.to_owned(), readings.to_owned()));
+        assert_eq!(needed(&["1,500"]), told("1,500", "1500: en; 1.5: de fr es it nl pt"));
+        assert_eq!(needed(&["1,500", "0,5"]), told("1,500", ": de fr es it nl pt"));
+        assert_eq!(needed(&["1,500", "1.000,5"]), told("1,500", ": de es it nl pt"));
+        assert_eq!(needed(&["1.5", "2"]), None);
     }
 
     #[test]

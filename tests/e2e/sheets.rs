@@ -93,6 +93,7 @@ fn a_sheet_of_which_nothing_is_known_becomes_a_manifest() {
     let manifest = client.read("shots.de.toml");
     assert!(manifest.contains("locale = \"de\"") && manifest.contains("units = \"strip\""), "{manifest}");
     client.says("init shots.de.csv").with(2).saying("is there already");
+    client.says("init shots.de.csv --out ./shots.de.csv --overwrite").with(2).saying("is the table itself");
     client.write(
         "shots.de.toml",
         &manifest.replace("Hoch = \"\"", "Hoch = \"pro\"").replace("Normal = \"\"", "Normal = \"standard\""),
@@ -100,6 +101,7 @@ fn a_sheet_of_which_nothing_is_known_becomes_a_manifest() {
     client.says("plan shots.de.toml").with(0).saying("40 jobs");
     client.run("run shots.de.toml --limit 1").with(3);
     assert_eq!(sandbox.books().settled().len(), 1);
+    client.says("init shots.de.results.csv").with(2).saying("holds results");
     // Where nothing is left to a person, three rows are shown as they would be bought.
     client.write("plain.csv", "Nr;Text;Sekunden;Kunde\na;a fox;10 s;ACME\nb;an owl;5 s;ACME\nc;a cat;5;\nd;a dog;5;\n");
     let shown = client.says("init plain.csv").with(0).saying("plan plain.toml");

@@ -27,8 +27,13 @@ pub(in crate::cli) fn execute(options: &InitOptions) -> Result<ExitCode, Failure
             .hint("name the table that it is to be made of: .csv, .xlsx, .ods")
             .into());
     }
+    refuse_itself(sheet, &options.file.path)?;
     new_file::refuse_known(&options.file)?;
     let table = input::open(&options.manifest, None).map_err(Failure::Input)?;
+    if table.results_of().map_err(Failure::Input)?.is_some() {
+        let words = format!("{} holds results, and is a manifest as it is", sheet.display());
+        return Err(CommandError::usage(words).hint("run it, or name the table that its batch was made from").into());
+    }
     let columns = table.survey().map_err(Failure::Input)?;
     let given: Vec<(&str, &str)> =
         options.manifest.columns.iter().map(|pair| (pair.key.as_str(), pair.value.as_str())).collect();
@@ -51,6 +56,16 @@ pub(in crate::cli) fn execute(options: &InitOptions) -> Result<ExitCode, Failure
         Err(_) => format!("{manifest} is written, and there is something left for you to mend in it; then `{next}`\n"),
     });
     shown.map(|()| ExitCode::Done)
+}
+
+/// What is written must not take the place of the table that it is made of.
+fn refuse_itself(sheet: &Path, manifest: &Path) -> Result<(), Failure> {
+    let (Ok(sheet), Ok(out)) = (sheet.canonicalize(), manifest.canonicalize()) else { return Ok(()) };
+    if sheet == out {
+        let words = format!("{} is the table itself", manifest.display());
+        return Err(CommandError::usage(words).hint("name another file with --out").into());
+    }
+    Ok(())
 }
 
 /// The sheet as the manifest names it: by what stands beside it, else by its whole path.

@@ -1,6 +1,6 @@
 //! A workbook's file: a zip of parts, which must not unpack into more than is read.
 
-use std::io::BufReader;
+use std::io::{self, BufReader};
 
 use zip::ZipArchive;
 use zip::read::ZipFile;
@@ -53,6 +53,20 @@ impl<'b> Archive<'b> {
         Ok(Self { zip })
     }
 
+    /// Reads all parts to their ends whose names end so, in lower case: that finds damage.
+    pub(super) fn check(&mut self, endings: &[&str]) -> Result<(), Refusal> {
+        for index in 0..self.zip.len() {
+            let part = self.zip.by_index_raw(index).map_err(|error| broken(&error))?;
+            let name = part.name().map_err(|error| broken(&error))?.to_ascii_lowercase();
+            drop(part);
+            if endings.iter().any(|ending| name.ends_with(ending)) {
+                let mut part = self.zip.by_index(index).map_err(|error| broken(&error))?;
+                io::copy(&mut part, &mut io::sink()).map_err(|error| broken(&error))?;
+            }
+        }
+        Ok(())
+    }
+
     /// A part, by its name; nothing where there is none.
     pub(super) fn part(&mut self, name: &str) -> Result<Option<ZipFile<'_, Source<'b>>>, Refusal> {
         match self.zip.by_name(name) {
@@ -74,7 +88,7 @@ pub(super) fn broken(error: &dyn std::fmt::Display) -> Refusal {
 
 #[cfg(test)]
 mod tests {
-    use std::io::{self, Cursor, Write as _};
+    use std::io::{Cursor, Write as _};
 
     use zip::ZipWriter;
     use zip::write::SimpleFileOptions;

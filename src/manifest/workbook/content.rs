@@ -71,7 +71,7 @@ impl Kind {
             ),
             Self::Error => ("an error", "mend its formula", false),
             Self::Uncomputed => (
-                "a formula without a stored value",
+                "a value that is not stored",
                 "open the workbook in a spreadsheet program and save it there: that stores the values",
                 false,
             ),

@@ -12,7 +12,7 @@ use std::fmt;
 pub(in crate::manifest) use sheet::{Sheet, SheetRow};
 
 use super::bytes::Bytes;
-use super::table_options::TableOptions;
+use super::table_options::{SheetChoice, TableOptions};
 use crate::diagnostic::{Diagnostic, Place, closest, column_name};
 
 const SAVE_ANEW: &str = "open it in a spreadsheet program and save it as .xlsx";
@@ -144,34 +144,28 @@ impl<'b> Book<'b> {
     }
 }
 
-/// Reads the table of a workbook's sheet. What is wrong with how it stands is added to `errors`.
+/// Reads the table of a workbook's sheet. What is wrong with how it stands is kept with it.
 ///
 /// # Errors
 /// Where there is no table to read.
-pub(super) fn open(
-    bytes: &Bytes,
-    kind: Kind,
-    file: &str,
-    options: &TableOptions,
-    errors: &mut Vec<Diagnostic>,
-) -> Result<Sheet, Box<Diagnostic>> {
+pub(super) fn open(bytes: &Bytes, kind: Kind, file: &str, options: &TableOptions) -> Result<Sheet, Box<Diagnostic>> {
     let told = |refusal: Refusal| Box::new(refusal.told(file, None));
     let mut book = Book::open(bytes, kind).map_err(told)?;
     let listed = book.sheets().map_err(told)?;
-    let name = chosen(&listed, options.sheet.as_deref()).map_err(told)?;
+    let name = chosen(&listed, options.sheet.as_ref()).map_err(told)?;
     let read = |book: &mut Book<'_>| {
         let mut filling = Sheet::filling(name, options.header_row, options.hidden_rows);
         let marks = book.read(name, &mut filling)?;
         filling.finish(&marks)
     };
     let told = |refusal: Refusal| refusal.told(file, Some(name));
-    let (sheet, wrong) = read(&mut book).map_err(told).map_err(Box::new)?;
-    errors.extend(wrong.into_iter().map(told));
+    let (mut sheet, wrong) = read(&mut book).map_err(told).map_err(Box::new)?;
+    sheet.wrong = wrong.into_iter().map(told).collect();
     Ok(sheet)
 }
 
 /// The sheet that is meant: by name or number, else the only one that shows something.
-fn chosen<'l>(listed: &'l [Listed], given: Option<&str>) -> Result<&'l str, Refusal> {
+fn chosen<'l>(listed: &'l [Listed], given: Option<&SheetChoice>) -> Result<&'l str, Refusal> {
     let names = || listed.iter().map(|sheet| sheet.name.as_str());
     let all = || names().map(|name| format!("\"{name}\"")).collect::<Vec<_>>().join(", ");
     let Some(given) = given else {
@@ -188,12 +182,24 @@ fn chosen<'l>(listed: &'l [Listed], given: Option<&str>) -> Result<&'l str, Refu
             }
         };
     };
+    // A person counts the sheets that are shown.
+    let mut visible = listed.iter().filter(|sheet| sheet.is_visible).map(|sheet| sheet.name.as_str());
+    let mut numbered = |number: usize| visible.nth(number.checked_sub(1)?);
+    let given = match given {
+        SheetChoice::Named(name) => name,
+        SheetChoice::Number(number) => {
+            return usize::try_from(*number).ok().and_then(&mut numbered).ok_or_else(|| {
+                Refusal::new(format!("there is no visible sheet number {number}"))
+                    .help(format!("its sheets are {}", all()))
+            });
+        }
+    };
     let exactly = names().find(|name| *name == given);
     let folded = || {
         let mut alike = names().filter(|name| super::fold(name) == super::fold(given));
         alike.next().filter(|_| alike.next().is_none())
     };
-    let by_number = || given.parse::<usize>().ok().and_then(|number| names().nth(number.checked_sub(1)?));
+    let by_number = || given.parse().ok().and_then(numbered);
     exactly.or_else(folded).or_else(by_number).ok_or_else(|| {
         let meant = closest(given, names()).map(|name| format!("did you mean \"{name}\"? "));
         Refusal::new(format!("there is no sheet \"{given}\"")).help(format!(
@@ -202,4 +208,26 @@ fn chosen<'l>(listed: &'l [Listed], given: Option<&str>) -> Result<&'l str, Refu
             all()
         ))
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_number_counts_the_sheets_that_a_person_sees_and_is_no_name() {
+        let listed = [("Lists", false), ("2", true), ("Shots", true)].map(|(name, is_visible)| Listed {
+            name: name.to_owned(),
+            is_visible,
+            has_content: true,
+        });
+        let chosen = |choice: SheetChoice| chosen(&listed, Some(&choice)).map_err(|refusal| refusal.message);
+        assert_eq!(chosen(SheetChoice::Number(1)).unwrap(), "2");
+        assert_eq!(chosen(SheetChoice::Number(2)).unwrap(), "Shots");
+        assert_eq!(chosen(SheetChoice::Number(3)), Err("there is no visible sheet number 3".to_owned()));
+        assert_eq!(chosen("1".into()).unwrap(), "2");
+        assert_eq!(chosen("2".into()).unwrap(), "2", "a flag's text is a name before it is a number");
+        assert_eq!(chosen("lists".into()).unwrap(), "Lists");
+        assert_eq!(chosen("3".into()), Err("there is no sheet \"3\"".to_owned()));
+    }
 }

@@ -255,7 +255,7 @@ impl<R: BufRead> Pass<R> {
         loop {
             buffer.clear();
             match self.reader.read_event_into(&mut buffer).map_err(|error| broken(&error))? {
-                Event::Start(element) if element.local_name().as_ref() == "p" => {
+                Event::Start(element) if matches!(element.local_name().as_ref(), "p" | "h") => {
                     paragraphs += 1;
                     if paragraphs > 1 {
                         text.push('\n');
@@ -263,6 +263,9 @@ impl<R: BufRead> Pass<R> {
                     let name = element.name().as_ref().to_owned();
                     self.paragraph(&name, &mut text)?;
                 }
+                // The paragraphs of a list are the cell's.
+                Event::Start(element)
+                    if matches!(element.local_name().as_ref(), "list" | "list-header" | "list-item") => {}
                 Event::Start(element) => skip(&mut self.reader, &element).map_err(|error| broken(&error))?,
                 Event::End(found) if found.name().as_ref() == end => return Ok(text),
                 Event::Eof => return Err(broken(&"it ends inside a cell")),
@@ -331,11 +334,16 @@ fn content(cell: &BytesStart<'_>, text: String) -> Option<Content<'static>> {
         return Some(Content::Error(text));
     }
     let value = |name| attribute(cell, name).map(Cow::into_owned);
+    // What a cell has a type for it holds, however little of it is stored: it is not empty.
     match kind.as_deref() {
-        Some("float" | "percentage" | "currency") => {
-            Some(value("value")?.parse().map_or_else(|_| Content::Text(text.into()), Content::Number))
+        Some("float" | "percentage" | "currency") => Some(match value("value").map(|value| value.parse()) {
+            Some(Ok(number)) => Content::Number(number),
+            Some(Err(_)) => Content::Text(text.into()),
+            None => Content::Uncomputed,
+        }),
+        Some("boolean") => {
+            Some(value("boolean-value").map_or(Content::Uncomputed, |truth| Content::Truth(truth == "true")))
         }
-        Some("boolean") => Some(Content::Truth(value("boolean-value")? == "true")),
         Some("date") => Some(Content::Date(value("date-value").unwrap_or(text))),
         Some("time") => Some(Content::Date(iso_duration(&value("time-value").unwrap_or(text)))),
         Some(_) => Some(Content::Text(value("string-value").unwrap_or(text).into())),

@@ -3,7 +3,7 @@
 use super::content::{Content, Kind};
 use super::{Area, Marks, Refusal};
 use crate::csv_escape::restore;
-use crate::diagnostic::{Place, column_name};
+use crate::diagnostic::{Diagnostic, Place, column_name};
 use crate::manifest::row::{Row, Unfit};
 use crate::manifest::table_options::HiddenRows;
 use crate::money::{counted, thousands};
@@ -36,6 +36,8 @@ pub(in crate::manifest) struct Sheet {
     hidden: (Vec<(u32, u32)>, u64),
     hidden_rows: Option<HiddenRows>,
     hidden_columns: Vec<u32>,
+    /// What is wrong with how it stands: nothing is bought by such a table, whoever reads it.
+    pub(in crate::manifest) wrong: Vec<Diagnostic>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -256,7 +258,9 @@ pub(in crate::manifest) struct SheetRow<'s> {
 
 impl<'s> SheetRow<'s> {
     fn at(&self, index: usize) -> Option<&'s Cell> {
-        self.cells.iter().find(|cell| usize::from(cell.column) == index)
+        // They stand in order.
+        let at = self.cells.binary_search_by_key(&index, |cell| usize::from(cell.column)).ok()?;
+        self.cells.get(at)
     }
 
     /// The first cell that stands beside the table: its column has no name.

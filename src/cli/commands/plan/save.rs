@@ -190,7 +190,7 @@ fn head(
             defaults: reading.defaults.iter().map(pair).collect(),
             columns: reading.columns.iter().map(pair).collect(),
             delimiter: reading.table.delimiter.map(char::from),
-            sheet: reading.table.sheet.clone(),
+            sheet: reading.table.sheet.as_ref().map(ToString::to_string),
             header_row: reading.table.header_row,
             hidden_rows: reading.table.hidden_rows,
         },

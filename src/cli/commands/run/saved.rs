@@ -9,7 +9,7 @@ use crate::cli::options::values::{ManifestFormat, Pair};
 use crate::cli::{CommandError, Failure};
 use crate::ledger::port::Batches;
 use crate::ledger::{Batch, LedgerAddress, OpenMode};
-use crate::manifest::{Duplicates, Format, Manifest, TableOptions};
+use crate::manifest::{Duplicates, Format, Manifest, SheetChoice, TableOptions};
 use crate::money::counted_are;
 use crate::plan::Plan;
 use crate::plan::saved::{Drift, SavedError, SavedHead, SavedPlan, SavedReading};
@@ -46,7 +46,7 @@ pub(super) fn open(options: &RunOptions) -> Result<Option<(RunOptions, Saved)>, 
     let SavedReading { delimiter, sheet, header_row, hidden_rows, .. } = &head.reading;
     manifest.table = TableOptions {
         delimiter: delimiter.and_then(|delimiter| u8::try_from(delimiter).ok()),
-        sheet: sheet.clone(),
+        sheet: sheet.as_deref().map(SheetChoice::from),
         header_row: *header_row,
         hidden_rows: *hidden_rows,
     };

@@ -14,7 +14,7 @@ use crate::cli::options::{Fiat, Layer, flag, variable};
 use crate::cli::{CommandError, Environment, Failure, node};
 use crate::command::set_context;
 use crate::ledger::{ByKind, LedgerAddress, OutputKind};
-use crate::manifest::{FORMAT_UNTOLD, GivenBy, TableOptions, format_help, normal_id};
+use crate::manifest::{FORMAT_UNTOLD, GivenBy, SheetChoice, TableOptions, format_help, normal_id};
 use crate::time::UnixMs;
 
 use super::none;
@@ -172,7 +172,7 @@ impl Resolved {
             columns: layer.column.clone(),
             table: TableOptions {
                 delimiter: layer.delimiter,
-                sheet: layer.sheet.clone(),
+                sheet: layer.sheet.as_deref().map(SheetChoice::from),
                 header_row: layer.header_row,
                 hidden_rows: layer.hidden_rows,
             },
