@@ -3,7 +3,7 @@
 use super::names::{EXTRA_PREFIX, JOB_KEYS, LATER_KEYS, PARAMS_PREFIX, RESULTS_COLUMNS, fold, parse_delimiter};
 use super::table_options::TableOptions;
 use crate::catalog::Catalog;
-use crate::command::{command_without_ledger, file};
+use crate::command::command_without_ledger;
 use crate::diagnostic::{Diagnostic, Place, closest};
 
 /// Unknown columns that are named.
@@ -124,6 +124,8 @@ pub(super) struct HeaderContext<'a> {
     pub(super) file: &'a str,
     pub(super) catalog: &'a Catalog,
     pub(super) rules: &'a ColumnRules,
+    /// The command that proposes what columns are, where the table is the manifest itself.
+    pub(super) init: Option<&'a str>,
     /// Where the header's cells stand.
     pub(super) places: &'a dyn Fn(usize) -> Place,
 }
@@ -166,11 +168,15 @@ impl HeaderContext<'_> {
         let named = named.collect::<Vec<_>>().join(", ");
         let more = columns.len().saturating_sub(UNKNOWN_SHOWN_MAX);
         let more = if more > 0 { format!(" and {more} more") } else { String::new() };
-        let init = command_without_ledger(&format!("init {}", file(self.file)));
-        let help = format!(
-            "`{init}` proposes what each of them is, and writes a manifest that says so; or say it with --column HEADER=NAME, or \
-             other_columns = \"pass\" under a manifest's [rows], which passes them through"
-        );
+        let help = match self.init.map(command_without_ledger) {
+            Some(init) => format!(
+                "`{init}` proposes what each of them is, and writes a manifest that says so; or say it with --column HEADER=NAME, or \
+                 other_columns = \"pass\" under a manifest's [rows], which passes them through"
+            ),
+            None => "say what each of them is with columns = { HEADER = \"NAME\" } under [rows], or with --column HEADER=NAME; \
+                     other_columns = \"pass\" passes them through"
+                .to_owned(),
+        };
         let error = self.error(first, format!("unknown columns {named}{more}")).help(help);
         Some(Diagnostic { count: columns.len() as u64, ..error })
     }

@@ -25,6 +25,7 @@ use super::values::Given;
 use super::workbook::{Kind, Sheet};
 use super::{Duplicates, Edition, JobSource, JobSpec, Limits, locate};
 use crate::catalog::{Catalog, Endpoint};
+use crate::command::{self, shell};
 use crate::diagnostic::{Diagnostic, Place, SourceText, similar, unread};
 
 /// The name that stands for standard input.
@@ -289,6 +290,7 @@ impl Manifest {
             rules: ColumnRules { aliases: flag_aliases(options), passes_others: false },
             declared: Declared::default(),
             images,
+            init: init(options),
         };
         match Rows::open(bytes, row_options, &catalog, &mut errors) {
             Ok(rows) => Ok(Self::new(options, catalog, digest, Parts::of_rows(templates, rows), errors)),
@@ -622,6 +624,17 @@ fn open_rows(options: &OpenOptions, table: RowsTable, catalog: &Catalog, errors:
         rules,
         declared,
         images: Images::new(files.map_or(folder.clone(), |files| folder.join(files))),
+        init: None,
     };
     Rows::open(bytes, row_options, catalog, errors).map_err(|error| errors.push(*error)).ok()
+}
+
+/// The command that proposes what the columns of such a table are. None of standard input: it reads files.
+fn init(options: &OpenOptions) -> Option<String> {
+    if options.path == Path::new(STDIN) {
+        return None;
+    }
+    let catalogs = options.catalogs.iter().map(|path| format!(" --catalog {}", shell(&path.display().to_string())));
+    let catalogs: String = catalogs.collect();
+    Some(format!("init {}{}{catalogs}", command::file(&name(options)), options.table.flags()))
 }

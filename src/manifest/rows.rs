@@ -77,6 +77,8 @@ pub(super) struct RowsOptions {
     pub(super) rules: ColumnRules,
     pub(super) declared: Declared,
     pub(super) images: Images,
+    /// The command that proposes what columns are, where the table is the manifest itself.
+    pub(super) init: Option<String>,
 }
 
 impl Rows {
@@ -90,7 +92,7 @@ impl Rows {
         catalog: &Catalog,
         errors: &mut Vec<Diagnostic>,
     ) -> Result<Self, Box<Diagnostic>> {
-        let RowsOptions { file, format, table, rules, declared, images } = options;
+        let RowsOptions { file, format, table, rules, declared, images, init } = options;
         let (source, header, head) = match format {
             TableFormat::Workbook(kind) => {
                 let sheet = workbook::open(&bytes, kind, &file, &table)?;
@@ -124,7 +126,7 @@ impl Rows {
             let error = Diagnostic::error(&file, message).at(Place { width: 1, ..places(0) });
             return Err(Box::new(error.help("is it the right file, and the right delimiter?")));
         }
-        let context = HeaderContext { file: &file, catalog, rules: &rules, places: &places };
+        let context = HeaderContext { file: &file, catalog, rules: &rules, init: init.as_deref(), places: &places };
         let (columns, names) = (context.columns(&header, errors), context.names(&header));
         let tolerance = Tolerance::of(declared, (&header, &names, &columns), errors);
         Ok(Self { file, bytes, source, columns, header, names, images, tolerance, leaves_out_bought: false })

@@ -3,6 +3,8 @@
 use std::fmt;
 use std::str::FromStr;
 
+use crate::command::shell;
+
 /// What is said of how a table is written; nothing of what is not said.
 #[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize)]
 pub struct TableOptions {
@@ -26,6 +28,20 @@ impl TableOptions {
             header_row: self.header_row.or(other.header_row),
             hidden_rows: self.hidden_rows.or(other.hidden_rows),
         }
+    }
+
+    /// The flags that say it, each with a blank before it.
+    pub(super) fn flags(&self) -> String {
+        let delimiter =
+            self.delimiter.map(|byte| if byte == b'\t' { "tab".to_owned() } else { char::from(byte).to_string() });
+        let said = [
+            ("delimiter", delimiter),
+            ("sheet", self.sheet.as_ref().map(ToString::to_string)),
+            ("header-row", self.header_row.map(|row| row.to_string())),
+            ("hidden-rows", self.hidden_rows.map(|word| word.as_str().to_owned())),
+        ];
+        let flag = |(name, value): (&str, Option<String>)| Some(format!(" --{name} {}", shell(&value?)));
+        said.into_iter().filter_map(flag).collect()
     }
 }
 

@@ -87,7 +87,10 @@ fn a_workbook_comes_through_a_pipe_and_into_a_saved_plan() {
 fn a_sheet_of_which_nothing_is_known_becomes_a_manifest() {
     let sandbox = Sandbox::start("");
     let client = client(&sandbox, &["shots.de.csv"]);
-    client.says("plan shots.de.csv --default endpoint=generate-video").with(2).saying("init shots.de.csv");
+    client
+        .says("plan shots.de.csv --default endpoint=generate-video --header-row 1")
+        .with(2)
+        .saying("init shots.de.csv --header-row 1");
     let looked = client.says("init shots.de.csv").with(2).saying("shots.de.toml is written");
     looked.saying("mode: expected \"standard\" or \"pro\", got \"\"");
     let manifest = client.read("shots.de.toml");
