@@ -6,7 +6,7 @@ use super::decide::load::{
     leaves,
 };
 use super::decide::{Store, Unfit};
-use super::{BatchKey, JobKey, PlanLoad, Retake};
+use super::{BatchKey, IdList, JobKey, PlanLoad, Retake};
 use crate::plan::{ContentHash, PlannedJob};
 use crate::purchase::{JobState, Reason};
 use crate::time::UnixMs;
@@ -215,6 +215,28 @@ pub fn mark_changed<D: MarkDesk>(desk: &mut D, batch: Option<BatchKey>, now: Uni
     }
 }
 
+/// Withdraws what is not bought and has no row any more, and notes its ids.
+///
+/// # Errors
+/// Where the store cannot be used.
+pub fn withdraw_gone<D: LoadDesk>(desk: &mut D, now: UnixMs, withdrawn: &mut IdList) -> Result<(), D::Error> {
+    let mut after = None;
+    loop {
+        let page = desk.unfound(after, PAGE)?;
+        let Some(last) = page.last() else { return Ok(()) };
+        after = Some((last.place, last.key));
+        let mut writes = Vec::new();
+        for Unfound { key, id, state, reason, .. } in &page {
+            let left = leaves(now, *key, *state, *reason);
+            if !left.is_empty() {
+                withdrawn.add(id);
+                writes.extend(left);
+            }
+        }
+        desk.apply(&writes)?;
+    }
+}
+
 /// A load under way.
 struct Load<'a, D, P> {
     desk: &'a mut D,
@@ -243,7 +265,8 @@ impl<D: LoadDesk, P: Iterator<Item = u64>> Load<'_, D, P> {
 
     fn finish(mut self) -> Result<PlanLoad, D::Error> {
         self.recognise()?;
-        self.leave()?;
+        let withdrawn = &mut self.reading.report().withdrawn;
+        withdraw_gone(self.desk, self.now, withdrawn)?;
         let reason = Reason::Changed;
         let (mut report, proved) = self.reading.finish();
         for (job, state) in proved {
@@ -272,24 +295,5 @@ impl<D: LoadDesk, P: Iterator<Item = u64>> Load<'_, D, P> {
             }
         }
         Ok(())
-    }
-
-    /// What is not bought and has no row any more is withdrawn.
-    fn leave(&mut self) -> Result<(), D::Error> {
-        let mut after = None;
-        loop {
-            let page = self.desk.unfound(after, PAGE)?;
-            let Some(last) = page.last() else { return Ok(()) };
-            after = Some((last.place, last.key));
-            let mut writes = Vec::new();
-            for Unfound { key, id, state, reason, .. } in &page {
-                let left = leaves(self.now, *key, *state, *reason);
-                if !left.is_empty() {
-                    self.reading.report().withdrawn.add(id);
-                    writes.extend(left);
-                }
-            }
-            self.desk.apply(&writes)?;
-        }
     }
 }

@@ -22,6 +22,8 @@ pub struct Merged {
     pub renamed: Vec<(String, String)>,
     /// Purchases that a person wanted once more there, as `ID@TAKE of BATCH`, and that never began: they were not brought in.
     pub unbegun: IdList,
+    /// Jobs that were to be bought here or there, and that no row of the manifest asks for which was loaded most often: they are withdrawn.
+    pub withdrawn: IdList,
 }
 
 /// A job for which both ledgers have a payment, or of which a token has served one and the other has a payment.

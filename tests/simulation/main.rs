@@ -119,6 +119,8 @@ const KEPT: &[u64] = &[
     // A person gave up what was paid for: it was under way for ever, and its endpoint shut without a word to open it.
     190, // A word that nobody had accepted was set aside as a duplicate, and stayed.
     1_174,
+    // Yesterday's rows under made ids, still to be bought, were bought beside the same rows under given ids that a merge brought in.
+    40_005_004,
 ];
 
 #[test]

@@ -7,7 +7,7 @@ use crate::catalog::Catalog;
 use crate::error::Hinted;
 use crate::ledger::port::{Batches, Locks, MergeSource, Merging};
 use crate::ledger::{
-    Doubled, Gap, KnownParams, LedgerAddress, LedgerError, LockHere, Merged, OpenLedger, OpenMode, ReceiptKind,
+    Doubled, Gap, IdList, KnownParams, LedgerAddress, LedgerError, LockHere, Merged, OpenLedger, OpenMode, ReceiptKind,
     ReceiptRow, SourceHere, holds_ledger,
 };
 use crate::manifest::{self, PLAY_LEDGER};
@@ -222,16 +222,26 @@ fn words(merged: &Merged, file: &Path, aside: Option<&Path>) -> String {
         text.push_str(&format!("the batch {name} there was begun from another manifest: it stands here as {here}\n"));
     }
     if merged.unbegun.count > 0 {
-        let more = if merged.unbegun.count > merged.unbegun.first.len() as u64 { ", …" } else { "" };
         text.push_str(&format!(
-            "wanted once more there and never begun, which is not taken over: {}{more}; whoever still wants that says so again\n",
-            merged.unbegun.first.join(", ")
+            "wanted once more there and never begun, which is not taken over: {}; whoever still wants that says so again\n",
+            first_of(&merged.unbegun)
+        ));
+    }
+    if merged.withdrawn.count > 0 {
+        let (jobs, first) = (counted(merged.withdrawn.count, "job"), first_of(&merged.withdrawn));
+        text.push_str(&format!(
+            "not bought, and in no row of the manifest as it was last loaded in the ledger that loaded it more often: {jobs}, withdrawn: {first}\n"
         ));
     }
     if let Some(aside) = aside {
         text.push_str(&format!("kept as {}\n", aside.display()));
     }
     text
+}
+
+fn first_of(ids: &IdList) -> String {
+    let more = if ids.count > ids.first.len() as u64 { ", …" } else { "" };
+    format!("{}{more}", ids.first.join(", "))
 }
 
 #[cfg(test)]

@@ -27,6 +27,8 @@ pub struct Wanted<'w> {
     pub edition: &'w str,
     /// On which it would be paid for; none where that is not known yet.
     pub network: Option<Network>,
+    /// It is what a row of its batch's manifest asks for. One that a merge brought in, or left behind, may be none.
+    pub is_row: bool,
 }
 
 /// What is bought, beside a job that asks for the same: by its content, by what its manifest gave, or by its request.
@@ -45,11 +47,11 @@ pub struct Bought<'b> {
 
 impl Wanted<'_> {
     /// Whether buying it would repeat that purchase (rule 11): on the same network and within one edition, where it is neither the
-    /// job's own nor itself a row of the same manifest. Identical rows of one manifest are both meant; row numbers that were shifted
-    /// are not.
+    /// job's own nor beside it a row of the same manifest. Identical rows of one manifest are both meant; row numbers that were shifted
+    /// are not, nor is a job without a row beside one that has it.
     pub fn repeats(&self, one: &Bought<'_>) -> bool {
         let is_of_batch = one.batch == self.batch;
-        let is_its_own = is_of_batch && (one.id == self.id || one.is_row);
+        let is_its_own = is_of_batch && (one.id == self.id || (self.is_row && one.is_row));
         let is_one_edition = self.edition.is_empty() || one.edition.is_empty() || one.edition == self.edition;
         let is_one_network = self.network.is_none_or(|network| Some(network) == one.network);
         is_one_network && is_one_edition && !is_its_own && !one.is_play
@@ -113,7 +115,8 @@ pub fn bought_elsewhere(buyer: &Buyer, takes: &[Take], network: Network, alike: 
     if buyer.is_play || is_free(own.meant, own.take, had_content) {
         return None;
     }
-    let wanted = Wanted { batch: buyer.batch, id: &buyer.id, edition: &own.edition, network: Some(network) };
+    let (batch, id, edition, is_row) = (buyer.batch, buyer.id.as_str(), own.edition.as_str(), !own.job.is_gone);
+    let wanted = Wanted { batch, id, edition, network: Some(network), is_row };
     let repeated = alike.iter().find(|one| wanted.repeats_request(one))?;
     Some(Original {
         batch: repeated.batch_name.clone(),
@@ -121,4 +124,29 @@ pub fn bought_elsewhere(buyer: &Buyer, takes: &[Take], network: Network, alike: 
         at: repeated.paid_at.unwrap_or(repeated.intended_at),
         is: Likeness::Same,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Identical rows of one manifest are both meant; a merge may leave a job of the same batch that is no row of it.
+    #[test]
+    fn rows_of_one_manifest_repeat_nothing_of_it_and_what_is_no_row_does() {
+        let wanted = Wanted { batch: BatchKey(1), id: "a", edition: "", network: None, is_row: true };
+        let bought = Bought {
+            batch: BatchKey(1),
+            id: "b",
+            edition: "",
+            network: Some(Network::Mainnet),
+            is_play: false,
+            is_row: true,
+        };
+        let repeats = |wanted: &Wanted<'_>, bought: Bought<'_>| wanted.repeats(&bought);
+        assert!(!repeats(&wanted, bought), "both are rows");
+        assert!(repeats(&wanted, Bought { is_row: false, ..bought }), "what is bought is no row");
+        assert!(repeats(&Wanted { is_row: false, ..wanted }, bought), "what is to be bought is no row");
+        assert!(!repeats(&Wanted { is_row: false, ..wanted }, Bought { id: "a", ..bought }), "it is the job's own");
+        assert!(repeats(&wanted, Bought { batch: BatchKey(2), ..bought }), "it is another batch's");
+    }
 }

@@ -114,7 +114,8 @@ impl MemoryLedger {
 
     fn repeats(&self, row: &JobRow, one: &JobRow, is_row: bool, compared: &Compared<'_>) -> bool {
         let (id, edition) = (row.id.as_str(), row.edition.as_str());
-        let wanted = Wanted { batch: row.job.batch, id, edition, network: compared.network };
+        let (batch, network) = (row.job.batch, compared.network);
+        let wanted = Wanted { batch, id, edition, network, is_row: !row.job.is_gone };
         let (batch, id, edition) = (one.job.batch, one.id.as_str(), one.edition.as_str());
         let is_play = self.batches.get(&batch).is_some_and(|of| of.is_play);
         let by = || self.served.get(&one.job.key).map(|(served, _)| served.by);

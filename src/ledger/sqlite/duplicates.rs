@@ -145,7 +145,8 @@ impl Beside {
 
     /// Whether what is kept says as much to every job: two of one kind do, of which a job is at most one itself.
     fn is_one_too_many(&self, kept: &[Self]) -> bool {
-        let is_alike = |one: &&Self| one.is_same == self.is_same && one.edition == self.edition;
+        let kind = |one: &Self| (one.is_same, one.is_row);
+        let is_alike = |one: &&Self| kind(one) == kind(self) && one.edition == self.edition;
         let mut alike = kept.iter().filter(is_alike);
         alike.next().is_some_and(|one| (one.batch == self.batch && one.id == self.id) || alike.next().is_some())
     }
@@ -220,7 +221,8 @@ impl Comparing<'_> {
             return Ok(None);
         }
         let (key, id, edition): (JobKey, String, String) = (row.get(0)?, row.get(1)?, convert::edition(row, 11)?);
-        let wanted = Wanted { batch: self.batch, id: &id, edition: &edition, network: self.network };
+        let (batch, network, is_row) = (self.batch, self.network, row.get(17)?);
+        let wanted = Wanted { batch, id: &id, edition: &edition, network, is_row };
         if let Some(repeated) = self.by_content((row.get(12)?, row.get(13)?), wanted)? {
             return Ok(Some(repeated));
         }
@@ -249,8 +251,8 @@ impl Comparing<'_> {
         if !self.any.exists(params![asked.0, asked.1])? {
             return Ok(None);
         }
-        // A job of no id and no edition would repeat all that any may.
-        let any = Wanted { id: "", edition: "", ..wanted };
+        // A job of no id, no edition and no row would repeat all that any may.
+        let any = Wanted { id: "", edition: "", is_row: false, ..wanted };
         let (mut found, mut count) = (Vec::new(), 0_u32);
         let mut rows = self.beside.query(params![self.batch, asked.0, asked.1, self.network])?;
         while let Some(row) = rows.next()? {
@@ -270,18 +272,20 @@ impl Comparing<'_> {
 
 /// The jobs of the batch ?1 that are to be bought, or were set aside.
 fn compared(jobs: Rows) -> String {
-    let (retaken, attempts, new_word) = match jobs {
+    let (retaken, attempts, new_word, is_row) = match jobs {
         Rows::Loaded => (
             "r.take > 1 AND r.first_load = (SELECT loads FROM batches WHERE id = ?1)",
             "r.attempts",
             "r.first_load > (SELECT accepted_load FROM batches WHERE id = ?1)",
+            "r.last_load = (SELECT loads FROM batches WHERE id = ?1)",
         ),
-        // Of a foresight no history tells.
-        Rows::Planned => ("r.retaken", "0", "0"),
+        // Of a foresight no history tells, and what is to be bought in it is a row.
+        Rows::Planned => ("r.retaken", "0", "0", "1"),
     };
     format!(
         "SELECT r.id, r.job, r.price_msat, r.seq, r.state = 'refused', r.meant, r.take, {HAD_CONTENT}, {retaken},
-             r.endpoint, r.params, r.edition, r.content, r.given, {attempts}, {new_word}, {is_capped}
+             r.endpoint, r.params, r.edition, r.content, r.given, {attempts}, {new_word}, {is_capped},
+             {is_row}
          FROM {table} r WHERE r.batch = ?1 AND r.superseded = 0
              AND r.state IN ('pending', 'refused') AND (r.state = 'pending' OR r.reason = 'duplicate')",
         table = jobs.table(),

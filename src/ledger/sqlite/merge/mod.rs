@@ -19,12 +19,15 @@ use self::tables::{
     DECISIONS, ENDPOINT_URLS, ENDPOINTS, JOBS, LEDGER_ID, MERGES, PERIODS, SERVED, TRANSITIONS, TRUSTS, WITNESSES,
 };
 use super::SqliteLedger;
+use super::convert::uint;
 use super::core::configure;
 use super::error::Fault;
 use super::gap::ledger_of_rescued;
+use super::load::Loading;
 use super::lock::BatchLock;
 use super::{file, schema};
 use crate::catalog::Endpoint;
+use crate::ledger::load::withdraw_gone;
 use crate::ledger::merge::{leave_to_a_person, merge_payments};
 use crate::ledger::port::{self, Batches, Merging};
 use crate::ledger::{KnownParams, LedgerAddress, LedgerError, LockError, Merged, ReceiptRow, TakeId};
@@ -231,7 +234,20 @@ impl<'a> Merge<'a> {
              WHERE m.batch IN (SELECT ours FROM of_batch)",
         )?;
         self.tx.execute_batch(SUMS)?;
+        self.withdraw_gone()?;
         Ok(self.merged)
+    }
+
+    /// What is not bought and is no row of the manifest as it was loaded most often is withdrawn, as the load itself would have done it:
+    /// the same row may be bought there under another id.
+    fn withdraw_gone(&mut self) -> Result<(), Fault> {
+        let mut batches =
+            self.tx.prepare("SELECT DISTINCT b.id, b.loads FROM main.batches b JOIN of_batch o ON o.ours = b.id")?;
+        let batches = batches.query_map([], |row| Ok((row.get(0)?, uint(row, 1)?)))?;
+        for (batch, loads) in batches.collect::<Result<Vec<_>, _>>()? {
+            withdraw_gone(&mut Loading::again(self.tx, batch, loads)?, self.now, &mut self.merged.withdrawn)?;
+        }
+        Ok(())
     }
 
     fn endpoints(&self) -> Result<(), Fault> {

@@ -312,7 +312,11 @@ fn rows_of_two_loads_do_not_stand_in_one_manifest() {
     // Here is yesterday's, and there the manifest went on.
     let mut two = Two::of(&["a", "old"], |_, _| ());
     two.elsewhere(renamed);
-    two.merge();
+    assert_eq!(
+        two.merge().withdrawn.first,
+        ["old"],
+        "no row asks for it any more: it is not bought beside the new one"
+    );
     assert_eq!(current(&two.one), ["a", "new"]);
     // Here it went on, and yesterday's is brought in.
     let mut two = Two::of(&["a", "old"], |_, _| ());
@@ -324,7 +328,7 @@ fn rows_of_two_loads_do_not_stand_in_one_manifest() {
     two.elsewhere(renamed);
     let key = june(&two.one);
     load_ids(&mut two.one, key, &["a", "third"]);
-    two.merge();
+    assert_eq!(two.merge().withdrawn.first, ["new"]);
     assert_eq!(current(&two.one), ["a", "third"]);
 }
 
