@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 
 use super::findings;
 use super::identity::{self, Encoding, MadeKey};
-use super::ids::{Clash, GivenIds, MadeClash, MadeCounts};
+use super::ids::{Clash, GivenIds, MadeClash};
+use super::same::Contents;
 use crate::diagnostic::Diagnostic;
 use crate::manifest::JobSource;
 
@@ -13,11 +14,11 @@ use crate::manifest::JobSource;
 pub(super) fn errors(
     source: &dyn JobSource,
     given: &mut GivenIds,
-    made: &MadeCounts,
+    contents: &Contents,
     wrong: Vec<(u64, String)>,
 ) -> Vec<Diagnostic> {
     let repeated = given.repeated();
-    let also_made = given.also_made(made);
+    let also_made = given.also_made(contents);
     if repeated.is_empty() && also_made.is_empty() {
         return Vec::new();
     }

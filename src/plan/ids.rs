@@ -1,60 +1,17 @@
 //! Ids within one manifest, in compact tables: hashes and lines, never the texts. What a message needs beyond that is
 //! found by reading the manifest again.
 
-use std::collections::HashSet;
 use std::hash::{BuildHasher as _, RandomState};
 
 use hashbrown::HashTable;
 use hashbrown::hash_table::Entry;
 use sha2::{Digest, Sha256};
 
-use super::ContentHash;
 use super::identity::{self, MadeKey};
+use super::same::Contents;
 
 /// Most clashes of one sort that are reported.
 const CLASHES_MAX: usize = 50;
-
-/// Counts made ids, to number jobs that are the same.
-pub(super) struct MadeCounts {
-    counts: Vec<(MadeKey, u32)>,
-    /// Where each key stands among them. Positions alone make a small table, of which more stays in the processor's caches.
-    index: HashTable<u32>,
-    /// Spreads the keys over the table: odd, and drawn by lot, so that nobody can choose contents that are slow to look up.
-    factor: u64,
-}
-
-impl Default for MadeCounts {
-    fn default() -> Self {
-        Self { counts: Vec::new(), index: HashTable::new(), factor: RandomState::new().hash_one(0) | 1 }
-    }
-}
-
-impl MadeCounts {
-    /// The number of the next job with this content and no id, counted from 1.
-    pub(super) fn next(&mut self, content: &ContentHash) -> u32 {
-        let key = MadeKey::of(content);
-        let counts = &mut self.counts;
-        let is_same = |at: &u32| counts[*at as usize].0 == key;
-        match self.index.entry(key.spread(self.factor), is_same, |at| counts[*at as usize].0.spread(self.factor)) {
-            Entry::Vacant(free) => {
-                // There are no more keys than lines, whose numbers have 32 bits.
-                free.insert(u32::try_from(counts.len()).unwrap_or(u32::MAX));
-                counts.push((key, 1));
-                1
-            }
-            Entry::Occupied(known) => {
-                let (_, count) = &mut counts[*known.get() as usize];
-                *count = count.saturating_add(1);
-                *count
-            }
-        }
-    }
-
-    /// Made ids that more than one job shares.
-    pub(super) fn into_repeated(self) -> HashSet<MadeKey> {
-        self.counts.into_iter().filter(|(_, count)| *count > 1).map(|(key, _)| key).collect()
-    }
-}
 
 /// Equal for equal ids: 96 bits of a SHA-256.
 type IdHash = [u32; 3];
@@ -74,9 +31,12 @@ pub(super) struct GivenIds {
     rows: Vec<Given>,
     /// Nobody can choose ids that it takes for alike.
     state: RandomState,
+    /// The folded ids.
+    folded: HashTable<u64>,
     /// Whether any of them could be a made id.
     may_be_made: bool,
-    has_alike: Option<bool>,
+    /// Whether any two ids are equal when folded, as equal ids are too. Most manifests need no more.
+    has_alike: bool,
 }
 
 /// Jobs whose ids clash, by their lines.
@@ -99,27 +59,20 @@ pub(super) struct MadeClash {
 impl GivenIds {
     pub(super) fn add(&mut self, id: &str, line: u32) {
         self.may_be_made |= identity::looks_made(id);
-        let folded = self.state.hash_one(identity::folded(id)).to_be_bytes();
-        let (halves, _) = folded.as_chunks::<4>();
+        let number = self.state.hash_one(identity::folded(id));
+        match self.folded.entry(number, |known| *known == number, |known| *known) {
+            Entry::Vacant(free) => _ = free.insert(number),
+            Entry::Occupied(_) => self.has_alike = true,
+        }
+        let bytes = number.to_be_bytes();
+        let (halves, _) = bytes.as_chunks::<4>();
         let folded = [halves[0], halves[1]].map(u32::from_be_bytes);
         self.rows.push(Given { id: id_hash(id), folded, line });
     }
 
-    /// Whether any two ids are equal when folded, as equal ids are too. Numbers alone sort far faster than rows, and
-    /// most manifests need no more. Asked when all ids are there.
-    fn has_alike(&mut self) -> bool {
-        let rows = &self.rows;
-        *self.has_alike.get_or_insert_with(|| {
-            let number = |row: &Given| (u64::from(row.folded[0]) << 32) | u64::from(row.folded[1]);
-            let mut folded: Vec<u64> = rows.iter().map(number).collect();
-            folded.sort_unstable();
-            folded.windows(2).any(|pair| pair[0] == pair[1])
-        })
-    }
-
     /// Ids that are given more than once, in order of their lines.
     pub(super) fn repeated(&mut self) -> Vec<Clash> {
-        if !self.has_alike() {
+        if !self.has_alike {
             return Vec::new();
         }
         self.rows.sort_unstable_by_key(|row| (row.id, row.line));
@@ -128,7 +81,7 @@ impl GivenIds {
 
     /// Different ids that are equal when folded. After [`Self::repeated`] has found nothing.
     pub(super) fn alike(&mut self) -> Vec<Clash> {
-        if !self.has_alike() {
+        if !self.has_alike {
             return Vec::new();
         }
         self.rows.sort_unstable_by_key(|row| (row.folded, row.line));
@@ -136,18 +89,18 @@ impl GivenIds {
     }
 
     /// Given ids that are made for other jobs too.
-    pub(super) fn also_made(&mut self, counts: &MadeCounts) -> Vec<MadeClash> {
+    pub(super) fn also_made(&mut self, contents: &Contents) -> Vec<MadeClash> {
         if !self.may_be_made {
             return Vec::new();
         }
         self.rows.sort_unstable_by_key(|row| (row.id, row.line));
         let mut found = Vec::new();
-        for (key, count) in &counts.counts {
-            for number in 1..=*count {
+        for (key, count) in contents.made() {
+            for number in 1..=count {
                 let hash = id_hash(&key.id(number));
                 let at = self.rows.partition_point(|row| row.id < hash);
                 if let Some(row) = self.rows.get(at).filter(|row| row.id == hash) {
-                    found.push(MadeClash { given_line: row.line.into(), key: *key, number });
+                    found.push(MadeClash { given_line: row.line.into(), key, number });
                 }
             }
         }
@@ -178,26 +131,4 @@ fn clashes<'r>(groups: impl Iterator<Item = &'r [Given]>) -> Vec<Clash> {
     found.sort_by_key(|clash| clash.second);
     found.truncate(CLASHES_MAX);
     found
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn made_ids_are_counted_each_by_itself() {
-        let mut counts = MadeCounts::default();
-        // Where only the end of a key differs, its hash does not.
-        let content = |n: u16, at: usize| {
-            let mut bytes = [7; 32];
-            bytes[at..at + 2].copy_from_slice(&n.to_be_bytes());
-            ContentHash(bytes)
-        };
-        let contents = || (0..500).map(|n| content(n, 8)).chain((0..50_000).map(|n| content(n, 0)));
-        for round in 1..=3 {
-            contents().for_each(|content| assert_eq!(counts.next(&content), round));
-        }
-        counts.next(&content(0, 20));
-        assert_eq!(counts.into_repeated(), contents().map(|content| MadeKey::of(&content)).collect());
-    }
 }

@@ -101,7 +101,7 @@ impl<'a> Maker<'a> {
                 register.given.add(id, line);
             }
         }
-        let errors = clash::errors(self.source, &mut register.given, &register.made, wrong);
+        let errors = clash::errors(self.source, &mut register.given, &register.contents, wrong);
         errors.into_iter().for_each(|error| self.findings.push(error));
         if self.findings.has_errors() {
             return Err(self.findings.into_vec());
@@ -109,7 +109,7 @@ impl<'a> Maker<'a> {
         for warning in clash::warnings(self.source, &mut register.given) {
             self.findings.push(warning);
         }
-        for warning in [register.same.warning(self.source), self.over_limit_warning()].into_iter().flatten() {
+        for warning in [register.contents.warning(self.source), self.over_limit_warning()].into_iter().flatten() {
             self.findings.push(warning);
         }
         let tallies = self.appraiser.tallies;
@@ -119,11 +119,11 @@ impl<'a> Maker<'a> {
             totals: self.totals,
             groups: tallies.groups(),
             fingerprint: register.fingerprint.hex(),
-            contents: register.contents.finalize().into(),
+            contents: register.in_order.finalize().into(),
             endpoints,
             warnings: self.findings.into_vec(),
             policy: self.policy,
-            repeated: register.made.into_repeated(),
+            repeated: register.contents.repeated(),
             above_limit: self.over_limit_count,
         })
     }

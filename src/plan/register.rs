@@ -10,7 +10,7 @@ use sha2::{Digest, Sha256};
 use super::ContentHash;
 use super::fingerprint::Fingerprint;
 use super::identity::{self, MadeKey};
-use super::ids::{GivenIds, MadeCounts};
+use super::ids::GivenIds;
 use super::same::Contents;
 use crate::money::Msat;
 
@@ -88,12 +88,10 @@ impl Batches {
 #[derive(Default)]
 pub(super) struct Register {
     pub(super) given: GivenIds,
-    pub(super) made: MadeCounts,
+    pub(super) contents: Contents,
     pub(super) fingerprint: Fingerprint,
     /// Over the contents in the order of the rows, which the fingerprint leaves out.
-    pub(super) contents: Sha256,
-    /// Those that stand in several rows.
-    pub(super) same: Contents,
+    pub(super) in_order: Sha256,
 }
 
 impl Register {
@@ -107,14 +105,9 @@ impl Register {
             ends(|job| job.content_end).map(|(start, end)| identity::hash(&batch.contents[start..end])).collect();
         let jobs = batch.jobs.iter().zip(&contents).zip(ends(|job| job.id_end));
         let jobs = jobs.map(|((job, content), (start, end))| (job, content, &batch.ids[start..end]));
-        let numbers: Vec<u32> = jobs
-            .clone()
-            .map(|(_, content, given)| if given.is_empty() { self.made.next(content) } else { 0 })
-            .collect();
-        for (content, job) in contents.iter().zip(&batch.jobs) {
-            self.contents.update(content.0);
-            self.same.add(content, job.line);
-        }
+        let numbers: Vec<u32> =
+            jobs.clone().map(|(job, content, given)| self.contents.add(content, job.line, !given.is_empty())).collect();
+        contents.iter().for_each(|content| self.in_order.update(content.0));
         let mut made = String::new();
         for ((job, content, given), number) in jobs.zip(numbers) {
             if given.is_empty() {
