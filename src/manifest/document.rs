@@ -83,7 +83,10 @@ impl<'a> Reader<'a> {
         frozen.iter().for_each(|endpoint| catalog.put(endpoint.clone()));
         let (templates, Read { used, list: jobs, wrong_ids }) = self.jobs(table, catalog, flags, images);
         let limits = self.table(table, "limits").map(|table| limits::read(self.source, table, self.errors));
-        let rows = self.table(table, "rows").and_then(|rows| self.rows(rows, table));
+        let rows = self.table(table, "rows").and_then(|rows| {
+            let matrix = self.rows_matrix(rows, &templates, images);
+            Some(RowsTable { matrix, ..self.rows(rows, table)? })
+        });
         let name = self.name(table);
         let (duplicates, edition) = (self.duplicates(table), self.edition(table));
         // What follows from a line that cannot be parsed is no error of its own.
@@ -274,8 +277,8 @@ impl<'a> Reader<'a> {
     pub(super) fn unknown_key(&mut self, of: &str, name: &str, span: std::ops::Range<usize>, known: &[&str]) {
         let error = match name {
             "matrix" => self
-                .error(format!("{of}matrix: not yet; it stands in a [[job]] alone"), span)
-                .help("write it in each [[job]] that it is for"),
+                .error(format!("{of}matrix: it stands in a [[job]], or under [rows]"), span)
+                .help("write it in each [[job]] that it is for, or under [rows] for every row"),
             _ if LATER_KEYS.contains(&name) => self.not_yet(name, span),
             _ => self.error(format!("{of}unknown key \"{name}\""), span).help(
                 match closest(name, known.iter().copied()) {

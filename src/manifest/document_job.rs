@@ -6,7 +6,7 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::document::Reader;
-use super::document_matrix::{Rest, Written};
+use super::document_matrix::{OF_JOB, Rest, Written};
 use super::image::Images;
 use super::locate::newlines;
 use super::matrix::JobTable;
@@ -28,7 +28,7 @@ pub(super) struct Jobs<'r, 'a, 't> {
     read: Read,
     problems: Problems,
     /// Something is wrong with a value of the job at hand.
-    has_wrong: bool,
+    pub(super) has_wrong: bool,
     not_checked: u64,
     /// A byte and its line: jobs come in order, so that lines are counted once over the whole file.
     counted: (usize, u64),
@@ -103,13 +103,16 @@ impl<'r, 'a, 't> Jobs<'r, 'a, 't> {
         let mut keys = self.keys(table);
         // The ids of a matrix are others.
         let id = keys.id.clone().filter(|_| !table.contains_key("matrix"));
-        let written = self.written(table, &mut keys);
+        let written = self.written(table, &mut keys, &OF_JOB);
         let job = self.job(keys, item, written.as_ref());
         let job = job.filter(|_| self.reader.errors.len() == before && !self.has_wrong);
         let job = job.and_then(|(job, rest)| {
             let job = JobSpec { line, ..job };
             let matrix = match &written {
-                Some(written) => Some(self.matrix(&job, written, rest)?),
+                Some(written) => {
+                    self.check_labels(&job, written)?;
+                    Some(Arc::new(self.matrix(&job, written, rest)?))
+                }
                 None => None,
             };
             Some(JobTable::new(job, matrix))
@@ -266,7 +269,7 @@ impl<'r, 'a, 't> Jobs<'r, 'a, 't> {
     }
 
     /// Keys that this job's endpoint does not take.
-    fn unknown(&mut self, template: &Template, keys: &Keys<'_>) {
+    pub(super) fn unknown(&mut self, template: &Template, keys: &Keys<'_>) {
         for (name, span, _) in &keys.params {
             if template.endpoint.param(name).is_some() || self.reader.is_full() {
                 continue;

@@ -1,4 +1,4 @@
-//! The keys `matrix` and `exclude` of a `[[job]]` table.
+//! The keys `matrix` and `exclude` of a `[[job]]` table, and of `[rows]`.
 
 use std::collections::HashSet;
 use std::ops::Range;
@@ -8,7 +8,7 @@ use toml::de::{DeTable, DeValue};
 
 use super::JobSpec;
 use super::document_job::{Jobs, Keys, Pair};
-use super::matrix::{Axis, JOBS_MAX, Matrix};
+use super::matrix::{Axis, JOBS_MAX, Matrix, ROW_JOBS_MAX};
 use super::names::{EXTRA_PREFIX, JOB_KEYS, LATER_KEYS, id_problem};
 use super::template::Template;
 use super::values::{check, extra_text};
@@ -21,7 +21,7 @@ use crate::money::thousands;
 const EXCLUDES_MAX: usize = 1_000;
 const TWICE_HELP: &str = "keep one of the two";
 
-/// A job's matrix as it is written.
+/// A matrix as it is written.
 pub(super) struct Written<'v> {
     /// The key itself.
     span: Range<usize>,
@@ -36,6 +36,32 @@ struct List<'v> {
     values: &'v [Spanned<DeValue<'v>>],
 }
 
+/// How large a matrix may be.
+pub(super) struct Bound {
+    /// The most combinations, what is excluded included.
+    pub(super) most: usize,
+    /// What stands for so many at most.
+    pub(super) whose: &'static str,
+    /// What to do about one that is larger.
+    pub(super) way: &'static str,
+}
+
+/// That of a `[[job]]`.
+pub(super) const OF_JOB: Bound = Bound { most: JOBS_MAX, whose: "[[job]]", way: "write several of them" };
+/// That of the rows of a table.
+pub(super) const OF_ROW: Bound = Bound { most: ROW_JOBS_MAX, whose: "row", way: "name fewer values" };
+
+impl Written<'_> {
+    /// The `x_*` that varies, if any.
+    pub(super) fn label(&self) -> Option<&str> {
+        self.labels().next().map(|list| list.name)
+    }
+
+    fn labels(&self) -> impl Iterator<Item = &List<'_>> {
+        self.lists.iter().filter(|list| is_extra(list.name) && list.values.len() > 1)
+    }
+}
+
 /// The checked values of a list but for the first, which the job itself is checked with.
 pub(super) enum Rest {
     Values(Vec<Value>),
@@ -43,8 +69,13 @@ pub(super) enum Rest {
 }
 
 impl<'a> Jobs<'_, 'a, '_> {
-    /// Reads a job's `matrix`, and gives the job the first value of each of its keys.
-    pub(super) fn written<'v>(&mut self, table: &'v DeTable<'v>, keys: &mut Keys<'v>) -> Option<Written<'v>>
+    /// Reads the `matrix` of a job or of rows, and gives the job the first value of each of its keys.
+    pub(super) fn written<'v>(
+        &mut self,
+        table: &'v DeTable<'v>,
+        keys: &mut Keys<'v>,
+        bound: &Bound,
+    ) -> Option<Written<'v>>
     where
         'a: 'v,
     {
@@ -69,10 +100,10 @@ impl<'a> Jobs<'_, 'a, '_> {
             }
         }
         let all = lists.iter().try_fold(1_usize, |all, list| all.checked_mul(list.values.len()));
-        if all.is_none_or(|all| all > JOBS_MAX) {
-            let most = thousands(JOBS_MAX as u64);
+        if all.is_none_or(|all| all > bound.most) {
+            let most = thousands(bound.most as u64);
             let error = self.reader.error(format!("matrix: more than {most} combinations"), key.span());
-            let help = format!("one [[job]] stands for {most} at most: write several of them");
+            let help = format!("one {} stands for {most} at most: {}", bound.whose, bound.way);
             self.reader.errors.push(error.help(help));
             return None;
         }
@@ -163,7 +194,6 @@ impl<'a> Jobs<'_, 'a, '_> {
             self.reader.errors.push(error.help("write a [[job]] for each value"));
             return None;
         };
-        self.check_labels(first, written)?;
         self.check_words(first, &axes, written)?;
         let mut matrix = Matrix::of(axes);
         if let Some(excludes) = written.excludes {
@@ -173,9 +203,8 @@ impl<'a> Jobs<'_, 'a, '_> {
     }
 
     /// That jobs which differ by an `x_*` alone have ids: it is no content, of which an id could be made.
-    fn check_labels(&mut self, first: &JobSpec, written: &Written<'_>) -> Option<()> {
-        let mut labels = written.lists.iter().filter(|list| is_extra(list.name) && list.values.len() > 1);
-        let Some(label) = labels.next().filter(|_| first.id.is_none()) else { return Some(()) };
+    pub(super) fn check_labels(&mut self, first: &JobSpec, written: &Written<'_>) -> Option<()> {
+        let Some(label) = written.labels().next().filter(|_| first.id.is_none()) else { return Some(()) };
         let message = format!("matrix: {} varies, and the job has no id", label.name);
         let error = self.reader.error(message, label.span.clone());
         self.reader.errors.push(error.help("give the job an id: x_* makes no other content"));
@@ -184,24 +213,19 @@ impl<'a> Jobs<'_, 'a, '_> {
 
     /// That no value stands twice in its list, and that the ids are not too long.
     fn check_words(&mut self, first: &JobSpec, axes: &[Axis], written: &Written<'_>) -> Option<()> {
-        let (before, mut longest) = (self.reader.errors.len(), first.id.clone().unwrap_or_default());
+        let before = self.reader.errors.len();
         for (axis, list) in axes.iter().zip(&written.lists) {
             let mut known = HashSet::new();
-            let mut longest_word = String::new();
             for (at, value) in list.values.iter().enumerate() {
                 let word = axis.word(at).unwrap_or_default();
-                if word.len() > longest_word.len() {
-                    longest_word.clone_from(&word);
-                }
                 if !known.insert(word) && !self.reader.is_full() {
                     let error = self.reader.error(format!("matrix: {} has that value twice", list.name), value.span());
                     self.reader.errors.push(error.help(TWICE_HELP));
                 }
             }
-            longest.push('-');
-            longest.push_str(&longest_word);
         }
-        if first.id.is_some() && id_problem(&longest).is_some() {
+        let longest = first.id.as_ref().map(|id| format!("{id}{}", Matrix::longest_suffix(axes)));
+        if let Some(longest) = longest.filter(|id| id_problem(id).is_some()) {
             let words = format!("matrix: the id with its values is longer than 128 characters: {longest}");
             let error = self.reader.error(words, written.span.clone());
             self.reader.errors.push(error.help("shorten the job's id, or leave it out"));

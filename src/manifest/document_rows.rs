@@ -6,6 +6,7 @@ use toml::de::{DeTable, DeValue};
 use super::document::Reader;
 use super::header::{Alias, ColumnRules};
 use super::names::parse_delimiter;
+use super::rows_matrix::RowsMatrix;
 use super::table_options::{HiddenRows, SheetChoice, TableOptions};
 use super::tolerance::{ColumnWords, Declared, LOCALES, Locale, compared};
 use super::values::{extra_text, integer_of};
@@ -23,6 +24,8 @@ const ROWS_KEYS: &[&str] = &[
     "values",
     "locale",
     "units",
+    "matrix",
+    "exclude",
 ];
 
 /// The `[rows]` table.
@@ -33,6 +36,7 @@ pub(super) struct RowsTable {
     pub(super) rules: ColumnRules,
     pub(super) table: TableOptions,
     pub(super) declared: Declared,
+    pub(super) matrix: Option<RowsMatrix>,
 }
 
 impl Reader<'_> {
@@ -59,7 +63,7 @@ impl Reader<'_> {
         };
         let (file, _) = self.text(rows, "file")?;
         let place = self.source.place(value.span());
-        Some(RowsTable { file: file.to_owned(), place, files, rules, table, declared })
+        Some(RowsTable { file: file.to_owned(), place, files, rules, table, declared, matrix: None })
     }
 
     fn table_options(&mut self, rows: &DeTable<'_>) -> TableOptions {

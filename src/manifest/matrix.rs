@@ -1,4 +1,6 @@
-//! A `[[job]]` table as the jobs that it stands for: one, or one in each combination of its `matrix`.
+//! A `[[job]]` table, or a row, as the jobs that it stands for: one, or one in each combination of its `matrix`.
+
+use std::sync::Arc;
 
 use data_encoding::BASE32_NOPAD;
 use sha2::{Digest as _, Sha256};
@@ -9,6 +11,8 @@ use crate::money::thousands;
 
 /// The most combinations of one table, what it excludes included.
 pub(super) const JOBS_MAX: usize = 100_000;
+/// The most combinations of one row, what is excluded included: there may be a million rows.
+pub(super) const ROW_JOBS_MAX: usize = 1_000;
 /// What the hash of a value that cannot stand in an id begins over. It never changes: ids are made of it.
 const TAG: &[u8] = b"l402-batch matrix value 1";
 /// The longest text of a value that stands in an id as it is.
@@ -16,11 +20,11 @@ const PLAIN_CHARS_MAX: usize = 24;
 /// So much of a hash stands in an id.
 const HASH_CHARS: usize = 10;
 
-/// One table.
+/// One table, or one row.
 pub(super) struct JobTable {
     /// Its job, in the first combination.
     first: JobSpec,
-    matrix: Option<Matrix>,
+    matrix: Option<Arc<Matrix>>,
 }
 
 /// What varies from job to job of a table, in the order in which it is written: the last varies fastest.
@@ -51,6 +55,14 @@ impl Axis {
         match self {
             Self::Param(_, values) => Some(word(&values.get(at)?.to_string())),
             Self::Extra(_, texts) => Some(word(texts.get(at)?)),
+        }
+    }
+
+    /// Its first value, where it is that of the parameter at that place.
+    pub(super) fn first_of(&self, param: usize) -> Option<&Value> {
+        match self {
+            Self::Param(at, values) if *at == param => values.first(),
+            Self::Param(..) | Self::Extra(..) => None,
         }
     }
 
@@ -139,8 +151,14 @@ impl Matrix {
         })
     }
 
+    /// The longest text that its values put behind an id.
+    pub(super) fn longest_suffix(axes: &[Axis]) -> String {
+        let longest = |axis: &Axis| (0..axis.len()).filter_map(|at| axis.word(at)).max_by_key(String::len);
+        axes.iter().map(|axis| format!("-{}", longest(axis).unwrap_or_default())).collect()
+    }
+
     /// `2 × 2 less 1 = 3 jobs`
-    fn words(&self) -> String {
+    pub(super) fn words(&self) -> String {
         let sizes: Vec<String> = self.axes.iter().map(|axis| thousands(axis.len() as u64)).collect();
         let less = match self.is_excluded.len() - self.count() {
             0 => String::new(),
@@ -151,13 +169,13 @@ impl Matrix {
 }
 
 impl JobTable {
-    pub(super) const fn new(first: JobSpec, matrix: Option<Matrix>) -> Self {
+    pub(super) const fn new(first: JobSpec, matrix: Option<Arc<Matrix>>) -> Self {
         Self { first, matrix }
     }
 
     /// How many jobs it stands for.
     pub(super) fn count(&self) -> usize {
-        self.matrix.as_ref().map_or(1, Matrix::count)
+        self.matrix.as_ref().map_or(1, |matrix| matrix.count())
     }
 
     /// The first of its jobs that is in that combination, counted from 0, or in a later one; and the next combination. None beyond the last.

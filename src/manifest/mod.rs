@@ -28,6 +28,7 @@ mod records;
 mod results;
 mod row;
 mod rows;
+mod rows_matrix;
 mod stand;
 mod survey;
 mod table_options;

@@ -14,7 +14,7 @@ pub struct Notes {
     pub unnamed_columns: u64,
     /// Columns of our own results file.
     pub results_columns: Vec<String>,
-    /// Of each `[[job]]` with a matrix, how many jobs that makes, in words.
+    /// Of each `[[job]]` with a matrix, how many jobs that makes, and of a matrix under `[rows]` how many of each row, in words.
     pub matrices: Vec<String>,
     /// Rows of a results file of another ledger or batch that are bought, or may be. They decide how a command ends, which says so itself.
     pub left_out: u64,

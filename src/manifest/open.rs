@@ -289,6 +289,7 @@ impl Manifest {
             table: options.table.clone(),
             rules: ColumnRules { aliases: flag_aliases(options), passes_others: false },
             declared: Declared::default(),
+            matrix: None,
             images,
             init: init(options),
         };
@@ -604,7 +605,7 @@ fn flag_aliases(options: &OpenOptions) -> Vec<Alias> {
 
 /// Opens the table that `[rows]` names. Where that fails, the error is the document's.
 fn open_rows(options: &OpenOptions, table: RowsTable, catalog: &Catalog, errors: &mut Vec<Diagnostic>) -> Option<Rows> {
-    let RowsTable { file, place, files, mut rules, table, declared } = table;
+    let RowsTable { file, place, files, mut rules, table, declared, matrix } = table;
     let folder = folder(options);
     let path = folder.join(&file);
     let bytes = match Bytes::open(&path) {
@@ -623,6 +624,7 @@ fn open_rows(options: &OpenOptions, table: RowsTable, catalog: &Catalog, errors:
         table: options.table.clone().or(table),
         rules,
         declared,
+        matrix,
         images: Images::new(files.map_or(folder.clone(), |files| folder.join(files))),
         init: None,
     };

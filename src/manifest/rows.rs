@@ -11,12 +11,14 @@ use super::bytes::Bytes;
 use super::header::{Column, ColumnRules, Dialect, HEAD_BYTES_MAX, HeaderContext, dialect};
 use super::image::Images;
 use super::locate;
+use super::matrix::{JobTable, Matrix};
 use super::names::{fold, id_problem, normal_id};
 use super::notes::Notes;
 use super::problems::Problems;
 use super::quotes::Raw;
 use super::records::TableRecords;
 use super::row::{Row, without_name};
+use super::rows_matrix::{OfEndpoint, RowsMatrix};
 use super::stand::StandColumns;
 use super::table_options::TableOptions;
 use super::template::{Template, Templates};
@@ -46,6 +48,7 @@ pub(super) struct Rows {
     pub(super) names: Vec<String>,
     pub(super) images: Images,
     tolerance: Tolerance,
+    matrix: Option<RowsMatrix>,
     /// Rows of a results file that say that they are bought are passed over.
     pub(super) leaves_out_bought: bool,
 }
@@ -76,6 +79,7 @@ pub(super) struct RowsOptions {
     pub(super) table: TableOptions,
     pub(super) rules: ColumnRules,
     pub(super) declared: Declared,
+    pub(super) matrix: Option<RowsMatrix>,
     pub(super) images: Images,
     /// The command that proposes what columns are, where the table is the manifest itself.
     pub(super) init: Option<String>,
@@ -92,7 +96,7 @@ impl Rows {
         catalog: &Catalog,
         errors: &mut Vec<Diagnostic>,
     ) -> Result<Self, Box<Diagnostic>> {
-        let RowsOptions { file, format, table, rules, declared, images, init } = options;
+        let RowsOptions { file, format, table, rules, declared, matrix, images, init } = options;
         let (source, header, head) = match format {
             TableFormat::Workbook(kind) => {
                 let sheet = workbook::open(&bytes, kind, &file, &table)?;
@@ -129,7 +133,8 @@ impl Rows {
         let context = HeaderContext { file: &file, catalog, rules: &rules, init: init.as_deref(), places: &places };
         let (columns, names) = (context.columns(&header, errors), context.names(&header));
         let tolerance = Tolerance::of(declared, (&header, &names, &columns), errors);
-        Ok(Self { file, bytes, source, columns, header, names, images, tolerance, leaves_out_bought: false })
+        let leaves_out_bought = false;
+        Ok(Self { file, bytes, source, columns, header, names, images, tolerance, matrix, leaves_out_bought })
     }
 
     /// Where that column of our own results stands.
@@ -274,12 +279,17 @@ struct Layout {
     columns: Vec<Option<usize>>,
     /// Parameter columns that this endpoint does not take.
     foreign: Vec<usize>,
+    matrix: OfEndpoint,
+    /// Columns of what the matrix varies: their cells are empty.
+    varied: Vec<usize>,
 }
 
 /// One reading of all rows.
 pub(super) struct RowPass<'m> {
     records: TableRecords<'m>,
     jobs: JobReader<'m>,
+    /// The row at hand, and the next combination of its matrix.
+    row: Option<(JobTable, usize)>,
 }
 
 /// Makes jobs of rows.
@@ -343,12 +353,13 @@ impl<'m> RowPass<'m> {
             .iter()
             .filter_map(|column| if let Column::Results(name) = column { Some(name.clone()) } else { None })
             .collect();
+        notes.matrices.extend(rows.matrix.as_ref().and_then(RowsMatrix::words));
         match &rows.source {
             Source::Csv(dialect) => notes.delimiter = Some(dialect.delimiter),
             Source::Sheet(sheet) => notes.sheet = sheet.notes(),
         }
         let records = TableRecords::new(rows);
-        Self { records, jobs: JobReader { rows, templates, layouts: Vec::new(), own, reads_extra: true } }
+        Self { records, jobs: JobReader { rows, templates, layouts: Vec::new(), own, reads_extra: true }, row: None }
     }
 
     /// The same, without `x_*`.
@@ -357,29 +368,41 @@ impl<'m> RowPass<'m> {
         self
     }
 
-    /// The next good row; wrong ones are noted and passed over. None at the end.
+    /// The next job of a good row; wrong ones are noted and passed over. None at the end.
     pub(super) fn next_job(&mut self, found: &mut Found<'_>) -> Option<JobSpec> {
-        let Self { records, jobs } = self;
+        let Self { records, jobs, row } = self;
         let Found { problems, used, notes, wrong_ids } = found;
         loop {
+            if let Some((table, cell)) = row {
+                if let Some((job, next)) = table.job_from(*cell) {
+                    *cell = next;
+                    return Some(job);
+                }
+                *row = None;
+            }
             let job = records.next(problems, notes, |row, problems, notes| {
                 jobs.read(row, &mut Found { problems, used, notes, wrong_ids })
             })?;
-            if job.is_some() {
-                return job;
+            match job {
+                Some((job, None)) => return Some(job),
+                Some((job, matrix)) => *row = Some((JobTable::new(job, matrix), 0)),
+                None => {}
             }
         }
     }
 }
 
 impl JobReader<'_> {
-    fn read(&mut self, row: &dyn Row, found: &mut Found<'_>) -> Option<JobSpec> {
+    /// The job of a row, in the first combination of its matrix.
+    fn read(&mut self, row: &dyn Row, found: &mut Found<'_>) -> Option<(JobSpec, Option<Arc<Matrix>>)> {
         if self.own.stand.says_bought(|column| row.filled(Some(column))) {
             found.notes.left_out += 1;
             return None;
         }
         let job = self.job(row, found);
-        if let Some(id) = row.filled(self.own.id).filter(|id| job.is_none() && id_problem(id).is_none())
+        // The ids of a matrix are others.
+        let own_id = row.filled(self.own.id).filter(|_| self.rows.matrix.is_none());
+        if let Some(id) = own_id.filter(|id| job.is_none() && id_problem(id).is_none())
             && found.wrong_ids.len() < WRONG_IDS_MAX
         {
             found.wrong_ids.push((row.line(), normal_id(id).into_owned()));
@@ -388,7 +411,7 @@ impl JobReader<'_> {
     }
 
     /// The job of a row, where everything in it is good.
-    fn job(&mut self, row: &dyn Row, found: &mut Found<'_>) -> Option<JobSpec> {
+    fn job(&mut self, row: &dyn Row, found: &mut Found<'_>) -> Option<(JobSpec, Option<Arc<Matrix>>)> {
         let template_at = self.endpoint(row, found.problems)?;
         let layout_at = self.layout(template_at, found);
         let template = self.templates.list.get(template_at)?;
@@ -408,18 +431,33 @@ impl JobReader<'_> {
                 wrong(*index, unfit.wrong(self.rows.names.get(*index).map_or("", String::as_str), row.cell(*index)));
             }
         }
+        for index in layout.varied.iter().filter(|index| !row.cell(**index).is_empty()) {
+            let name = self.rows.names.get(*index).map_or("", String::as_str);
+            wrong(
+                *index,
+                Wrong::new(format!("{name}: the row gives it, and so does the matrix"))
+                    .help("empty the cell, or take it out of the matrix under [rows]"),
+            );
+        }
+        layout
+            .matrix
+            .check_id(row.filled(self.own.id))
+            .err()
+            .into_iter()
+            .for_each(|problem| wrong(self.own.id.unwrap_or(0), *problem));
         for index in self.own.unnamed.iter().filter(|index| !row.cell(**index).is_empty()) {
             wrong(*index, without_name());
         }
         is_good &= !template.rests_on_wrong_default(&values);
-        is_good.then(|| JobSpec {
+        let job = JobSpec {
             line: row.line(),
             id: id.map(|id| normal_id(id).into_owned()),
             endpoint: Arc::clone(&template.endpoint),
             values,
             extra: self.extra(row),
             max_sats: limit,
-        })
+        };
+        layout.matrix.of_good(is_good).map(|matrix| (job, matrix))
     }
 
     fn id<'r>(&self, row: &'r dyn Row, wrong: &mut impl FnMut(usize, Wrong)) -> Option<&'r str> {
@@ -452,10 +490,13 @@ impl JobReader<'_> {
         layout: &Layout,
         wrong: &mut impl FnMut(usize, Wrong),
     ) -> Vec<Option<Value>> {
-        let columns = template.endpoint.params.iter().zip(&template.base).zip(&layout.columns);
-        let value = |((param, base), column): ((&Param, &Option<Value>), &Option<usize>)| {
+        let columns = template.endpoint.params.iter().zip(&template.base).zip(&layout.columns).enumerate();
+        let value = |(place, ((param, base), column)): (usize, ((&Param, &Option<Value>), &Option<usize>))| {
+            if let Some(first) = layout.matrix.first_of(place) {
+                return Some(first.clone());
+            }
             let Some((at, cell)) = column.zip(row.filled(*column)) else {
-                if base.is_none() && template.must_have(param) {
+                if base.is_none() && template.must_have(param) && !layout.matrix.is_wrong() {
                     wrong(column.unwrap_or_default(), template.missing(param));
                 }
                 return base.clone();
@@ -534,11 +575,22 @@ impl JobReader<'_> {
             })
             .collect();
         self.check_hidden(template_at, found.problems);
+        let before = self.layouts.iter().map(|layout| layout.template);
+        let matrix = OfEndpoint::of(self.rows.matrix.as_ref(), template_at, before, found.problems);
+        let is_varied = |index: &usize| match self.rows.columns.get(*index) {
+            Some(Column::Param { .. }) => columns
+                .iter()
+                .enumerate()
+                .any(|(place, column)| *column == Some(*index) && matrix.first_of(place).is_some()),
+            Some(Column::Extra(name)) => matrix.labels(name),
+            _ => false,
+        };
+        let varied = (0..self.rows.columns.len()).filter(is_varied).collect();
         let is_foreign = |index: &usize| {
             matches!(self.rows.columns.get(*index), Some(Column::Param { .. })) && !columns.contains(&Some(*index))
         };
         let foreign = (0..self.rows.columns.len()).filter(is_foreign).collect();
-        self.layouts.push(Layout { template: template_at, columns, foreign });
+        self.layouts.push(Layout { template: template_at, columns, foreign, matrix, varied });
         self.layouts.len() - 1
     }
 

@@ -178,7 +178,7 @@ pub(super) fn default_problem(name: &str) -> Option<&'static str> {
     match name {
         "id" => Some("every job has its own id"),
         "max_sats" => Some("write max_sats_per_job under [limits]"),
-        "matrix" => Some("write it in each [[job]] that it is for"),
+        "matrix" => Some("write it in each [[job]] that it is for, or under [rows] for every row"),
         _ if LATER_KEYS.contains(&name) => Some("not yet: this version knows no such key"),
         _ if name.starts_with(super::names::EXTRA_PREFIX) => Some("x_* stands in a job or a column"),
         _ => None,

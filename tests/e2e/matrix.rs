@@ -41,3 +41,26 @@ fn one_wrong_value_is_said_once_and_nothing_is_bought() {
     client.run("run june.toml").with(2).saying("june.toml:6:55");
     world.sandbox.books().are_empty();
 }
+
+#[test]
+fn each_row_of_a_table_is_bought_in_each_combination() {
+    let world = World::with("");
+    let client = &world.client;
+    client.write("shots.csv", "id,prompt,duration\na,a kite,\nb,a boat,\n");
+    let rows = "[defaults]\nendpoint = \"generate-video\"\n[rows]\nfile = \"shots.csv\"\n";
+    let manifest = |durations: &str| format!("{rows}matrix = {{ mode = [\"standard\"], duration = [{durations}] }}\n");
+    client.write("june.toml", &manifest("3, 4"));
+    let words = "note: matrix under [rows]: 1 × 2 = 2 jobs a row\n";
+    let plan = client.says("plan june.toml").with(0);
+    assert!(plan.stderr.starts_with(words), "{}", plan.stderr);
+    world.all_say("june.toml", 0, 14 * 300_000);
+    let ids = ["a-standard-3", "a-standard-4", "b-standard-3", "b-standard-4"];
+    assert_eq!(client.column("june.results.csv", "id"), ids);
+    assert_eq!(client.column("june.results.csv", "line"), ["2", "2", "3", "3"]);
+    // One value more: that alone is bought, once for each row.
+    client.write("june.toml", &manifest("5, 3, 4"));
+    world.all_say("june.toml", 0, 10 * 300_000);
+    // What a row gives, too, is nobody's guess.
+    client.write("shots.csv", "id,prompt,duration\na,a kite,\nb,a boat,9\n");
+    client.run("run june.toml").with(2).saying("shots.csv:3:10").saying("the row gives it, and so does the matrix");
+}

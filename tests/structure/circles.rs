@@ -55,8 +55,9 @@ const MEANT: [(&[&str], &str); 17] = [
             "manifest/document_job.rs",
             "manifest/document_matrix.rs",
             "manifest/document_rows.rs",
+            "manifest/rows_matrix.rs",
         ],
-        "one reader of TOML, its jobs, their matrices and its rows in files of their own",
+        "one reader of TOML, its jobs, its rows, and the matrices of both in files of their own",
     ),
     (&["manifest/image.rs", "manifest/values.rs"], "an image is a value, and is wrong as values are"),
     (

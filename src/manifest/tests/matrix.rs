@@ -182,3 +182,109 @@ fn a_matrix_is_bounded() {
     let manifest = toml(&format!("{JOB}matrix = {{ duration = [3, 4] }}\n{twin}")).open().unwrap();
     assert_eq!(drain(&manifest).0.len(), 3, "that an id is given twice is found with the plan's ids");
 }
+
+const SHOTS: &str = "id,endpoint,prompt,duration,mode,x_look\nopening,,a cat,,,\nmoon,animate-image,a moon,,,\n";
+
+/// A manifest whose rows are `shots.csv`, with these lines under `[rows]`.
+fn of_rows(lines: &str, shots: &str) -> Case {
+    let image = if shots.contains("animate-image") { "params.image = \"a.png\"" } else { "" };
+    let head = format!("[defaults]\nendpoint = \"generate-video\"\n{image}\n[rows]\nfile = \"shots.csv\"\n");
+    toml(&format!("{head}{lines}\n")).file("shots.csv", shots)
+}
+
+#[test]
+fn each_row_is_bought_in_each_combination() {
+    let keys =
+        "matrix = { duration = [5, 10], x_look = [\"\", \"wide\"] }\nexclude = [{ duration = 10, x_look = \"\" }]";
+    let case = of_rows(keys, SHOTS);
+    let jobs = case.jobs();
+    let ids: Vec<_> = jobs.iter().map(|job| job.id.clone().unwrap()).collect();
+    let ends = ["5-~msy62eszu5", "5-wide", "10-wide"];
+    let expected = ["opening", "moon"].iter().flat_map(|id| ends.iter().map(move |end| format!("{id}-{end}")));
+    assert_eq!(ids, expected.collect::<Vec<_>>());
+    assert_eq!(texts(&jobs, "duration"), ["5", "5", "10", "5", "5", "10"]);
+    assert_eq!(lines(&jobs), [2, 2, 2, 3, 3, 3]);
+    assert_eq!(texts(&jobs, "mode"), ["pro", "pro", "pro", "", "", ""], "each endpoint has its own parameters");
+    assert_eq!(jobs[1].extra, [("x_look".to_owned(), "wide".to_owned())]);
+    let manifest = case.open().unwrap();
+    let (again, _) = drain(&manifest);
+    assert_eq!(again, jobs);
+    assert_eq!(manifest.notes().lines(), ["matrix under [rows]: 2 × 2 less 1 = 3 jobs a row"]);
+    // The same as tables with a matrix: what a job is has nothing to do with where it stands.
+    let job = format!("{JOB}matrix = {{ duration = [5, 10], x_look = [\"\", \"wide\"] }}\n");
+    let of_table: Vec<_> = toml(&job).jobs().into_iter().map(|job| (job.id, job.values)).collect();
+    assert!(jobs[..3].iter().all(|job| of_table.contains(&(job.id.clone(), job.values.clone()))), "{of_table:?}");
+    let anonymous = of_rows("matrix = { duration = [5, 10] }", "prompt\na cat\na dog\n").jobs();
+    assert!(anonymous.len() == 4 && anonymous.iter().all(|job| job.id.is_none()));
+}
+
+/// What is wrong under `[rows]` or in the rows, and what is said of it: once, and with what else is wrong.
+const WRONG_ROWS: &[(&str, &str, &[&str])] = &[
+    (
+        "matrix = 3",
+        SHOTS,
+        &[
+            "6:10: matrix: expected a table of lists, such as { mode = [\"standard\", \"pro\"], duration = [5, 10] }, got 3",
+        ],
+    ),
+    ("matrix = { duration = [5, 20] }", SHOTS, &["6:27: duration: expected an integer from 3 to 15, got 20"]),
+    (
+        "matrix = { mode = [\"pro\", \"standard\"] }",
+        SHOTS,
+        &["6:12: mode: animate-image does not take it | remove it, or change the job's endpoint"],
+    ),
+    ("matrix = { duratoin = [5] }", SHOTS, &["6:12: unknown key \"duratoin\" | did you mean \"duration\"?"]),
+    ("matrix = { duration = [5, 5] }", SHOTS, &["6:27: matrix: duration has that value twice | keep one of the two"]),
+    (
+        "matrix = { duration = [5, 6] }\nexclude = [{ mode = \"pro\" }]",
+        SHOTS,
+        &["7:14: exclude: the matrix has no mode | the matrix has duration"],
+    ),
+    (
+        "exclude = [{ duration = 5 }]",
+        SHOTS,
+        &[
+            "6:1: rows: exclude: there is no matrix to exclude from | write matrix = { duration = [5, 10] } before it, or remove it",
+        ],
+    ),
+    (
+        "matrix = { duration = [5, 6], x_look = [1] }",
+        "id,prompt,duration,X Look\na,a cat,5,\nb,a dog,,wide\nc,a cow,,\n",
+        &[
+            "2:9: duration: the row gives it, and so does the matrix | empty the cell, or take it out of the matrix under [rows]",
+            "3:10: x_look: the row gives it, and so does the matrix | empty the cell, or take it out of the matrix under [rows]",
+        ],
+    ),
+    (
+        "matrix = { x_look = [1, 2] }",
+        "prompt,duration\na cat,5\n",
+        &["2:1: matrix: x_look varies, and the row has no id | give each row an id: x_* makes no other content"],
+    ),
+    (
+        "matrix = { duration = [5, 99] }",
+        "prompt,mode\n,pro\na cat,best\n",
+        &[
+            "6:27: duration: expected an integer from 3 to 15, got 99",
+            "3:7: mode: expected \"standard\" or \"pro\", got \"best\"",
+        ],
+    ),
+];
+
+#[test]
+fn errors_of_rows_and_their_matrix_come_in_one_pass() {
+    for (lines, shots, expected) in WRONG_ROWS {
+        let found = of_rows(lines, shots).errors();
+        let are_they = found.len() == expected.len() && found.iter().zip(*expected).all(|(a, b)| a.starts_with(b));
+        assert!(are_they, "{lines}: {found:#?}");
+    }
+    let long = "a".repeat(120);
+    let found =
+        of_rows("matrix = { duration = [5, 10], x_look = [\"standard\"] }", &format!("id,prompt\n{long},a cat\n"));
+    let message = "2:1: id: expected at most 128 characters with the matrix's values, such as -10-standard, got";
+    assert!(found.errors()[0].starts_with(message), "{:?}", found.errors());
+    let list = |n: usize| (0..n).map(|n| n.to_string()).collect::<Vec<_>>().join(", ");
+    let matrix = |a| of_rows(&format!("matrix = {{ x_a = [{}], x_b = [{}] }}", list(a), list(25)), SHOTS);
+    assert_eq!(matrix(40).jobs().len(), 2_000);
+    let help = "one row stands for 1,000 at most: name fewer values";
+    assert_eq!(matrix(41).errors(), [format!("6:1: matrix: more than 1,000 combinations | {help}")]);
+}

@@ -36,7 +36,9 @@ fn errors_of_toml_name_their_place() {
         ("nmae = \"x\"", &["1:1: unknown key \"nmae\" | did you mean \"name\"?"]),
         (
             "matrix = 1",
-            &["1:1: matrix: not yet; it stands in a [[job]] alone | write it in each [[job]] that it is for"],
+            &[
+                "1:1: matrix: it stands in a [[job]], or under [rows] | write it in each [[job]] that it is for, or under [rows] for every row",
+            ],
         ),
         ("limits.max_sats = 0", &["1:19: max_sats: expected a whole number of sats above zero, got 0"]),
         ("limits.max_sat = 1", &["1:8: limits: unknown key \"max_sat\" | did you mean \"max_sats\"?"]),
@@ -48,7 +50,12 @@ fn errors_of_toml_name_their_place() {
         ("defaults.duration = 99", &["1:10: default duration: expected an integer from 3 to 15, got 99"]),
         ("defaults.image = \"a.png\"", &["1:10: default image: no endpoint in use takes it"]),
         ("defaults.durtion = 9", &["1:10: default durtion: no endpoint in use takes it | did you mean \"duration\"?"]),
-        ("defaults.matrix = 1", &["1:10: matrix cannot be a default | write it in each [[job]] that it is for"]),
+        (
+            "defaults.matrix = 1",
+            &[
+                "1:10: matrix cannot be a default | write it in each [[job]] that it is for, or under [rows] for every row",
+            ],
+        ),
         ("defaults.id = \"a\"", &["1:10: id cannot be a default | every job has its own id"]),
         ("rows.file = \"no.csv\"", &["1:13: rows: no.csv cannot be read: No such file or directory (os error 2)"]),
         (
