@@ -11,6 +11,7 @@ mod header;
 pub mod import;
 mod listing;
 pub(crate) mod meant;
+mod nonce;
 mod param;
 mod place;
 mod price;
@@ -27,6 +28,7 @@ pub use decimal::Decimal;
 pub use errors::{ErrorRule, Treatment};
 pub use header::{Header, HeaderValue, is_secret_name, is_value as is_header_value};
 pub use listing::{Listed, listed};
+pub use nonce::PLANNED_TAKES_MAX;
 pub use param::{FileForm, FileType, ImageKind, ImageRef, ImageSource, Mismatch, Param, ParamKind, Value};
 pub use place::Place;
 pub use price::{PriceRule, Priced, Quote, Rate};
@@ -71,6 +73,9 @@ pub struct Endpoint {
     /// The header that bypasses that cache, where the service has one.
     #[serde(default)]
     pub bypass_header: Option<String>,
+    /// The parameter that tells takes of one job apart in their requests, and stands outside of what is bought.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub nonce: Option<String>,
     /// What stands in the head of each request, beside what HTTP itself needs.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub headers: Vec<Header>,

@@ -56,6 +56,7 @@ pub(super) fn facts() -> Facts {
         errors: builtin_errors(),
         dedup_window_s: 30,
         bypass_header: None,
+        nonce: None,
         headers: Vec::new(),
         // Over, where it is late.
         terms: Terms { patience_s: 3_600, ..Terms::default() },

@@ -9,7 +9,7 @@ use super::image::Images;
 use super::matrix::JobTable;
 use super::names::{LATER_KEYS, PARAMS_PREFIX, name_problem};
 use super::template::{DefaultEntry, Templates, default_problem};
-use super::values::{Given, integer_of, shown};
+use super::values::{Given, integer_of, repeat, shown};
 use super::{Duplicates, Edition, Limits, limits};
 use crate::catalog::{Catalog, Endpoint};
 use crate::diagnostic::{Diagnostic, Place, SourceText, closest};
@@ -51,10 +51,12 @@ pub(super) struct EndpointName {
     pub(super) place: Option<Place>,
 }
 
-/// What the flags add to a document's defaults.
+/// What stands under `[defaults]` beside parameters, or is said by flags.
 pub(super) struct FlagDefaults<'a> {
     pub(super) entries: Vec<DefaultEntry<'a>>,
     pub(super) endpoint: Option<EndpointName>,
+    /// How many takes are planned of each job.
+    pub(super) repeat: Option<u32>,
 }
 
 /// Reads one document; every error goes to `errors`.
@@ -178,17 +180,17 @@ impl<'a> Reader<'a> {
         flags: FlagDefaults<'_>,
         images: &Images,
     ) -> (Templates, Read) {
-        let mut entries = Vec::new();
-        let mut endpoint = None;
+        let mut given = FlagDefaults { entries: Vec::new(), endpoint: None, repeat: None };
         if let Some(defaults) = self.table(table, "defaults") {
-            endpoint = self.defaults(defaults, &mut entries);
+            self.defaults(defaults, &mut given);
         }
-        entries.extend(flags.entries);
-        let mut templates = Templates::new(catalog, &entries, images);
+        given.entries.extend(flags.entries);
+        let mut templates = Templates::new(catalog, &given.entries, images);
+        templates.default_repeat = flags.repeat.or(given.repeat).unwrap_or(1);
         let defined = table.get("endpoint").and_then(|value| value.get_ref().as_table());
         let names = defined.into_iter().flat_map(DeTable::keys).map(|key| key.get_ref().as_ref());
         templates.broken = names.filter(|name| catalog.get(name).is_none()).map(str::to_owned).collect();
-        set_default_endpoint(&mut templates, flags.endpoint.or(endpoint), self.errors);
+        set_default_endpoint(&mut templates, flags.endpoint.or(given.endpoint), self.errors);
         let mut jobs = Jobs::new(self, &templates, images);
         match table.get("job").map(Spanned::get_ref) {
             None => {}
@@ -199,23 +201,29 @@ impl<'a> Reader<'a> {
         (templates, read)
     }
 
-    fn defaults<'t>(&mut self, table: &'t DeTable<'t>, entries: &mut Vec<DefaultEntry<'t>>) -> Option<EndpointName>
+    fn defaults<'t>(&mut self, table: &'t DeTable<'t>, given: &mut FlagDefaults<'t>)
     where
         'a: 't,
     {
-        let mut endpoint = None;
         for (key, value) in table {
             let name = key.get_ref().as_ref();
             match (name, value.get_ref()) {
                 ("endpoint", DeValue::String(text)) => {
                     let place = Some(self.source.place(value.span()));
                     let file = self.source.file.clone();
-                    endpoint = Some(EndpointName { name: text.trim().to_owned(), file, place });
+                    given.endpoint = Some(EndpointName { name: text.trim().to_owned(), file, place });
                 }
+                ("repeat", _) => match repeat(self.given(value)) {
+                    Ok(takes) => given.repeat = Some(takes),
+                    Err(wrong) => {
+                        let place = Some(self.source.place(value.span()));
+                        self.errors.push(wrong.into_diagnostic(&self.source.file, place));
+                    }
+                },
                 ("endpoint", _) => self.mismatch("endpoint", "an endpoint's name", value),
                 ("params", DeValue::Table(params)) if params.len() <= KEYS_MAX => {
                     let named = params.iter().map(|(key, value)| self.default_entry(key, value));
-                    entries.extend(named);
+                    given.entries.extend(named);
                 }
                 ("params", _) => self.mismatch("params", "a table of parameters", value),
                 _ => match default_problem(name) {
@@ -223,11 +231,10 @@ impl<'a> Reader<'a> {
                         let error = self.error(format!("{name} cannot be a default"), key.span());
                         self.errors.push(error.help(help));
                     }
-                    None => entries.push(self.default_entry(key, value)),
+                    None => given.entries.push(self.default_entry(key, value)),
                 },
             }
         }
-        endpoint
     }
 
     fn default_entry<'t>(

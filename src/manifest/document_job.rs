@@ -9,11 +9,11 @@ use super::document::Reader;
 use super::document_matrix::{OF_JOB, Rest, Written};
 use super::image::Images;
 use super::locate::newlines;
-use super::matrix::JobTable;
+use super::matrix::{JobTable, Matrix, take_suffix};
 use super::names::{EXTRA_PREFIX, JOB_KEYS, LATER_KEYS, id_problem, normal_id};
 use super::problems::Problems;
 use super::template::{Template, Templates};
-use super::values::{Wrong, check, extra_text, max_sats, shown};
+use super::values::{Wrong, check, extra_text, max_sats, repeat, shown};
 use super::{JobSpec, WRONG_IDS_MAX};
 use crate::catalog::Value;
 use crate::csv_escape::lf;
@@ -53,6 +53,8 @@ pub(super) struct Keys<'v> {
     id: Option<String>,
     endpoint: Option<Pair<'v>>,
     max_sats: Option<Sats>,
+    /// How many takes of it are planned, where it says so.
+    repeat: Option<u32>,
     pub(super) params: Vec<Pair<'v>>,
     pub(super) extra: Vec<(String, String)>,
     /// Parameters of which it is reported already that they cannot be read.
@@ -104,6 +106,7 @@ impl<'r, 'a, 't> Jobs<'r, 'a, 't> {
         // The ids of a matrix are others.
         let id = keys.id.clone().filter(|_| !table.contains_key("matrix"));
         let written = self.written(table, &mut keys, &OF_JOB);
+        let takes = keys.repeat.unwrap_or(self.templates.default_repeat);
         let job = self.job(keys, item, written.as_ref());
         let job = job.filter(|_| self.reader.errors.len() == before && !self.has_wrong);
         let job = job.and_then(|(job, rest)| {
@@ -115,13 +118,31 @@ impl<'r, 'a, 't> Jobs<'r, 'a, 't> {
                 }
                 None => None,
             };
-            Some(JobTable::new(job, matrix))
+            self.check_takes(&job, matrix.as_deref(), takes, item)?;
+            Some(JobTable::new(job, matrix, takes))
         });
         match job.filter(|_| self.reader.errors.len() == before) {
             Some(job) => self.read.list.push(job),
             None if self.read.wrong_ids.len() < WRONG_IDS_MAX => self.read.wrong_ids.extend(id.map(|id| (line, id))),
             None => {}
         }
+    }
+
+    /// That the ids of planned takes are not too long.
+    fn check_takes(
+        &mut self,
+        job: &JobSpec,
+        matrix: Option<&Matrix>,
+        takes: u32,
+        item: &Spanned<DeValue<'_>>,
+    ) -> Option<()> {
+        let suffix = matrix.map(|matrix| Matrix::longest_suffix(matrix.axes())).unwrap_or_default();
+        let longest = job.id.as_ref().map(|id| format!("{id}{suffix}{}", take_suffix(takes)));
+        let Some(longest) = longest.filter(|id| takes > 1 && id_problem(id).is_some()) else { return Some(()) };
+        let words = format!("repeat: the id of a take is longer than 128 characters: {longest}");
+        let error = self.reader.error(words, item.span());
+        self.reader.errors.push(error.help("shorten the job's id, or leave it out"));
+        None
     }
 
     /// The job, where its endpoint is known and no default of it is wrong, with the other values of its matrix; its line is still to be
@@ -145,7 +166,7 @@ impl<'r, 'a, 't> Jobs<'r, 'a, 't> {
         let endpoint = Arc::clone(&template.endpoint);
         let Keys { id, max_sats, extra, .. } = keys;
         let is_good = !template.rests_on_wrong_default(&values);
-        is_good.then_some((JobSpec { line: 0, id, endpoint, values, extra, max_sats }, rest))
+        is_good.then_some((JobSpec { line: 0, id, endpoint, values, extra, max_sats, take: 1, nonce: None }, rest))
     }
 
     fn line_of(&mut self, byte: usize) -> u64 {
@@ -167,6 +188,10 @@ impl<'r, 'a, 't> Jobs<'r, 'a, 't> {
                 "endpoint" => keys.endpoint = Some((name, key.span(), value)),
                 "max_sats" => match max_sats(self.reader.given(value)) {
                     Ok(sats) => keys.max_sats = Some(sats),
+                    Err(wrong) => self.wrong(wrong, value.span()),
+                },
+                "repeat" => match repeat(self.reader.given(value)) {
+                    Ok(takes) => keys.repeat = Some(takes),
                     Err(wrong) => self.wrong(wrong, value.span()),
                 },
                 "params" => match value.get_ref().as_table() {
@@ -279,7 +304,7 @@ impl<'r, 'a, 't> Jobs<'r, 'a, 't> {
                 let message = format!("{name}: {} does not take it", template.endpoint.name);
                 (message, "remove it, or change the job's endpoint".to_owned())
             } else {
-                let own = closest(name, JOB_KEYS.iter().copied());
+                let own = closest(name, JOB_KEYS.iter().copied().filter(|key| key != name));
                 let help = own.map(|own| format!("did you mean \"{own}\"?"));
                 (format!("unknown key \"{name}\""), help.unwrap_or_else(|| template.suggest_param(name)))
             };

@@ -86,6 +86,7 @@ pub(super) enum Column {
     Id,
     Endpoint,
     MaxSats,
+    Repeat,
     /// A parameter: its folded name, and whether it is written `params.NAME`.
     Param {
         key: String,
@@ -245,6 +246,7 @@ impl HeaderContext<'_> {
             "id" => ColumnMatch::Column(Column::Id),
             "endpoint" => ColumnMatch::Column(Column::Endpoint),
             "max_sats" => ColumnMatch::Column(Column::MaxSats),
+            "repeat" => ColumnMatch::Column(Column::Repeat),
             key if LATER_KEYS.contains(&key) => ColumnMatch::Later,
             key if RESULTS_COLUMNS.contains(&key) => ColumnMatch::Column(Column::Results(folded)),
             key if key.len() > EXTRA_PREFIX.len() && key.starts_with(EXTRA_PREFIX) => {

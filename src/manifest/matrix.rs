@@ -5,8 +5,8 @@ use std::sync::Arc;
 use data_encoding::BASE32_NOPAD;
 use sha2::{Digest as _, Sha256};
 
-use super::JobSpec;
-use crate::catalog::Value;
+use super::{JobSpec, Nonce};
+use crate::catalog::{Endpoint, PLANNED_TAKES_MAX, Value};
 use crate::money::thousands;
 
 /// The most combinations of one table, what it excludes included.
@@ -25,6 +25,8 @@ pub(super) struct JobTable {
     /// Its job, in the first combination.
     first: JobSpec,
     matrix: Option<Arc<Matrix>>,
+    /// How many takes of each are planned.
+    takes: u32,
 }
 
 /// What varies from job to job of a table, in the order in which it is written: the last varies fastest.
@@ -169,17 +171,58 @@ impl Matrix {
 }
 
 impl JobTable {
-    pub(super) const fn new(first: JobSpec, matrix: Option<Arc<Matrix>>) -> Self {
-        Self { first, matrix }
+    pub(super) const fn new(first: JobSpec, matrix: Option<Arc<Matrix>>, takes: u32) -> Self {
+        Self { first, matrix, takes }
+    }
+
+    /// Whether it stands for one job, its first.
+    pub(super) const fn is_single(&self) -> bool {
+        self.takes == 1 && self.matrix.is_none()
+    }
+
+    /// Its first job.
+    pub(super) fn into_first(self) -> JobSpec {
+        self.first
+    }
+
+    /// The endpoint of its jobs.
+    pub(super) fn endpoint(&self) -> &Endpoint {
+        &self.first.endpoint
+    }
+
+    /// Whether several takes of each of its jobs are planned.
+    pub(super) const fn is_repeated(&self) -> bool {
+        self.takes > 1
     }
 
     /// How many jobs it stands for.
     pub(super) fn count(&self) -> usize {
+        self.combinations().saturating_mul(usize::try_from(self.takes).unwrap_or(usize::MAX))
+    }
+
+    fn combinations(&self) -> usize {
         self.matrix.as_ref().map_or(1, |matrix| matrix.count())
     }
 
-    /// The first of its jobs that is in that combination, counted from 0, or in a later one; and the next combination. None beyond the last.
-    pub(super) fn job_from(&self, cell: usize) -> Option<(JobSpec, usize)> {
+    /// The first of its jobs at that place, counted from 0, or at a later one; and the next place. None beyond the last. The takes of one
+    /// combination follow one another.
+    pub(super) fn job_from(&self, place: usize) -> Option<(JobSpec, usize)> {
+        let takes = usize::try_from(self.takes).ok()?;
+        let (asked, mut further) = (place.checked_div(takes)?, place.checked_rem(takes)?);
+        let (mut job, next) = self.combination_from(asked)?;
+        let cell = next.checked_sub(1)?;
+        if cell > asked {
+            further = 0;
+        }
+        let further_takes = u32::try_from(further).ok()?;
+        if further_takes > 0 {
+            further_take(&mut job, further_takes);
+        }
+        Some((job, cell * takes + further + 1))
+    }
+
+    /// The first of its combinations at that place, or at a later one; and the next place.
+    fn combination_from(&self, cell: usize) -> Option<(JobSpec, usize)> {
         let Some(matrix) = &self.matrix else { return (cell == 0).then(|| (self.first.clone(), 1)) };
         let rest = matrix.is_excluded.get(cell..)?;
         let cell = cell + rest.iter().position(|is_excluded| !is_excluded)?;
@@ -194,19 +237,74 @@ impl JobTable {
         Some((job, cell + 1))
     }
 
-    /// How many jobs its matrix makes, for a person; none where it has no matrix.
+    /// How many jobs it stands for, for a person; none where it is one.
     pub(super) fn words(&self) -> Option<String> {
         let whose = match &self.first.id {
             Some(id) => format!("job \"{id}\""),
             None => format!("the job on line {}", self.first.line),
         };
-        self.matrix.as_ref().map(|matrix| format!("matrix of {whose}: {}", matrix.words()))
+        match (&self.matrix, self.takes) {
+            (None, ..=1) => None,
+            (None, takes) => Some(format!("repeat of {whose}: {takes} takes")),
+            (Some(matrix), ..=1) => Some(format!("matrix of {whose}: {}", matrix.words())),
+            (Some(matrix), takes) => {
+                let all = thousands(self.count() as u64);
+                Some(format!("matrix of {whose}: {}, each in {takes} takes = {all} takes", matrix.words()))
+            }
+        }
     }
+}
+
+/// What stands before the number of a planned take, in its id.
+const TAKE: &str = ".t";
+
+/// Makes of a job its planned take that is so many after the first. Without an id it is a job like another of the same content.
+fn further_take(job: &mut JobSpec, further: u32) {
+    job.take = further + 1;
+    if let Some(id) = &mut job.id {
+        id.push_str(&take_suffix(job.take));
+    }
+    let first = job.endpoint.nonce_at().map(|at| job.values.get(at).and_then(Option::clone));
+    let Some(first) = first else { return };
+    if let Some((param, value)) = job.endpoint.nonce_value(first.as_ref(), further)
+        && let Some(place) = job.values.get_mut(param)
+    {
+        *place = Some(value);
+        job.nonce = Some(Box::new(Nonce { param, first }));
+    }
+}
+
+/// What the planned take of that number has behind the id; the first has nothing.
+pub(crate) fn take_suffix(takes: u32) -> String {
+    if takes > 1 { format!("{TAKE}{takes}") } else { String::new() }
+}
+
+/// The job of which that id names a planned take after the first, and which that is. A given id may look like one too.
+pub(crate) fn planned_take(id: &str) -> Option<(&str, u32)> {
+    let (job, number) = id.rsplit_once(TAKE).filter(|(job, _)| !job.is_empty())?;
+    let take = number.parse().ok().filter(|take| (2..=PLANNED_TAKES_MAX).contains(take))?;
+    (id.strip_prefix(job)? == take_suffix(take)).then_some((job, take))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_planned_take_is_known_by_its_id() {
+        for (id, is) in [
+            ("opening.t2", Some(("opening", 2))),
+            ("a.t3.t64", Some(("a.t3", 64))),
+            ("opening", None),
+            ("opening.t1", None),
+            ("opening.t02", None),
+            ("opening.t65", None),
+            (".t2", None),
+        ] {
+            assert_eq!(planned_take(id), is, "{id}");
+        }
+        assert_eq!((take_suffix(1).as_str(), take_suffix(2).as_str()), ("", ".t2"));
+    }
 
     #[test]
     fn words_of_ids_never_change() {

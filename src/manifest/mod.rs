@@ -43,6 +43,7 @@ pub use edited::Edited;
 pub(crate) use limits::limits;
 pub use limits::{Limits, OriginLimits};
 pub(crate) use locate::first_line;
+pub(crate) use matrix::{planned_take, take_suffix};
 pub(crate) use names::{fold, is_job_key};
 pub use names::{id_problem, name_problem, normal_id, parse_delimiter};
 pub use notes::{Notes, delimiter_name};
@@ -75,9 +76,31 @@ pub struct JobSpec {
     pub extra: Vec<(String, String)>,
     /// The most that this job may cost, routing fee included.
     pub max_sats: Option<Sats>,
+    /// Which planned take of its job it is, from 1.
+    pub take: u32,
+    /// Of a planned take after the first at an endpoint that tells takes apart: by what.
+    pub nonce: Option<Box<Nonce>>,
+}
+
+/// What tells a planned take of a job from its first one in the request, and counts for nothing else: the content is the first one's.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Nonce {
+    /// The place of the parameter, whose value is the take's own.
+    pub param: usize,
+    /// Its value in the first take.
+    pub first: Option<Value>,
 }
 
 impl JobSpec {
+    /// The value at that place as it counts in what is bought: takes of one job ask for the same.
+    #[must_use]
+    pub fn content_value(&self, at: usize) -> Option<&Value> {
+        match &self.nonce {
+            Some(nonce) if nonce.param == at => nonce.first.as_ref(),
+            Some(_) | None => self.values.get(at)?.as_ref(),
+        }
+    }
+
     /// The parameters that have a value, in the endpoint's order.
     pub fn params(&self) -> impl Iterator<Item = (&str, &Value)> {
         let named = self.endpoint.params.iter().zip(&self.values);

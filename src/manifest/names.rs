@@ -8,9 +8,9 @@ use crate::screen::holds_secret;
 use crate::terminal_text::is_printable;
 
 /// The tool's own job keys that are read now.
-pub(super) const JOB_KEYS: &[&str] = &["id", "endpoint", "max_sats", "params"];
+pub(super) const JOB_KEYS: &[&str] = &["id", "endpoint", "max_sats", "repeat", "params"];
 /// Job keys that are reserved: refused now, so that they can come without breaking a manifest.
-pub(super) const LATER_KEYS: &[&str] = &["skip", "repeat", "matrix", "include"];
+pub(super) const LATER_KEYS: &[&str] = &["skip", "matrix", "include"];
 /// The columns of our own results file that are skipped on reading, so that a filtered results file is a manifest.
 pub(super) const RESULTS_COLUMNS: &[&str] = &[
     "line",

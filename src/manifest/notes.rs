@@ -1,5 +1,8 @@
 //! What reading a manifest passed over, and how it was read: shown, so that nothing is dropped silently.
 
+use crate::catalog::{DedupPolicy, Endpoint};
+use crate::money::counted;
+
 /// Matrices that are told one by one.
 const MATRICES_MAX: usize = 20;
 
@@ -16,6 +19,10 @@ pub struct Notes {
     pub results_columns: Vec<String>,
     /// Of each `[[job]]` with a matrix, how many jobs that makes, and of a matrix under `[rows]` how many of each row, in words.
     pub matrices: Vec<String>,
+    /// Rows of which several takes are planned, and how many takes that makes.
+    pub repeated: (u64, u64),
+    /// Of endpoints that do not tell takes apart, what that means, in words.
+    pub same_requests: Vec<String>,
     /// Rows of a results file of another ledger or batch that are bought, or may be. They decide how a command ends, which says so itself.
     pub left_out: u64,
     /// What a person may not expect of how a workbook's sheet was read, a line each.
@@ -23,6 +30,23 @@ pub struct Notes {
 }
 
 impl Notes {
+    /// Says what becomes of several takes of a job at that endpoint, where it answers the same request alike.
+    pub(super) fn note_same_requests(&mut self, endpoint: &Endpoint) {
+        let name = &endpoint.name;
+        let waits = match (endpoint.dedup_policy(), &endpoint.nonce) {
+            (DedupPolicy::Never, _) | (_, Some(_)) => return,
+            (DedupPolicy::Window(window_s), None) => {
+                format!("each goes out {window_s} s after the one before has ended")
+            }
+            (DedupPolicy::Answer, None) => "each goes out once the one before has its answer".to_owned(),
+        };
+        let words =
+            format!("takes of one job are the very same request to {name}, which may answer them alike: {waits}");
+        if !self.same_requests.contains(&words) {
+            self.same_requests.push(words);
+        }
+    }
+
     /// What was skipped, a line each; none where nothing was.
     #[must_use]
     pub fn lines(&self) -> Vec<String> {
@@ -31,6 +55,10 @@ impl Notes {
         if let Some(more) = self.matrices.len().checked_sub(MATRICES_MAX).filter(|more| *more > 0) {
             lines.insert(MATRICES_MAX, format!("and {} more", crate::money::thousands(more as u64)));
         }
+        if let (rows @ 1.., takes) = self.repeated {
+            lines.push(format!("repeat: {} of {}", counted(takes, "take"), counted(rows, "row")));
+        }
+        lines.extend(self.same_requests.iter().cloned());
         if self.empty_records > 0 {
             let records = if self.empty_records == 1 { "record" } else { "records" };
             lines.push(format!("skipped {} empty {records}", crate::money::thousands(self.empty_records)));

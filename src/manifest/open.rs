@@ -21,7 +21,7 @@ use super::rows::{Found, RowPass, Rows, RowsOptions, TableFormat, unreadable};
 use super::table_options::TableOptions;
 use super::template::{DefaultEntry, Templates, default_problem, param_name};
 use super::tolerance::Declared;
-use super::values::Given;
+use super::values::{Given, repeat};
 use super::workbook::{Kind, Sheet};
 use super::{Duplicates, Edition, JobSource, JobSpec, Limits, locate};
 use crate::catalog::{Catalog, Endpoint};
@@ -279,8 +279,9 @@ impl Manifest {
         mut errors: Vec<Diagnostic>,
     ) -> Result<Self, Vec<Diagnostic>> {
         let images = Images::new(folder(options));
-        let FlagDefaults { entries, endpoint } = flag_defaults(options, &mut errors);
+        let FlagDefaults { entries, endpoint, repeat } = flag_defaults(options, &mut errors);
         let mut templates = Templates::new(&catalog, &entries, &images);
+        templates.default_repeat = repeat.unwrap_or(1);
         set_default_endpoint(&mut templates, endpoint, &mut errors);
         let digest = bytes.digest();
         let row_options = RowsOptions {
@@ -475,6 +476,8 @@ impl<'m> Pass<'m> {
     fn new(manifest: &'m Manifest) -> Self {
         let mut notes = Notes::default();
         notes.matrices.extend(manifest.jobs.iter().filter_map(JobTable::words));
+        let repeated = manifest.jobs.iter().filter(|table| table.is_repeated());
+        repeated.for_each(|table| notes.note_same_requests(table.endpoint()));
         let rows = manifest.rows.as_ref().map(|rows| RowPass::new(rows, &manifest.templates, &mut notes));
         let (problems, used) = (Problems::default(), manifest.used.clone());
         let wrong_ids = manifest.wrong_ids.clone();
@@ -577,12 +580,17 @@ fn line_of(document: &SourceText, line: u64) -> Place {
 
 /// `--default KEY=VALUE`, where the key can be one.
 fn flag_defaults<'a>(options: &'a OpenOptions, errors: &mut Vec<Diagnostic>) -> FlagDefaults<'a> {
-    let mut flags = FlagDefaults { entries: Vec::new(), endpoint: None };
+    let mut flags = FlagDefaults { entries: Vec::new(), endpoint: None, repeat: None };
     for (key, value) in &options.defaults {
         let (key, value, file) = (key.trim(), value.trim(), options.given_by.defaults.clone());
         let folded = fold(key);
         if folded == "endpoint" {
             flags.endpoint = Some(EndpointName { name: value.to_owned(), file, place: None });
+        } else if folded == "repeat" {
+            match repeat(Given::Text(value)) {
+                Ok(takes) => flags.repeat = Some(takes),
+                Err(wrong) => errors.push(wrong.into_diagnostic(&file, None)),
+            }
         } else if let Some(help) = default_problem(&folded) {
             errors.push(Diagnostic::error(file, format!("{key} cannot be a default")).help(help));
         } else {

@@ -11,7 +11,7 @@ use super::bytes::Bytes;
 use super::header::{Column, ColumnRules, Dialect, HEAD_BYTES_MAX, HeaderContext, dialect};
 use super::image::Images;
 use super::locate;
-use super::matrix::{JobTable, Matrix};
+use super::matrix::JobTable;
 use super::names::{fold, id_problem, normal_id};
 use super::notes::Notes;
 use super::problems::Problems;
@@ -23,13 +23,13 @@ use super::stand::StandColumns;
 use super::table_options::TableOptions;
 use super::template::{Template, Templates};
 use super::tolerance::{Declared, Tolerance};
-use super::values::{Given, Wrong, check, expected, max_sats};
+use super::values::{Given, Wrong, check, expected, max_sats, repeat};
 use super::workbook::{self, Kind, Sheet};
 use super::{JobSpec, WRONG_IDS_MAX};
 use crate::catalog::{Catalog, Param, Value};
 use crate::csv_escape::lf;
 use crate::diagnostic::{Diagnostic, Place};
-use crate::money::{Sats, thousands};
+use crate::money::thousands;
 
 const BUFFER_BYTES: usize = 64 * 1024;
 /// Columns are compared with one another, and each that is unknown is an error of its own.
@@ -308,6 +308,7 @@ struct OwnColumns {
     id: Option<usize>,
     endpoint: Option<usize>,
     max_sats: Option<usize>,
+    repeat: Option<usize>,
     /// Where a results file says how its jobs stand, where rows that are bought are passed over.
     stand: StandColumns,
     extra: Vec<usize>,
@@ -322,6 +323,7 @@ impl OwnColumns {
                 Column::Id => own.id = Some(index),
                 Column::Endpoint => own.endpoint = Some(index),
                 Column::MaxSats => own.max_sats = Some(index),
+                Column::Repeat => own.repeat = Some(index),
                 Column::Extra(_) => own.extra.push(index),
                 Column::Unnamed => own.unnamed.push(index),
                 Column::Param { .. } | Column::Results(_) | Column::Unknown => {}
@@ -384,8 +386,8 @@ impl<'m> RowPass<'m> {
                 jobs.read(row, &mut Found { problems, used, notes, wrong_ids })
             })?;
             match job {
-                Some((job, None)) => return Some(job),
-                Some((job, matrix)) => *row = Some((JobTable::new(job, matrix), 0)),
+                Some(table) if table.is_single() => return Some(table.into_first()),
+                Some(table) => *row = Some((note_takes(table, notes), 0)),
                 None => {}
             }
         }
@@ -393,8 +395,7 @@ impl<'m> RowPass<'m> {
 }
 
 impl JobReader<'_> {
-    /// The job of a row, in the first combination of its matrix.
-    fn read(&mut self, row: &dyn Row, found: &mut Found<'_>) -> Option<(JobSpec, Option<Arc<Matrix>>)> {
+    fn read(&mut self, row: &dyn Row, found: &mut Found<'_>) -> Option<JobTable> {
         if self.own.stand.says_bought(|column| row.filled(Some(column))) {
             found.notes.left_out += 1;
             return None;
@@ -410,8 +411,8 @@ impl JobReader<'_> {
         job
     }
 
-    /// The job of a row, where everything in it is good.
-    fn job(&mut self, row: &dyn Row, found: &mut Found<'_>) -> Option<(JobSpec, Option<Arc<Matrix>>)> {
+    /// What a row stands for, where everything in it is good.
+    fn job(&mut self, row: &dyn Row, found: &mut Found<'_>) -> Option<JobTable> {
         let template_at = self.endpoint(row, found.problems)?;
         let layout_at = self.layout(template_at, found);
         let template = self.templates.list.get(template_at)?;
@@ -421,32 +422,14 @@ impl JobReader<'_> {
             is_good = false;
             row.problem(found.problems, index, wrong);
         };
-        let (id, limit) = (self.id(row, &mut wrong), self.limit(row, &mut wrong));
+        let id = self.id(row, &mut wrong);
+        let limit = self.number(row, (self.own.max_sats, "max_sats", Some("sat")), max_sats, &mut wrong);
+        let takes = self.number(row, (self.own.repeat, "repeat", None), repeat, &mut wrong);
+        let takes = takes.unwrap_or(self.templates.default_repeat);
         let values = self.values(row, template, layout, &mut wrong);
-        for index in layout.foreign.iter().filter(|index| !row.cell(**index).is_empty()) {
-            wrong(*index, foreign(&self.rows.columns, *index, template));
-        }
-        for index in &self.own.extra {
-            if let Some(unfit) = row.unfit(*index).filter(|unfit| !unfit.may_pass) {
-                wrong(*index, unfit.wrong(self.rows.names.get(*index).map_or("", String::as_str), row.cell(*index)));
-            }
-        }
-        for index in layout.varied.iter().filter(|index| !row.cell(**index).is_empty()) {
-            let name = self.rows.names.get(*index).map_or("", String::as_str);
-            wrong(
-                *index,
-                Wrong::new(format!("{name}: the row gives it, and so does the matrix"))
-                    .help("empty the cell, or take it out of the matrix under [rows]"),
-            );
-        }
-        layout
-            .matrix
-            .check_id(row.filled(self.own.id))
-            .err()
-            .into_iter()
-            .for_each(|problem| wrong(self.own.id.unwrap_or(0), *problem));
-        for index in self.own.unnamed.iter().filter(|index| !row.cell(**index).is_empty()) {
-            wrong(*index, without_name());
+        self.check_others(row, template, layout, &mut wrong);
+        if let Err(problem) = layout.matrix.check_id(row.filled(self.own.id), takes) {
+            wrong(self.own.id.unwrap_or(0), *problem);
         }
         is_good &= !template.rests_on_wrong_default(&values);
         let job = JobSpec {
@@ -456,8 +439,31 @@ impl JobReader<'_> {
             values,
             extra: self.extra(row),
             max_sats: limit,
+            take: 1,
+            nonce: None,
         };
-        layout.matrix.of_good(is_good).map(|matrix| (job, matrix))
+        layout.matrix.of_good(is_good).map(|matrix| JobTable::new(job, matrix, takes))
+    }
+
+    /// That what stands in the row besides may stand there.
+    fn check_others(&self, row: &dyn Row, template: &Template, layout: &Layout, wrong: &mut impl FnMut(usize, Wrong)) {
+        let name = |index: usize| self.rows.names.get(index).map_or("", String::as_str);
+        let is_filled = |index: &&usize| !row.cell(**index).is_empty();
+        for index in layout.foreign.iter().filter(is_filled) {
+            wrong(*index, foreign(&self.rows.columns, *index, template));
+        }
+        for index in &self.own.extra {
+            if let Some(unfit) = row.unfit(*index).filter(|unfit| !unfit.may_pass) {
+                wrong(*index, unfit.wrong(name(*index), row.cell(*index)));
+            }
+        }
+        for index in layout.varied.iter().filter(is_filled) {
+            let twice = Wrong::new(format!("{}: the row gives it, and so does the matrix", name(*index)));
+            wrong(*index, twice.help("empty the cell, or take it out of the matrix under [rows]"));
+        }
+        for index in self.own.unnamed.iter().filter(is_filled) {
+            wrong(*index, without_name());
+        }
     }
 
     fn id<'r>(&self, row: &'r dyn Row, wrong: &mut impl FnMut(usize, Wrong)) -> Option<&'r str> {
@@ -470,13 +476,21 @@ impl JobReader<'_> {
         Some(id)
     }
 
-    fn limit(&self, row: &dyn Row, wrong: &mut impl FnMut(usize, Wrong)) -> Option<Sats> {
-        let (at, cell) = self.own.max_sats.zip(row.filled(self.own.max_sats))?;
+    /// A key of the tool's own that is a number: where it stands, its name, and the unit that may stand behind it.
+    fn number<T>(
+        &self,
+        row: &dyn Row,
+        (column, name, unit): (Option<usize>, &str, Option<&str>),
+        read_it: fn(Given<'_>) -> Result<T, Wrong>,
+        wrong: &mut impl FnMut(usize, Wrong),
+    ) -> Option<T> {
+        let (at, cell) = column.zip(row.filled(column))?;
         let read = || match row.unfit(at) {
-            Some(unfit) => Err(unfit.wrong("max_sats", cell)),
+            Some(unfit) => Err(unfit.wrong(name, cell)),
             None => {
-                let cell = self.rows.tolerance.sats(at, cell, row.is_typed(at)).map_err(|problem| *problem)?;
-                max_sats(Given::Text(&cell))
+                let given = (at, cell, row.is_typed(at));
+                let cell = self.rows.tolerance.own_number(given, name, unit).map_err(|problem| *problem)?;
+                read_it(Given::Text(&cell))
             }
         };
         read().map_err(|problem| wrong(at, problem)).ok()
@@ -491,11 +505,11 @@ impl JobReader<'_> {
         wrong: &mut impl FnMut(usize, Wrong),
     ) -> Vec<Option<Value>> {
         let columns = template.endpoint.params.iter().zip(&template.base).zip(&layout.columns).enumerate();
-        let value = |(place, ((param, base), column)): (usize, ((&Param, &Option<Value>), &Option<usize>))| {
+        let mut value = |place: usize, param: &Param, base: &Option<Value>, column: Option<usize>| {
             if let Some(first) = layout.matrix.first_of(place) {
                 return Some(first.clone());
             }
-            let Some((at, cell)) = column.zip(row.filled(*column)) else {
+            let Some((at, cell)) = column.zip(row.filled(column)) else {
                 if base.is_none() && template.must_have(param) && !layout.matrix.is_wrong() {
                     wrong(column.unwrap_or_default(), template.missing(param));
                 }
@@ -503,7 +517,7 @@ impl JobReader<'_> {
             };
             self.value(row, (at, cell), param, template).map_err(|problem| wrong(at, *problem)).ok()
         };
-        columns.map(value).collect()
+        columns.map(|(place, ((param, base), column))| value(place, param, base, *column)).collect()
     }
 
     fn value(
@@ -611,6 +625,17 @@ impl JobReader<'_> {
             }
         }
     }
+}
+
+/// Counts the takes of a row, where several are planned.
+fn note_takes(table: JobTable, notes: &mut Notes) -> JobTable {
+    if table.is_repeated() {
+        let (rows, takes) = &mut notes.repeated;
+        *rows = rows.saturating_add(1);
+        *takes = takes.saturating_add(table.count() as u64);
+        notes.note_same_requests(table.endpoint());
+    }
+    table
 }
 
 fn foreign(columns: &[Column], index: usize, template: &Template) -> Wrong {

@@ -10,7 +10,7 @@ use super::document::Reader;
 use super::document_job::{Jobs, Keys};
 use super::document_matrix::{OF_ROW, Written};
 use super::image::Images;
-use super::matrix::{Axis, Matrix};
+use super::matrix::{Axis, Matrix, take_suffix};
 use super::names::{fold, id_problem};
 use super::problems::Problems;
 use super::template::{Template, Templates};
@@ -93,20 +93,21 @@ impl OfEndpoint {
     }
 
     /// That a row has an id where one is needed, and that its ids are not too long.
-    pub(super) fn check_id(&self, id: Option<&str>) -> Result<(), Box<Wrong>> {
-        match (id, &self.label) {
-            (None, Some(label)) => {
-                let wrong = Wrong::new(format!("matrix: {label} varies, and the row has no id"));
-                Err(Box::new(wrong.help("give each row an id: x_* makes no other content")))
-            }
-            (Some(id), _)
-                if id_problem(id).is_none() && id_problem(&format!("{id}{}", self.longest_suffix)).is_some() =>
-            {
-                let words = format!("at most 128 characters with the matrix's values, such as {}", self.longest_suffix);
-                Err(Box::new(expected("id", &words, Given::Text(id)).help("shorten the id, or leave it out")))
-            }
-            (None | Some(_), _) => Ok(()),
+    pub(super) fn check_id(&self, id: Option<&str>, takes: u32) -> Result<(), Box<Wrong>> {
+        let Some(id) = id else {
+            let Some(label) = &self.label else { return Ok(()) };
+            let wrong = Wrong::new(format!("matrix: {label} varies, and the row has no id"));
+            return Err(Box::new(wrong.help("give each row an id: x_* makes no other content")));
+        };
+        if (takes == 1 && self.longest_suffix.is_empty()) || id_problem(id).is_some() {
+            return Ok(());
         }
+        let suffix = format!("{}{}", self.longest_suffix, take_suffix(takes));
+        if id_problem(&format!("{id}{suffix}")).is_none() {
+            return Ok(());
+        }
+        let words = format!("at most 128 characters with what a matrix or `repeat` puts behind it, such as {suffix}");
+        Err(Box::new(expected("id", &words, Given::Text(id)).help("shorten the id, or leave it out")))
     }
 
     /// What a row stands for, where everything in it is good.
@@ -169,7 +170,7 @@ impl Jobs<'_, '_, '_> {
             return None;
         }
         let (endpoint, extra) = (Arc::clone(&template.endpoint), keys.extra.clone());
-        let first = JobSpec { line: 0, id: None, endpoint, values, extra, max_sats: None };
+        let first = JobSpec { line: 0, id: None, endpoint, values, extra, max_sats: None, take: 1, nonce: None };
         self.matrix(&first, written, rest)
     }
 }

@@ -35,6 +35,8 @@ pub(super) struct Templates {
     pub(super) list: Vec<Template>,
     /// The endpoint of jobs that name none.
     pub(super) default_endpoint: Option<usize>,
+    /// How many takes are planned of jobs that do not say so.
+    pub(super) default_repeat: u32,
     /// The default endpoint, or an endpoint of these names, is reported as wrong already: jobs that use it draw no
     /// errors of their own.
     pub(super) is_default_wrong: bool,
@@ -62,7 +64,8 @@ impl Templates {
                 place: entry.place.clone(),
             })
             .collect();
-        Self { list, default_endpoint: None, is_default_wrong: false, broken: Vec::new(), defaults }
+        let (default_endpoint, default_repeat) = (None, 1);
+        Self { list, default_endpoint, default_repeat, is_default_wrong: false, broken: Vec::new(), defaults }
     }
 
     /// The position of the endpoint of that name.

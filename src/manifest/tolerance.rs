@@ -232,12 +232,17 @@ impl Tolerance {
         }
     }
 
-    /// The same for a job's own limit.
-    pub(super) fn sats<'c>(&'c self, column: usize, cell: &'c str, is_typed: bool) -> Result<Cow<'c, str>, Box<Wrong>> {
+    /// The same for a key of the tool's own that is a number.
+    pub(super) fn own_number<'c>(
+        &'c self,
+        (column, cell, is_typed): (usize, &'c str, bool),
+        name: &str,
+        unit: Option<&str>,
+    ) -> Result<Cow<'c, str>, Box<Wrong>> {
         match self.word(column, cell) {
             Some(meant) => Ok(meant.into()),
             None if is_typed => Ok(cell.into()),
-            None => self.number(cell, "max_sats", Some("sat")),
+            None => self.number(cell, name, unit),
         }
     }
 

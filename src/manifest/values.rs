@@ -7,7 +7,7 @@ use toml::de::DeValue;
 use super::image::Images;
 use super::missing;
 use super::takes::Takes;
-use crate::catalog::{Mismatch, Param, ParamKind, Value, meant};
+use crate::catalog::{Mismatch, PLANNED_TAKES_MAX, Param, ParamKind, Value, meant};
 use crate::diagnostic::{Diagnostic, Place};
 use crate::money::Sats;
 use crate::screen::{around, beginning, keep_back, quotation};
@@ -170,6 +170,18 @@ pub(super) fn max_sats(given: Given<'_>) -> Result<Sats, Wrong> {
             },
             Given::Toml(..) => wrong,
         }
+    })
+}
+
+/// How many takes of a job are planned.
+pub(super) fn repeat(given: Given<'_>) -> Result<u32, Wrong> {
+    let number = match given {
+        Given::Text(text) => text.parse::<u32>().ok(),
+        Given::Toml(value, _) => integer_of(value).and_then(|n| u32::try_from(n).ok()),
+    };
+    let takes = number.filter(|n| (1..=PLANNED_TAKES_MAX).contains(n));
+    takes.ok_or_else(|| {
+        digits_alone(expected("repeat", &format!("a whole number from 1 to {PLANNED_TAKES_MAX}"), given), given)
     })
 }
 

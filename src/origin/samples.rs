@@ -24,6 +24,7 @@ pub(crate) fn endpoint(url: &str) -> Endpoint {
         errors: errors(),
         dedup_window_s: 30,
         bypass_header: None,
+        nonce: None,
         headers: Vec::new(),
         terms: Terms::default(),
         listing: None,

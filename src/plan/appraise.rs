@@ -37,7 +37,7 @@ impl Appraiser {
     /// In words, where the job has no price that fits. The content is there all the same.
     pub(super) fn appraise(&mut self, spec: &JobSpec, content: &mut Vec<u8>) -> Result<Appraisal, String> {
         let (endpoint_index, form) = self.tallies.enter(&spec.endpoint);
-        form.encoding.put(content, |at| spec.values.get(at).and_then(Option::as_ref));
+        form.encoding.put(content, |at| spec.content_value(at));
         let quote = form.quote(spec).map_err(|error| error.to_string())?;
         let fee_ceiling =
             self.policy.fee_ceiling(quote.price).ok_or_else(|| format!("the fee ceiling is {TOO_LARGE}"))?;

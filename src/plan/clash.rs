@@ -75,7 +75,8 @@ fn both_places(source: &dyn JobSource, found: Diagnostic, clash: &Clash, words: 
 fn ids_on(source: &dyn JobSource, lines: impl Iterator<Item = u64>) -> BTreeMap<u64, String> {
     let mut ids: BTreeMap<u64, String> = lines.map(|line| (line, String::new())).collect();
     for spec in source.jobs().flatten() {
-        if let (Some(named), Some(id)) = (ids.get_mut(&spec.line), spec.id) {
+        // Of a line that stands for several the first: the others are made of it.
+        if let (Some(named), Some(id)) = (ids.get_mut(&spec.line).filter(|named| named.is_empty()), spec.id) {
             *named = id;
         }
     }
@@ -92,7 +93,7 @@ fn lines_of_made(source: &dyn JobSource, clashes: &[MadeClash]) -> Vec<Option<u6
     for spec in source.jobs().flatten().filter(|spec| spec.id.is_none()) {
         let named = || spec.endpoint.params.iter().map(|param| param.name.as_str());
         let mut content = Vec::new();
-        Encoding::new(&spec.endpoint.name, named()).put(&mut content, |at| spec.values.get(at)?.as_ref());
+        Encoding::new(&spec.endpoint.name, named()).put(&mut content, |at| spec.content_value(at));
         let key = MadeKey::of(&identity::hash(&content));
         for ((clash, seen), line) in clashes.iter().zip(&mut seen).zip(&mut lines) {
             if clash.key == key {

@@ -77,7 +77,7 @@ impl<'a> Maker<'a> {
         let job = self.appraiser.appraise(spec, batches.content());
         // Without a price too: its id may clash with another, and with an error there is no plan that it could falsify.
         let price = job.as_ref().map_or(Msat::ZERO, |job| job.quote.price);
-        batches.add(spec.id.as_deref(), line, (price, spec.endpoint.is_capped()));
+        batches.add((spec.id.as_deref(), line, spec.take), (price, spec.endpoint.is_capped()));
         let job = job?;
         self.count(&job).ok_or_else(|| format!("the plan's total is {TOO_LARGE}"))?;
         if exceeds(&job) {

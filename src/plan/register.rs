@@ -45,6 +45,8 @@ struct Entry {
     price: Msat,
     /// The price is the most that it may be.
     is_cap: bool,
+    /// A take of the job before it, which asks for the same and is meant.
+    is_further_take: bool,
 }
 
 /// Fills batches and hands them over.
@@ -62,11 +64,12 @@ impl Batches {
         &mut self.staged
     }
 
-    /// Adds the job whose content was put.
-    pub(super) fn add(&mut self, id: Option<&str>, line: u32, (price, is_cap): (Msat, bool)) {
+    /// Adds the job whose content was put; `take`: which planned take of its job it is.
+    pub(super) fn add(&mut self, (id, line, take): (Option<&str>, u32, u32), (price, is_cap): (Msat, bool)) {
         let Batch { contents, ids, jobs } = &mut self.batch;
         ids.push_str(id.unwrap_or_default());
-        jobs.push(Entry { content_end: contents.len() + self.staged.len(), id_end: ids.len(), line, price, is_cap });
+        let (content_end, id_end) = (contents.len() + self.staged.len(), ids.len());
+        jobs.push(Entry { content_end, id_end, line, price, is_cap, is_further_take: take > 1 });
         if self.staged.len() >= STAGED_BYTES {
             contents.extend_from_slice(&self.staged);
             self.staged.clear();
@@ -105,8 +108,10 @@ impl Register {
             ends(|job| job.content_end).map(|(start, end)| identity::hash(&batch.contents[start..end])).collect();
         let jobs = batch.jobs.iter().zip(&contents).zip(ends(|job| job.id_end));
         let jobs = jobs.map(|((job, content), (start, end))| (job, content, &batch.ids[start..end]));
-        let numbers: Vec<u32> =
-            jobs.clone().map(|(job, content, given)| self.contents.add(content, job.line, !given.is_empty())).collect();
+        let number = |(job, content, given): (&Entry, &ContentHash, &str)| {
+            self.contents.add(content, (job.line, job.is_further_take), !given.is_empty())
+        };
+        let numbers: Vec<u32> = jobs.clone().map(number).collect();
         contents.iter().for_each(|content| self.in_order.update(content.0));
         let mut made = String::new();
         for ((job, content, given), number) in jobs.zip(numbers) {

@@ -59,8 +59,9 @@ impl Default for Contents {
 }
 
 impl Contents {
-    /// Adds the next job, in the manifest's order. Of one without an id: its number among those with this content, counted from 1.
-    pub(super) fn add(&mut self, content: &ContentHash, line: u32, has_id: bool) -> u32 {
+    /// Adds the next job, in the manifest's order; a further take of the job before it is meant to ask for the same. Of one without an id: its
+    /// number among those with this content, counted from 1.
+    pub(super) fn add(&mut self, content: &ContentHash, (line, is_further_take): (u32, bool), has_id: bool) -> u32 {
         let key = MadeKey::of(content);
         let known = &mut self.known;
         let is_same = |at: &u32| known[*at as usize].key == key;
@@ -74,7 +75,9 @@ impl Contents {
             }
             Entry::Occupied(at) => {
                 let same = &mut known[*at.get() as usize];
-                self.again.add(line, same.line);
+                if !is_further_take {
+                    self.again.add(line, same.line);
+                }
                 same.made = same.made.saturating_add(made);
                 same.made
             }
@@ -121,10 +124,10 @@ mod tests {
         };
         let of_jobs = || (0..500).map(|n| content(n, 8)).chain((0..50_000).map(|n| content(n, 0)));
         for round in 1..=3 {
-            of_jobs().for_each(|content| assert_eq!(contents.add(&content, 1, false), round));
+            of_jobs().for_each(|content| assert_eq!(contents.add(&content, (1, false), false), round));
         }
-        let number = contents.add(&content(0, 20), 1, false);
-        assert_eq!(contents.add(&content(0, 20), 1, true), number, "an id that is given counts no made one");
+        let number = contents.add(&content(0, 20), (1, false), false);
+        assert_eq!(contents.add(&content(0, 20), (1, false), true), number, "an id that is given counts no made one");
         assert_eq!(contents.repeated(), of_jobs().map(|content| MadeKey::of(&content)).collect());
     }
 }

@@ -50,7 +50,7 @@ pub(super) fn job(line: u64, endpoint: &str, given: &[(&str, Value)]) -> JobSpec
     let endpoint = catalog.get(endpoint).unwrap().clone();
     let value = |name: &str| given.iter().find(|(known, _)| *known == name).map(|(_, value)| value.clone());
     let values = endpoint.params.iter().map(|param| value(&param.name).or_else(|| param.default.clone())).collect();
-    JobSpec { line, id: None, endpoint, values, extra: Vec::new(), max_sats: None }
+    JobSpec { line, id: None, endpoint, values, extra: Vec::new(), max_sats: None, take: 1, nonce: None }
 }
 
 pub(super) fn video(line: u64, prompt: &str, seconds: i64, mode: &str, audio: bool) -> JobSpec {

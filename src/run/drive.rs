@@ -26,7 +26,8 @@ use super::{Clock, Run, RunError};
 /// One job under way.
 pub(super) struct Job {
     pub(super) facts: Facts,
-    pub(super) content: ContentHash,
+    /// By what its identical requests of this run are known.
+    pub(super) request: ContentHash,
     /// Its price by the plan.
     pub(super) price: Msat,
     /// That is the most that it may cost: within a cap, or at an endpoint whose token serves several jobs.
@@ -178,7 +179,7 @@ impl<'r, L: Ledger, P: Payer, O: Origin, C: Clock> Driver<'r, L, P, O, C> {
         self.shared.tokens.end(&self.job.facts.endpoint, key);
         self.leave_slot();
         if !self.asked && self.job.state == JobState::Pending {
-            self.shared.identical.withdraw(self.job.content, key);
+            self.shared.identical.withdraw(self.job.request, key);
             return Ok(());
         }
         let now = self.run.clock.now();
@@ -198,7 +199,7 @@ impl<'r, L: Ledger, P: Payer, O: Origin, C: Clock> Driver<'r, L, P, O, C> {
             DedupPolicy::Window(_) => self.job.facts.endpoint.window_ms(),
             DedupPolicy::Never | DedupPolicy::Answer => 0,
         };
-        self.shared.identical.end(self.job.content, self.job.facts.key, now.plus_ms(window_ms), now);
+        self.shared.identical.end(self.job.request, self.job.facts.key, now.plus_ms(window_ms), now);
     }
 
     async fn commit(&mut self, record: Record) -> Result<Committed, LedgerError> {

@@ -24,7 +24,7 @@ use super::balance::Balance;
 use super::bounds::{Bounds, Buying};
 use super::clock::SteadyClock;
 use super::drive::{Driver, Job};
-use super::identical::IdenticalRequests;
+use super::identical::{IdenticalRequests, request_key};
 use super::node_health::NodeHealth;
 use super::pace::Pace;
 use super::prices::{Cheaper, PriceRefusals};
@@ -350,7 +350,7 @@ impl<L: Ledger, P: Payer, O: Origin, C: Clock> Run<'_, L, P, O, C> {
         let (state, input) = resume(job);
         let work = Job {
             facts: Facts { key: job.key, id: job.id.clone(), take: job.take, endpoint: job.endpoint.clone() },
-            content: job.content,
+            request: job.content,
             price: job.price,
             is_capped: job.endpoint.is_capped(),
             amount: amount_of(&job.stage),
@@ -372,7 +372,7 @@ impl<L: Ledger, P: Payer, O: Origin, C: Clock> Run<'_, L, P, O, C> {
     ) -> LocalBoxFuture<'r, Result<Finished, RunError>> {
         let work = Job {
             facts: Facts { key: job.key, id: job.id.clone(), take: job.take, endpoint: job.endpoint.clone() },
-            content: job.content,
+            request: request_key(&job),
             price: job.price,
             is_capped: job.endpoint.is_capped(),
             amount: None,

@@ -5,7 +5,7 @@ use std::collections::{HashMap, VecDeque};
 
 use crate::catalog::DedupPolicy;
 use crate::ledger::{JobKey, OpenJob, PendingJob};
-use crate::plan::ContentHash;
+use crate::plan::{ContentHash, content_hash_of};
 use crate::time::UnixMs;
 
 const IDENTICALS_KEPT: usize = 4_096;
@@ -24,13 +24,21 @@ enum InRun {
     FreeAt(UnixMs),
 }
 
+/// By what requests of this run are known to be the same: by what is asked for, and where takes of it are told apart, by that too.
+pub(super) fn request_key(job: &PendingJob) -> ContentHash {
+    match job.endpoint.nonce {
+        None => job.content,
+        Some(_) => content_hash_of(&job.endpoint.name, &job.params, |_, _| true),
+    }
+}
+
 impl IdenticalRequests {
     /// When the job may begin as far as its identical requests of this run are concerned; nothing while one is under way.
     pub(super) fn free_at(&self, job: &PendingJob) -> Option<UnixMs> {
         if job.endpoint.dedup_policy() == DedupPolicy::Never {
             return Some(UnixMs(i64::MIN));
         }
-        match self.requests.borrow().get(&job.content) {
+        match self.requests.borrow().get(&request_key(job)) {
             None => Some(UnixMs(i64::MIN)),
             Some(InRun::FreeAt(at)) => Some(*at),
             Some(InRun::Active(..)) => None,
@@ -39,7 +47,12 @@ impl IdenticalRequests {
 
     /// The id of the identical request of this run that is under way.
     pub(super) fn in_the_way(&self, job: &PendingJob) -> Option<String> {
-        match self.requests.borrow().get(&job.content).filter(|_| job.endpoint.dedup_policy() != DedupPolicy::Never)? {
+        match self
+            .requests
+            .borrow()
+            .get(&request_key(job))
+            .filter(|_| job.endpoint.dedup_policy() != DedupPolicy::Never)?
+        {
             InRun::Active(_, id) => Some(id.clone()),
             InRun::FreeAt(_) => None,
         }
@@ -47,7 +60,7 @@ impl IdenticalRequests {
 
     pub(super) fn begin(&self, job: &PendingJob) {
         if job.endpoint.dedup_policy() != DedupPolicy::Never {
-            self.requests.borrow_mut().insert(job.content, InRun::Active(job.key, job.id.clone()));
+            self.requests.borrow_mut().insert(request_key(job), InRun::Active(job.key, job.id.clone()));
         }
     }
 

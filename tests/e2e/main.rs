@@ -86,6 +86,8 @@ mod refunds;
 #[cfg(test)]
 mod refused;
 #[cfg(test)]
+mod repeat;
+#[cfg(test)]
 mod restored;
 #[cfg(test)]
 mod results_taken;

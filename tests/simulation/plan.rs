@@ -99,6 +99,7 @@ fn endpoint(name: &str, host: &str, method: Method, price_sat: u64, bypass: bool
         dedup_window_s: if reuses(price_sat) { 0 } else { u32::try_from(CACHE_MS / 1_000).expect("a window") },
         headers: Vec::new(),
         bypass_header: (bypass && !reuses(price_sat)).then(|| "X-No-Cache".to_owned()),
+        nonce: None,
         // No die is thrown for it: a price decides.
         terms: Terms {
             redeem: if replays(price_sat) { RedeemRule::Replays } else { RedeemRule::Once },

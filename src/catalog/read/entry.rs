@@ -10,6 +10,7 @@ use url::Url;
 
 use crate::catalog::address::normal;
 use crate::catalog::header::is_free;
+use crate::catalog::nonce;
 use crate::catalog::place::{places, written};
 
 use super::reader::{Item, Key, Reader};
@@ -20,13 +21,14 @@ use crate::catalog::{
 };
 use crate::loopback::is_loopback;
 
-const KEYS: [&str; 19] = [
+const KEYS: [&str; 20] = [
     "url",
     "method",
     "source",
     "as_of",
     "dedup_window_s",
     "bypass_header",
+    "nonce",
     "headers",
     "scheme",
     "redeem",
@@ -86,8 +88,7 @@ pub(super) fn entry(
     let listing = entry.listing(reader, url.as_ref(), allow_http.unwrap_or(true));
     let (source, as_of) = entry.origin(reader);
     let (params, params_whole) = entry.params(reader, url.as_ref());
-    let form = if params_whole { entry.form(reader, method, &params) } else { None };
-    let price = if params_whole { entry.price(reader, &params) } else { None };
+    let (form, price, nonce) = if params_whole { entry.of_params(reader, method, &params) } else { Default::default() };
     let result = entry.result(reader, dedup_window_s);
     let errors = entry.errors(reader);
     if reader.error_count() > before {
@@ -106,6 +107,7 @@ pub(super) fn entry(
         errors: errors?,
         dedup_window_s: dedup_window_s?,
         bypass_header: bypass_header?,
+        nonce: nonce?,
         headers: headers?,
         terms: terms?,
         listing: listing?,
@@ -123,6 +125,11 @@ fn known_keys(reader: &mut Reader<'_>, at: &str, table: &DeTable<'_>) {
         }
     }
 }
+
+/// Whether the body is multipart, and where parameters stand in it.
+type Form = (bool, Option<Template>);
+/// What depends on an entry's parameters: form, price and nonce, each none where it is wrong.
+type OfParams = (Option<Form>, Option<PriceRule>, Option<Option<String>>);
 
 /// An entry while it is read.
 struct Entry<'e, 'i> {
@@ -367,13 +374,15 @@ impl<'i> Entry<'_, 'i> {
         (merged, whole)
     }
 
+    /// What depends on the parameters: the body's form, the price, and what tells takes apart.
+    fn of_params(&self, reader: &mut Reader<'_>, method: Option<Method>, params: &[Param]) -> OfParams {
+        let (form, price) = (self.form(reader, method, params), self.price(reader, params));
+        let nonce = self.nonce(reader, params, price.as_ref());
+        (form, price, nonce)
+    }
+
     /// Whether the body is multipart, and where parameters stand in it; one that is overridden, or new, still needs a place in the base's.
-    fn form(
-        &self,
-        reader: &mut Reader<'_>,
-        method: Option<Method>,
-        params: &[Param],
-    ) -> Option<(bool, Option<Template>)> {
+    fn form(&self, reader: &mut Reader<'_>, method: Option<Method>, params: &[Param]) -> Option<Form> {
         let of_base = || self.base.map_or((false, None), |base| (base.multipart, base.body.clone()));
         let named = ["body", "parts"].into_iter().filter_map(|key| self.table.get_key_value(key)).collect::<Vec<_>>();
         let (key, span) =
@@ -415,6 +424,32 @@ impl<'i> Entry<'_, 'i> {
             reader.error(span.clone(), format!("{at}: {fault}"));
         }
         faults.is_empty().then_some(rule)
+    }
+
+    /// The name of a parameter that tells takes apart; an empty one says that there is none.
+    fn nonce(&self, reader: &mut Reader<'_>, params: &[Param], price: Option<&PriceRule>) -> Option<Option<String>> {
+        let at = format!("{}.nonce", self.at);
+        let (name, span) = match (self.item("nonce"), self.base.and_then(|base| base.nonce.clone())) {
+            (Some((_, item)), _) => match item.get_ref().as_str() {
+                Some(name) => (name.trim().to_owned(), item.span()),
+                None => {
+                    reader.expected(&at, item, "the name of a parameter, or \"\" for none");
+                    return None;
+                }
+            },
+            (None, Some(name)) => (name, self.span.clone()),
+            (None, None) => return Some(None),
+        };
+        if name.is_empty() {
+            return Some(None);
+        }
+        match nonce::fault(&name, params, price) {
+            Some((fault, help)) => {
+                reader.error_with(span, format!("{at}: {fault}"), help);
+                None
+            }
+            None => Some(Some(name)),
+        }
     }
 
     /// Code by code over the base's.

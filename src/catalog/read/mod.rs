@@ -10,6 +10,7 @@
 //! source = "…"                 # the document that says so; else the file that holds the entry
 //! as_of = "2026-11-20"         # the day as of which it said so
 //! dedup_window_s = 30
+//! nonce = "seed"               # the parameter that tells takes of one job apart
 //! scheme = "payment"           # or "l402": pay by this one; else L402, LSAT, Payment, the first that is offered
 //! redeem = "replays"           # a second redeem gives the same purchase again; else "once"
 //! patience_s = 86400           # how long a paid job is asked for before a person has to decide

@@ -221,6 +221,31 @@ fn how_far_identical_requests_keep_apart_follows_from_window_and_header() {
 }
 
 #[test]
+fn takes_are_told_apart_by_a_number_that_is_sent_and_costs_nothing() {
+    let seed = "params.seed = { type = \"integer\", min = 0, max = 4095 }";
+    let of = |lines: &str| merged(&format!("[endpoint.animate-image]\n{lines}"));
+    let named = |lines: &str| of(lines).unwrap().get("animate-image").unwrap().nonce.clone();
+    assert_eq!(named(""), None, "the built-in service documents none");
+    assert_eq!(named(&format!("{seed}\nnonce = \"seed\"")).as_deref(), Some("seed"));
+    assert_eq!(named("nonce = \"\""), None);
+    for (lines, words) in [
+        ("nonce = 3".to_owned(), "the name of a parameter, or"),
+        (format!("{seed}\nnonce = \"sede\""), "the endpoint has no parameter \"sede\""),
+        ("nonce = \"prompt\"".to_owned(), "`prompt` is no integer of at least 4,096 values"),
+        (
+            format!("{}\nnonce = \"seed\"", seed.replace("4095", "4094")),
+            "`seed` is no integer of at least 4,096 values",
+        ),
+        ("nonce = \"duration\"".to_owned(), "the price depends on `duration`"),
+        (format!("{}\nnonce = \"seed\"", seed.replace("min", "send = false, min")), "`seed` is not sent"),
+    ] {
+        let found = errors(&format!("[endpoint.animate-image]\n{lines}"));
+        assert!(found.contains(words), "{lines}: {found}");
+    }
+    assert!(errors(&format!("[endpoint.animate-image]\n{seed}\nnonce = \"sede\"")).contains("did you mean \"seed\"?"));
+}
+
+#[test]
 fn a_token_for_many_requests_is_no_charge_and_has_no_cache() {
     let read = |text: &str| {
         let catalog = merged(&format!("[endpoint.animate-image]\ndedup_window_s = 0\n{text}")).unwrap();
@@ -702,6 +727,7 @@ const WRONG: &[&str] = &[
     "credential = \"many\"",
     "allow_http = \"yes\"",
     "bypass_header = 3",
+    "nonce = 3",
     "listing = 3",
     "headers = { X-Version = 3 }",
     "headers = { X-Key = { secret = \"a b\" } }",

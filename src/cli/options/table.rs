@@ -50,7 +50,7 @@ options! {
         /// A TOML file with [endpoint.NAME] tables that adds endpoints or overrides keys of known ones (repeatable; a later
         /// one wins)
         lasting catalog: Vec<PathBuf>, [long, value_name = "FILE"], text values::path, split ':', merged stacked;
-        /// A parameter for every job that does not give it, also endpoint=NAME (repeatable)
+        /// A parameter for every job that does not give it, also endpoint=NAME and repeat=TAKES (repeatable)
         passing default: Vec<Pair>, [long, value_name = "KEY=VALUE"], text str::parse, split '\n';
         /// A CSV column under another header: Seconds=duration (repeatable)
         passing column: Vec<Pair>, [long, value_name = "HEADER=NAME"], text str::parse, split '\n';

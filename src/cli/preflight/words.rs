@@ -7,7 +7,7 @@ use crate::cli::preflight::selection::LISTS_IDS;
 use crate::cli::{CommandError, Failure};
 use crate::ledger::port::Inspection;
 use crate::ledger::{Batch, OpenLedger, PlanLoad, Retake, TakeId, Unmet};
-use crate::manifest::{JobSource, Manifest};
+use crate::manifest::{JobSource, Manifest, take_suffix};
 use crate::money::thousands;
 use crate::plan::Plan;
 use crate::run::{Clock, SystemClock};
@@ -43,7 +43,7 @@ pub(in crate::cli) fn read(
                     .hint(LISTS_IDS)
             }
         })?;
-        check(choice, &take, known)?;
+        check(choice, &take, known, &ids)?;
         takes.push(take);
     }
     Ok(Retake {
@@ -54,10 +54,16 @@ pub(in crate::cli) fn read(
     })
 }
 
+/// The id of the planned take that a person may mean.
+fn planned(typed: &str) -> Option<String> {
+    let (id, take) = typed.rsplit_once('@')?;
+    Some(format!("{id}{}", take_suffix(take.parse().ok()?)))
+}
+
 /// Of all that was typed as an id and a take, the ids that the manifest has.
 fn ids_of(choice: &Choice, source: &dyn JobSource, plan: &Plan) -> Result<BTreeSet<String>, Failure> {
     let before_at = |typed: &String| typed.rsplit_once('@').map(|(id, _)| id.to_owned());
-    let retakes = choice.retake.iter().flat_map(|typed| [Some(typed.clone()), before_at(typed)]);
+    let retakes = choice.retake.iter().flat_map(|typed| [Some(typed.clone()), before_at(typed), planned(typed)]);
     let typed: BTreeSet<String> = retakes.flatten().collect();
     let mut ids = BTreeSet::new();
     if typed.is_empty() {
@@ -72,7 +78,12 @@ fn ids_of(choice: &Choice, source: &dyn JobSource, plan: &Plan) -> Result<BTreeS
     Ok(ids)
 }
 
-fn check(choice: &Choice, word: &TakeId, known: Option<(&OpenLedger, &Batch)>) -> Result<(), Failure> {
+fn check(
+    choice: &Choice,
+    word: &TakeId,
+    known: Option<(&OpenLedger, &Batch)>,
+    ids: &BTreeSet<String>,
+) -> Result<(), Failure> {
     if !choice.only.is_empty() && !choice.only.contains(&word.id) {
         return Err(CommandError::usage(format!(
             "--retake {word}: --only or --where leaves that job out; nothing was bought"
@@ -84,10 +95,15 @@ fn check(choice: &Choice, word: &TakeId, known: Option<(&OpenLedger, &Batch)>) -
         None => 1,
     };
     if word.take > latest {
-        return Err(CommandError::usage(format!(
-            "--retake {word}: the latest take of that job is {}; nothing was bought",
-            TakeId { id: word.id.clone(), take: latest }
-        ))
+        let latest = TakeId { id: word.id.clone(), take: latest };
+        let error = CommandError::usage(format!(
+            "--retake {word}: the latest take of that job is {latest}; nothing was bought"
+        ));
+        let planned = planned(&word.to_string()).filter(|id| ids.contains(id));
+        return Err(match planned {
+            Some(id) => error.hint(format!("the take of that number that is planned is the job {id}")),
+            None => error,
+        }
         .into());
     }
     Ok(())

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::cases::{answer, deliver, intend};
 use super::{AT, Subject, of_ledger, plan};
-use crate::catalog::{CredentialRule, Endpoint};
+use crate::catalog::{CredentialRule, Endpoint, Param, ParamKind, Place, Value};
 use crate::ledger::contract::support::{HOLD, PRICE, end, endpoint, new_intent, paid, planned, posted, word};
 use crate::ledger::loading::Again;
 use crate::ledger::{BatchKey, ChosenRows, Compared, JobKey, Record, Retake, ToBuy};
@@ -68,6 +68,26 @@ pub(super) fn what_is_bought_under_another_name_is_set_aside_until_a_person_mean
     store.mean_duplicates(JULY, AT, &["c".to_owned()]).unwrap();
     let found = store.set_duplicates_aside(JULY, AT, &Compared::default()).unwrap();
     assert_eq!((found.count, to_buy(&store, JULY, false)), (1, vec![("c".to_owned(), false)]), "the word stands");
+}
+
+pub(super) fn a_further_take_sends_what_its_endpoint_tells_takes_apart_by<S: Subject>() {
+    let kind = ParamKind::Integer { min: 0, max: 9_999 };
+    let n = Param { name: "n".to_owned(), kind, required: false, default: None, place: Place::Usual };
+    let endpoint = Arc::new(Endpoint { params: vec![n], nonce: Some("n".to_owned()), ..Endpoint::clone(&endpoint()) });
+    let (mut store, _) = S::with(&[("june", &[])]);
+    let plan = || vec![planned(&endpoint, "a", "a kite")].into_iter().map(Ok);
+    let sent = |store: &S| {
+        let job = store.pending(JUNE, None, 9).unwrap().remove(0);
+        (job.take, job.content, job.params.iter().find(|(name, _)| name == "n").map(|(_, value)| value.clone()))
+    };
+    of_ledger(store.load_plan(JUNE, AT, &Retake::default(), plan())).unwrap();
+    let (take, content, n) = sent(&store);
+    assert_eq!((take, n), (1, Some(Value::Integer(3))), "as it was planned");
+    let job = store.pending(JUNE, None, 9).unwrap().remove(0);
+    deliver(&mut store, &job, 1);
+    of_ledger(store.load_plan(JUNE, AT, &word("a", 1), plan())).unwrap();
+    store.accept_takes(AT, JUNE).unwrap();
+    assert_eq!(sent(&store), (2, content, Some(Value::Integer(67))), "it is the same purchase all the same");
 }
 
 pub(super) fn what_is_set_aside_is_of_its_own_edition_and_told_of_where_it_is_named<S: Subject>() {

@@ -50,6 +50,7 @@ pub(in crate::ledger) fn endpoint() -> Arc<Endpoint> {
         errors: Vec::new(),
         dedup_window_s: 60,
         bypass_header: None,
+        nonce: None,
         headers: Vec::new(),
         terms: Terms::default(),
         listing: None,

@@ -12,7 +12,7 @@ use crate::catalog::Value;
 use crate::ledger::decide::load::{Choosing, StoredRow};
 use crate::ledger::loading::Again;
 use crate::ledger::{BatchKey, ChosenRows, JobKey, LoadError};
-use crate::manifest::{JobSpec, ResultsRow};
+use crate::manifest::{JobSpec, ResultsRow, planned_take};
 use crate::purchase::{JobState, Reason};
 use crate::time::UnixMs;
 
@@ -41,7 +41,9 @@ impl SqliteLedger {
         let endpoint = self.endpoint(endpoint)?;
         let value = |name: &str| params.iter().find(|(known, _)| known == name).map(|(_, value)| value.clone());
         let values = endpoint.params.iter().map(|param| value(&param.name)).collect();
-        Ok(JobSpec { line, id: Some(id), endpoint, values, extra, max_sats: None })
+        // Takes that are planned of one job ask for the same, and are meant.
+        let take = planned_take(&id).map_or(1, |(_, take)| take);
+        Ok(JobSpec { line, id: Some(id), endpoint, values, extra, max_sats: None, take, nonce: None })
     }
 
     fn stored(&self, batch: BatchKey, id: &str) -> Result<Option<StoredRow>, Fault> {
@@ -56,6 +58,7 @@ impl SqliteLedger {
         let Json(params) = row.get(5)?;
         let (key, take, state, reason) = (row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?);
         let (endpoint, is_unknown, is_shown) = (self.endpoint(row.get(4)?)?, row.get(6)?, row.get(7)?);
+        let params = endpoint.of_take(take, params);
         Ok(Some(StoredRow { key, take, state, reason, endpoint, params, is_unknown, is_shown }))
     }
 

@@ -115,7 +115,10 @@ fn errors_of_headers_name_them() {
         assert_eq!(csv(text).errors(), *expected, "{text}");
     }
     let unknown = csv("prompt,colour\na,\n").errors();
-    assert!(unknown[0].contains("columns are id, endpoint, max_sats, prompt, modelId, duration"), "{unknown:?}");
+    assert!(
+        unknown[0].contains("columns are id, endpoint, max_sats, repeat, prompt, modelId, duration"),
+        "{unknown:?}"
+    );
     assert!(unknown[0].contains("--column \"colour=x_colour\"") && unknown[0].contains("other_columns"), "{unknown:?}");
     let through = csv("prompt,Shot List\na,b\n").column("Shot List", "x_shot_list").jobs();
     assert_eq!(through[0].extra, [("x_shot_list".to_owned(), "b".to_owned())], "as the help says");

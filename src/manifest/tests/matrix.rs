@@ -129,10 +129,7 @@ const WRONG: &[(&str, &str)] = &[
         "6:11: exclude: no job is left of the matrix | remove the [[job]], or exclude less",
     ),
     ("exclude = [{ duration = 5 }]", "5:1: unknown key \"exclude\" | generate-video takes"),
-    (
-        "repeat = 2",
-        "5:1: repeat: not yet; the name is kept for a later version | remove it; a parameter of that name is written params.repeat",
-    ),
+    ("repeat = 65", "5:10: repeat: expected a whole number from 1 to 64, got 65"),
 ];
 
 #[test]
@@ -280,7 +277,7 @@ fn errors_of_rows_and_their_matrix_come_in_one_pass() {
     let long = "a".repeat(120);
     let found =
         of_rows("matrix = { duration = [5, 10], x_look = [\"standard\"] }", &format!("id,prompt\n{long},a cat\n"));
-    let message = "2:1: id: expected at most 128 characters with the matrix's values, such as -10-standard, got";
+    let message = "2:1: id: expected at most 128 characters with what a matrix or `repeat` puts behind it, such as -10-standard, got";
     assert!(found.errors()[0].starts_with(message), "{:?}", found.errors());
     let list = |n: usize| (0..n).map(|n| n.to_string()).collect::<Vec<_>>().join(", ");
     let matrix = |a| of_rows(&format!("matrix = {{ x_a = [{}], x_b = [{}] }}", list(a), list(25)), SHOTS);

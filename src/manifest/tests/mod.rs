@@ -3,6 +3,7 @@
 mod csv_rules;
 mod hostile;
 mod matrix;
+mod repeat;
 mod schema;
 mod toml_rules;
 mod whole;

@@ -45,7 +45,9 @@ const WRONG: &[&str] = &[
     "[[job]]\nid = \"\"",
     "[[job]]\nmax_sats = 0",
     "[[job]]\nparams = 3",
-    "[[job]]\nrepeat = 3",
+    "[[job]]\nrepeat = 0",
+    "[[job]]\nrepeat = 65",
+    "defaults.repeat = \"2\"",
     "[[job]]\nskip = true",
     "[[job]]\nx_scene = [1]",
     "[[job]]\nmatrix = {}",
@@ -85,7 +87,7 @@ fn an_editor_knows_the_keys_that_the_reader_knows() {
     assert_eq!(table("job"), of_job);
     let job = whole["definitions"]["job"]["properties"].as_object().unwrap();
     assert!(LATER_KEYS.iter().all(|key| *key == "matrix" || job[*key] == false), "{job:?}");
-    assert_eq!(table("defaults"), ["endpoint", "params"].map(str::to_owned).into());
+    assert_eq!(table("defaults"), ["endpoint", "params", "repeat"].map(str::to_owned).into());
     let catalog = schema("catalog");
     for (name, definition) in catalog["definitions"].as_object().unwrap() {
         assert_eq!(

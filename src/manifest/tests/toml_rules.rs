@@ -84,8 +84,8 @@ fn errors_of_toml_jobs_name_their_place() {
         ("image = \"a.png\"", "4:1: image: generate-video does not take it | remove it, or change the job's endpoint"),
         ("id = 10", "4:6: id: expected a text of 1 to 128 printable characters, got 10 | put it in quotes"),
         (
-            "repeat = 2",
-            "4:1: repeat: not yet; the name is kept for a later version | remove it; a parameter of that name is written params.repeat",
+            "include = 2",
+            "4:1: include: not yet; the name is kept for a later version | remove it; a parameter of that name is written params.include",
         ),
         (
             "params.repeat = 2",

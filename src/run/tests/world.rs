@@ -132,6 +132,7 @@ pub(super) fn endpoint(host: &str) -> Endpoint {
         // Whoever redeems without it redeems another request.
         headers: vec![Header::text("X-Version", "2")],
         bypass_header: host.starts_with("fresh").then(|| "X-No-Cache".to_owned()),
+        nonce: None,
         terms: Terms::default(),
         listing: None,
         allow_http: false,

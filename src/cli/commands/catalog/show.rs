@@ -44,6 +44,7 @@ struct Shown {
     as_of: Option<String>,
     dedup_window_s: u32,
     bypass_header: Option<String>,
+    nonce: Option<String>,
     headers: Vec<String>,
     scheme: Option<&'static str>,
     redeem: &'static str,
@@ -117,6 +118,7 @@ impl Shown {
             as_of: Some(endpoint.as_of.clone()).filter(|day| !day.is_empty()),
             dedup_window_s: endpoint.dedup_window_s,
             bypass_header: endpoint.bypass_header.clone(),
+            nonce: endpoint.nonce.clone(),
             headers: endpoint.headers.iter().map(|header| header.name.clone()).collect(),
             scheme: endpoint.terms.scheme.map(Into::into),
             redeem: endpoint.terms.redeem.into(),
@@ -160,6 +162,9 @@ impl Shown {
             let bypass = self.bypass_header.as_ref().map_or_else(String::new, |name| format!("; {name} bypasses it"));
             let text = format!("answers identical requests for {} s{bypass}", self.dedup_window_s);
             line(row("cache", &text, ""))?;
+        }
+        if let Some(nonce) = &self.nonce {
+            line(row("nonce", &format!("{nonce}: it tells takes of one job apart"), ""))?;
         }
         for name in &self.headers {
             line(row("header", name, ""))?;
