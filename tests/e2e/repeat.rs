@@ -128,3 +128,20 @@ fn a_night_of_takes_that_is_killed_loses_none_and_pays_none_twice() {
     assert_eq!(sold(&sandbox), (5, 5, 5));
     assert_eq!(client.rows("june.receipts.csv").len(), 5);
 }
+
+/// Where the ledger is gone, receipts tell which takes are bought, and results what each of them sent.
+#[test]
+fn takes_that_receipts_alone_tell_of_are_not_bought_again() {
+    let sandbox = Sandbox::start("");
+    let client = Client::of(&sandbox);
+    client.write("june.toml", &manifest(3, NONCE));
+    client.run("run june.toml --limit 2").with(3);
+    std::fs::remove_file(client.ledger()).unwrap();
+    std::fs::remove_dir_all(client.ledger().with_file_name("ledger.db.locks")).unwrap();
+    client.run("run june.toml").with(7).saying("ledger merge");
+    client.says("ledger merge june.receipts.csv").with(0).saying("2 payments were new");
+    client.run("run june.toml").with(0);
+    assert_eq!(takes(&client), delivered(&[("opening", "1"), ("opening.t2", "1"), ("opening.t3", "1")]));
+    assert_eq!(sold(&sandbox), (3, 3, 3), "the third alone was bought");
+    client.says("resolve --batch june --job opening.t2 --as lost --note x").with(2).saying("opening.t2 is delivered");
+}
