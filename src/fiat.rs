@@ -63,11 +63,17 @@ impl Rate {
     /// is more than there are digits for.
     #[must_use]
     pub fn of(&self, amount: Msat) -> Option<Decimal> {
-        let mantissa = self.price.mantissa().checked_mul(amount.get().into())?;
-        let exact = Decimal::try_from_i128_with_scale(mantissa, self.price.scale() + MSAT_DIGITS).ok()?;
-        let mut rounded = exact.round_dp_with_strategy(DIGITS, RoundingStrategy::AwayFromZero);
+        let mut rounded = self.exact(amount)?.round_dp_with_strategy(DIGITS, RoundingStrategy::AwayFromZero);
         rounded.rescale(DIGITS);
         Some(rounded)
+    }
+
+    /// The same to the last digit, not rounded, so that sums of it are exact too.
+    #[must_use]
+    pub fn exact(&self, amount: Msat) -> Option<Decimal> {
+        let mantissa = self.price.mantissa().checked_mul(amount.get().into())?;
+        let exact = Decimal::try_from_i128_with_scale(mantissa, self.price.scale() + MSAT_DIGITS).ok()?;
+        Some(exact.normalize())
     }
 
     /// The same as people read it, `1,234.50 EUR`; empty where there is none.
@@ -120,6 +126,12 @@ pub enum NoRate {
         file: String,
         /// Why.
         problem: String,
+    },
+    /// None is named.
+    #[error("no rate_file says what a bitcoin costs in {currency}")]
+    NoFile {
+        /// What is asked for.
+        currency: Currency,
     },
     /// A line of it is no rate: then none of it counts.
     #[error("{file}:{line}: expected {expected}, got \"{got}\"")]
@@ -194,7 +206,7 @@ impl Hinted for NoRate {
             Self::SplitTime { .. } => Some("write date and time in the first column, such as 2026-11-30 12:00".into()),
             Self::Line { .. } | Self::Twice { .. } => Some("mend that line: until then none of the file counts".into()),
             Self::Later { .. } | Self::TooOld { .. } => Some("add a line for now".into()),
-            Self::Unread { .. } => None,
+            Self::NoFile { .. } | Self::Unread { .. } => None,
         }
     }
 }

@@ -1,7 +1,7 @@
 //! What amounts are worth in another currency, by the options.
 
 use crate::error::Hinted;
-use crate::fiat::{Rate, Rates};
+use crate::fiat::{NoRate, Rate, Rates};
 use crate::run::{Clock, SystemClock};
 
 use crate::cli::options::config::RateOptions;
@@ -9,13 +9,24 @@ use crate::cli::terminal;
 
 /// The rate that counts now. Where one is asked for and there is none, that is said once, and there are no figures.
 pub(in crate::cli) fn now(options: &RateOptions) -> Option<Rate> {
+    told(read(options)?.and_then(|rates| rates.at(SystemClock.now())))
+}
+
+/// The rates, for moments of before: as for [`now`].
+pub(in crate::cli) fn of(options: &RateOptions) -> Option<Rates> {
+    told(read(options)?)
+}
+
+/// The file that is named; none where nothing is asked for.
+fn read(options: &RateOptions) -> Option<Result<Rates, NoRate>> {
     let RateOptions { file, currency, max_age } = options;
-    let rate = match (file, currency) {
-        (None, None) => return None,
-        (None, Some(currency)) => Err(format!("no rate_file says what a bitcoin costs in {currency}")),
-        (Some(file), currency) => Rates::read(file, currency.as_ref(), *max_age)
-            .and_then(|rates| rates.at(SystemClock.now()))
-            .map_err(|no| no.told()),
-    };
-    rate.map_err(|why| terminal::say(&format!("warning: no amounts in fiat: {why}\n"))).ok()
+    match (file, currency) {
+        (None, None) => None,
+        (None, Some(currency)) => Some(Err(NoRate::NoFile { currency: currency.clone() })),
+        (Some(file), currency) => Some(Rates::read(file, currency.as_ref(), *max_age)),
+    }
+}
+
+fn told<T>(found: Result<T, NoRate>) -> Option<T> {
+    found.map_err(|no| terminal::say(&format!("warning: no amounts in fiat: {}\n", no.told()))).ok()
 }

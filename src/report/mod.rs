@@ -5,7 +5,10 @@
 
 mod background;
 mod batches;
+mod books;
+mod books_template;
 mod csv_out;
+mod fiat_columns;
 mod format;
 mod json;
 mod labels;
@@ -20,15 +23,21 @@ mod sink;
 mod status;
 mod summary;
 mod sums;
+mod table_out;
+mod table_row;
 mod tally;
 #[cfg(test)]
 mod testing;
 mod throttle;
 mod views;
+mod workbook_out;
 
 pub use background::Background;
 pub use batches::{BatchLine, write_batches};
-pub use csv_out::{Dialect, ReceiptsFile, ResultsFile, Rows};
+pub use books::BooksFile;
+pub use books_template::{BooksTemplate, TemplateError};
+pub use csv_out::{ReceiptsFile, ResultsFile, Rows};
+pub use fiat_columns::FiatColumns;
 pub use format::{FORMAT_VERSION, Format};
 pub use json::JsonLines;
 pub use lines::{Lines, to_buy_words};
@@ -41,4 +50,5 @@ pub use replace::{file_mark, place_new, replace_whole, try_out};
 pub use status::{StatusHead, StatusMoney, StatusStyle, write_jobs, write_status};
 pub use summary::summary;
 pub use sums::write_sums_csv;
+pub use table_out::{Dialect, TableForm};
 pub use views::{Rewritten, Views};

@@ -54,8 +54,8 @@ fn beside(folder: &Path, stem: &str, sandbox: bool) -> OutputPaths {
 /// A file that is going to be written.
 #[derive(Clone, Copy, Debug)]
 pub struct Output<'a> {
-    /// What it is.
-    pub kind: OutputKind,
+    /// The option that names it.
+    pub option: &'static str,
     /// Where it goes.
     pub path: &'a Path,
     /// The ledger remembers that this batch wrote the file.
@@ -66,10 +66,10 @@ pub struct Output<'a> {
 #[derive(Debug, thiserror::Error)]
 pub enum OutputRefused {
     /// It would replace something that the run needs.
-    #[error("--{kind} {path} is {other}")]
+    #[error("--{option} {path} is {other}")]
     IsInput {
-        /// What the output is.
-        kind: OutputKind,
+        /// The option that names it.
+        option: &'static str,
         /// The path of the output.
         path: String,
         /// What the path is: `the manifest`, `the ledger`.
@@ -78,26 +78,26 @@ pub enum OutputRefused {
     /// Two outputs are one file.
     #[error("--{first} and --{second} are the same file, {path}")]
     Same {
-        /// What the first output is.
-        first: OutputKind,
-        /// What the second output is.
-        second: OutputKind,
+        /// The option that names the first output.
+        first: &'static str,
+        /// The option that names the second output.
+        second: &'static str,
         /// The second output's path.
         path: String,
     },
     /// It holds something that this batch did not write.
-    #[error("--{kind} {path} already holds something that this batch did not write")]
+    #[error("--{option} {path} already holds something that this batch did not write")]
     Foreign {
-        /// What the output is.
-        kind: OutputKind,
+        /// The option that names it.
+        option: &'static str,
         /// The path of the output.
         path: String,
     },
     /// It cannot be written.
-    #[error("--{kind} {path} cannot be written")]
+    #[error("--{option} {path} cannot be written")]
     Unwritable {
-        /// What the output is.
-        kind: OutputKind,
+        /// The option that names it.
+        option: &'static str,
         /// The path of the output.
         path: String,
         /// The operating system's error.
@@ -110,6 +110,8 @@ impl Hinted for OutputRefused {
         let hint = match self {
             Self::IsInput { .. } | Self::Unwritable { .. } => "give another path",
             Self::Same { .. } => "give one of them another path",
+            // Books tell nobody what is bought.
+            Self::Foreign { option: "books", .. } => "give another path, or move it away",
             Self::Foreign { .. } => {
                 "was it written by another ledger's batch, that ledger (--ledger) knows what is bought already; else give \
                  another path, or move it away"
@@ -126,19 +128,19 @@ impl Hinted for OutputRefused {
 /// The first that is refused.
 pub fn check_outputs(outputs: &[Output<'_>], inputs: &[(&str, &Path)], overwrite: bool) -> Result<(), OutputRefused> {
     for (at, output) in outputs.iter().enumerate() {
-        let (kind, path) = (output.kind, output.path.display().to_string());
+        let (option, path) = (output.option, output.path.display().to_string());
         if let Some((other, _)) = inputs.iter().find(|(_, input)| same_file(output.path, input)) {
-            return Err(OutputRefused::IsInput { kind, path, other: (*other).to_owned() });
+            return Err(OutputRefused::IsInput { option, path, other: (*other).to_owned() });
         }
         if let Some(first) = outputs[..at].iter().find(|first| same_file(first.path, output.path)) {
-            return Err(OutputRefused::Same { first: first.kind, second: kind, path });
+            return Err(OutputRefused::Same { first: first.option, second: option, path });
         }
         let filled = fs::metadata(output.path).is_ok_and(|meta| meta.is_file() && meta.len() > 0);
         if filled && !output.ours && !overwrite {
-            return Err(OutputRefused::Foreign { kind, path });
+            return Err(OutputRefused::Foreign { option, path });
         }
         if let Err(source) = try_out(output.path) {
-            return Err(OutputRefused::Unwritable { kind, path, source });
+            return Err(OutputRefused::Unwritable { option, path, source });
         }
     }
     Ok(())
@@ -195,8 +197,8 @@ mod tests {
         }
         fn check(&self, results: &Path, receipts: &Path, ours: bool, overwrite: bool) -> Result<(), OutputRefused> {
             let outputs = [
-                Output { kind: OutputKind::Results, path: results, ours },
-                Output { kind: OutputKind::Receipts, path: receipts, ours },
+                Output { option: "results", path: results, ours },
+                Output { option: "receipts", path: receipts, ours },
             ];
             let (manifest, ledger) =
                 (self.path("shots.csv"), files_of(&LedgerAddress::of_file(self.path("ledger.db"))));

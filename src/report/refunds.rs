@@ -13,10 +13,11 @@ use crate::screen::table;
 use crate::terminal_text::{printable, printable_json};
 use crate::time::UnixMs;
 
-use super::csv_out::{Cells, Dialect};
 use super::format::{FORMAT_VERSION, Format};
 use super::labels::{sats, whole_line};
 use super::status::local;
+use super::table_out::Dialect;
+use super::table_row::Cells;
 
 /// How it is shown.
 #[derive(Clone, Debug)]

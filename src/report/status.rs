@@ -21,11 +21,13 @@ use crate::screen::table;
 use crate::terminal_text::{printable, printable_json};
 use crate::time::UnixMs;
 
-use super::csv_out::{Cells, Dialect, Rows};
+use super::csv_out::Rows;
 use super::format::{FORMAT_VERSION, Format};
 use super::labels::{amount, held_words, is_without_file, refunded_words, sats, state_words, whole_line};
 use super::next_commands::{command_about, node_needed};
 use super::sums::write_sums;
+use super::table_out::Dialect;
+use super::table_row::Cells;
 use job::{takes_json, write_job};
 #[cfg(test)]
 pub(super) use tests::row;

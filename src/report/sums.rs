@@ -7,8 +7,8 @@ use crate::money::thousands;
 use crate::screen::table;
 use crate::terminal_text::printable;
 
-use super::csv_out::Dialect;
 use super::labels::amount;
+use super::table_out::Dialect;
 
 /// Writes a line a group, folded to so many `columns`.
 ///

@@ -4,8 +4,8 @@ use std::io::{self, Write};
 use std::sync::{Arc, Mutex};
 
 use crate::event::{EndCount, Event, JobEvent, NeedsPerson, RunEnded};
-use crate::l402::PaymentHash;
-use crate::ledger::{ByKind, RefundInvoiceRow, RefundRow, RefundStanding};
+use crate::l402::{Network, PaymentHash};
+use crate::ledger::{ByKind, ReceiptKind, ReceiptRow, RefundInvoiceRow, RefundRow, RefundStanding};
 use crate::money::Msat;
 use crate::purchase::{JobState, Next, Reason};
 use crate::time::UnixMs;
@@ -217,5 +217,28 @@ pub(super) fn ended() -> RunEnded {
         advice: vec!["run the same command again once the node is reachable".into()],
         error: None,
         outputs: ByKind::of(|kind| Some(format!("/jobs/june.{kind}.csv"))),
+    }
+}
+
+/// A payment with all that is known of it.
+pub(super) fn receipt() -> ReceiptRow {
+    ReceiptRow {
+        batch: "june-trailers".into(),
+        id: "shot-001".into(),
+        take: 1,
+        kind: ReceiptKind::Payment,
+        paid_at: UnixMs(1_790_000_000_123),
+        seller: "sats4ai.com".into(),
+        endpoint: "generate-video".into(),
+        network: Some(Network::Mainnet),
+        amount: Msat::new(2_750_000),
+        fee: Some(Msat::new(1_500)),
+        hash: PaymentHash([0xab; 32]),
+        preimage: "cd".repeat(32),
+        invoice: "lnbc27500n1example".into(),
+        payee_node: "02aa".into(),
+        payer_node: "03bb".into(),
+        url: Some("https://cdn.example/one.mp4".into()),
+        extra: vec![("x_scene".into(), "=1+1".into())],
     }
 }

@@ -9,6 +9,8 @@ mod advice;
 mod harness;
 
 #[cfg(test)]
+mod books;
+#[cfg(test)]
 mod bounds;
 #[cfg(test)]
 mod buying;

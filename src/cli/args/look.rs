@@ -3,8 +3,10 @@
 use std::path::PathBuf;
 
 use clap::Args;
+use clap::builder::{PathBufValueParser, TypedValueParser};
 
 use crate::cli::options::flags::{TargetArgs, other_help};
+use crate::cli::options::values::{TakesWord, path_at};
 use crate::cli::options::{FileArgs, LedgerArgs, NodeArgs, OutputArgs, QuietArgs, RateArgs, ReadingArgs, SumArgs};
 
 pub(super) const STATUS_EXAMPLES: &str = "\
@@ -18,7 +20,12 @@ pub(super) const EXPORT_EXAMPLES: &str = "\
 Examples:
   l402-batch export jobs.toml                      jobs.results.csv, jobs.receipts.csv beside it
   l402-batch export --batch june --results results.csv --receipts receipts.csv
-  l402-batch export jobs.toml --results -          results alone, on standard output";
+  l402-batch export jobs.toml --results -          results alone, on standard output
+  l402-batch export jobs.toml --results june.xlsx --takes all
+  l402-batch export jobs.toml --books june.xlsx --rate-file rates.csv
+  l402-batch export jobs.toml --books june.journal --template hledger
+
+What ends in .xlsx is a workbook, everything else a CSV. Templates of your own: docs/books.md.";
 
 pub(super) const INIT_EXAMPLES: &str = "\
 Examples:
@@ -74,7 +81,14 @@ pub struct StatusArgs {
 
 /// What `export` takes: it writes results and receipts from the ledger.
 #[derive(Args, Clone, Debug, Default)]
-#[command(mut_args(other_help("quiet", "Print only what needs a person")))]
+#[command(
+    mut_args(other_help("quiet", "Print only what needs a person")),
+    mut_args(other_help(
+        "rate_file",
+        "A file of lines `time, price of one bitcoin`; the last line at or before a payment counts, and nothing is fetched"
+    )),
+    mut_args(other_help("overwrite", "Replace a file that this batch did not write, or books that stand there"))
+)]
 pub struct ExportArgs {
     /// The batch, named by its manifest or by its name.
     #[command(flatten)]
@@ -82,6 +96,18 @@ pub struct ExportArgs {
     /// Where results and receipts are written.
     #[command(flatten)]
     pub files: FileArgs,
+    /// A row a job, with what was bought of it; or one for each of its takes, for ever
+    #[arg(long, value_name = "WHICH", help_heading = "Files", default_value = "latest")]
+    pub takes: TakesWord,
+    /// The books: a row a movement of money (payment, fee, refund). Alone, nothing else is written
+    #[arg(long, value_name = "FILE", help_heading = "Files", value_parser = PathBufValueParser::new().try_map(path_at))]
+    pub books: Option<PathBuf>,
+    /// How the books are written: hledger, beancount, or a template of your own
+    #[arg(long, value_name = "NAME|FILE", help_heading = "Files", requires = "books", value_parser = PathBufValueParser::new().try_map(path_at))]
+    pub template: Option<PathBuf>,
+    /// What amounts were worth in another currency.
+    #[command(flatten)]
+    pub rates: RateArgs,
     /// How much is printed.
     #[command(flatten)]
     pub quiet: QuietArgs,

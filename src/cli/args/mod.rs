@@ -83,7 +83,7 @@ pub enum Command {
     /// Where a batch stands, and which jobs need something
     #[command(after_help = look::STATUS_EXAMPLES)]
     Status(StatusArgs),
-    /// Write results and receipts as CSV, from the ledger
+    /// Write results, receipts and books, from the ledger
     #[command(after_help = look::EXPORT_EXAMPLES)]
     Export(ExportArgs),
     /// The batches in the ledger

@@ -117,6 +117,7 @@ fn every_command_is_there() {
         "recover --all",
         "status --batch june --job x --job y",
         "export a.toml --results r.csv --receipts s.csv --overwrite",
+        "export a.toml --takes all --books b.journal --template hledger --rate-file r.csv --currency EUR",
         "batches --json",
         "resolve a.toml --job x --as unpaid --note why --lnd-url https://n:8080",
         "audit --lnd-url https://n:8080 --json",

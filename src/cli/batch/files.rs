@@ -17,8 +17,8 @@ use crate::ledger::{
 };
 use crate::manifest::PLAY_LEDGER;
 use crate::report::{
-    Dialect, Output, OutputPaths, ReceiptsFile, ResultsFile, Rewritten, Views, batch_paths, check_outputs,
-    default_paths,
+    Dialect, FiatColumns, Output, OutputPaths, ReceiptsFile, ResultsFile, Rewritten, TableForm, Views, batch_paths,
+    check_outputs, default_paths,
 };
 use crate::run::{Clock, SystemClock};
 
@@ -57,11 +57,6 @@ impl Files {
         (!paths.is_empty()).then(|| Self::at(ledger, batch.key, layout, paths))
     }
 
-    /// The same, written anew whatever stands there.
-    pub(in crate::cli) fn anew(self) -> Self {
-        Self { are_known: true, ..self }
-    }
-
     /// Writes all that is not as it would be written, and gives what a person should know.
     pub(in crate::cli) fn rewrite(&mut self) -> Result<Vec<String>, Failure> {
         Ok(self.rewrite_now()?.warnings)
@@ -80,7 +75,7 @@ impl Files {
         // Read before the rows are: what changes meanwhile makes the file an older one.
         self.views.made_of(self.made_of(ledger).ok());
         let of = (self.batch, &self.layout);
-        self.views.rewrite(&|| SystemClock.now(), &mut |kind, out| write(kind, ledger, of, out))
+        self.views.rewrite(&|| SystemClock.now(), &mut |kind, out| write(kind, ledger, of, &Manner::default(), out))
     }
 
     /// All on which the files depend.
@@ -127,25 +122,51 @@ impl Files {
     }
 }
 
+/// How a file of a batch is written, where it is not as a run writes it.
+#[derive(Clone, Copy, Debug, Default)]
+pub(in crate::cli) struct Manner<'r> {
+    /// As a workbook.
+    pub(in crate::cli) is_workbook: bool,
+    /// Every take of a job has a row, and not only what was bought of it.
+    pub(in crate::cli) every_take: bool,
+    /// With what the amounts were worth.
+    pub(in crate::cli) fiat: Option<FiatColumns<'r>>,
+}
+
+impl Manner<'_> {
+    /// A table of that batch.
+    pub(in crate::cli) fn form(&self, layout: &Layout) -> TableForm {
+        let dialect = Dialect { delimiter: u8::try_from(layout.delimiter).unwrap_or(b','), bom: layout.bom };
+        if self.is_workbook { TableForm::Workbook } else { TableForm::Csv(dialect) }
+    }
+}
+
 /// Writes one file of a batch from its rows in the ledger, laid out as the batch remembers.
 pub(in crate::cli) fn write(
     kind: OutputKind,
     ledger: &OpenLedger,
     (batch, layout): (BatchKey, &Layout),
+    manner: &Manner<'_>,
     out: &mut dyn Write,
 ) -> io::Result<()> {
     let broken = io::Error::other::<LedgerError>;
-    let dialect = Dialect { delimiter: u8::try_from(layout.delimiter).unwrap_or(b','), bom: layout.bom };
+    let form = manner.form(layout);
     match kind {
         OutputKind::Results => {
-            let mut results = ResultsFile::new(layout.params.clone(), layout.extra.clone(), dialect);
+            let mut results = ResultsFile::new(layout.params.clone(), layout.extra.clone(), form);
             let name = ledger.name_of(batch).map_err(broken)?;
             let id = ledger_of(ledger, &name).map_err(broken)?;
             results.stamp(name, id);
-            results.write(out, &mut |each| ledger.results(batch, each).map_err(broken)?)
+            results.write(out, &mut |each| match manner.every_take {
+                true => ledger.every_take(batch, each).map_err(broken)?,
+                false => ledger.results(batch, each).map_err(broken)?,
+            })
         }
-        OutputKind::Receipts => ReceiptsFile::new(layout.extra.clone(), dialect)
-            .write(out, &mut |each| ledger.receipts(batch, each).map_err(broken)?),
+        OutputKind::Receipts => {
+            let mut receipts = ReceiptsFile::new(layout.extra.clone(), form);
+            receipts.worth(manner.fiat);
+            receipts.write(out, &mut |each| ledger.receipts(batch, each).map_err(broken)?)
+        }
     }
 }
 
@@ -180,7 +201,7 @@ pub(in crate::cli) fn check(
         let tells = of.filter(|_| !before.written || asked.paths[kind].is_none());
         let ours =
             left || wrote(before, path) || tells.map_or(Ok(false), |of| own::is_own(kind, of, path, before.written))?;
-        outputs.push(Output { kind, path, ours });
+        outputs.push(Output { option: kind.into(), path, ours });
     }
     Ok(check_outputs(&outputs, inputs, asked.overwrite)?)
 }

@@ -518,6 +518,14 @@ pub struct ExportOptions {
     pub target: Target,
     /// Where results and receipts are written.
     pub files: Files,
+    /// Results have a row for every take.
+    pub every_take: bool,
+    /// Where the books are written; none are where nobody says.
+    pub books: Option<PathBuf>,
+    /// By which template: its name, or its file.
+    pub template: Option<PathBuf>,
+    /// How amounts are told in another currency.
+    pub rates: RateOptions,
     /// Print only what needs a person.
     pub quiet: bool,
     /// Where it is recorded.

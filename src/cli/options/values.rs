@@ -243,6 +243,16 @@ impl From<Format> for crate::report::Format {
     }
 }
 
+/// Which takes of a job have a row in results.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum TakesWord {
+    /// What was bought of it, else its latest take.
+    #[default]
+    Latest,
+    /// Each, also those that others have replaced.
+    All,
+}
+
 /// How a manifest is written, where its name does not tell.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum ManifestFormat {

@@ -372,6 +372,7 @@ suite! {
         why_an_endpoint_gets_no_more_is_said_anew_once_it_has_delivered;
     views:
         counts_are_of_latest_takes_and_money_of_all,
+        every_take_has_a_row_where_its_job_stands,
         results_show_what_was_bought_and_tell_of_the_take_after_it,
         whoever_reads_ends_the_reading,
         receipts_are_of_settlements_in_the_order_of_their_times,

@@ -57,6 +57,25 @@ pub(super) fn counts_are_of_latest_takes_and_money_of_all<S: Commanded>() {
     assert_eq!((july.jobs(JobState::Pending), july.spent), (1, Msat::ZERO));
 }
 
+pub(super) fn every_take_has_a_row_where_its_job_stands<S: Commanded>() {
+    let (mut store, jobs) = S::with(&[("june", &["a", "b"]), ("july", &["d"])]);
+    deliver(&mut store, &jobs[0], 1);
+    retake(&mut store, &["b", "a"]);
+    let mut rows = Vec::new();
+    let each = &mut |row: ResultRow| {
+        rows.push((row.id, row.take, row.state, row.error));
+        Ok(())
+    };
+    store.ledger().every_take(JUNE, each).unwrap().unwrap();
+    let row = |id: &str, take, state| (id.to_owned(), take, state, None);
+    assert_eq!(
+        rows,
+        [row("b", 1, JobState::Pending), row("a", 1, JobState::Delivered), row("a", 2, JobState::Pending)]
+    );
+    let stopped = store.ledger().every_take(JUNE, &mut |_| Err(std::io::Error::other("no"))).unwrap();
+    assert!(stopped.is_err());
+}
+
 pub(super) fn results_show_what_was_bought_and_tell_of_the_take_after_it<S: Commanded>() {
     let (mut store, jobs) = S::with(&[("june", &["a", "b"])]);
     deliver(&mut store, &jobs[0], 1);

@@ -117,18 +117,18 @@ impl Views for SqliteLedger {
         batch: BatchKey,
         each: &mut dyn FnMut(ResultRow) -> io::Result<()>,
     ) -> Result<io::Result<()>, LedgerError> {
-        self.read(|ledger| {
-            let sql =
-                format!("SELECT {RESULT} FROM jobs j WHERE j.batch = ?1 AND j.superseded = 0 ORDER BY j.seq, j.id");
-            let mut statement = ledger.conn.prepare_cached(&sql)?;
-            let mut rows = statement.query([batch])?;
-            while let Some(row) = rows.next()? {
-                if let Err(error) = each(ledger.result_of_row(row)?) {
-                    return Ok(Err(error));
-                }
-            }
-            Ok(Ok(()))
-        })
+        self.takes_where(batch, "j.superseded = 0 ORDER BY j.seq, j.id", each)
+    }
+
+    fn every_take(
+        &self,
+        batch: BatchKey,
+        each: &mut dyn FnMut(ResultRow) -> io::Result<()>,
+    ) -> Result<io::Result<()>, LedgerError> {
+        // A take that was replaced stands where the manifest has its job now.
+        let in_order = "TRUE ORDER BY (SELECT min(l.seq) FROM jobs l
+             WHERE l.batch = j.batch AND l.job = j.job AND l.superseded = 0), j.job, j.take";
+        self.takes_where(batch, in_order, each)
     }
 
     fn receipts(
@@ -175,6 +175,26 @@ impl Views for SqliteLedger {
 }
 
 impl SqliteLedger {
+    /// Takes of a batch, each for itself.
+    fn takes_where(
+        &self,
+        batch: BatchKey,
+        which: &str,
+        each: &mut dyn FnMut(ResultRow) -> io::Result<()>,
+    ) -> Result<io::Result<()>, LedgerError> {
+        self.read(|ledger| {
+            let sql = format!("SELECT {RESULT} FROM jobs j WHERE j.batch = ?1 AND {which}");
+            let mut statement = ledger.conn.prepare_cached(&sql)?;
+            let mut rows = statement.query([batch])?;
+            while let Some(row) = rows.next()? {
+                if let Err(error) = each(ledger.result_of_row(row)?) {
+                    return Ok(Err(error));
+                }
+            }
+            Ok(Ok(()))
+        })
+    }
+
     /// Of the prices that are planned, those that are caps. No index has them: they are looked for only where any endpoint has one.
     fn planned_capped(&self, batch: BatchKey) -> Result<Msat, Fault> {
         if !self.conn.prepare_cached(&format!("SELECT 1 {CAPPED_ENDPOINTS}"))?.exists([])? {

@@ -2,12 +2,15 @@ use proptest::prelude::*;
 use strum::VariantArray as _;
 
 use super::*;
-use crate::catalog::{ImageKind, ImageRef};
+use crate::catalog::{ImageKind, ImageRef, ImageSource, Value};
 use crate::csv_escape::restore;
-use crate::l402::{Network, PaymentHash};
 use crate::ledger::{FurtherResult, ReceiptKind};
 use crate::manifest::{JobSource as _, Manifest, OpenOptions};
+use crate::money::Msat;
 use crate::purchase::{JobState, Next, Reason};
+use crate::report::table_out::Dialect;
+use crate::report::testing::receipt;
+use crate::time::UnixMs;
 
 fn result(id: &str, state: JobState, reason: Reason) -> ResultRow {
     ResultRow {
@@ -71,28 +74,6 @@ fn receipts_text(file: &ReceiptsFile, rows: &[ReceiptRow]) -> String {
     String::from_utf8(out).unwrap()
 }
 
-fn receipt() -> ReceiptRow {
-    ReceiptRow {
-        batch: "june-trailers".into(),
-        id: "shot-001".into(),
-        take: 1,
-        kind: ReceiptKind::Payment,
-        paid_at: UnixMs(1_790_000_000_123),
-        seller: "sats4ai.com".into(),
-        endpoint: "generate-video".into(),
-        network: Some(Network::Mainnet),
-        amount: Msat::new(2_750_000),
-        fee: Some(Msat::new(1_500)),
-        hash: PaymentHash([0xab; 32]),
-        preimage: "cd".repeat(32),
-        invoice: "lnbc27500n1example".into(),
-        payee_node: "02aa".into(),
-        payer_node: "03bb".into(),
-        url: Some("https://cdn.example/one.mp4".into()),
-        extra: vec![("x_scene".into(), "=1+1".into())],
-    }
-}
-
 #[test]
 fn results_as_the_interface_says() {
     let mut animated = result("shot-002", JobState::Pending, Reason::None);
@@ -105,7 +86,7 @@ fn results_as_the_interface_says() {
     let file = ResultsFile::new(
         strings(&["prompt", "duration", "generate_audio", "image"]),
         strings(&["x_scene"]),
-        Dialect::default(),
+        TableForm::Csv(Dialect::default()),
     );
     insta::assert_snapshot!(results_text(&file, &[delivered(), animated, inline]));
 }
@@ -114,14 +95,14 @@ fn results_as_the_interface_says() {
 fn receipts_as_the_interface_says() {
     let open = ReceiptRow { fee: None, network: None, url: None, extra: Vec::new(), ..receipt() };
     let refund = ReceiptRow { kind: ReceiptKind::Refund, fee: Some(Msat::ZERO), take: 2, ..receipt() };
-    let file = ReceiptsFile::new(strings(&["x_scene"]), Dialect::default());
+    let file = ReceiptsFile::new(strings(&["x_scene"]), TableForm::Csv(Dialect::default()));
     insta::assert_snapshot!(receipts_text(&file, &[receipt(), open, refund]));
 }
 
 #[test]
 fn what_is_written_can_be_read() {
     for dialect in [b',', b';', b'\t'].map(|delimiter| Dialect { delimiter, bom: delimiter == b';' }) {
-        let file = ResultsFile::new(strings(&["prompt", "duration"]), strings(&["x_scene"]), dialect);
+        let file = ResultsFile::new(strings(&["prompt", "duration"]), strings(&["x_scene"]), TableForm::Csv(dialect));
         let text = results_text(&file, &[delivered(), delivered()]);
         assert_eq!(text.starts_with('\u{feff}'), dialect.bom);
         let mut reader = csv::ReaderBuilder::new()
@@ -145,7 +126,8 @@ fn no_text_becomes_a_formula_and_numbers_stay_numbers() {
     ];
     row.error = Some("@SUM(A1)".into());
     row.extra = vec![("x_note".into(), "+1".into())];
-    let file = ResultsFile::new(strings(&["prompt", "offset"]), strings(&["x_note"]), Dialect::default());
+    let file =
+        ResultsFile::new(strings(&["prompt", "offset"]), strings(&["x_note"]), TableForm::Csv(Dialect::default()));
     let text = results_text(&file, &[row]);
     let mut reader = csv::Reader::from_reader(text.as_bytes());
     let headers = reader.headers().unwrap().clone();
@@ -170,7 +152,7 @@ fn a_parameter_whose_name_is_taken_is_told_apart() {
 
 #[test]
 fn a_row_that_cannot_be_read_ends_the_writing() {
-    let file = ResultsFile::new(Vec::new(), Vec::new(), Dialect::default());
+    let file = ResultsFile::new(Vec::new(), Vec::new(), TableForm::Csv(Dialect::default()));
     let failed = file.write(&mut Vec::new(), &mut |each| {
         each(delivered())?;
         Err(io::Error::other("the ledger cannot be read"))
@@ -186,7 +168,7 @@ proptest! {
         row.params = vec![("prompt".into(), Value::Text(prompt.clone()))];
         row.extra = vec![("x_note".into(), note.clone())];
         let dialect = Dialect { delimiter: b';', bom: false };
-        let file = ResultsFile::new(strings(&["prompt"]), strings(&["x_note"]), dialect);
+        let file = ResultsFile::new(strings(&["prompt"]), strings(&["x_note"]), TableForm::Csv(dialect));
         let text = results_text(&file, &[row]);
         let mut reader = csv::ReaderBuilder::new().delimiter(b';').from_reader(text.as_bytes());
         let record = reader.records().next().unwrap().unwrap();

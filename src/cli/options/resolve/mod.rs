@@ -24,7 +24,7 @@ use crate::cli::options::config::{
 };
 use crate::cli::options::flags::ManifestArgs;
 use crate::cli::options::layer::Layers;
-use crate::cli::options::values::{DecisionWord, Format, FormatWord, Pair};
+use crate::cli::options::values::{DecisionWord, Format, FormatWord, Pair, TakesWord};
 use crate::cli::options::{
     ChoiceArgs, Group, JobReadingArgs, Layer, LedgerArgs, NodeArgs, OPTIONS, OutputArgs, ReadingArgs, file,
 };
@@ -377,10 +377,14 @@ impl Config {
     /// # Errors
     /// Where something that is needed is missing.
     pub fn export(self, args: ExportArgs) -> Result<ExportOptions, Failure> {
-        let (all, _) = self.lay(&[&args.target.batch, &args.files, &args.quiet, &args.ledger]);
+        let (all, _) = self.lay(&[&args.target.batch, &args.files, &args.rates, &args.quiet, &args.ledger]);
         Ok(ExportOptions {
             target: target(&args.target, &all.layer, "")?,
             files: all.files(),
+            every_take: args.takes == TakesWord::All,
+            books: args.books,
+            template: args.template,
+            rates: all.rates(),
             quiet: all.output()?.quiet,
             ledger: all.ledger()?,
         })
