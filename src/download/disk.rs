@@ -13,6 +13,12 @@ pub trait Disk {
     /// The part of a file, held by nobody else.
     type Part: PartFile;
 
+    /// Makes the folders that lead from `folder`, which is there, to one below it (`a/b`), for good.
+    ///
+    /// # Errors
+    /// Where they cannot be made; [`io::ErrorKind::NotADirectory`] where a file stands in the place of one.
+    fn make_folders(&self, folder: &str, below: &str) -> impl Future<Output = io::Result<()>>;
+
     /// Whether anything stands there.
     ///
     /// # Errors
@@ -93,6 +99,11 @@ pub struct LocalPart(Option<Part>);
 
 impl Disk for LocalDisk {
     type Part = LocalPart;
+
+    async fn make_folders(&self, folder: &str, below: &str) -> io::Result<()> {
+        let (folder, below) = (folder.to_owned(), below.to_owned());
+        elsewhere(move || file::make_folders_below(Path::new(&folder), Path::new(&below))).await
+    }
 
     async fn is_taken(&self, file: &str) -> io::Result<bool> {
         Ok(file::is_taken(Path::new(file)))

@@ -257,6 +257,27 @@ pub fn make_folder(folder: &Path) -> io::Result<bool> {
     Ok(true)
 }
 
+/// Makes the folders that lead from one that is there to `below`, so that they are still there after a power cut. The first one itself is
+/// never made: where it is gone, its disk may be.
+///
+/// # Errors
+/// Where they cannot be made; [`io::ErrorKind::NotADirectory`] where a file stands in the place of one.
+pub fn make_folders_below(folder: &Path, below: &Path) -> io::Result<()> {
+    let mut made = folder.to_owned();
+    for step in below.components() {
+        made.push(step);
+        match std::fs::create_dir(&made) {
+            Ok(()) => sync_folder(&made)?,
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists && made.is_dir() => {}
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+                return Err(io::ErrorKind::NotADirectory.into());
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
+}
+
 /// The number of the device on which the folder is, or would be made.
 ///
 /// # Errors

@@ -1,5 +1,5 @@
-//! How a downloaded file is called: a template, filled in, and made safe on every system. Nothing in it leads out of its
-//! folder, and nothing that a server says is in it but one known ending.
+//! How a downloaded file is called: a template, filled in, and made safe on every system. Only a `/` of the template itself leads into a
+//! folder, nothing leads out of the one for all of them, and nothing that a server says is in a name but one known ending.
 
 use std::collections::HashSet;
 use std::fmt;
@@ -14,6 +14,11 @@ use crate::media;
 /// Where no template is given.
 pub const DEFAULT_TEMPLATE: &str = "{id}";
 
+/// The folder, beside the files, in which those stand that a person has picked: no name leads into it.
+pub const PICKED_FOLDER: &str = "picked";
+/// Folders that a template may name, one in the other.
+const FOLDERS_MAX: usize = 8;
+
 /// Bytes of a name before its ending. Some systems take 255 for all of it, in units of their own; what is added later
 /// (a number, the ending, `.part`) has room.
 const STEM_BYTES_MAX: usize = 180;
@@ -26,7 +31,8 @@ const HARMLESS_SIGNS: &str = " -_.,+=@()[]";
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Template {
     text: String,
-    parts: Vec<Part>,
+    /// The folders, the outermost first, and the name itself.
+    steps: Vec<Vec<Part>>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -39,28 +45,46 @@ impl Template {
     /// The fields that are neither the job's own nor in `known`: parameters and `x_*` columns.
     #[must_use]
     pub fn unknown<'a>(&'a self, known: &HashSet<String>) -> Option<&'a str> {
-        self.parts.iter().find_map(|part| match part {
+        self.parts().find_map(|part| match part {
             Part::Field(name) if !OWN_FIELDS.contains(&name.as_str()) && !known.contains(name) => Some(name.as_str()),
             Part::Field(_) | Part::Text(_) => None,
         })
     }
 
-    /// The name of a job's file without its ending, safe on every system.
+    /// The name of a job's file without its ending, behind its folders and a `/` each: safe on every system.
     #[must_use]
     pub fn stem(&self, job: &DeliveredJob) -> String {
-        let mut filled = String::new();
-        for part in &self.parts {
-            match part {
-                Part::Text(text) => filled.push_str(text),
-                Part::Field(name) => filled.push_str(&field(name, job)),
-            }
-        }
         // Another purchase of the same job is another file, and says so.
-        if job.take > 1 && !self.parts.contains(&Part::Field("take".to_owned())) {
-            filled.push_str(&format!("-take{}", job.take));
-        }
-        safe(&filled)
+        let says_take = self.parts().any(|part| *part == Part::Field("take".to_owned()));
+        let again = if job.take > 1 && !says_take { format!("-take{}", job.take) } else { String::new() };
+        let last = self.steps.len().saturating_sub(1);
+        let step = |(at, parts): (usize, &Vec<Part>)| {
+            let filled = filled(parts, job);
+            match at {
+                _ if at == last => safe(&format!("{filled}{again}"), "result"),
+                0 => not_picked(safe(&filled, "_")),
+                _ => safe(&filled, "_"),
+            }
+        };
+        self.steps.iter().enumerate().map(step).collect::<Vec<_>>().join("/")
     }
+
+    fn parts(&self) -> impl Iterator<Item = &Part> {
+        self.steps.iter().flatten()
+    }
+}
+
+fn filled(parts: &[Part], job: &DeliveredJob) -> String {
+    let each = |part: &Part| match part {
+        Part::Text(text) => text.clone(),
+        Part::Field(name) => field(name, job),
+    };
+    parts.iter().map(each).collect()
+}
+
+/// A folder's name that is not the one of what is picked.
+fn not_picked(name: String) -> String {
+    if name.eq_ignore_ascii_case(PICKED_FOLDER) { format!("_{name}") } else { name }
 }
 
 const OWN_FIELDS: [&str; 4] = ["id", "endpoint", "date", "take"];
@@ -89,29 +113,48 @@ impl FromStr for Template {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        if text.contains(['/', '\\']) {
-            return Err("a file's name leads into no other folder: leave out / and \\".to_owned());
+        if text.contains('\\') {
+            return Err("folders are parted by /, on every system: leave out \\".to_owned());
         }
-        let mut parts = Vec::new();
-        let mut rest = text;
-        while let Some(open) = rest.find(['{', '}']) {
-            let (before, from) = rest.split_at(open);
-            parts.push(Part::Text(before.to_owned()));
-            let inside = from.strip_prefix('{').and_then(|inside| inside.split_once('}'));
-            let Some((name, after)) = inside.filter(|(name, _)| !name.is_empty() && !name.contains('{')) else {
-                return Err("expected names in braces, such as {id} or {endpoint}-{id}".to_owned());
-            };
-            parts.push(Part::Field(name.to_owned()));
-            rest = after;
+        let steps = text.split('/').map(parts).collect::<Result<Vec<_>, _>>()?;
+        if steps.len() > FOLDERS_MAX + 1 {
+            return Err(format!("expected at most {FOLDERS_MAX} folders, one in the other"));
         }
-        parts.push(Part::Text(rest.to_owned()));
-        parts.retain(|part| *part != Part::Text(String::new()));
-        if parts.iter().any(|part| matches!(part, Part::Field(_))) {
-            Ok(Self { text: text.to_owned(), parts })
+        let begins = steps.first().is_some_and(|first| *first == [Part::Text(PICKED_FOLDER.to_owned())]);
+        if steps.len() > 1 && begins {
+            return Err(format!("the folder {PICKED_FOLDER} is for what is picked: name another one"));
+        }
+        let template = Self { text: text.to_owned(), steps };
+        if template.parts().any(|part| matches!(part, Part::Field(_))) {
+            Ok(template)
         } else {
             Err("expected at least one name in braces, such as {id}: else all files had one name".to_owned())
         }
     }
+}
+
+/// What one step of a path is made of.
+fn parts(text: &str) -> Result<Vec<Part>, String> {
+    if matches!(text, "" | "." | "..") {
+        return Err(
+            "expected a name before and after each /, which leads into folders below DIR: {x_scene}/{id}".to_owned()
+        );
+    }
+    let mut parts = Vec::new();
+    let mut rest = text;
+    while let Some(open) = rest.find(['{', '}']) {
+        let (before, from) = rest.split_at(open);
+        parts.push(Part::Text(before.to_owned()));
+        let inside = from.strip_prefix('{').and_then(|inside| inside.split_once('}'));
+        let Some((name, after)) = inside.filter(|(name, _)| !name.is_empty() && !name.contains('{')) else {
+            return Err("expected names in braces, such as {id} or {endpoint}-{id}".to_owned());
+        };
+        parts.push(Part::Field(name.to_owned()));
+        rest = after;
+    }
+    parts.push(Part::Text(rest.to_owned()));
+    parts.retain(|part| *part != Part::Text(String::new()));
+    Ok(parts)
 }
 
 impl fmt::Display for Template {
@@ -120,9 +163,9 @@ impl fmt::Display for Template {
     }
 }
 
-/// A name that every system takes as a plain file name: without separators,
-/// and neither hidden, nor an option, nor a device.
-fn safe(text: &str) -> String {
+/// A name that every system takes as a plain name of a file or a folder: without separators, and neither hidden, nor an option, nor a
+/// device; `empty` where nothing is left of it.
+fn safe(text: &str, empty: &str) -> String {
     let mut name = String::new();
     // Some letters of some scripts, and all of a Mac, have their marks as characters of their own. They stand behind a letter.
     let mut may_have_mark = false;
@@ -137,7 +180,7 @@ fn safe(text: &str) -> String {
     // Windows drops dots and spaces at the end; one at the beginning hides a file elsewhere, or is taken for an option.
     let trimmed = name.trim_start_matches(['.', ' ', '-']).trim_end_matches(['.', ' ']);
     if trimmed.is_empty() {
-        return "result".to_owned();
+        return empty.to_owned();
     }
     if is_reserved(trimmed) { format!("_{trimmed}") } else { trimmed.to_owned() }
 }
@@ -208,8 +251,41 @@ mod tests {
     }
 
     #[test]
+    fn only_the_template_leads_into_folders() {
+        assert_eq!(stem("{x_scene}/{id}", "7"), "harbour_ night/7");
+        assert_eq!(stem("{endpoint}/v{take}/{id}", "a/../b"), "generate-video/v1/a_.._b");
+        assert_eq!(stem("{id}/{x_none}/{id}.", ".."), "_/_/result");
+        assert_eq!(stem("{id}/x", "nul"), "_nul/x");
+        for (id, folder) in [("Picked", "_Picked"), ("picked.", "_picked"), ("picked it", "picked it")] {
+            assert_eq!(stem("{id}/{id}", id), format!("{folder}/{}", safe(id, "")), "{id}");
+        }
+        let again = DeliveredJob { take: 2, ..delivered_job("a") };
+        let of_again = |template: &str| template.parse::<Template>().unwrap().stem(&again);
+        assert_eq!(of_again("{endpoint}/{id}"), "generate-video/a-take2");
+        assert_eq!(of_again("take {take}/{id}"), "take 2/a");
+    }
+
+    #[test]
     fn a_template_that_is_none_is_refused() {
-        for wrong in ["", "kite", "{", "{id", "id}", "{}", "{{id}}", "a/{id}", "..\\{id}", "{id}}"] {
+        for wrong in [
+            "",
+            "kite",
+            "{",
+            "{id",
+            "id}",
+            "{}",
+            "{{id}}",
+            "..\\{id}",
+            "{id}}",
+            "/{id}",
+            "{id}/",
+            "a//{id}",
+            "../{id}",
+            "./{id}",
+            "{x_a/b}",
+            "picked/{id}",
+            "a/b/c/d/e/f/g/h/i/{id}",
+        ] {
             assert!(wrong.parse::<Template>().is_err(), "{wrong}");
         }
         let template: Template = "{id} {prmpt} {x_scene}".parse().unwrap();
@@ -326,9 +402,12 @@ mod tests {
             prop_assert!(name.len() < 200);
             prop_assert!(!name.starts_with(['.', '-', ' ']) && name.ends_with(".mp4"));
             prop_assert!(!name.contains(|c: char| "/\\:*?\"<>|".contains(c) || c.is_control()));
-            let mut parts = std::path::Path::new(&name).components();
-            prop_assert!(matches!(parts.next(), Some(std::path::Component::Normal(_))));
-            prop_assert!(parts.next().is_none());
+            let below = candidate(&stem("{id}/{x_none}{id}/{id}", &id), "mp4", 0);
+            for (path, steps) in [(name, 1), (below, 3)] {
+                let parts: Vec<_> = std::path::Path::new(&path).components().collect();
+                prop_assert!(parts.iter().all(|part| matches!(part, std::path::Component::Normal(_))));
+                prop_assert_eq!(parts.len(), steps);
+            }
         }
     }
 }

@@ -23,7 +23,7 @@ impl<L: Deliveries, F: Fetch, D: Disk, C: Clock> Transfer<'_, L, F, D, C> {
     /// What an earlier try or run left. A whole file that only lacked its name gets it here.
     pub(super) async fn left_part(&mut self) -> Result<Left<D::Part>, Trouble> {
         let folder = self.folder();
-        let Some(mark) = self.job.mark.clone().filter(|mark| folder_of(&mark.file) == Some(folder)) else {
+        let Some(mark) = self.job.mark.clone().filter(|mark| path_below(folder, &mark.file).is_some()) else {
             self.job.mark = None;
             return Ok(Left::Nothing);
         };
@@ -94,6 +94,7 @@ impl<L: Deliveries, F: Fetch, D: Disk, C: Clock> Transfer<'_, L, F, D, C> {
     async fn claim(&self, ending: &str) -> Result<Option<(String, D::Part)>, Trouble> {
         let (stem, least) = self.stem();
         let first = self.shared.numbers.borrow().get(&stem).copied().unwrap_or(0).max(least);
+        self.make_folders(&stem).await?;
         for n in first..first.saturating_add(NAMES_MAX) {
             let file = format!("{}/{}", self.folder(), candidate(&stem, ending, n));
             if self.is_taken(&file).await? {
@@ -109,6 +110,14 @@ impl<L: Deliveries, F: Fetch, D: Disk, C: Clock> Transfer<'_, L, F, D, C> {
             return Ok(Some((file, part)));
         }
         Ok(None)
+    }
+
+    /// Makes the folders that a name leads into.
+    async fn make_folders(&self, stem: &str) -> Result<(), Trouble> {
+        if let Some((below, _)) = stem.rsplit_once('/') {
+            self.run.disk.make_folders(self.folder(), below).await?;
+        }
+        Ok(())
     }
 
     /// Without a slash at its end.
@@ -203,6 +212,7 @@ impl<L: Deliveries, F: Fetch, D: Disk, C: Clock> Transfer<'_, L, F, D, C> {
         let (stem, least) = self.stem();
         let shared = self.shared;
         let _naming = shared.naming.lock().await;
+        self.make_folders(&stem).await?;
         for n in least.saturating_add(1)..NAMES_MAX {
             let file = format!("{}/{}", self.folder(), candidate(&stem, &ending, n));
             if self.is_taken(&file).await? || self.run.disk.is_taken(&part_name(&file)).await? {
@@ -237,7 +247,7 @@ impl<L: Deliveries, F: Fetch, D: Disk, C: Clock> Transfer<'_, L, F, D, C> {
 
     /// How the file of the result in hand is called, without its ending, and the first number to try: a further one as the first one is.
     fn stem(&self) -> (String, u32) {
-        let beside = self.first.as_ref().and_then(|first| first.file.strip_prefix(self.folder())?.strip_prefix('/'));
+        let beside = self.first.as_ref().and_then(|first| path_below(self.folder(), &first.file));
         let stem = beside.map(|name| name.rsplit_once('.').map_or(name, |(stem, _)| stem).to_owned());
         let number = u32::try_from(self.number).unwrap_or(u32::MAX);
         (stem.unwrap_or_else(|| self.run.settings.name.stem(&self.job)), number)
@@ -253,8 +263,9 @@ fn ending_of(file: &str) -> Option<&str> {
     file.rsplit_once('.').map(|(_, ending)| ending)
 }
 
-fn folder_of(file: &str) -> Option<&str> {
-    file.rsplit_once('/').map(|(folder, _)| folder)
+/// The file's path from that folder, where it is in it or in one below.
+fn path_below<'f>(folder: &str, file: &'f str) -> Option<&'f str> {
+    file.strip_prefix(folder)?.strip_prefix('/')
 }
 
 /// Bytes of a MiB.

@@ -364,6 +364,9 @@ fn host_of(url: &Url) -> String {
 fn of_one_file(error: &io::Error) -> Option<&'static str> {
     match error.kind() {
         io::ErrorKind::InvalidFilename => Some("its name is none there; choose a shorter one with --download-name"),
+        io::ErrorKind::NotADirectory => Some(
+            "a file stands where a folder of its name would be; move it away, or choose other names with --download-name",
+        ),
         io::ErrorKind::FileTooLarge => Some("it is larger than a file may be there"),
         _ => None,
     }

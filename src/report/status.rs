@@ -2,7 +2,7 @@
 
 mod job;
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;
 mod waiting;
 
 use std::io::{self, Write};
@@ -28,6 +28,7 @@ use super::next_commands::{command_about, node_needed};
 use super::sums::write_sums;
 use super::table_out::Dialect;
 use super::table_row::Cells;
+pub(super) use job::value_json;
 use job::{takes_json, write_job};
 #[cfg(test)]
 pub(super) use tests::row;

@@ -275,7 +275,7 @@ fn what_cannot_work_is_said_before_anything_is_bought() {
     client.write("file", "");
     for (flags, words) in [
         ("--download videos --download-name {prmpt}", "no job has a {prmpt}"),
-        ("--download videos --download-name ../{id}", "leave out / and"),
+        ("--download videos --download-name ../{id}", "expected a name before and after each /"),
         ("--download videos --download-name kite", "at least one name in braces"),
         ("--download file", "--download"),
         ("--download /proc/nowhere", "nothing was fetched or bought"),

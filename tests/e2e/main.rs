@@ -47,6 +47,8 @@ mod estimates;
 #[cfg(test)]
 mod faults;
 #[cfg(test)]
+mod filed;
+#[cfg(test)]
 mod files_and_refunds;
 #[cfg(test)]
 mod foretold;

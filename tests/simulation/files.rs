@@ -314,6 +314,11 @@ impl SimDisk {
 impl Disk for SimDisk {
     type Part = SimPart;
 
+    /// Names of jobs that are simulated lead into no folder.
+    async fn make_folders(&self, _: &str, below: &str) -> io::Result<()> {
+        Err(io::Error::other(format!("{below} is asked for")))
+    }
+
     async fn is_taken(&self, file: &str) -> io::Result<bool> {
         Ok(self.0.files.names.borrow().contains_key(file))
     }

@@ -60,7 +60,7 @@ fn what_does_not_go_together_is_refused() {
         "status a.toml --all --job x",
         "plan a.toml --yes",
         "plan a.toml --lnd-url https://127.0.0.1:8080",
-        "run a.toml --download d --download-name a/{id}",
+        "run a.toml --download d --download-name a//{id}",
         "download --missing a.toml --download-idle 0s",
         "frobnicate",
     ] {

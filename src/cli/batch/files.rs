@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use crate::cli::options::config;
 use crate::cli::{CommandError, Failure};
+use crate::error::Hinted;
 use crate::event::{Event, Listener};
 use crate::ledger::port::{Batches, Views as _, WrittenFiles};
 use crate::ledger::{
@@ -24,6 +25,7 @@ use crate::run::{Clock, SystemClock};
 
 use crate::cli::batch::own;
 use crate::cli::batch::reporter::Reporter;
+use crate::cli::batch::sidecars::Sidecars;
 
 /// The name that stands for standard output.
 pub(in crate::cli) const STDOUT: &str = "-";
@@ -35,6 +37,8 @@ pub(in crate::cli) struct Files {
     batch: BatchKey,
     layout: Layout,
     views: Views,
+    /// What stands beside downloaded files, where that is wanted.
+    sidecars: Option<Sidecars>,
     /// How the files were written before is known.
     are_known: bool,
 }
@@ -46,7 +50,20 @@ impl Files {
     }
 
     fn at(ledger: &LedgerAddress, batch: BatchKey, layout: &Layout, paths: Vec<(OutputKind, PathBuf)>) -> Self {
-        Self { ledger: ledger.clone(), batch, layout: layout.clone(), views: Views::new(paths), are_known: false }
+        let (ledger, layout) = (ledger.clone(), layout.clone());
+        Self { ledger, batch, layout, views: Views::new(paths), sidecars: None, are_known: false }
+    }
+
+    /// Those that a batch has written before, and sidecars where those are wanted: with nothing else where it has written none.
+    pub(in crate::cli) fn of_batch(ledger: &LedgerAddress, batch: &Batch, sidecars: bool) -> Option<Self> {
+        let none = || sidecars.then(|| Self::at(ledger, batch.key, &batch.remembered.layout, Vec::new()));
+        Some(Self::remembered(ledger, batch).or_else(none)?.with_sidecars(sidecars))
+    }
+
+    /// With sidecars, where those are wanted.
+    pub(in crate::cli) fn with_sidecars(self, are_wanted: bool) -> Self {
+        let sidecars = are_wanted.then(|| Sidecars::new(self.batch));
+        Self { sidecars, ..self }
     }
 
     /// The files that a batch has written before, if it has: an earlier version knew fewer kinds.
@@ -78,6 +95,12 @@ impl Files {
         self.views.rewrite(&|| SystemClock.now(), &mut |kind, out| write(kind, ledger, of, &Manner::default(), out))
     }
 
+    /// Writes the sidecars, and gives what a person should know.
+    fn write_sidecars(&mut self, ledger: &OpenLedger) -> Vec<String> {
+        let written = self.sidecars.as_mut().map_or(Ok(Vec::new()), |sidecars| sidecars.write(ledger));
+        written.unwrap_or_else(|error| vec![format!("sidecars cannot be written: {}", error.told())])
+    }
+
     /// All on which the files depend.
     fn made_of(&self, ledger: &OpenLedger) -> Result<String, LedgerError> {
         let name = ledger.name_of(self.batch)?;
@@ -107,10 +130,16 @@ impl Files {
             while !stopped.load(Ordering::Relaxed) {
                 if changed.swap(false, Ordering::Relaxed) {
                     self.views.changed();
+                    self.sidecars.iter_mut().for_each(Sidecars::changed);
                 }
                 if self.views.due(SystemClock.now()) {
                     for words in self.rewrite_from(&ledger).warnings {
                         listener.hear(&Event::Warning { message: tried_again(&words) });
+                    }
+                }
+                if self.sidecars.as_ref().is_some_and(|sidecars| sidecars.due(SystemClock.now())) {
+                    for message in self.write_sidecars(&ledger) {
+                        listener.hear(&Event::Warning { message });
                     }
                 }
                 std::thread::park_timeout(LOOK_EVERY);
@@ -284,6 +313,10 @@ impl Following {
         let mut files = self.thread.join().map_err(|_| CommandError::internal("the thread of the files has failed"))?;
         let rewritten = files.rewrite_now()?;
         let _written_once_more = files.note();
+        if files.sidecars.is_some() {
+            let ledger = crate::ledger::open(&files.ledger, OpenMode::Read)?;
+            files.write_sidecars(&ledger).into_iter().for_each(|words| reporter.warn(words));
+        }
         let is_new = |words: &String| rewritten.warnings.contains(words);
         for words in rewritten.warnings.iter().filter(|words| !rewritten.failing.contains(words)) {
             reporter.warn(tried_again(words));

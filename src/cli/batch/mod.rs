@@ -9,3 +9,4 @@ pub(in crate::cli) mod reporter;
 pub(in crate::cli) mod room;
 pub(in crate::cli) mod run_batch;
 pub(in crate::cli) mod session;
+pub(in crate::cli) mod sidecars;

@@ -35,6 +35,7 @@ pub(in crate::cli) fn execute(options: &DownloadCommand) -> Result<ExitCode, Fai
             batch: &batch,
             work: Work::Download(batch.key),
             download_setup: Some((&download_setup, &to)),
+            sidecars: options.downloads.sidecars,
             missing: options.missing.then_some(&options.jobs),
             no_files: None,
         };

@@ -154,6 +154,7 @@ async fn recover(
         batch,
         work: Work::Recover(Some(batch.key)),
         download_setup: download_setup.as_ref().zip(to.as_ref()),
+        sidecars: options.downloads.sidecars,
         missing: None,
         no_files,
     })
@@ -178,6 +179,8 @@ pub(in crate::cli) struct Bringing<'a> {
     pub(in crate::cli) work: Work,
     /// What fetches files, and where they go.
     pub(in crate::cli) download_setup: Option<(&'a DownloadSetup, &'a DownloadTo)>,
+    /// Files get sidecars.
+    pub(in crate::cli) sidecars: bool,
     /// Files that are not where they were are fetched once more: of these jobs, or of all.
     pub(in crate::cli) missing: Option<&'a Vec<String>>,
     /// Why nothing can be fetched, though files are wanted.
@@ -207,8 +210,7 @@ pub(in crate::cli) async fn bring_to_end(bringing: Bringing<'_>) -> Result<ExitC
 }
 
 async fn run_batch(bringing: Bringing<'_>, began: UnixMs, reporter: &Reporter) -> Result<ExitCode, Failure> {
-    let Bringing { ledger, pace, deadline, counterparties, batch, work, download_setup, missing, no_files, .. } =
-        bringing;
+    let Bringing { ledger, batch, work, download_setup, sidecars, missing, no_files, .. } = bringing;
     if let Some(why) = &no_files {
         reporter.warn(why.clone());
     }
@@ -231,12 +233,12 @@ async fn run_batch(bringing: Bringing<'_>, began: UnixMs, reporter: &Reporter) -
     if let Some(stopped) = stopped.as_ref().filter(|_| refused.is_none()) {
         reporter.warn(stopped.to_string());
     }
-    let following = match Files::remembered(ledger, batch).filter(|_| !are_evidence) {
-        Some(files) => Some(files.follow(reporter)?),
-        None => None,
-    };
+    let files = Files::of_batch(ledger, batch, sidecars).filter(|_| !are_evidence);
+    let following = files.map(|files| files.follow(reporter)).transpose()?;
     let download_setup = download_setup.map(|(download_setup, _)| download_setup);
-    let carried = session.run_batch(counterparties, &settings(pace), deadline, reporter, work, download_setup).await;
+    let (counterparties, settings) = (bringing.counterparties, settings(bringing.pace));
+    let deadline = bringing.deadline;
+    let carried = session.run_batch(counterparties, &settings, deadline, reporter, work, download_setup).await;
     let files_whole = following.map_or(Ok(true), |following| following.finish(reporter));
     let (mut session, carried) = carried?;
     if no_files.is_some() {

@@ -74,6 +74,7 @@ pub(in crate::cli) fn claim(options: &RefundsClaimOptions) -> Result<ExitCode, F
                 batch: &batch,
                 work,
                 download_setup: None,
+                sidecars: false,
                 missing: None,
                 no_files: None,
             };

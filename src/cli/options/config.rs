@@ -104,6 +104,8 @@ pub struct DownloadOptions {
     pub folder: Option<PathBuf>,
     /// How files are called; none where nobody says.
     pub name: Option<Template>,
+    /// Each file gets a sidecar.
+    pub sidecars: bool,
     /// Fetches a second at one host, at most; none where nobody says.
     pub per_second: Option<u32>,
     /// How many at once, and how large a file may be.

@@ -153,9 +153,11 @@ options! {
     DownloadToArgs, "Downloads" {
         /// Fetch every result into this folder as it comes; it is made where it is missing
         lasting download: Option<PathBuf>, [long, value_name = "DIR"], text values::path;
-        /// How files are called: {id}, {endpoint}, {date}, {take}, a parameter or an x_* column in braces; the ending follows
-        /// from the content
+        /// How files are called: {id}, {endpoint}, {date}, {take}, a parameter or an x_* column in braces; a / leads into
+        /// folders ({x_scene}/{id}), the ending follows from the content
         lasting download_name: Option<Template>, [long, value_name = "TEMPLATE"], text str::parse, default DEFAULT_TEMPLATE;
+        /// Put FILE.json beside each file: what was asked for, what it cost, digests and times; nothing in it proves or buys anything
+        lasting sidecars: bool, [long], text values::boolean, untold false;
     }
 
     /// How fast results are fetched.

@@ -193,3 +193,58 @@ async fn what_an_earlier_run_has_of_several_files_is_not_fetched_anew() {
     })
     .await;
 }
+
+/// Whose first answer breaks off in the middle, and whose later ones go on from there.
+async fn broken_once() -> Fixture {
+    Fixture::of(async |n, request, mut stream: TcpStream| {
+        let (whole, from) = (video(40_000), from_of(&request));
+        let end = if n == 0 { 30_000 } else { whole.len() };
+        let head = match from {
+            0 => "HTTP/1.1 200 x\nETag: \"1\"\nContent-Length: 40000".to_owned(),
+            _ => format!(
+                "HTTP/1.1 206 x\nETag: \"1\"\nContent-Range: bytes {from}-39999/40000\nContent-Length: {}",
+                40_000 - from
+            ),
+        };
+        send(&mut stream, &format!("{head}\nConnection: close"), &whole[from..end]).await;
+        hang_up(stream).await;
+    })
+    .await
+}
+
+#[tokio::test]
+async fn a_file_comes_into_the_folders_of_its_name_and_is_gone_on_with_there() {
+    local(async {
+        let place = Fixture { name: "{x_scene}/{endpoint}/{id}", ..broken_once().await };
+        assert_eq!(place.fetch().await.trouble, None);
+        assert_eq!(place.content(), Some(video(40_000)));
+        let file = place.ledger.file.borrow().clone().unwrap().file;
+        assert_eq!(PathBuf::from(file), place.path("harbour_ night/generate-video/kite.mp4"));
+        assert!(place.heard.borrow()[1].contains("range: bytes="), "{:?}", place.heard.borrow());
+        assert!(!place.path("harbour_ night/generate-video/kite.mp4.part").exists());
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_file_in_the_place_of_a_folder_concerns_its_names_alone() {
+    local(async {
+        let place = Fixture { name: "{x_scene}/{id}", ..broken_once().await };
+        std::fs::write(place.path("harbour_ night"), "somebody's").unwrap();
+        assert_eq!(place.fetch().await.trouble, None);
+        place.failed_with(Reason::NotDownloaded, "a file stands where a folder of its name would be");
+        assert_eq!(std::fs::read(place.path("harbour_ night")).unwrap(), b"somebody's");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn where_the_folder_for_all_files_is_gone_none_is_made_in_its_place() {
+    local(async {
+        let place = Fixture { name: "{x_scene}/{id}", ..broken_once().await };
+        std::fs::remove_dir(place.folder.path()).unwrap();
+        assert!(place.fetch().await.trouble.is_some_and(|words| words.contains("cannot be written to")));
+        assert!(!place.folder.path().exists());
+    })
+    .await;
+}

@@ -141,6 +141,7 @@ impl Listener for Nobody {
 /// A folder, and a record of one job whose result stands at a host.
 struct Fixture {
     folder: tempfile::TempDir,
+    name: &'static str,
     ledger: OneJob,
     heard: std::rc::Rc<RefCell<Vec<String>>>,
 }
@@ -171,7 +172,7 @@ impl Fixture {
             last: RefCell::default(),
             feed: Feed::default(),
         };
-        Self { folder: tempfile::tempdir().unwrap(), ledger, heard }
+        Self { folder: tempfile::tempdir().unwrap(), name: "{id}", ledger, heard }
     }
 
     async fn fetch(&self) -> Fetched {
@@ -182,7 +183,7 @@ impl Fixture {
     async fn fetch_wanted(&self, wanted: Wanted) -> Fetched {
         let settings = Settings {
             folder: self.folder.path().to_str().unwrap().to_owned(),
-            name: "{id}".parse().unwrap(),
+            name: self.name.parse().unwrap(),
             in_flight: 1,
             per_second: None,
             bytes_max: 1 << 20,

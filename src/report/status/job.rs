@@ -336,7 +336,8 @@ fn answer_json(answer: &AnswerRow) -> Value {
     })
 }
 
-fn value_json(value: &catalog::Value) -> Value {
+/// A parameter's value: an image by its digest.
+pub(in crate::report) fn value_json(value: &catalog::Value) -> Value {
     match value {
         catalog::Value::Text(text) => json!(text),
         catalog::Value::Integer(number) => json!(number),

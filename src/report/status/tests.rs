@@ -129,7 +129,7 @@ fn record(row: PaymentRow, answers: Vec<AnswerRow>) -> PaymentRecord {
 }
 
 /// A job that was doubtful once, then paid for, and lost in the end.
-fn lost() -> Vec<TakeRecord> {
+pub(in crate::report) fn lost() -> Vec<TakeRecord> {
     let dead = PaymentRow {
         standing: Standing::Dead,
         held: Msat::ZERO,

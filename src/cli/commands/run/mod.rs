@@ -518,6 +518,8 @@ impl<'a> Runner<'a> {
         (work, files): (Work, Option<Files>),
         download_setup: Option<&DownloadSetup>,
     ) -> Result<(Session, BatchRun), Failure> {
+        let sidecars = self.options.buying.downloads.sidecars;
+        let files = files.map(|files| files.with_sidecars(sidecars));
         let following = files.map(|files| files.follow(&self.reporter)).transpose()?;
         match self.run_batch(session, settings, work, download_setup).await {
             Ok((mut session, carried)) => {

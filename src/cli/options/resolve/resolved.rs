@@ -123,6 +123,7 @@ impl Resolved {
         DownloadOptions {
             folder: layer.download.clone(),
             name: layer.download_name.clone(),
+            sidecars: layer.sidecars.unwrap_or_default(),
             per_second: layer.downloads_per_second,
             fetching: Fetching::from(layer),
         }
