@@ -11,6 +11,7 @@ mod fetch;
 pub mod file;
 pub mod name;
 mod part_file;
+mod picked;
 mod response;
 mod source;
 #[cfg(test)]
@@ -19,6 +20,7 @@ mod transfer;
 mod words;
 
 pub use disk::{Disk, LocalDisk, PartFile};
+pub use picked::{PickRefused, TakeFile, keep_picked};
 pub use transfer::full_words;
 
 use std::cell::{Cell, RefCell};

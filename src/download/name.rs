@@ -8,8 +8,10 @@ use std::str::FromStr;
 use unicode_normalization::UnicodeNormalization as _;
 use unicode_normalization::char::is_combining_mark;
 
-use crate::ledger::DeliveredJob;
+use crate::catalog::Value;
+use crate::ledger::{DeliveredJob, ResultRow};
 use crate::media;
+use crate::time::UnixMs;
 
 /// Where no template is given.
 pub const DEFAULT_TEMPLATE: &str = "{id}";
@@ -57,6 +59,16 @@ impl Template {
         // Another purchase of the same job is another file, and says so.
         let says_take = self.parts().any(|part| *part == Part::Field("take".to_owned()));
         let again = if job.take > 1 && !says_take { format!("-take{}", job.take) } else { String::new() };
+        self.named(&Named::from(job), &again)
+    }
+
+    /// The same for what a person has picked of a job, whichever take that is: `{take}` is nothing in it, nor a sign that stands before it.
+    #[must_use]
+    pub fn stem_of_picked(&self, row: &ResultRow) -> String {
+        self.named(&Named::from(row), "")
+    }
+
+    fn named(&self, job: &Named<'_>, again: &str) -> String {
         let last = self.steps.len().saturating_sub(1);
         let step = |(at, parts): (usize, &Vec<Part>)| {
             let filled = filled(parts, job);
@@ -74,12 +86,43 @@ impl Template {
     }
 }
 
-fn filled(parts: &[Part], job: &DeliveredJob) -> String {
-    let each = |part: &Part| match part {
-        Part::Text(text) => text.clone(),
-        Part::Field(name) => field(name, job),
-    };
-    parts.iter().map(each).collect()
+/// What a name is made of.
+struct Named<'a> {
+    id: &'a str,
+    endpoint: &'a str,
+    /// None in the name of what is picked.
+    take: Option<u32>,
+    params: &'a [(String, Value)],
+    extra: &'a [(String, String)],
+    started_at: Option<UnixMs>,
+}
+
+impl<'a> From<&'a DeliveredJob> for Named<'a> {
+    fn from(job: &'a DeliveredJob) -> Self {
+        let DeliveredJob { id, take, endpoint, params, extra, started_at, .. } = job;
+        Self { id, endpoint: &endpoint.name, take: Some(*take), params, extra, started_at: *started_at }
+    }
+}
+
+impl<'a> From<&'a ResultRow> for Named<'a> {
+    fn from(row: &'a ResultRow) -> Self {
+        let ResultRow { id, endpoint, params, extra, started_at, .. } = row;
+        Self { id, endpoint, take: None, params, extra, started_at: *started_at }
+    }
+}
+
+fn filled(parts: &[Part], job: &Named<'_>) -> String {
+    let mut filled = String::new();
+    for part in parts {
+        match (part, job.take) {
+            (Part::Text(text), _) => filled.push_str(text),
+            (Part::Field(name), None) if name == "take" => {
+                filled.truncate(filled.trim_end_matches([' ', '-', '_', '.']).len());
+            }
+            (Part::Field(name), _) => filled.push_str(&field(name, job)),
+        }
+    }
+    filled
 }
 
 /// A folder's name that is not the one of what is picked.
@@ -89,11 +132,11 @@ fn not_picked(name: String) -> String {
 
 const OWN_FIELDS: [&str; 4] = ["id", "endpoint", "date", "take"];
 
-fn field(name: &str, job: &DeliveredJob) -> String {
+fn field(name: &str, job: &Named<'_>) -> String {
     match name {
-        "id" => job.id.clone(),
-        "endpoint" => job.endpoint.name.clone(),
-        "take" => job.take.to_string(),
+        "id" => job.id.to_owned(),
+        "endpoint" => job.endpoint.to_owned(),
+        "take" => job.take.map(|take| take.to_string()).unwrap_or_default(),
         "date" => date_of(job),
         _ => {
             let param = job.params.iter().find(|(known, _)| known == name).map(|(_, value)| value.to_string());
@@ -104,7 +147,7 @@ fn field(name: &str, job: &DeliveredJob) -> String {
 }
 
 /// The day on which the purchase began, in UTC: it does not change when a file is fetched again.
-fn date_of(job: &DeliveredJob) -> String {
+fn date_of(job: &Named<'_>) -> String {
     let at = job.started_at.and_then(|at| jiff::Timestamp::from_millisecond(at.0).ok());
     at.map(|at| at.strftime("%Y-%m-%d").to_string()).unwrap_or_default()
 }
@@ -263,6 +306,34 @@ mod tests {
         let of_again = |template: &str| template.parse::<Template>().unwrap().stem(&again);
         assert_eq!(of_again("{endpoint}/{id}"), "generate-video/a-take2");
         assert_eq!(of_again("take {take}/{id}"), "take 2/a");
+    }
+
+    #[test]
+    fn what_is_picked_has_a_name_without_a_take() {
+        let job = delivered_job("a");
+        let picked = |template: &str, take| {
+            let row = ResultRow {
+                id: job.id.clone(),
+                take,
+                endpoint: job.endpoint.name.clone(),
+                params: job.params.clone(),
+                extra: job.extra.clone(),
+                started_at: job.started_at,
+                ..crate::ledger::fixtures::result_row()
+            };
+            template.parse::<Template>().unwrap().stem_of_picked(&row)
+        };
+        for (template, expected) in [
+            ("{x_scene}/{id}", "harbour_ night/a"),
+            ("{id}-{take}", "a"),
+            ("{id} {take} {prompt}", "a a kite"),
+            ("take {take}/{id}", "take/a"),
+            ("{take}/{id}", "_/a"),
+        ] {
+            for take in [1, 2] {
+                assert_eq!(picked(template, take), expected, "{template}");
+            }
+        }
     }
 
     #[test]

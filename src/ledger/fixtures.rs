@@ -5,11 +5,11 @@ use sha2::{Digest, Sha256};
 use crate::catalog::{Catalog, Value};
 use crate::l402::{Invoice, PaymentHash, Preimage, Scheme, Token};
 use crate::money::Msat;
-use crate::purchase::{Credential, Poll, Reason, WalletId};
+use crate::purchase::{Credential, JobState, Next, Poll, Reason, WalletId};
 use crate::time::UnixMs;
 
 use super::record::SincePaid;
-use super::{AnswerKey, DeliveredJob, DurableIntent, JobKey, PaidPurchase, PaymentKey, ReusableToken};
+use super::{AnswerKey, DeliveredJob, DurableIntent, JobKey, PaidPurchase, PaymentKey, ResultRow, ReusableToken};
 
 /// When the fixtures' invoice expires.
 pub const INVOICE_EXPIRES_AT: UnixMs = UnixMs(1_000_000_000);
@@ -159,5 +159,33 @@ pub fn delivered_job(id: &str) -> DeliveredJob {
         more: Vec::new(),
         mark: None,
         is_taken: false,
+    }
+}
+
+/// A job of which nothing was bought yet.
+#[must_use]
+pub fn result_row() -> ResultRow {
+    ResultRow {
+        id: "a".to_owned(),
+        line: 2,
+        take: 1,
+        state: JobState::Pending,
+        reason: Reason::None,
+        next: Next::Rerun,
+        endpoint: "generate-video".to_owned(),
+        params: Vec::new(),
+        price: Msat::ZERO,
+        is_capped: false,
+        fee: None,
+        url: None,
+        file: None,
+        sha256: None,
+        more: Vec::new(),
+        attempts: 0,
+        started_at: None,
+        finished_at: None,
+        wait_until: None,
+        error: None,
+        extra: Vec::new(),
     }
 }
