@@ -29,7 +29,7 @@ async fn a_normal_send_settles() {
 async fn the_request_is_what_lnd_takes() {
     let server = Replay::start(vec![stream(&[succeeded()])]).await;
     for (fee_limit, patience_ms, fee, timeout) in
-        [(0, 90_000, "0", 60), (1_234_567, 30_000, "1234567", 25), (5, 10, "5", 1)]
+        [(0, 90_000, "0", 60), (1_234_567, 30_000, "1234567", 25), (5, 5_900, "5", 1)]
     {
         pay(&payer_at(&server.url), fee_limit, patience_ms).await;
         let requests = server.requests();
