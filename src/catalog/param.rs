@@ -117,6 +117,24 @@ pub enum Value {
     Image(Box<ImageRef>),
 }
 
+impl Value {
+    /// As a results file has it.
+    #[must_use]
+    pub fn in_file(&self) -> String {
+        match self {
+            Self::Boolean(is) => is.to_string(),
+            Self::Integer(number) => number.to_string(),
+            Self::Decimal(number) => number.to_string(),
+            Self::Structured(json) => json.to_string(),
+            Self::Text(text) => text.clone(),
+            Self::Image(image) => match &image.source {
+                ImageSource::File(path) => path.to_string_lossy().into_owned(),
+                ImageSource::Inline(_) => format!("sha256:{}", image.sha256),
+            },
+        }
+    }
+}
+
 /// An image, or another file, that a job sends: known by the digest of its bytes.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct ImageRef {

@@ -10,7 +10,7 @@ use crate::error::{Hinted, chain};
 use crate::ledger::{LedgerError, LockError};
 use crate::payer::NodeProblem;
 use crate::plan::LimitTooLarge;
-use crate::report::OutputRefused;
+use crate::report::{FolderRefused, OutputRefused};
 use crate::run::RunError;
 use crate::run::signals::Stopped;
 #[cfg(feature = "sandbox")]
@@ -53,6 +53,9 @@ pub enum Failure {
     /// A run's files cannot be written.
     #[error(transparent)]
     Output(#[from] OutputRefused),
+    /// A contact sheet cannot be written there.
+    #[error(transparent)]
+    Folder(#[from] FolderRefused),
     /// The sandbox cannot be started.
     #[cfg(feature = "sandbox")]
     #[error(transparent)]
@@ -183,6 +186,7 @@ impl Hinted for Failure {
             Self::Run(error) => error.hint(),
             Self::Node(problem) => problem.hint(),
             Self::Output(refused) => refused.hint(),
+            Self::Folder(refused) => refused.hint(),
             #[cfg(feature = "sandbox")]
             Self::Sandbox(error) => error.hint(),
             Self::Input(_) | Self::Declined | Self::Stopped(_) | Self::Limit(_) | Self::Stdout(_) => None,
@@ -227,7 +231,7 @@ impl Failure {
     pub fn code(&self) -> ExitCode {
         match self {
             Self::Refused(refusal) => refusal.kind.code(),
-            Self::Input(_) | Self::Limit(_) | Self::Output(_) => ExitCode::Usage,
+            Self::Input(_) | Self::Limit(_) | Self::Output(_) | Self::Folder(_) => ExitCode::Usage,
             #[cfg(feature = "sandbox")]
             Self::Sandbox(_) => ExitCode::Usage,
             Self::Declined => ExitCode::Unfinished,

@@ -40,7 +40,8 @@ pub use options::layer::{CertSource, MacaroonSource, Secret};
 pub use options::values::{Deadline, Format, ManifestFormat, Pair};
 pub use preflight::foresight::Cause;
 
-use args::{CatalogCommand, Cli, Command, ConfigCommand, LedgerCommand, RefundsCommand};
+use crate::ledger::TakeMark;
+use args::{CatalogCommand, Cli, Command, ConfigCommand, LedgerCommand, RefundsCommand, TakesCommand};
 use options::config::Config;
 
 /// Parses and runs one command line, and prints what is wrong with it. Never leaves the process by itself.
@@ -101,6 +102,8 @@ fn execute(cli: Cli) -> Result<ExitCode, Failure> {
         Command::Recover(args) => commands::recover::execute(&config(cli.config)?.recover(*args)?),
         Command::Status(args) => commands::status::execute(&config(cli.config)?.status(args)?),
         Command::Export(args) => commands::export::execute(&config(cli.config)?.export(args)?),
+        Command::Report(args) => commands::report::execute(&config(cli.config)?.report(args)?),
+        Command::Takes(args) => takes(args.what, config(cli.config)?),
         Command::Batches(args) => commands::batches::execute(&config(cli.config)?.batches(args)?),
         Command::Sandbox(args) => commands::sandbox::execute(&args),
         Command::Completions(args) => commands::completions::completions(args.shell),
@@ -134,6 +137,17 @@ fn execute(cli: Cli) -> Result<ExitCode, Failure> {
             ConfigCommand::Show(args) => commands::config_show::execute(&config(cli.config)?.show(*args)?),
             ConfigCommand::Schema(args) => commands::config_schema::execute(args.of),
         },
+    }
+}
+
+fn takes(command: TakesCommand, config: Config) -> Result<ExitCode, Failure> {
+    use commands::takes;
+    match command {
+        TakesCommand::List(args) => takes::list(&config.takes_list(args)?),
+        TakesCommand::Pick(args) => takes::mark(&config.takes_mark(args, Some(TakeMark::Pick))?),
+        TakesCommand::Reject(args) => takes::mark(&config.takes_mark(args, Some(TakeMark::Reject))?),
+        TakesCommand::Clear(args) => takes::mark(&config.takes_mark(args, None)?),
+        TakesCommand::Read(args) => takes::read(&config.takes_read(args)?),
     }
 }
 

@@ -31,6 +31,8 @@ mod shown_body;
 mod shown_take;
 pub mod sqlite;
 mod stored_jobs;
+mod take_id;
+mod take_mark;
 mod token;
 mod word;
 mod writer;
@@ -73,9 +75,11 @@ pub use rows::{
     Original, PendingJob, ReceiptKind, ReceiptRow, ResultRow, StateCount, UNKNOWN_CONTENT,
 };
 pub use stored_jobs::StoredJobs;
+pub use take_id::TakeId;
+pub use take_mark::{Marked, Marking, TakeMark, TakeRow, Unmarkable};
 pub use token::{Came, ReusableToken, Reuse, Served, TokenAt, TokenBuyer};
 
-pub use word::{Retake, TakeId, Unmet};
+pub use word::{Retake, Unmet};
 pub use writer::{LedgerHandle, LedgerThread};
 
 /// Which of the delivered jobs whose file is not here are meant.

@@ -2,52 +2,10 @@
 //! knows of a job decides what a word means, here and nowhere else.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt;
 
-use super::UNKNOWN_CONTENT;
+use super::{TakeId, TakeMark, UNKNOWN_CONTENT};
 use crate::plan::ContentHash;
 use crate::purchase::{JobState, Reason};
-
-/// A take of a job, as a person names it: `ID@TAKE`. An id alone means its first take.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct TakeId {
-    /// The job's id.
-    pub id: String,
-    /// Which take of it, from 1.
-    pub take: u32,
-}
-
-impl TakeId {
-    /// What was typed. An id may hold `@`, too: what is an id as a whole is one. None where neither the whole nor what
-    /// stands before the last `@` is an id.
-    pub fn read(typed: &str, is_id: impl Fn(&str) -> bool) -> Option<Self> {
-        if is_id(typed) {
-            return Some(Self { id: typed.to_owned(), take: 1 });
-        }
-        let (id, take) = split(typed).filter(|(id, _)| is_id(id))?;
-        Some(Self { id: id.to_owned(), take })
-    }
-
-    /// Whether what was typed is one job's id as a whole, and a take of another job.
-    #[must_use]
-    pub fn is_ambiguous(typed: &str, is_id: impl Fn(&str) -> bool) -> bool {
-        is_id(typed) && split(typed).is_some_and(|(id, _)| is_id(id))
-    }
-}
-
-impl fmt::Display for TakeId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}@{}", self.id, self.take)
-    }
-}
-
-/// `ID@TAKE` at its last `@`, where a number follows it.
-fn split(typed: &str) -> Option<(&str, u32)> {
-    let (id, take) = typed.rsplit_once('@')?;
-    let digits = !take.is_empty() && take.bytes().all(|byte| byte.is_ascii_digit());
-    let take = if digits { take.parse().ok()? } else { return None };
-    Some((id, take)).filter(|(id, take)| !id.is_empty() && *take > 0)
-}
 
 /// Which takes the user wants to replace by one more purchase each.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -58,6 +16,8 @@ pub struct Retake {
     pub changed: bool,
     /// Every job whose money came back for the first time, and of which no person has decided to leave it at that.
     pub refunded: bool,
+    /// Every delivered job whose latest take a person has rejected, and of which none is picked.
+    pub rejected: bool,
     /// Words are about these jobs alone; about all where it is empty.
     pub only: BTreeSet<String>,
 }
@@ -76,14 +36,14 @@ impl Retake {
     /// Whether nobody says a word.
     #[must_use]
     pub fn is_none(&self) -> bool {
-        self.takes.is_empty() && !self.changed && !self.refunded
+        self.takes.is_empty() && !self.changed && !self.refunded && !self.rejected
     }
 
     /// Whether any word concerns that job, as its latest take stands.
     pub(super) fn concerns(&self, id: &str, state: JobState) -> bool {
         let ended = matches!(state, JobState::Delivered | JobState::Downloaded | JobState::Refunded);
         (self.only.is_empty() || self.only.contains(id))
-            && (self.takes.contains_key(id) || ((self.changed || self.refunded) && ended))
+            && (self.takes.contains_key(id) || ((self.changed || self.refunded || self.rejected) && ended))
     }
 
     /// A take that these words name as well, and that was replaced before this latest one.
@@ -105,6 +65,8 @@ pub(super) struct TakeStand {
     pub(super) content: ContentHash,
     /// The content of its row at which a person said to leave it as it is.
     pub(super) kept: Option<ContentHash>,
+    /// What a person says of it.
+    pub(super) mark: Option<TakeMark>,
     /// It has a payment whose hash is neither settled nor dead.
     pub(super) unsettled: bool,
 }
@@ -125,13 +87,9 @@ impl TakeStand {
             }
     }
 
-    fn is_delivered(&self) -> bool {
-        matches!(self.state, JobState::Delivered | JobState::Downloaded)
-    }
-
     /// A purchase that is over, so that another one can take its place.
     fn has_ended(&self) -> bool {
-        !self.is_open() && (self.is_delivered() || matches!(self.state, JobState::Lost | JobState::Refunded))
+        !self.is_open() && (self.state.is_delivered() || matches!(self.state, JobState::Lost | JobState::Refunded))
     }
 }
 
@@ -168,7 +126,12 @@ pub enum Unmet {
 /// What the words say of a job with these takes, the latest last, of which the manifest now asks for that content.
 pub(super) fn heard(retake: &Retake, id: &str, content: ContentHash, takes: &[TakeStand]) -> Heard {
     let Some(latest) = takes.last().filter(|latest| retake.concerns(id, latest.state)) else { return Heard::Nothing };
-    let said = [of_name(retake, id, latest), of_changed(retake, content, takes), of_refunded(retake, takes)];
+    let said = [
+        of_name(retake, id, latest),
+        of_changed(retake, content, takes),
+        of_refunded(retake, takes),
+        of_rejected(retake, content, takes),
+    ];
     let Some(first) = said.iter().find(|said| **said == Heard::Buys).or(said.iter().find(|s| **s != Heard::Nothing))
     else {
         return Heard::Nothing;
@@ -186,7 +149,7 @@ pub(super) fn repeats(retake: &Retake, id: &str, content: ContentHash, takes: &[
     let Some((latest, earlier)) = takes.split_last() else { return false };
     latest.content != content
         && !retake.names(id, latest.take)
-        && earlier.iter().any(|take| take.is_delivered() && take.content == content)
+        && earlier.iter().any(|take| take.state.is_delivered() && take.content == content)
 }
 
 fn of_name(retake: &Retake, id: &str, latest: &TakeStand) -> Heard {
@@ -202,14 +165,14 @@ fn of_name(retake: &Retake, id: &str, latest: &TakeStand) -> Heard {
 
 fn of_changed(retake: &Retake, content: ContentHash, takes: &[TakeStand]) -> Heard {
     let Some((latest, earlier)) = takes.split_last() else { return Heard::Nothing };
-    if !retake.changed || !latest.is_delivered() || latest.content == content || latest.kept == Some(content) {
+    if !retake.changed || !latest.state.is_delivered() || latest.content == content || latest.kept == Some(content) {
         return Heard::Nothing;
     }
     // Nobody knows whether it is another.
     if latest.content == UNKNOWN_CONTENT {
         return Heard::Nothing;
     }
-    match earlier.iter().rev().find(|take| take.is_delivered() && take.content == content) {
+    match earlier.iter().rev().find(|take| take.state.is_delivered() && take.content == content) {
         Some(before) => Heard::Unmet(Unmet::DeliveredBefore(before.take, latest.take)),
         None => Heard::Buys,
     }
@@ -227,6 +190,21 @@ fn of_refunded(retake: &Retake, takes: &[TakeStand]) -> Heard {
     Heard::Buys
 }
 
+fn of_rejected(retake: &Retake, content: ContentHash, takes: &[TakeStand]) -> Heard {
+    let Some((latest, earlier)) = takes.split_last() else { return Heard::Nothing };
+    // Of a job that has its pick, what else was rejected is left at that.
+    let is_picked = takes.iter().any(|take| take.mark == Some(TakeMark::Pick));
+    if !retake.rejected || !latest.state.is_delivered() || latest.mark != Some(TakeMark::Reject) || is_picked {
+        return Heard::Nothing;
+    }
+    let is_good = |take: &&TakeStand| take.state.is_delivered() && take.mark != Some(TakeMark::Reject);
+    let is_asked_for = |take: &&TakeStand| latest.content != content && take.content == content;
+    match earlier.iter().rev().filter(is_good).find(is_asked_for) {
+        Some(before) => Heard::Unmet(Unmet::DeliveredBefore(before.take, latest.take)),
+        None => Heard::Buys,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -241,6 +219,7 @@ mod tests {
             reason: Reason::None,
             content: *content,
             kept: None,
+            mark: None,
             unsettled: false,
         };
         all.iter().enumerate().map(stand).collect()
@@ -248,24 +227,6 @@ mod tests {
 
     fn word(typed: &str) -> Retake {
         Retake::of(TakeId::read(typed, |id| id == "a"))
-    }
-
-    #[test]
-    fn an_id_may_hold_an_at_sign_and_then_means_itself() {
-        let is_id = |id: &str| ["a", "a@2", "mail@example.com", "@"].contains(&id);
-        let read = |typed: &str| TakeId::read(typed, is_id).map(|take| take.to_string());
-        assert_eq!(read("a").unwrap(), "a@1");
-        assert_eq!(read("a@3").unwrap(), "a@3");
-        assert_eq!(read("a@2").unwrap(), "a@2@1", "an exact id wins");
-        assert_eq!(read("a@2@2").unwrap(), "a@2@2");
-        assert_eq!(read("mail@example.com@2").unwrap(), "mail@example.com@2");
-        assert_eq!(read("@@7").unwrap(), "@@7");
-        let two: Vec<_> =
-            ["a", "a@2", "a@2@1", "a@3"].into_iter().filter(|typed| TakeId::is_ambiguous(typed, is_id)).collect();
-        assert_eq!(two, ["a@2"], "of two jobs");
-        for not in ["b", "a@", "a@0", "a@+1", "a@x", "a@99999999999", "@1", ""] {
-            assert_eq!(read(not), None, "{not}");
-        }
     }
 
     #[test]
@@ -327,5 +288,33 @@ mod tests {
         assert_eq!(heard(&refunded, "a", A, &twice), Heard::Unmet(Unmet::RefundedBefore(2)));
         let other = Retake { only: BTreeSet::from(["b".to_owned()]), ..refunded };
         assert_eq!(heard(&other, "a", A, &takes(&[(JobState::Refunded, A)])), Heard::Nothing);
+    }
+
+    #[test]
+    fn each_rejected_take_is_replaced_once_and_none_of_a_job_that_has_its_pick() {
+        use TakeMark::{Pick, Reject};
+        let rejected = Retake { rejected: true, ..Retake::default() };
+        let marked = |all: &[(JobState, ContentHash, Option<TakeMark>)]| {
+            let mut stands = takes(&all.iter().map(|(state, content, _)| (*state, *content)).collect::<Vec<_>>());
+            stands.iter_mut().zip(all).for_each(|(stand, (.., mark))| stand.mark = *mark);
+            stands
+        };
+        let heard = |content, all: &[_]| heard(&rejected, "a", content, &marked(all));
+        let (done, bad, good) = (JobState::Downloaded, Some(Reject), Some(Pick));
+        assert_eq!(heard(A, &[(done, A, bad)]), Heard::Buys);
+        assert_eq!(heard(A, &[(JobState::Delivered, A, bad)]), Heard::Buys);
+        assert_eq!(heard(A, &[(done, A, None)]), Heard::Nothing);
+        assert_eq!(heard(A, &[(done, A, good)]), Heard::Nothing);
+        assert_eq!(heard(A, &[(JobState::Refunded, A, bad)]), Heard::Nothing, "it is no more to be had");
+        assert_eq!(heard(A, &[(done, A, bad), (done, A, None)]), Heard::Nothing, "it was replaced");
+        assert_eq!(heard(A, &[(done, A, bad), (JobState::Pending, A, None)]), Heard::Nothing);
+        assert_eq!(heard(A, &[(done, A, bad), (done, A, bad)]), Heard::Buys, "each take has its own mark");
+        assert_eq!(heard(A, &[(done, A, good), (done, A, bad)]), Heard::Nothing, "there is a pick");
+        assert_eq!(heard(B, &[(done, A, bad)]), Heard::Buys, "what its row asks for by now");
+        assert_eq!(heard(A, &[(done, A, None), (done, B, bad)]), Heard::Unmet(Unmet::DeliveredBefore(1, 2)));
+        assert_eq!(heard(A, &[(done, A, bad), (done, B, bad)]), Heard::Buys, "that was rejected, too");
+        let mut open = marked(&[(JobState::Lost, A, None), (done, A, bad)]);
+        open[0].unsettled = true;
+        assert_eq!(super::heard(&rejected, "a", A, &open), Heard::Unmet(Unmet::Open));
     }
 }

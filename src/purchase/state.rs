@@ -211,6 +211,12 @@ impl JobState {
         }
     }
 
+    /// Whether its result is known, be its file here or not.
+    #[must_use]
+    pub const fn is_delivered(self) -> bool {
+        matches!(self, Self::Delivered | Self::Downloaded)
+    }
+
     /// Whether a job that stands so counts as one that has spent nothing. A payment that a person took as never made (`resolve --as unpaid`)
     /// leaves its job so too, and may settle all the same: until when, and that nothing is bought before that, `ledger/decide/takes.rs` says.
     #[must_use]

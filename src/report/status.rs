@@ -315,7 +315,7 @@ fn table_row(row: &ResultRow, zone: &TimeZone) -> [String; 5] {
 }
 
 /// A time as the person's clock shows it: `2026-09-21 16:13 CEST`.
-pub(super) fn local(at: UnixMs, zone: &TimeZone) -> String {
+pub(in crate::report) fn local(at: UnixMs, zone: &TimeZone) -> String {
     match Timestamp::from_millisecond(at.0) {
         Ok(time) => time.to_zoned(zone.clone()).strftime("%Y-%m-%d %H:%M %Z").to_string(),
         Err(_) => at.rfc3339(),

@@ -21,6 +21,8 @@ mod catalog_import;
 #[cfg(test)]
 mod causes;
 #[cfg(test)]
+mod choosing;
+#[cfg(test)]
 mod codes;
 #[cfg(test)]
 mod completions;

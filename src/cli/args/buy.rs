@@ -6,7 +6,7 @@ use crate::cli::options::flags::ManifestArgs;
 use crate::cli::options::values;
 use crate::cli::options::{
     ChoiceArgs, DownloadArgs, DownloadToArgs, FileArgs, JobChoiceArgs, LedgerArgs, LimitArgs, NodeArgs, OutputArgs,
-    PaceArgs, PlayArgs, RateArgs, SumArgs,
+    PaceArgs, PlayArgs, RateArgs, ReportToArgs, SumArgs,
 };
 
 pub(super) const PLAN_EXAMPLES: &str = "\
@@ -38,6 +38,8 @@ Examples:
   l402-batch run jobs.toml --download videos       and fetch every result into that folder
   l402-batch run june.plan                         what `plan --out` has saved, without a question
   l402-batch run jobs.toml --retake shot-7         buy that job anew: this spends again
+  l402-batch run jobs.toml --download videos --report sheet
+                                                   and a contact sheet of it all
 
 Running again goes on where it stopped: what is paid is redeemed, never paid anew; what is
 delivered is not bought.
@@ -111,6 +113,9 @@ pub struct RunArgs {
     /// Where results go.
     #[command(flatten)]
     pub files: FileArgs,
+    /// Whether a contact sheet is written.
+    #[command(flatten)]
+    pub report: ReportToArgs,
     /// Whether they are fetched.
     #[command(flatten)]
     pub downloads: DownloadArgs,

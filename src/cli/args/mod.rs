@@ -2,6 +2,7 @@
 //! [`crate::cli::options::config`]'s to say.
 
 mod buy;
+mod choose;
 mod finish;
 mod get;
 mod keep;
@@ -23,6 +24,7 @@ use crate::cli::options;
 use crate::cli::options::values::path_at;
 
 pub use buy::{PlanArgs, RunArgs};
+pub use choose::{ReportArgs, TakesArgs, TakesCommand, TakesListArgs, TakesMarkArgs, TakesReadArgs};
 pub use finish::{
     DownloadCommandArgs, RecoverArgs, RefundsArgs, RefundsClaimArgs, RefundsCommand, RefundsListArgs, ResolveArgs,
 };
@@ -86,6 +88,12 @@ pub enum Command {
     /// Write results, receipts and books, from the ledger
     #[command(after_help = look::EXPORT_EXAMPLES)]
     Export(ExportArgs),
+    /// Write a contact sheet: every take of every job side by side, to look at and to mark in a browser
+    #[command(after_help = choose::REPORT_EXAMPLES)]
+    Report(ReportArgs),
+    /// What you say of takes: picked, rejected, a note; nothing is bought by that
+    #[command(after_help = choose::TAKES_EXAMPLES)]
+    Takes(TakesArgs),
     /// The batches in the ledger
     Batches(BatchesArgs),
     /// A stand-in API and node on loopback, until Ctrl-C; prints how to use them

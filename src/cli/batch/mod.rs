@@ -1,5 +1,6 @@
 //! What commands share that have a batch in hand: opening it, carrying it out beside everything that can stop it, and the files that follow it.
 
+pub(in crate::cli) mod contact_sheet;
 pub(in crate::cli) mod counterparties;
 pub(in crate::cli) mod download_setup;
 pub(in crate::cli) mod files;

@@ -1,6 +1,6 @@
 //! Options as resolved from flags, variables, manifest and configuration file: what a command works with.
 
-use crate::ledger::{ByKind, Decision, LedgerAddress, Reopening};
+use crate::ledger::{ByKind, Decision, LedgerAddress, Reopening, TakeMark};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -82,6 +82,7 @@ impl Choice {
             || !self.retake.is_empty()
             || self.retake_changed
             || self.retake_refunded
+            || self.retake_rejected
             || self.duplicates.is_some()
     }
 }
@@ -148,6 +149,8 @@ pub struct Choice {
     pub retake_changed: bool,
     /// Buy anew what was refunded.
     pub retake_refunded: bool,
+    /// Buy anew what was rejected.
+    pub retake_rejected: bool,
     /// What becomes of jobs that are bought already elsewhere, where the command says it.
     pub duplicates: Option<Duplicates>,
     /// Origins that are trusted with one purchase, although they get no more payments.
@@ -274,6 +277,8 @@ pub struct RunOptions {
     pub payment: Payment,
     /// By what jobs are summed at its end.
     pub sum_by: Option<Column>,
+    /// The folder of a contact sheet that is written at its end.
+    pub report: Option<PathBuf>,
     /// How to print.
     pub output: Output,
 }
@@ -528,6 +533,64 @@ pub struct ExportOptions {
     pub template: Option<PathBuf>,
     /// How amounts are told in another currency.
     pub rates: RateOptions,
+    /// Print only what needs a person.
+    pub quiet: bool,
+    /// Where it is recorded.
+    pub ledger: LedgerAddress,
+}
+
+/// What `report` works with, every option resolved.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ReportOptions {
+    /// The batch, named by its manifest or by its name.
+    pub target: Target,
+    /// The folder to write.
+    pub folder: PathBuf,
+    /// It may hold something else.
+    pub overwrite: bool,
+    /// Print only what needs a person.
+    pub quiet: bool,
+    /// Where it is recorded.
+    pub ledger: LedgerAddress,
+}
+
+/// What `takes list` works with, every option resolved.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TakesListOptions {
+    /// The batch, named by its manifest or by its name.
+    pub target: Target,
+    /// Every delivered take, and not only those of which something is said.
+    pub all: bool,
+    /// How to print.
+    pub output: Output,
+    /// Where it is recorded.
+    pub ledger: LedgerAddress,
+}
+
+/// What `takes pick`, `takes reject` and `takes clear` work with, every option resolved.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TakesMarkOptions {
+    /// The batch; the only one of the ledger where none is named.
+    pub target: Option<Target>,
+    /// The takes, as typed: `ID` or `ID@TAKE`.
+    pub takes: Vec<String>,
+    /// What is said of them; none takes back what was said.
+    pub mark: Option<TakeMark>,
+    /// Why, where it is said.
+    pub note: Option<String>,
+    /// Print only what needs a person.
+    pub quiet: bool,
+    /// Where it is recorded.
+    pub ledger: LedgerAddress,
+}
+
+/// What `takes read` works with, every option resolved.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TakesReadOptions {
+    /// The file.
+    pub file: PathBuf,
+    /// The batch that alone is meant, where one is named.
+    pub batch: Option<String>,
     /// Print only what needs a person.
     pub quiet: bool,
     /// Where it is recorded.

@@ -234,6 +234,9 @@ options! {
         word retake_changed: bool, [long], text values::boolean;
         /// Buy anew every job whose money came back for the first time: this spends again
         word retake_refunded: bool, [long], text values::boolean;
+        /// Buy anew every delivered job whose latest take is rejected (see `takes`) and of which none is picked, each rejected take once:
+        /// this spends again
+        word retake_rejected: bool, [long], text values::boolean;
         /// Jobs that are delivered, paid or open already under another id or in another batch: ask, skip (they are left out), or
         /// buy them once more, which spends again [default: ask on a terminal, else skip]
         passing duplicates: Option<Duplicates>, [
@@ -260,8 +263,14 @@ options! {
         passing results: Option<PathBuf>, [long, value_name = "FILE"], text values::path;
         /// The receipts, one row a settlement [default: STEM.receipts.csv beside the manifest]
         passing receipts: Option<PathBuf>, [long, value_name = "FILE"], text values::path;
-        /// Replace a results or receipts file that this batch did not write
+        /// Replace a results or receipts file that this batch did not write, or write the contact sheet into a folder that holds something else
         word overwrite: bool, [long], text values::boolean;
+    }
+
+    /// Whether a contact sheet is written at the end.
+    ReportToArgs, "Files" {
+        /// Write a contact sheet into this folder at the end, as `report` does
+        passing report: Option<PathBuf>, [long, value_name = "DIR"], text values::path;
     }
 
     /// Whether it is play money.

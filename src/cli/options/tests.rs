@@ -85,7 +85,7 @@ fn a_manifest_gives_the_limits() {
 
 #[test]
 fn a_persons_word_has_no_variable_and_no_key() {
-    for word in ["retake", "retake_changed", "retake_refunded", "trust", "adopt", "overwrite"] {
+    for word in ["retake", "retake_changed", "retake_refunded", "retake_rejected", "trust", "adopt", "overwrite"] {
         assert_eq!(find(word).map(|option| option.who), Some(Who::WORD), "{word}");
     }
     for word in ["all", "job", "jobs", "as", "note", "no_ask", "proof", "missing", "discard"] {

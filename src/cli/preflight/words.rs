@@ -49,6 +49,7 @@ pub(in crate::cli) fn read(
     Ok(Retake {
         changed: choice.retake_changed,
         refunded: choice.retake_refunded,
+        rejected: choice.retake_rejected,
         only: choice.only.iter().cloned().collect(),
         ..Retake::of(takes)
     })
@@ -111,7 +112,8 @@ fn check(
 
 /// A results file goes on with its batch, and no word is said with it.
 pub(in crate::cli) fn check_of_results(choice: &Choice) -> Result<(), Failure> {
-    if !choice.retake.is_empty() || choice.retake_changed || choice.retake_refunded || choice.adopt {
+    let buys_anew = choice.retake_changed || choice.retake_refunded || choice.retake_rejected;
+    if !choice.retake.is_empty() || buys_anew || choice.adopt {
         return Err(CommandError::usage(
             "a results file goes on with its batch and carries no word to buy anew or to take over; nothing was bought",
         )

@@ -8,6 +8,7 @@ mod downloads;
 mod groups;
 mod limits;
 mod loads;
+mod marks;
 mod money;
 mod origin_limits;
 mod person;
@@ -391,6 +392,15 @@ suite! {
         what_is_taken_back_is_read_meanwhile_and_was_never_written,
         what_fails_on_its_way_was_never_written,
         nothing_is_recorded_amid_what_may_be_taken_back;
+}}
+
+suite! {
+    marks_in_sqlite: SqliteLedger,
+    marks_in_memory: MemoryLedger;
+{
+    marks:
+        what_is_rejected_is_bought_once_more_by_a_word_and_once,
+        all_marks_are_taken_in_or_none;
 }}
 
 /// The time of most cases.

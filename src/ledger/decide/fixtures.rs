@@ -68,6 +68,7 @@ pub fn stored_take(take: u32) -> StoredTake {
         is_found: false,
         is_new_word: false,
         payments: Vec::new(),
+        mark: None,
         was_touched: false,
     }
 }

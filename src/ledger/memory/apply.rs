@@ -175,6 +175,9 @@ impl MemoryLedger {
         if let Some(of_gone) = self.served.remove(&join.gone) {
             self.served.entry(join.stays).or_insert(of_gone);
         }
+        if let Some(of_gone) = self.marks.remove(&join.gone) {
+            self.marks.entry(join.stays).or_insert(of_gone);
+        }
         if let Some(row) = self.jobs.get_mut(&join.stays) {
             (row.take, row.merged) = (join.take, join.merged);
         }

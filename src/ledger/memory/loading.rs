@@ -48,6 +48,7 @@ impl MemoryLedger {
             is_found: false,
             is_new_word: row.first_load > accepted,
             payments: self.payments_of(row.job.key),
+            mark: self.marks.get(&row.job.key).and_then(|marked| marked.mark),
             was_touched: self.was_begun(row.job.key) || self.decisions.iter().any(|(job, _)| *job == row.job.key),
         }
     }

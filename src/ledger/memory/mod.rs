@@ -8,6 +8,7 @@ mod before_buying;
 mod duplicates;
 mod load;
 mod loading;
+mod marks;
 mod person;
 mod records;
 #[cfg(test)]
@@ -18,7 +19,7 @@ use std::sync::Arc;
 
 use super::decide::{Endpoint, EndpointKey, Job, Payment, PeriodKind, Sums};
 use super::{
-    AnswerKey, AnswerKind, BatchKey, DownloadedFile, FetchMark, FurtherResult, JobKey, NewIntent, PaymentKey,
+    AnswerKey, AnswerKind, BatchKey, DownloadedFile, FetchMark, FurtherResult, JobKey, Marked, NewIntent, PaymentKey,
     RefundInvoice, RefundStanding, Served,
 };
 use crate::catalog;
@@ -42,6 +43,8 @@ pub struct MemoryLedger {
     pub(in crate::ledger) transitions: Vec<(JobKey, UnixMs, JobState, JobState, Reason)>,
     endpoints: BTreeMap<EndpointKey, (String, Endpoint)>,
     words: BTreeMap<(String, u32), Said>,
+    /// What persons say of takes.
+    marks: BTreeMap<JobKey, Marked>,
     /// What persons have decided of jobs, in its order.
     decisions: Vec<(JobKey, &'static str)>,
     periods: BTreeMap<(PeriodKind, String), Sums>,

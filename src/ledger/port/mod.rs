@@ -3,6 +3,7 @@
 
 mod batches;
 mod loading;
+mod marks;
 mod merging;
 mod person;
 mod records;
@@ -12,6 +13,7 @@ mod whole;
 
 pub use batches::{Batches, HeldLock, Locks, WrittenFiles};
 pub use loading::{Foresee, Foreseen, LoadedPlans, Loading};
+pub use marks::Marks;
 pub use merging::{MergeSource, Merging};
 pub use person::Decisions;
 pub use records::{Downloads, Records};

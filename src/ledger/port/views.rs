@@ -6,7 +6,7 @@ use std::io;
 use crate::l402::PaymentHash;
 use crate::ledger::{
     AuditRow, BatchKey, Caps, Counts, LedgerError, OriginUsed, PaymentRow, PeriodsUsed, ReceiptRow, RefundRow,
-    ResultRow, TakeRecord,
+    ResultRow, TakeRecord, TakeRow,
 };
 use crate::purchase::WalletId;
 
@@ -47,6 +47,17 @@ pub trait Views {
         &self,
         batch: BatchKey,
         each: &mut dyn FnMut(ResultRow) -> io::Result<()>,
+    ) -> Result<io::Result<()>, LedgerError>;
+
+    /// Every take of every job of the batch, replaced ones too, one at a time: jobs in the manifest's order, takes of a job from the first
+    /// on.
+    ///
+    /// # Errors
+    /// The ledger's error where it cannot be read; inside, the first error of `each`, which ends the reading.
+    fn all_takes(
+        &self,
+        batch: BatchKey,
+        each: &mut dyn FnMut(TakeRow) -> io::Result<()>,
     ) -> Result<io::Result<()>, LedgerError>;
 
     /// Every settlement of the batch (every take), payments and refunds, in the order of their times, one at a time.

@@ -10,6 +10,7 @@ use super::SqliteLedger;
 use super::by_receipt::unproven;
 use super::convert::{Json, edition, int, text_or_what_is_left, uint};
 use super::error::{Fault, contradiction};
+use super::marks::marks_of;
 use super::store::{append_transition, find_takes, rows};
 use crate::catalog::Endpoint;
 use crate::ledger::decide::TakePayment;
@@ -107,7 +108,7 @@ impl<'a> KnownJobs<'a> {
             found.push(takes.collect::<Result<Vec<_>, _>>()?);
         }
         let asking = found.iter_mut().zip(jobs).filter(|(takes, (id, _))| asks_history(retake, id, takes));
-        self.add_history(asking.map(|(takes, _)| takes).collect())?;
+        self.add_history(retake.rejected, asking.map(|(takes, _)| takes).collect())?;
         Ok(found)
     }
 
@@ -120,7 +121,7 @@ impl<'a> KnownJobs<'a> {
     }
 
     /// What became of the takes of these jobs.
-    fn add_history(&self, mut found: Vec<&mut Vec<StoredTake>>) -> Result<(), Fault> {
+    fn add_history(&self, with_marks: bool, mut found: Vec<&mut Vec<StoredTake>>) -> Result<(), Fault> {
         let firsts: Vec<JobKey> = found.iter().filter_map(|takes| takes.first()).map(|first| first.key).collect();
         let (whole, _) = find_takes(self.conn, &firsts, text_or_what_is_left)?;
         let payments: HashMap<JobKey, Vec<TakePayment>> =
@@ -129,9 +130,12 @@ impl<'a> KnownJobs<'a> {
         let asked = found.iter().flat_map(|takes| takes.iter()).filter(|take| further(take));
         let asked: Vec<i64> = asked.map(|take| take.key.0).collect();
         let touched: HashSet<JobKey> = rows(self.conn, TOUCHED, &asked, |row| row.get(0))?;
+        let all = found.iter().flat_map(|takes| takes.iter()).filter(|_| with_marks);
+        let marks = marks_of(self.conn, &all.map(|take| take.key.0).collect::<Vec<_>>())?;
         for take in found.iter_mut().flat_map(|takes| takes.iter_mut()) {
             take.payments = payments.get(&take.key).cloned().unwrap_or_default();
             take.was_touched = touched.contains(&take.key);
+            take.mark = marks.get(&take.key).copied();
         }
         Ok(())
     }
@@ -153,6 +157,7 @@ fn of_row(row: &Row<'_>, endpoint: i64, load: Option<i64>, accepted: i64) -> rus
         is_found: Some(last_load) == load,
         is_new_word: first_load > accepted,
         payments: Vec::new(),
+        mark: None,
         was_touched: false,
     })
 }

@@ -31,6 +31,7 @@ mod job_limit;
 mod load;
 mod loading;
 mod lock;
+mod marks;
 mod merge;
 mod read;
 mod refund;

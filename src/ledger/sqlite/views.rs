@@ -9,6 +9,7 @@ use url::Url;
 
 use super::convert::{Json, hex, states, uint};
 use super::error::Fault;
+use super::marks::of_word;
 use super::store::{CAPPED_ENDPOINTS, Rows};
 use super::{SqliteLedger, budget, refund};
 use crate::catalog::{Value, origin_of};
@@ -16,8 +17,8 @@ use crate::l402::PaymentHash;
 use crate::ledger::port::Views;
 use crate::ledger::shown_take::{LaterTake, gives_way, is_shown_first};
 use crate::ledger::{
-    BatchKey, Caps, Counts, FurtherResult, LedgerError, OriginUsed, PeriodsUsed, ReceiptKind, ReceiptRow, RefundRow,
-    ResultRow, StateCount,
+    BatchKey, Caps, Counts, FurtherResult, LedgerError, Marked, OriginUsed, PeriodsUsed, ReceiptKind, ReceiptRow,
+    RefundRow, ResultRow, StateCount, TakeRow,
 };
 use crate::money::Msat;
 use crate::purchase::{JobState, Next, Reason, tried_again};
@@ -129,6 +130,33 @@ impl Views for SqliteLedger {
         let in_order = "TRUE ORDER BY (SELECT min(l.seq) FROM jobs l
              WHERE l.batch = j.batch AND l.job = j.job AND l.superseded = 0), j.job, j.take";
         self.takes_where(batch, in_order, each)
+    }
+
+    fn all_takes(
+        &self,
+        batch: BatchKey,
+        each: &mut dyn FnMut(TakeRow) -> io::Result<()>,
+    ) -> Result<io::Result<()>, LedgerError> {
+        self.read(|ledger| {
+            let sql = format!(
+                "SELECT {RESULT}, j.superseded, m.mark, m.note, m.at,
+                     (SELECT p.amount_msat FROM payments p WHERE p.job = j.id AND p.preimage IS NOT NULL)
+                 FROM jobs l JOIN jobs j ON j.batch = l.batch AND j.job = l.job LEFT JOIN marks m ON m.job = j.id
+                 WHERE l.batch = ?1 AND l.superseded = 0 ORDER BY l.seq, l.id, j.take"
+            );
+            let mut statement = ledger.conn.prepare_cached(&sql)?;
+            let mut rows = statement.query([batch])?;
+            while let Some(row) = rows.next()? {
+                let (is_replaced, mark): (bool, Option<String>) = (row.get(19)?, row.get(20)?);
+                let (note, at): (Option<String>, _) = (row.get(21)?, row.get(22)?);
+                let marked = Marked { mark: mark.and_then(|word| of_word(&word)), note: note.unwrap_or_default(), at };
+                let take = TakeRow { row: ledger.result_of_row(row)?, paid: row.get(23)?, is_replaced, marked };
+                if let Err(error) = each(take) {
+                    return Ok(Err(error));
+                }
+            }
+            Ok(Ok(()))
+        })
     }
 
     fn receipts(

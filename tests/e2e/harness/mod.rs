@@ -1,6 +1,7 @@
 //! Starts sandboxes and clients, each with folders of its own, and stops them whatever becomes of a test.
 
 mod audit;
+mod browser;
 mod client;
 mod cutter;
 mod front;
@@ -14,6 +15,7 @@ use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 
 pub use audit::Audit;
+pub use browser::Browser;
 pub use client::{Client, Rows, two_jobs, under};
 pub use cutter::{Count, Cutter};
 pub use front::{Front, Sells};

@@ -7,6 +7,7 @@ mod saved;
 mod stand;
 mod taking;
 
+use crate::cli::batch::contact_sheet;
 use crate::cli::batch::counterparties::{Counterparties, SandboxOptions};
 use crate::cli::batch::download_setup::{DownloadSetup, Made};
 use crate::cli::batch::files::Files;
@@ -39,7 +40,7 @@ use crate::money::Msat;
 use crate::plan::Policy;
 use crate::plan::view::LeftToBuy;
 use crate::purchase::{JobState, Reason};
-use crate::report::OutputPaths;
+use crate::report::{ContactFolder, OutputPaths};
 use crate::run::signals::Stopped;
 use crate::run::{Budget, Clock, Settings, SystemClock, Whose};
 use crate::time::UnixMs;
@@ -84,6 +85,8 @@ struct Runner<'a> {
     began: UnixMs,
     /// The batch's name, once those who listen have heard of it.
     started: OnceCell<String>,
+    /// Where a contact sheet is written at its end.
+    sheet: OnceCell<ContactFolder>,
     /// How the batch stood before, where the ledger had it.
     before: OnceCell<Counts>,
     /// What it leaves behind where it is refused before anything was accepted.
@@ -112,6 +115,7 @@ impl<'a> Runner<'a> {
             reporter,
             began: SystemClock.now(),
             started: OnceCell::new(),
+            sheet: OnceCell::new(),
             before: OnceCell::new(),
             traces: RefCell::default(),
         })
@@ -126,6 +130,7 @@ impl<'a> Runner<'a> {
             tell_broken(&self.counterparties.ledger, name, failure, self.began(), &self.reporter);
         }
         self.leave_no_trace();
+        self.write_contact_sheet();
         // Whatever ended it, the screen is left in order before the error is told.
         self.reporter.end(result)
     }
@@ -235,8 +240,35 @@ impl<'a> Runner<'a> {
         name: &str,
         manifest: &Manifest,
     ) -> Result<OutputPaths, Failure> {
+        self.check_sheet(ledger, name)?;
         let place = (&self.counterparties.ledger, self.counterparties.play.is_some());
         check_files(ledger, known, name, &self.options.buying.files, manifest, place)
+    }
+
+    /// Where a contact sheet goes, checked before anything is spent.
+    fn check_sheet(&self, ledger: Option<&OpenLedger>, name: &str) -> Result<(), Failure> {
+        if let Some(path) = &self.options.report {
+            let overwrite = self.options.buying.files.overwrite;
+            let folder = contact_sheet::folder(path, ledger.map(|ledger| (ledger, name)), overwrite)?;
+            // The same one is found each time.
+            let _ = self.sheet.set(folder);
+        }
+        Ok(())
+    }
+
+    /// However the run has ended, the sheet shows what there is by then. One that cannot be written ends nothing.
+    fn write_contact_sheet(&self) {
+        let (Some(folder), Some(name)) = (self.sheet.get(), self.started.get()) else { return };
+        let written = || {
+            let ledger = crate::ledger::open(&self.counterparties.ledger, OpenMode::Read)?;
+            let batch = ledger.batch(name)?;
+            batch.map(|batch| contact_sheet::write(folder, &ledger, &batch)).transpose()
+        };
+        match written() {
+            Ok(Some(words)) => self.reporter.say(&format!("contact sheet: {words}\n")),
+            Ok(None) => {}
+            Err(failure) => self.reporter.warn(format!("{failure}; `report` writes it later")),
+        }
     }
 
     fn start(&self, name: &str, new_batch: bool, new_ledger: bool) {

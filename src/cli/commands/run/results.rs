@@ -59,6 +59,7 @@ impl Runner<'_> {
         let planned = self.planned(manifest, Some((ledger, batch)))?;
         let ground = Ground { manifest, ledger: Some(ledger), known: Some(batch), of_results: true };
         let found = self.preflight(&ground, planned)?;
+        self.check_sheet(Some(ledger), &batch.name)?;
         let paths = session::results_paths(ledger, batch, &self.options.buying.files, &self.counterparties.ledger)?;
         Ok((found, paths))
     }

@@ -5,24 +5,24 @@ mod resolved;
 #[cfg(test)]
 mod tests;
 
-use crate::ledger::{Decision, LedgerAddress, Reopening};
-use std::path::PathBuf;
+use crate::ledger::{Decision, LedgerAddress, Reopening, TakeMark};
+use std::path::{Path, PathBuf};
 
 use crate::l402::Network;
-use crate::manifest::normal_id;
+use crate::manifest::{self, normal_id};
 
 use crate::cli::args::{
     AuditArgs, BatchesArgs, CatalogShowArgs, CatalogViewArgs, DoctorArgs, DownloadCommandArgs, ExportArgs, GetArgs,
-    InitArgs, LedgerMergeArgs, PlanArgs, RecoverArgs, RefundsClaimArgs, RefundsListArgs, ResolveArgs, RunArgs,
-    ShowArgs, StatusArgs,
+    InitArgs, LedgerMergeArgs, PlanArgs, RecoverArgs, RefundsClaimArgs, RefundsListArgs, ReportArgs, ResolveArgs,
+    RunArgs, ShowArgs, StatusArgs, TakesListArgs, TakesMarkArgs, TakesReadArgs,
 };
 use crate::cli::options::config::{
     AuditOptions, BatchesOptions, CatalogOptions, DoctorOptions, DownloadCommand, ExportOptions, GetOptions, GetWay,
     InitOptions, LedgerMergeOptions, ManifestSource, PlanOptions, RecoverOptions, RefundsClaimOptions,
-    RefundsListOptions, ResolveOptions, ResolveWord, RunOptions, SaveTo, Select, ShowOptions, StatusOptions,
-    UpdateFile,
+    RefundsListOptions, ReportOptions, ResolveOptions, ResolveWord, RunOptions, SaveTo, Select, ShowOptions,
+    StatusOptions, TakesListOptions, TakesMarkOptions, TakesReadOptions, UpdateFile,
 };
-use crate::cli::options::flags::ManifestArgs;
+use crate::cli::options::flags::{ManifestArgs, TargetArgs};
 use crate::cli::options::layer::Layers;
 use crate::cli::options::values::{DecisionWord, Format, FormatWord, Pair, TakesWord};
 use crate::cli::options::{
@@ -103,6 +103,7 @@ impl Config {
             node,
             pace,
             files: to,
+            report,
             downloads,
             output,
             ledger,
@@ -111,7 +112,7 @@ impl Config {
             ..
         } = &args;
         let (all, limits) =
-            self.lay(&[&what.reading, choice, limits, node, pace, to, downloads, output, ledger, play, sums]);
+            self.lay(&[&what.reading, choice, limits, node, pace, to, report, downloads, output, ledger, play, sums]);
         let is_named = !play.sandbox && (*node != NodeArgs::default() || *ledger != LedgerArgs::default());
         let saved_plan = Some(&what.manifest).filter(|path| is_saved_plan(path)).cloned();
         let manifest = match &saved_plan {
@@ -122,9 +123,9 @@ impl Config {
             return Err(usage("a manifest from standard input needs --batch NAME"));
         }
         let (buying, output) = (all.buying(limits)?, all.output_without_csv("run")?);
-        let sum_by = all.layer.sum_by.clone();
+        let (sum_by, report) = (all.layer.sum_by.clone(), all.layer.report.clone());
         // Last, as play money gets a folder for its ledger.
-        Ok(RunOptions { manifest, saved_plan, payment: all.payment(is_named)?, buying, sum_by, output })
+        Ok(RunOptions { manifest, saved_plan, payment: all.payment(is_named)?, buying, sum_by, report, output })
     }
 
     /// Resolves `get`: as a run of a manifest that is still to be made.
@@ -134,6 +135,7 @@ impl Config {
     pub fn get(mut self, args: GetArgs) -> Result<GetOptions, Failure> {
         for layer in [&mut self.variables, &mut self.file] {
             (layer.default, layer.column, layer.batch, layer.sum_by) = (Vec::new(), Vec::new(), None, None);
+            layer.report = None;
             (layer.delimiter, layer.sheet, layer.header_row, layer.hidden_rows) = (None, None, None, None);
         }
         let GetArgs { target, params, json, method, catalog, out, overwrite, ask, limits, node, quiet, .. } = args;
@@ -388,6 +390,66 @@ impl Config {
             quiet: all.output()?.quiet,
             ledger: all.ledger()?,
         })
+    }
+
+    /// Resolves `report`.
+    ///
+    /// # Errors
+    /// Where something that is needed is missing.
+    pub fn report(self, args: ReportArgs) -> Result<ReportOptions, Failure> {
+        let (all, _) = self.lay(&[&args.target.batch, &args.quiet, &args.ledger]);
+        Ok(ReportOptions {
+            target: target(&args.target, &all.layer, "")?,
+            folder: args.folder,
+            overwrite: args.overwrite,
+            quiet: all.output()?.quiet,
+            ledger: all.ledger()?,
+        })
+    }
+
+    /// Resolves `takes list`.
+    ///
+    /// # Errors
+    /// Where something that is needed is missing.
+    pub fn takes_list(self, args: TakesListArgs) -> Result<TakesListOptions, Failure> {
+        let (all, _) = self.lay(&[&args.target.batch, &args.output, &args.ledger]);
+        let target = target(&args.target, &all.layer, "")?;
+        Ok(TakesListOptions { target, all: args.all, output: all.output()?, ledger: all.ledger()? })
+    }
+
+    /// Resolves `takes pick`, `takes reject` and `takes clear`. Without `--batch` a first word that is called as manifests are is one.
+    ///
+    /// # Errors
+    /// Where no take is named.
+    pub fn takes_mark(self, args: TakesMarkArgs, mark: Option<TakeMark>) -> Result<TakesMarkOptions, Failure> {
+        let (all, _) = self.lay(&[&args.batch, &args.quiet, &args.ledger]);
+        let mut words = args.words;
+        let is_manifest = |word: &&String| all.layer.batch.is_none() && manifest::Format::of(Path::new(word)).is_some();
+        let manifest = words.first().filter(is_manifest).map(PathBuf::from);
+        let target = if manifest.is_some() || all.layer.batch.is_some() {
+            words.drain(..usize::from(manifest.is_some()));
+            Some(target(&TargetArgs { manifest, batch: args.batch }, &all.layer, "")?)
+        } else {
+            None
+        };
+        if words.is_empty() {
+            return Err(CommandError::usage("which takes? name each as ID@TAKE after the manifest")
+                .hint("an id alone is enough where the job has one take")
+                .into());
+        }
+        let note = if mark.is_none() { Some(args.note.unwrap_or_default()) } else { args.note };
+        let (takes, quiet) = (ids(&words), all.output()?.quiet);
+        Ok(TakesMarkOptions { target, takes, mark, note, quiet, ledger: all.ledger()? })
+    }
+
+    /// Resolves `takes read`.
+    ///
+    /// # Errors
+    /// Where there is no place for a ledger.
+    pub fn takes_read(self, args: TakesReadArgs) -> Result<TakesReadOptions, Failure> {
+        let (all, _) = self.lay(&[&args.batch, &args.quiet, &args.ledger]);
+        let (batch, quiet) = (all.layer.batch.clone(), all.output()?.quiet);
+        Ok(TakesReadOptions { file: args.file, batch, quiet, ledger: all.ledger()? })
     }
 
     /// Resolves `batches`.

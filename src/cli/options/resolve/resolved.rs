@@ -232,6 +232,7 @@ impl Resolved {
             retake: ids(&layer.retake),
             retake_changed: layer.retake_changed.unwrap_or_default(),
             retake_refunded: layer.retake_refunded.unwrap_or_default(),
+            retake_rejected: layer.retake_rejected.unwrap_or_default(),
             duplicates: layer.duplicates,
             trust: layer.trust,
             resume: layer.resume.unwrap_or_default(),
@@ -258,7 +259,7 @@ impl Resolved {
 }
 
 /// Options that a saved plan has itself, or that would buy something else than it says.
-const OF_SAVED: [&str; 15] = [
+const OF_SAVED: [&str; 16] = [
     "batch",
     "manifest_format",
     "catalog",
@@ -271,6 +272,7 @@ const OF_SAVED: [&str; 15] = [
     "retake",
     "retake_changed",
     "retake_refunded",
+    "retake_rejected",
     "duplicates",
     "adopt",
     "sandbox",

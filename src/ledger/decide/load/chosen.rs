@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use crate::catalog::{Decimal, Endpoint, ImageSource, Structured, Value};
+use crate::catalog::{Decimal, Endpoint, Structured, Value};
 use crate::ledger::loading::{Again, IGNORED_MAX};
 use crate::ledger::{ChosenRows, EditedRow, JobKey};
 use crate::manifest::{ResultsRow, fold, is_job_key};
@@ -107,7 +107,7 @@ impl Choosing {
             let is_of_job = || stored.endpoint.params.iter().any(|param| fold(&param.name) == *name);
             match has {
                 Some(value) if is_as_stored(value, cell) => {}
-                Some(value) => return Some((name.clone(), cell.clone(), in_file(value))),
+                Some(value) => return Some((name.clone(), cell.clone(), value.in_file())),
                 None if cell.is_empty() => {}
                 None if is_job_key(name) || self.columns.contains(name) || is_of_job() => {
                     return Some((name.clone(), cell.clone(), String::new()));
@@ -138,27 +138,12 @@ impl Choosing {
 /// Whether a cell says what is stored, as a results file or a spreadsheet writes it.
 fn is_as_stored(value: &Value, cell: &str) -> bool {
     match value {
-        Value::Boolean(_) => cell.eq_ignore_ascii_case(&in_file(value)),
+        Value::Boolean(_) => cell.eq_ignore_ascii_case(&value.in_file()),
         Value::Integer(number) => cell.parse() == Ok(*number),
         Value::Decimal(number) => Decimal::parse(cell) == Some(*number),
         Value::Structured(json) => Structured::parse(cell).as_ref() == Some(json),
         Value::Text(text) => text.trim() == cell,
-        Value::Image(_) => in_file(value) == cell,
-    }
-}
-
-/// A value as a results file has it.
-pub(super) fn in_file(value: &Value) -> String {
-    match value {
-        Value::Boolean(is) => is.to_string(),
-        Value::Integer(number) => number.to_string(),
-        Value::Decimal(number) => number.to_string(),
-        Value::Structured(json) => json.to_string(),
-        Value::Text(text) => text.clone(),
-        Value::Image(image) => match &image.source {
-            ImageSource::File(path) => path.to_string_lossy().into_owned(),
-            ImageSource::Inline(_) => format!("sha256:{}", image.sha256),
-        },
+        Value::Image(_) => value.in_file() == cell,
     }
 }
 

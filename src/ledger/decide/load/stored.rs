@@ -2,7 +2,7 @@
 
 use crate::ledger::decide::{PaymentState, TakePayment};
 use crate::ledger::word::{Retake, TakeStand};
-use crate::ledger::{JobKey, UNKNOWN_CONTENT};
+use crate::ledger::{JobKey, TakeMark, UNKNOWN_CONTENT};
 use crate::plan::ContentHash;
 use crate::purchase::{JobState, Reason};
 
@@ -30,6 +30,8 @@ pub struct StoredTake {
     pub is_new_word: bool,
     /// Its payments that are not dead by proof: known where [`asks_history`] says so.
     pub payments: Vec<TakePayment>,
+    /// What a person says of it: known where words are about what is rejected.
+    pub mark: Option<TakeMark>,
     /// A payment was begun for it, a token has answered to it, or a person has decided on it: known where [`asks_history`] says so.
     pub was_touched: bool,
 }
@@ -99,6 +101,7 @@ impl StoredTake {
             reason: self.reason,
             content: self.content,
             kept: self.kept,
+            mark: self.mark,
             unsettled: self.reason != Reason::Decided && self.payments.iter().any(is_open),
         }
     }

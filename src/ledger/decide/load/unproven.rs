@@ -11,7 +11,6 @@ use crate::manifest::fold;
 use crate::plan::{ContentHash, PlannedJob, looks_made, made_id};
 use crate::purchase::JobState;
 
-use super::chosen::in_file;
 use super::{RowRuling, StoredTake};
 
 /// Letters of a month's name, as spreadsheets have it in short ("sept.", "août", "juil.").
@@ -122,7 +121,7 @@ fn cell(value: &Value) -> String {
     let text = match value {
         Value::Text(text) => text.trim().replace("\r\n", "\n"),
         Value::Integer(_) | Value::Decimal(_) | Value::Boolean(_) | Value::Structured(_) | Value::Image(_) => {
-            in_file(value)
+            value.in_file()
         }
     };
     let is_truth = ["true", "false"].iter().any(|word| text.eq_ignore_ascii_case(word));

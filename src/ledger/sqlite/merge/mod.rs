@@ -16,7 +16,8 @@ use tempfile::TempPath;
 
 use self::payments::Payments;
 use self::tables::{
-    DECISIONS, ENDPOINT_URLS, ENDPOINTS, JOBS, LEDGER_ID, MERGES, PERIODS, SERVED, TRANSITIONS, TRUSTS, WITNESSES,
+    DECISIONS, ENDPOINT_URLS, ENDPOINTS, JOBS, LEDGER_ID, MARKS, MERGES, PERIODS, SERVED, TRANSITIONS, TRUSTS,
+    WITNESSES,
 };
 use super::SqliteLedger;
 use super::convert::uint;
@@ -220,6 +221,7 @@ impl<'a> Merge<'a> {
         merge_payments(&mut Payments(self.tx), self.now, &mut self.merged)?;
         self.served()?;
         self.histories()?;
+        self.marks()?;
         self.bounds()?;
         self.rest(was_empty)?;
         // Receipts are no intents: what was begun and is in no receipt stays missing.
@@ -359,6 +361,22 @@ impl<'a> Merge<'a> {
                 [],
             )?;
         }
+        Ok(())
+    }
+
+    /// What persons say of takes: of the take that has the payment here, whatever its number.
+    fn marks(&self) -> Result<(), Fault> {
+        let (columns, theirs, newer) = (MARKS.list(""), MARKS.list("o."), MARKS.assignments());
+        self.tx.execute_batch(&format!(
+            "CREATE TEMP TABLE said AS SELECT coalesce((SELECT p.job FROM other.payments q
+                     JOIN main.payments p ON p.payment_hash = q.payment_hash WHERE q.job = o.job AND q.dead_proof IS NULL),
+                     j.ours) AS job, {theirs}
+                 FROM other.marks o LEFT JOIN of_job j ON j.theirs = o.job;
+             UPDATE main.marks AS m SET {newer} FROM said o WHERE o.job = m.job;
+             INSERT INTO main.marks (job, {columns}) SELECT job, {columns} FROM said WHERE job IS NOT NULL
+                 ON CONFLICT DO NOTHING;
+             DROP TABLE said;"
+        ))?;
         Ok(())
     }
 

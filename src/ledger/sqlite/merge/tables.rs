@@ -263,6 +263,18 @@ pub(super) const DECISIONS: Table = Table {
     columns: &[ours!("at"), ours!("decision"), ours!("note"), ours!("evidence")],
 };
 
+/// What a person says of a take: the newer word. Of which take is mapped by what was paid for it.
+pub(super) const MARKS: Table = Table {
+    name: "marks",
+    key: "job",
+    mapped: &["job"],
+    columns: &[
+        ("mark", "CASE WHEN o.at > m.at THEN o.mark ELSE m.mark END"),
+        ("note", "CASE WHEN o.at > m.at THEN o.note ELSE m.note END"),
+        most!("at"),
+    ],
+};
+
 /// The settlement that was kept of each node: the first.
 pub(super) const WITNESSES: Table = Table {
     name: "witnesses",
@@ -303,7 +315,7 @@ pub(super) const MERGES: Table =
 
 /// All of them.
 #[cfg(test)]
-pub(super) const TABLES: [&Table; 17] = [
+pub(super) const TABLES: [&Table; 18] = [
     &BATCHES,
     &ENDPOINTS,
     &JOBS,
@@ -314,6 +326,7 @@ pub(super) const TABLES: [&Table; 17] = [
     &REFUNDS,
     &TRANSITIONS,
     &DECISIONS,
+    &MARKS,
     &WITNESSES,
     &PERIODS,
     &ORIGIN_PERIODS,

@@ -355,3 +355,11 @@ CREATE TABLE origin_periods (
     refunded_msat INTEGER NOT NULL CHECK (refunded_msat BETWEEN 0 AND spent_msat + held_msat),
     PRIMARY KEY (origin, period)
 ) STRICT, WITHOUT ROWID;
+
+-- What a person says of takes. A mark that was taken back stays, as '': of two ledgers that are merged the newer word counts.
+CREATE TABLE marks (
+    job INTEGER PRIMARY KEY REFERENCES jobs (id) ON DELETE CASCADE,
+    mark TEXT NOT NULL CHECK (mark = 'pick' OR mark = 'reject' OR mark = ''),
+    note TEXT NOT NULL,
+    at INTEGER NOT NULL
+) STRICT;

@@ -122,6 +122,7 @@ pub(super) fn join(tx: &Connection, join: &decide::Join) -> Result<(), Fault> {
     }
     // Of two answers the one stays that is there; the other goes with its job.
     tx.prepare_cached("UPDATE OR IGNORE served SET job = ?2 WHERE job = ?1")?.execute(params![gone, stays])?;
+    tx.prepare_cached("UPDATE OR IGNORE marks SET job = ?2 WHERE job = ?1")?.execute(params![gone, stays])?;
     tx.execute_batch("DROP TABLE IF EXISTS temp.given_way")?;
     tx.execute("CREATE TEMP TABLE given_way AS SELECT * FROM jobs WHERE id = ?1", [gone])?;
     tx.execute("DELETE FROM jobs WHERE id = ?1", [gone])?;

@@ -3,11 +3,11 @@
 use std::path::{Path, PathBuf};
 
 use super::support::*;
-use crate::ledger::port::Merging;
+use crate::ledger::port::{Marks, Merging};
 use crate::ledger::sqlite::{MergeSource, SqliteLedger};
 use crate::ledger::{
-    Committed, DeadProof, Doubled, Gap, KnownParams, LedgerAddress, Merged, OpenMode, OpenStage, PaymentKey,
-    PendingJob, ReceiptRow, Record,
+    Committed, DeadProof, Doubled, Gap, KnownParams, LedgerAddress, Marking, Merged, OpenMode, OpenStage, PaymentKey,
+    PendingJob, ReceiptRow, Record, TakeId, TakeMark,
 };
 use crate::purchase::{JobState, Reason};
 
@@ -482,4 +482,48 @@ fn further_results_come_in_with_the_delivery() {
     assert_eq!(two.merge().changed, 1);
     let june = two.one.batch("june").unwrap().unwrap().key;
     assert_eq!(two.one.takes(june, "a").unwrap().remove(0).row.more_urls(), [more[0].as_str()]);
+}
+
+#[test]
+fn of_two_marks_the_newer_word_counts_and_each_goes_with_its_payment() {
+    let say = |ledger: &mut SqliteLedger, at: i64, take: u32, mark: Option<TakeMark>, note: &str| {
+        let batch = ledger.batch("june").unwrap().unwrap().key;
+        let take = TakeId { id: "a".to_owned(), take };
+        let marking = Marking { batch, take, mark, note: Some(note.to_owned()) };
+        assert_eq!(ledger.mark(NOW.plus_ms(at), &[marking]).unwrap(), []);
+    };
+    let (pick, reject) = (Some(TakeMark::Pick), Some(TakeMark::Reject));
+    let mut two = Two::of(&["a"], |ledger, jobs| {
+        deliver(ledger, &jobs[0], 1);
+        say(ledger, 0, 1, pick, "first");
+    });
+    let marks = |two: &Two| {
+        let (mut marks, june) = (Vec::new(), two.one.batch("june").unwrap().unwrap().key);
+        let read = two.one.all_takes(june, &mut |take| {
+            marks.push((take.row.take, take.marked.mark, take.marked.note));
+            Ok(())
+        });
+        read.unwrap().unwrap();
+        marks
+    };
+    say(&mut two.one, 1, 1, reject, "here");
+    two.elsewhere(|ledger| say(ledger, 2, 1, None, "there, later"));
+    two.merge();
+    assert_eq!(marks(&two), [(1, None, "there, later".to_owned())], "taken back is a word, too");
+    // Both have bought one more take: the other one's becomes another, and its mark goes with it.
+    let retake = |ledger: &mut SqliteLedger, n: u8| {
+        let june = ledger.batch("june").unwrap().unwrap().key;
+        load(ledger, june, &word("a", 1), vec![planned(&endpoint(), "a", "a")]);
+        let job = pending(ledger, june).remove(0);
+        deliver(ledger, &job, n);
+    };
+    retake(&mut two.one, 2);
+    say(&mut two.one, 3, 2, pick, "ours");
+    two.elsewhere(|ledger| {
+        retake(ledger, 3);
+        say(ledger, 4, 2, reject, "theirs");
+    });
+    two.merge_once();
+    let expected = [(1, None, "there, later"), (2, pick, "ours"), (3, reject, "theirs")];
+    assert_eq!(marks(&two), expected.map(|(take, mark, note)| (take, mark, note.to_owned())));
 }

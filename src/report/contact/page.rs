@@ -1,0 +1,251 @@
+//! The page of a contact sheet, shot by shot, as the ledger hands out its takes.
+
+use std::io::{self, Write};
+use std::path::Path;
+
+use askama::Template;
+use data_encoding::BASE64;
+use jiff::tz::TimeZone;
+use sha2::{Digest, Sha256};
+
+use crate::catalog::{ImageSource, Value};
+use crate::ledger::{TakeMark, TakeRow};
+use crate::money::{Msat, counted};
+use crate::purchase::{JobState, Reason};
+use crate::report::Rows;
+use crate::report::status::local;
+use crate::time::UnixMs;
+
+use super::media::Shown;
+use super::text::{clean, file_name};
+
+/// By this a page is known to be one of ours; what it is of stands beside it.
+pub(super) const MARKER: &str = "l402-batch-contact-sheet";
+
+const SCRIPT: &str = include_str!("../../../templates/contact/script.js");
+const STYLE: &str = include_str!("../../../templates/contact/style.css");
+/// The parameters that say what a shot is, as far as any is called so.
+const PROMPTS: [&str; 2] = ["prompt", "text"];
+
+/// What a page says besides the takes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ContactFacts {
+    /// The batch's name.
+    pub batch: String,
+    /// The ledger's own id, by which marks in a browser belong to its batch.
+    pub ledger: String,
+    /// Of which ledger's batch the folder is: play money's ledgers come and go.
+    pub owner: String,
+    /// It buys with play money.
+    pub is_play: bool,
+    /// When it is made.
+    pub made_at: UnixMs,
+    /// In which zone that is told.
+    pub zone: TimeZone,
+}
+
+#[derive(Template)]
+#[template(path = "contact/head.html")]
+struct Head<'a> {
+    policy: String,
+    marker: &'static str,
+    of: String,
+    key: String,
+    batch: &'a str,
+    is_play: bool,
+    date: String,
+    states: Vec<&'static str>,
+    style: &'static str,
+}
+
+#[derive(Template)]
+#[template(path = "contact/shot.html")]
+struct Shot {
+    number: u64,
+    id: String,
+    prompt: String,
+    takes: Vec<Take>,
+}
+
+struct Take {
+    take: u32,
+    state: &'static str,
+    reason: &'static str,
+    mark: &'static str,
+    note: String,
+    is_replaced: bool,
+    is_delivered: bool,
+    media: Vec<Shown>,
+    error: String,
+    cost: String,
+    facts: Vec<(String, String)>,
+}
+
+#[derive(Template)]
+#[template(path = "contact/foot.html")]
+struct Foot {
+    is_empty: bool,
+    sums: String,
+    script: &'static str,
+}
+
+impl ContactFacts {
+    /// What stands beside the marker of the page's folder.
+    pub(super) fn owner(&self) -> String {
+        format!("{} {}", self.owner, self.batch)
+    }
+
+    /// Writes the page. `place` says how what was delivered of a take is shown.
+    ///
+    /// # Errors
+    /// Where `out` cannot be written or `rows` cannot be read.
+    pub(super) fn write(
+        &self,
+        out: &mut dyn Write,
+        rows: Rows<'_, TakeRow>,
+        place: &mut dyn FnMut(&TakeRow) -> Vec<Shown>,
+    ) -> io::Result<()> {
+        self.head().write_into(out)?;
+        let mut sheet = Sheet { out, place, shot: Vec::new(), sums: Sums::default() };
+        rows(&mut |take| sheet.take(take))?;
+        sheet.end_shot()?;
+        let Sheet { out, sums, .. } = sheet;
+        Foot { is_empty: sums.shots == 0, sums: sums.words(), script: SCRIPT }.write_into(out)
+    }
+
+    fn head(&self) -> Head<'_> {
+        let hash = |text: &str| format!("'sha256-{}'", BASE64.encode(&Sha256::digest(text)));
+        Head {
+            policy: format!(
+                "default-src 'none'; script-src {}; style-src {}; media-src 'self' file:; img-src 'self' file:; \
+                 base-uri 'none'; form-action 'none'",
+                hash(SCRIPT),
+                hash(STYLE)
+            ),
+            marker: MARKER,
+            of: self.owner(),
+            key: format!("{} {}", self.ledger, self.batch),
+            batch: &self.batch,
+            is_play: self.is_play,
+            date: local(self.made_at, &self.zone),
+            states: JobState::ALL.iter().map(|state| state.as_str()).collect(),
+            style: STYLE,
+        }
+    }
+}
+
+/// A page that is being written. Takes of one job follow each other.
+struct Sheet<'a> {
+    out: &'a mut dyn Write,
+    place: &'a mut dyn FnMut(&TakeRow) -> Vec<Shown>,
+    shot: Vec<TakeRow>,
+    sums: Sums,
+}
+
+impl Sheet<'_> {
+    fn take(&mut self, take: TakeRow) -> io::Result<()> {
+        if self.shot.last().is_some_and(|before| before.row.id != take.row.id) {
+            self.end_shot()?;
+        }
+        self.sums.add(&take);
+        self.shot.push(take);
+        Ok(())
+    }
+
+    fn end_shot(&mut self) -> io::Result<()> {
+        let takes = std::mem::take(&mut self.shot);
+        let Some(latest) = takes.last() else { return Ok(()) };
+        self.sums.shots = self.sums.shots.saturating_add(1);
+        let prompt = prompt_of(latest);
+        let (id, number) = (clean(&latest.row.id), self.sums.shots);
+        let takes = takes.iter().map(|take| shown_take(take, &prompt, (self.place)(take))).collect();
+        Shot { number, id, prompt, takes }.write_into(self.out)
+    }
+}
+
+/// What all of it comes to.
+#[derive(Default)]
+struct Sums {
+    shots: u64,
+    takes: u64,
+    paid: Msat,
+    fees: Msat,
+}
+
+impl Sums {
+    fn add(&mut self, take: &TakeRow) {
+        let more = |sum: Msat, more: Option<Msat>| sum.checked_add(more.unwrap_or_default()).unwrap_or(sum);
+        self.takes = self.takes.saturating_add(1);
+        (self.paid, self.fees) = (more(self.paid, take.paid), more(self.fees, take.row.fee));
+    }
+
+    fn words(&self) -> String {
+        let Self { shots, takes, paid, fees } = self;
+        format!(
+            "{}, {}; paid for these takes: {paid}, and {fees} in routing fees",
+            counted(*shots, "job"),
+            counted(*takes, "take")
+        )
+    }
+}
+
+fn shown_take(take: &TakeRow, prompt: &str, media: Vec<Shown>) -> Take {
+    let row = &take.row;
+    Take {
+        take: row.take,
+        state: row.state.as_str(),
+        reason: if row.reason == Reason::None { "" } else { row.reason.as_str() },
+        mark: take.marked.mark.map_or("", TakeMark::as_str),
+        note: clean(&take.marked.note),
+        is_replaced: take.is_replaced,
+        is_delivered: row.state.is_delivered(),
+        media,
+        error: row.error.as_deref().map(clean).unwrap_or_default(),
+        cost: cost(take),
+        facts: facts(take, prompt),
+    }
+}
+
+/// What it has cost, or would.
+fn cost(take: &TakeRow) -> String {
+    let row = &take.row;
+    match (take.paid, row.fee) {
+        (Some(paid), Some(fee)) => format!("{paid}, and {fee} in routing fees"),
+        (Some(paid), None) => format!("{paid}, and a routing fee that is not known yet"),
+        (None, _) if row.state.is_delivered() => "nothing was paid for it".to_owned(),
+        (None, _) => format!("planned: {}{}", if row.is_capped { "at most " } else { "" }, row.price),
+    }
+}
+
+fn prompt_of(take: &TakeRow) -> String {
+    let named = |name: &&str| take.row.params.iter().find(|(known, _)| known == name);
+    PROMPTS.iter().find_map(named).map(|(_, value)| shown_value(value)).unwrap_or_default()
+}
+
+/// Everything else that is known of it, but for what proves its payment.
+fn facts(take: &TakeRow, prompt: &str) -> Vec<(String, String)> {
+    let row = &take.row;
+    let param = |(name, value): &(String, Value)| (clean(name), shown_value(value));
+    let params = row.params.iter().map(param).filter(|(_, value)| value != prompt);
+    let extra = row.extra.iter().map(|(name, value)| (clean(name), clean(value)));
+    let told = [
+        ("finished", row.finished_at.map(UnixMs::rfc3339)),
+        // Where it lies is nobody else's business, and what an address holds may be more than that.
+        ("file", row.file.as_deref().map(|file| file_name(Path::new(file)))),
+        ("sha256", row.sha256.clone()),
+    ];
+    let told = told.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?)));
+    std::iter::once(("endpoint".to_owned(), clean(&row.endpoint))).chain(params).chain(extra).chain(told).collect()
+}
+
+fn shown_value(value: &Value) -> String {
+    match value {
+        Value::Image(image) => match &image.source {
+            ImageSource::File(path) => file_name(path),
+            ImageSource::Inline(_) => value.in_file(),
+        },
+        Value::Text(_) | Value::Integer(_) | Value::Decimal(_) | Value::Structured(_) | Value::Boolean(_) => {
+            clean(&value.in_file())
+        }
+    }
+}

@@ -1,0 +1,104 @@
+//! The page and its folder.
+
+use std::fs;
+use std::path::Path;
+
+use jiff::tz::TimeZone;
+
+use super::folder::{ContactFolder, FolderRefused};
+use super::page::ContactFacts;
+use crate::catalog::Value;
+use crate::ledger::{Marked, TakeMark, TakeRow};
+use crate::money::Msat;
+use crate::purchase::{JobState, Reason};
+use crate::report::status::tests::row as result_row;
+use crate::time::UnixMs;
+
+const HOSTILE: &str = "</script><script>alert(1)</script> \"q\" 'a' & \u{202e}turned\u{7}";
+
+fn facts() -> ContactFacts {
+    ContactFacts {
+        batch: "june <b>&\"".to_owned(),
+        ledger: "aa".to_owned(),
+        owner: "aa".to_owned(),
+        is_play: false,
+        made_at: UnixMs(1_790_000_000_000),
+        zone: TimeZone::UTC,
+    }
+}
+
+fn take(id: &str, number: u32, file: Option<&Path>) -> TakeRow {
+    let mut row = result_row(id, JobState::Delivered, Reason::None);
+    row.take = number;
+    row.params =
+        vec![("prompt".to_owned(), Value::Text(HOSTILE.to_owned())), ("duration".to_owned(), Value::Integer(5))];
+    row.url = Some("https://seller.example/v/1?token=secret".to_owned());
+    if let Some(file) = file {
+        row.state = JobState::Downloaded;
+        row.file = Some(file.display().to_string());
+    }
+    let marked = Marked { mark: Some(TakeMark::Reject), note: HOSTILE.to_owned(), at: Some(UnixMs(1)) };
+    TakeRow { row, paid: Some(Msat::new(1_500_000)), is_replaced: number == 1, marked }
+}
+
+fn write(folder: &Path, takes: &[TakeRow]) -> String {
+    let at = ContactFolder::at(folder, Some(&facts().owner()), false).unwrap();
+    let mut rows = takes.iter().cloned();
+    let written = at.write(&facts(), &mut |each| rows.try_for_each(&mut *each)).unwrap();
+    fs::read_to_string(written.page).unwrap()
+}
+
+#[test]
+fn what_comes_from_elsewhere_stays_text_and_names_no_folder() {
+    let folder = tempfile::tempdir().unwrap();
+    let (sheet, file) = (folder.path().join("sheet"), folder.path().join("a.mp4"));
+    fs::write(&file, "video").unwrap();
+    let page = write(&sheet, &[take("a\"<", 1, Some(&file)), take("a\"<", 2, None), take("b", 1, None)]);
+    assert_eq!(page.matches("<script>").count(), 1, "the page's own\n{page}");
+    assert_eq!(page.matches("</script>").count(), 1);
+    assert!(!page.contains('\u{202e}') && !page.contains('\u{7}'), "{page}");
+    assert!(!page.contains(&*folder.path().to_string_lossy()), "no folder of this machine\n{page}");
+    assert_eq!(page.matches("<section").count(), 2, "takes of one job stand side by side");
+    assert_eq!(page.matches("<article").count(), 3);
+    assert_eq!(page.matches("<video preload=\"none\"").count(), 1);
+    assert_eq!(page.matches("rel=\"noreferrer noopener\" referrerpolicy=\"no-referrer\"").count(), 2);
+    assert!(page.contains("3 takes; paid for these takes: 4,500 sats"), "{page}");
+}
+
+#[test]
+fn files_are_linked_and_the_page_alone_is_replaced() {
+    use std::os::unix::fs::MetadataExt;
+    let folder = tempfile::tempdir().unwrap();
+    let (sheet, file) = (folder.path().join("sheet"), folder.path().join("a.mp4"));
+    fs::write(&file, "video").unwrap();
+    write(&sheet, &[take("a", 1, Some(&file))]);
+    let media = || fs::read_dir(sheet.join("media")).unwrap().map(|entry| entry.unwrap().path()).collect::<Vec<_>>();
+    let linked = media();
+    assert_eq!(linked.len(), 1);
+    assert_eq!(fs::metadata(&linked[0]).unwrap().ino(), fs::metadata(&file).unwrap().ino(), "it takes no room");
+    fs::write(sheet.join("marks.csv"), "kept").unwrap();
+    write(&sheet, &[take("a", 1, Some(&file))]);
+    assert_eq!(media(), linked, "the same file has the same name");
+    assert_eq!(fs::read_to_string(sheet.join("marks.csv")).unwrap(), "kept");
+    let mode = |path: &Path| fs::metadata(path).unwrap().mode() & 0o777;
+    assert_eq!((mode(&sheet), mode(&sheet.join("index.html"))), (0o700, 0o600));
+    // Its file is moved away.
+    fs::rename(&file, folder.path().join("b.mp4")).unwrap();
+    assert!(write(&sheet, &[take("a", 1, Some(&file))]).contains("no longer where it was downloaded"));
+}
+
+#[test]
+fn a_folder_of_something_else_is_left_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let sheet = folder.path().join("sheet");
+    write(&sheet, &[]);
+    let other = ContactFolder::at(&sheet, Some("aa july"), false);
+    assert!(matches!(other, Err(FolderRefused::Foreign(_))), "another batch's: {other:?}");
+    assert!(matches!(ContactFolder::at(&sheet, None, false), Err(FolderRefused::Foreign(_))));
+    assert!(ContactFolder::at(&sheet, None, true).is_ok());
+    let file = folder.path().join("file");
+    fs::write(&file, "").unwrap();
+    assert!(matches!(ContactFolder::at(&file, None, true), Err(FolderRefused::NoFolder(_))));
+    assert!(ContactFolder::at(&folder.path().join("new/one"), None, false).is_ok(), "nothing is made so far");
+    assert!(!folder.path().join("new").exists());
+}

@@ -1,0 +1,230 @@
+//! From the night's takes to the next night: contact sheet, marks, and what is bought once more.
+
+use std::path::PathBuf;
+
+use serde_json::Value;
+
+use crate::harness::{Browser, Client, Sandbox};
+
+const SHOTS: &str = "id,prompt,duration,x_scene\n\
+    kite,\"A kite </script><script>alert(1)</script> & \"\"quoted\"\"\",3,beach\n\
+    rtl,\u{645}\u{631}\u{62d}\u{628}\u{627} a prompt,3,beach\n\
+    lamp,A lighthouse in the fog,3,night\n";
+const RUN: &str = "run shots.csv --default endpoint=generate-video --download videos";
+
+/// A batch of three, all of it here, and its contact sheet.
+fn three_shots() -> (Sandbox, Client) {
+    let sandbox = Sandbox::start("--sandbox-dedup-s 0");
+    let client = Client::of(&sandbox);
+    client.write("shots.csv", SHOTS);
+    client.run(&format!("{RUN} --report sheet")).with(0).saying("contact sheet: sheet/index.html");
+    (sandbox, client)
+}
+
+fn marks(client: &Client) -> Vec<(String, String, String)> {
+    let listed = client.says("takes list shots.csv --all --json").with(0).stdout;
+    let listed: Value = serde_json::from_str(&listed).unwrap();
+    let word = |value: &Value| value.as_str().unwrap_or("-").to_owned();
+    let takes = listed["takes"].as_array().unwrap().iter();
+    takes
+        .map(|take| (format!("{}@{}", word(&take["id"]), take["take"]), word(&take["mark"]), word(&take["note"])))
+        .collect()
+}
+
+fn marked(take: &str, mark: &str, note: &str) -> (String, String, String) {
+    (take.to_owned(), mark.to_owned(), note.to_owned())
+}
+
+#[test]
+fn each_rejected_take_is_bought_once_more_by_its_word_alone() {
+    let (sandbox, client) = three_shots();
+    let settled = || sandbox.books().settled().len();
+    client.says("takes pick shots.csv kite").with(0).saying("1 take: 1 picked; nothing is bought by that");
+    client.says("takes reject --batch shots rtl@1 lamp").with(0).saying("2 rejected");
+    client.says("takes clear rtl").with(0).saying("1 without a mark");
+    client.run(RUN).with(0);
+    assert_eq!(settled(), 3, "a mark buys nothing");
+    client.run(&format!("{RUN} --retake-rejected --dry-run")).with(0).saying("1 to buy");
+    client.run(&format!("{RUN} --retake-rejected --max-sats 1")).with(8);
+    for _ in 0..3 {
+        client.run(&format!("{RUN} --retake-rejected")).with(0).not_saying("--retake-rejected");
+        assert_eq!(settled(), 4, "the same command is the same word");
+    }
+    let expected = [("kite@1", "pick"), ("rtl@1", "-"), ("lamp@1", "reject"), ("lamp@2", "-")];
+    assert_eq!(marks(&client), expected.map(|(take, mark)| marked(take, mark, "")));
+    client.says("takes reject shots.csv lamp").with(2).saying("the job lamp has 2 takes");
+    client.says("takes reject shots.csv lamp@2").with(0);
+    client.run(&format!("{RUN} --retake-rejected --only kite")).with(0);
+    assert_eq!(settled(), 4, "words are about the chosen jobs");
+    client.run(&format!("{RUN} --retake-rejected")).with(0);
+    assert_eq!(settled(), 5, "what replaced it was rejected, too");
+    client.says("status shots.csv --job lamp").saying("retake: lamp@1").saying("retake: lamp@2");
+}
+
+#[test]
+fn marks_of_a_file_are_taken_in_all_or_none() {
+    let (_sandbox, client) = three_shots();
+    let nothing = [("kite@1", "-"), ("rtl@1", "-"), ("lamp@1", "-")].map(|(take, mark)| marked(take, mark, ""));
+    // As a spreadsheet of another country saves it.
+    let wrong = "batch;id;take;mark;note\r\nshots;kite;1;pick;\r\nshots;kite;2;pick;\r\n;lamp;1;Reject;\r\njuly;rtl;0;maybe;\r\n";
+    client.write("wrong.csv", wrong);
+    let said = client.says("takes read wrong.csv").with(2).saying("batch: empty").saying("no batch named july");
+    let said =
+        said.saying("take: expected a number from 1 on, got \"0\"").saying("got \"maybe\"").saying("wrong.csv:4");
+    said.saying("nothing was marked");
+    client.write("twice.csv", "batch,id,take,mark\nshots,kite,1,pick\nshots,kite,1,reject\n");
+    client.says("takes read twice.csv").with(2).saying("kite@1 stands twice, and not alike").saying("twice.csv:3");
+    client.write("none.csv", "batch,id,take,mark\nshots,kite,1,pick\nshots,kite,2,pick\nshots,boat,1,pick\n");
+    let said = client.says("takes read none.csv").with(2).saying("the latest take of that job is kite@1");
+    said.saying("boat@1: the batch has no such job").saying("none.csv:4");
+    client.write("lacking.csv", "batch,id,mark\nshots,kite,pick\n");
+    client.says("takes read lacking.csv").with(2).saying("there is no column take");
+    assert_eq!(marks(&client), nothing);
+
+    client.write(
+        "marks.csv",
+        "\u{feff}batch;id;take;mark;note\r\nshots;kite;1;PICK;'=good\r\n;lamp;1;reject;\"odd; hands\"\r\n",
+    );
+    client.says("takes read marks.csv --batch shots").with(0).saying("2 takes: 1 picked, 1 rejected");
+    let expected =
+        [marked("kite@1", "pick", "=good"), marked("rtl@1", "-", ""), marked("lamp@1", "reject", "odd; hands")];
+    assert_eq!(marks(&client), expected);
+    // What is listed as CSV is read again.
+    client.write("again.csv", &client.says("takes list shots.csv --all --format csv").with(0).stdout);
+    client.says("takes read again.csv").with(0).saying("3 takes: 1 picked, 1 rejected, 1 without a mark");
+    assert_eq!(marks(&client), expected);
+}
+
+#[test]
+fn a_contact_sheet_replaces_no_other_folder_and_stops_no_run() {
+    let (sandbox, client) = three_shots();
+    let page = client.read("sheet/index.html");
+    assert_eq!(page.matches("<article").count(), 3);
+    let at = client.path("");
+    assert!(!page.contains(&*at.to_string_lossy()), "it names no folder");
+    client.says("report videos shots.csv").with(2).saying("holds something that is no contact sheet of this batch");
+    client.run(&format!("{RUN} --report videos")).with(2).saying("no contact sheet of this batch");
+    client.run(&format!("{RUN} --batch july --report sheet")).with(2).saying("no contact sheet of this batch");
+    assert_eq!(sandbox.books().settled().len(), 3, "said before anything is bought");
+    client.says("takes reject shots.csv lamp").with(0);
+    client.says("report sheet shots.csv").with(0).saying("sheet/index.html");
+    assert!(client.read("sheet/index.html").contains("data-mark=\"reject\""));
+    // What cannot be written by then is a warning.
+    std::fs::remove_file(client.path("sheet/index.html")).unwrap();
+    std::fs::create_dir(client.path("sheet/index.html")).unwrap();
+    client.run(&format!("{RUN} --report sheet --overwrite")).with(2).saying("sheet cannot be used");
+    // A run that is refused shows what there is.
+    client.write("more.csv", &format!("{SHOTS}more,One more,3,night\n"));
+    let refused = format!("{} --batch shots --adopt --report later --max-sats 1", RUN.replace("shots.csv", "more.csv"));
+    client.run(&refused).with(8).saying("contact sheet: later/index.html");
+    assert_eq!(client.read("later/index.html").matches("<article").count(), 3);
+}
+
+/// What each take is marked and noted as, as the page shows it.
+const MARKS: &str =
+    "return [...document.querySelectorAll('.take')].map(t => t.dataset.mark + ':' + t.querySelector('.note').value)";
+
+/// What a script finds by the first element of a selector.
+fn of(browser: &Browser, selector: &str, what: &str) -> Value {
+    browser.script(&format!("return document.querySelector('{selector}').{what}"))
+}
+
+/// Marks the first take, rejects the second with a note, and rejects the third, by the keyboard alone.
+fn mark_by_keys(browser: &Browser) {
+    browser.types("jpjrn");
+    browser.types("odd, \"hands\"\u{e00c}");
+    browser.types("j");
+    assert_eq!(browser.script("return document.activeElement.dataset.id"), "lamp");
+    browser.types("r");
+    let counts = of(browser, "#counts", "textContent");
+    assert!(counts.as_str().unwrap().contains("lamp@1 rejected"), "a screen reader hears it: {counts}");
+    let label = browser.script("return document.activeElement.getAttribute('aria-label')");
+    assert_eq!(label, "lamp, take 1, downloaded, rejected");
+}
+
+fn filter_and_search(browser: &Browser) {
+    let shown = |of: &str| {
+        let ids = "[...document.querySelectorAll('.take:not([hidden])')].map(t => t.dataset.id).join()";
+        assert_eq!(browser.script(&format!("return {ids}")), of);
+    };
+    let choose = |id: &str, value: &str| {
+        browser.script(&format!(
+            "const e = document.getElementById('{id}'); e.value = '{value}'; e.dispatchEvent(new Event('input'))"
+        ));
+    };
+    choose("mark", "pick");
+    shown("kite");
+    choose("mark", "");
+    choose("search", "LIGHTHOUSE night");
+    shown("lamp");
+    choose("search", "nowhere");
+    shown("");
+    assert_eq!(of(browser, "#none", "hidden"), false);
+    choose("search", "");
+    shown("kite,rtl,lamp");
+}
+
+fn play_under_the_mouse(browser: &Browser) {
+    assert_eq!(of(browser, "video", "readyState"), 0, "nothing is loaded by itself");
+    browser.hovers("video");
+    browser.wait_until("document.querySelector('video').currentTime > 0");
+    browser.picture("playing");
+    browser.hovers("h1");
+    browser.wait_until("document.querySelector('video').paused");
+}
+
+fn look_at_it(browser: &Browser) {
+    let background = || browser.script("return getComputedStyle(document.body).backgroundColor");
+    browser.likes("light");
+    let light = background();
+    browser.likes("dark");
+    assert_ne!(background(), light);
+    browser.picture("dark");
+    let unnamed = "return [...document.querySelectorAll('button, input, select, video, [tabindex]')].filter(e => \
+        !(e.textContent.trim() || e.getAttribute('aria-label') || e.closest('label'))).length";
+    assert_eq!(browser.script(unnamed), 0, "each control has a name");
+}
+
+/// Everything a person does with it, in a real browser.
+#[test]
+fn a_contact_sheet_is_used_in_a_browser() {
+    let Some(browser) = Browser::start() else { return };
+    let (sandbox, client) = three_shots();
+    let sheet: PathBuf = client.path("sheet/index.html");
+    browser.open(&sheet);
+    let prompt = "A kite </script><script>alert(1)</script> & \"quoted\"";
+    assert_eq!(of(&browser, "#s1 + .prompt", "textContent"), prompt);
+    assert_eq!(browser.script("return getComputedStyle(document.querySelector('#s2 + .prompt')).direction"), "rtl");
+    let counts = of(&browser, "#counts", "textContent");
+    assert_eq!(counts, "3 of 3 takes shown \u{b7} 0 picked \u{b7} 0 rejected");
+    mark_by_keys(&browser);
+    let expected = serde_json::json!(["pick:", "reject:odd, \"hands\"", "reject:"]);
+    assert_eq!(browser.script(MARKS), expected);
+    browser.picture("marked");
+    browser.open(&sheet);
+    assert_eq!(browser.script(MARKS), expected, "kept over a reload");
+    filter_and_search(&browser);
+    play_under_the_mouse(&browser);
+    look_at_it(&browser);
+
+    browser.script("document.getElementById('save').click()");
+    let saved = browser.saved("shots.marks.csv");
+    let rows = "shots,kite,1,pick,\r\nshots,rtl,1,reject,\"odd, \"\"hands\"\"\"\r\nshots,lamp,1,reject,\r\n";
+    assert_eq!(saved, format!("batch,id,take,mark,note\r\n{rows}"));
+    let (complaints, asked) = browser.complaints_and_requests();
+    assert_eq!(complaints, Vec::<String>::new());
+    assert!(asked.iter().any(|url| url.contains("/sheet/media/")), "{asked:?}");
+    // What is `chrome:` is the browser's own empty page, before ours.
+    let leaves = |url: &&String| !["file:", "blob:", "data:", "chrome:"].iter().any(|kind| url.starts_with(kind));
+    assert_eq!(asked.iter().find(leaves), None, "no request leaves");
+
+    client.write("shots.marks.csv", &saved);
+    client.says("takes read shots.marks.csv").with(0).saying("3 takes: 1 picked, 2 rejected");
+    client.run(&format!("{RUN} --retake-rejected --report sheet")).with(0);
+    assert_eq!(sandbox.books().settled().len(), 5);
+    browser.open(&sheet);
+    let takes =
+        "[...document.querySelectorAll('.take')].map(t => t.dataset.id + t.dataset.take + t.dataset.mark).join()";
+    let expected = "kite1pick,rtl1reject,rtl2,lamp1reject,lamp2";
+    assert_eq!(browser.script(&format!("return {takes}")), expected);
+}
