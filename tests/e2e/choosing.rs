@@ -89,6 +89,8 @@ fn marks_of_a_file_are_taken_in_all_or_none() {
     let expected =
         [marked("kite@1", "pick", "=good"), marked("rtl@1", "-", ""), marked("lamp@1", "reject", "odd; hands")];
     assert_eq!(marks(&client), expected);
+    let listed = client.says("takes list shots.csv").with(0).saying("1 picked, 1 rejected").not_saying("rtl").stdout;
+    assert!(listed.contains("kite     1  pick    downloaded  =good"), "{listed}");
     // What is listed as CSV is read again.
     client.write("again.csv", &client.says("takes list shots.csv --all --format csv").with(0).stdout);
     client.says("takes read again.csv").with(0).saying("3 takes: 1 picked, 1 rejected, 1 without a mark");

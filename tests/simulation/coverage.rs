@@ -136,6 +136,7 @@ sights! {
     RecoveredAll,
     BoughtOnceMore,
     RefundedBoughtOnceMore,
+    RejectedBoughtOnceMore,
     /// The same command again: after it was killed, and with words that were said before.
     SaidAgainAfterKill,
     WordSaidAgain,

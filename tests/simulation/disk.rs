@@ -7,12 +7,12 @@ use std::mem;
 use std::rc::Rc;
 
 use l402_batch::l402::{Network, PaymentHash};
-use l402_batch::ledger::port::{Batches, Decisions, Foresee, Inspection, Loading, Records, Views};
+use l402_batch::ledger::port::{Batches, Decisions, Foresee, Inspection, Loading, Marks, Records, Views};
 use l402_batch::ledger::sqlite::SqliteLedger;
 use l402_batch::ledger::{
     BatchKey, BatchStart, Caps, ChosenRows, Compared, DeadProof, Decided, Decision, InlineLedger, IntentBounds, JobKey,
-    LedgerError, LoadError, NewBatch, PaymentKey, PeriodCap, Record, Recorded, Reopened, Reopening, Retake, Trusted,
-    Undecided,
+    LedgerError, LoadError, Marking, NewBatch, PaymentKey, PeriodCap, Record, Recorded, Reopened, Reopening, Retake,
+    TakeId, TakeMark, Trusted, Undecided,
 };
 use l402_batch::manifest::ResultsRow;
 use l402_batch::money::Msat;
@@ -83,6 +83,7 @@ enum Written {
     Accepted(BatchKey, UnixMs, Meant),
     Reopened(UnixMs, JobKey, Reopening),
     Discarding(BatchKey),
+    Marked(UnixMs, Marking),
     Record(i64, UnixMs, Record),
     Trusted(UnixMs, BatchKey, String, u32, IntentBounds),
 }
@@ -323,6 +324,7 @@ impl Disk {
                 Written::Accepted(batch, now, meant) => drop(accept(&mut ledger, *batch, *now, meant)),
                 Written::Reopened(now, job, word) => drop(ledger.reopen(*now, *job, *word, NOTE)),
                 Written::TakenAside(batch, now) => drop(ledger.discard_duplicates(*batch, *now)),
+                Written::Marked(now, marking) => drop(ledger.mark(*now, std::slice::from_ref(marking))),
                 Written::Discarding(batch) => drop(ledger.discard_unaccepted(*batch)),
                 Written::Record(_, now, record) => drop(ledger.apply(*now, record.clone())),
                 Written::Trusted(now, batch, origin, number, bounds) => {
@@ -363,6 +365,30 @@ impl Disk {
     pub fn was_refunded(&self, batch: BatchKey, id: &str) -> bool {
         let takes = self.ledger.ledger().takes(batch, id).expect("the ledger can be read");
         takes.iter().rev().nth(1).is_some_and(|take| take.row.state == JobState::Refunded)
+    }
+
+    /// Whether the purchase before the latest take of that job was rejected.
+    pub fn was_rejected(&self, batch: BatchKey, id: &str) -> bool {
+        let (mut marks, ledger) = (Vec::new(), self.ledger.ledger());
+        let read = ledger.all_takes(batch, &mut |take| {
+            marks.extend((take.row.id == id).then_some(take.marked.mark));
+            Ok(())
+        });
+        read.expect("the ledger can be read").expect("rows can be kept");
+        marks.iter().rev().nth(1).is_some_and(|mark| *mark == Some(TakeMark::Reject))
+    }
+
+    /// A person rejects a delivered take.
+    pub fn reject(&self, batch: BatchKey, take: &TakeId) {
+        let now = self.world.our_time();
+        let marking = Marking { batch, take: take.clone(), mark: Some(TakeMark::Reject), note: None };
+        self.keep(|| Written::Marked(now, marking.clone()));
+        let refused = self.ledger.ledger().mark(now, &[marking]);
+        if let Ok(refused) = self.written("a mark", refused)
+            && !refused.is_empty()
+        {
+            self.world.violated(format!("{take} is delivered, and cannot be marked: {refused:?}"));
+        }
     }
 
     /// Loads a plan, and gives back the ids that are bought once more.

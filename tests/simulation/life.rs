@@ -1,6 +1,6 @@
 //! One world from beginning to end: processes that begin, stop and begin again; then the faults stop, and the auditor looks.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
 use l402_batch::ledger::{BatchKey, OriginCaps, Reopening, Retake};
@@ -78,6 +78,8 @@ pub struct Batch {
     pub settings: Settings,
     /// What the next run is to buy once more.
     pub retake: Retake,
+    /// Takes that a person has ever rejected, by their job's id.
+    pub rejected: BTreeMap<String, BTreeSet<u32>>,
     /// It says that duplicates are meant.
     pub means_duplicates: bool,
     /// Words for an origin that gets no more payments, as the last run has named them.
@@ -96,6 +98,7 @@ impl Batch {
             key: None,
             settings,
             retake: Retake::default(),
+            rejected: BTreeMap::new(),
             means_duplicates: false,
             words: Vec::new(),
             papers: Vec::new(),
@@ -119,6 +122,8 @@ pub struct Life {
     pub people: Option<Rng>,
     /// The dice of a person who runs results and speaks of what was paid for, in a world that has one.
     pub acts: Option<Rng>,
+    /// The dice of a person who looks at what came and rejects some of it, in a world that has one.
+    pub viewer: Option<Rng>,
     /// How results are fetched into files, in a world where they are.
     pub download_setup: Option<l402_batch::download::Settings>,
 }
@@ -170,6 +175,7 @@ impl Life {
             said: None,
             people: people(options),
             acts: acts(options),
+            viewer: viewer(options.seed),
             download_setup: download_setup(options.seed).filter(|_| !options.restored),
             world,
             rng,
@@ -438,6 +444,12 @@ fn people(options: &Options) -> Option<Rng> {
 fn acts(options: &Options) -> Option<Rng> {
     let mut rng = Rng::new(options.seed, 6);
     (rng.below(2) == 0 || options.restless).then_some(rng)
+}
+
+/// In every third world a person looks at what came, with dice of its own.
+fn viewer(seed: u64) -> Option<Rng> {
+    let mut rng = Rng::new(seed, 8);
+    (rng.below(3) == 0).then_some(rng)
 }
 
 /// In every third world results are fetched. Their dice are their own, so that all other worlds are as they were.

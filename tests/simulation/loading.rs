@@ -85,6 +85,8 @@ impl Life {
             self.world.saw(Sight::BoughtOnceMore);
             let was_refunded = batch.retake.refunded && self.disk.was_refunded(begun, &id);
             self.world.saw_if(was_refunded, Sight::RefundedBoughtOnceMore);
+            let was_rejected = batch.retake.rejected && self.disk.was_rejected(begun, &id);
+            self.world.saw_if(was_rejected, Sight::RejectedBoughtOnceMore);
             let takes = self.disk.ledger.ledger().takes(begun, &id)?;
             if !takes.iter().rev().nth(1).is_some_and(|replaced| replaced.decisions.iter().any(is_retake)) {
                 self.world.violated(format!("{id} is bought once more, and no word for that is recorded"));
@@ -199,6 +201,9 @@ impl Life {
             let request = digest(job);
             let mut auditor = self.world.auditor.borrow_mut();
             auditor.word_for_other(&name, &request, retake.changed, retake.refunded);
+            for take in batch.rejected.get(&job.id).into_iter().flatten().filter(|_| retake.rejected) {
+                auditor.word(&name, &format!("rejected @{take}"), &request);
+            }
             for take in retake.takes.get(&job.id).into_iter().flatten() {
                 auditor.word(&name, &format!("@{take}"), &request);
             }
@@ -207,8 +212,10 @@ impl Life {
             retake.takes.extend(jobs.first().map(|job| (job.id.clone(), BTreeSet::from([1]))));
         }
         if self.liar == Liar::RepeatingWord {
-            // Whatever take the word names, it takes it for the latest.
+            // Whatever take the word names, or a person has rejected, it takes it for the latest.
             retake.takes.values_mut().for_each(|takes| takes.extend(1..=99));
+            let rejected = batch.rejected.keys().filter(|_| retake.rejected);
+            retake.takes.extend(rejected.map(|id| (id.clone(), (1..=99).collect())));
         }
         self.world.note(|| format!("loads with {retake:?}"));
         self.disk.load(begun, &retake, jobs)

@@ -6,6 +6,7 @@ use l402_batch::run::Budget;
 use super::coverage::Sight;
 use super::life::{Batch, HOUR_MS, Life, settings};
 use super::process::{Command, Order};
+use super::verdict;
 
 /// Batches that a person has at most.
 pub const BATCHES_MAX: usize = 4;
@@ -40,6 +41,27 @@ impl Life {
         true
     }
 
+    /// Whoever looks at what came rejects some of it, now and then; and then means that to be bought once more.
+    fn rejects_some(&mut self, at: usize) -> bool {
+        let Some(mut viewer) = self.viewer.take() else { return false };
+        let looks = viewer.below(3) == 0;
+        if looks {
+            self.opens_the_ledger();
+            let batch = &mut self.batches[at];
+            let rows = batch.key.map(|key| (key, verdict::rows(&self.disk.ledger.ledger(), key)));
+            for (key, row) in rows.into_iter().flat_map(|(key, rows)| rows.into_iter().map(move |row| (key, row))) {
+                if !row.state.is_delivered() || viewer.below(2) == 0 {
+                    continue;
+                }
+                self.world.note(|| format!("{}@{} is rejected", row.id, row.take));
+                self.disk.reject(key, &TakeId { id: row.id.clone(), take: row.take });
+                batch.rejected.entry(row.id).or_default().insert(row.take);
+            }
+        }
+        self.viewer = Some(viewer);
+        looks
+    }
+
     /// What the user does next with a batch.
     pub fn order(&mut self, at: usize, round: u64) -> Order {
         if round > 0 && self.rng.below(4) == 0 {
@@ -54,7 +76,8 @@ impl Life {
         let ids = (self.rng.below(8) == 0).then(|| self.batches[at].plan.any_id(&mut self.rng));
         let (changed, refunded) = (self.rng.below(12) == 0, self.rng.below(4) == 0);
         let word = ids.into_iter().map(|id| TakeId { id, take: 1 });
-        let asks = Retake { changed, refunded, ..Retake::of(word) };
+        let rejected = round > 0 && self.rejects_some(at);
+        let asks = Retake { changed, refunded, rejected, ..Retake::of(word) };
         // Or what stands in a crontab, as it stood there before.
         let same = self.people.as_mut().is_some_and(|people| people.below(3) == 0);
         self.world.saw_if(same && self.batches[at].retake != Retake::default(), Sight::WordSaidAgain);
