@@ -9,8 +9,9 @@ use crate::screen::table;
 use crate::terminal_text::{printable, printable_json};
 use crate::time::UnixMs;
 
-use super::csv_out::{Cells, Dialect};
 use super::format::{FORMAT_VERSION, Format};
+use super::table_out::Dialect;
+use super::table_row::Cells;
 
 /// How takes are listed.
 #[derive(Clone, Copy, Debug)]

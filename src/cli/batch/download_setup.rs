@@ -68,7 +68,7 @@ pub(in crate::cli) fn check_template(to: &DownloadTo, source: &dyn JobSource, pl
     }
 }
 
-fn template(to: &DownloadTo) -> Result<Template, Failure> {
+pub(in crate::cli) fn template(to: &DownloadTo) -> Result<Template, Failure> {
     to.name.parse().map_err(|error| CommandError::usage(format!("--download-name {}: {error}", to.name)).into())
 }
 

@@ -187,7 +187,7 @@ pub(in crate::cli) fn write(
             let id = ledger_of(ledger, &name).map_err(broken)?;
             results.stamp(name, id);
             results.write(out, &mut |each| match manner.every_take {
-                true => ledger.every_take(batch, each).map_err(broken)?,
+                true => ledger.all_takes(batch, &mut |take| each(take.row)).map_err(broken)?,
                 false => ledger.results(batch, each).map_err(broken)?,
             })
         }

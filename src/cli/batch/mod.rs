@@ -5,6 +5,7 @@ pub(in crate::cli) mod counterparties;
 pub(in crate::cli) mod download_setup;
 pub(in crate::cli) mod files;
 pub(in crate::cli) mod own;
+pub(in crate::cli) mod picked;
 pub(in crate::cli) mod receipt_guard;
 pub(in crate::cli) mod reporter;
 pub(in crate::cli) mod room;

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use crate::error::chain;
 use crate::ledger::port::{Batches as _, Inspection as _, Views as _};
-use crate::ledger::{BatchKey, LedgerError, OpenLedger};
+use crate::ledger::{BatchKey, LedgerError, OpenLedger, TakeRow};
 use crate::report::{Sidecar, Throttle, place_new, replace_whole};
 use crate::run::{Clock as _, SystemClock};
 use crate::safe_open::read_small;
@@ -60,7 +60,7 @@ impl Sidecars {
     fn write_all(&mut self, ledger: &OpenLedger) -> Result<Vec<String>, LedgerError> {
         let name = ledger.name_of(self.batch)?;
         let mut ids = Vec::new();
-        let read = ledger.every_take(self.batch, &mut |row| {
+        let read = ledger.all_takes(self.batch, &mut |TakeRow { row, .. }| {
             if row.file.is_some_and(|file| !self.done.contains(&file)) && ids.last() != Some(&row.id) {
                 ids.push(row.id);
             }

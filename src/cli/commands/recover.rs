@@ -13,6 +13,7 @@ use crate::time::UnixMs;
 use crate::cli::batch::counterparties::Counterparties;
 use crate::cli::batch::download_setup::{DownloadSetup, destination};
 use crate::cli::batch::files::Files;
+use crate::cli::batch::picked;
 use crate::cli::batch::receipt_guard::{check as check_receipts, stop};
 use crate::cli::batch::reporter::Reporter;
 use crate::cli::batch::run_batch::{BatchRun, Work, settings};
@@ -258,6 +259,9 @@ async fn run_batch(bringing: Bringing<'_>, began: UnixMs, reporter: &Reporter) -
         sum_by: None,
     };
     let code = tell(&session.ledger, &ending, reporter)?;
+    if let Some(batch) = session.ledger.batch(&batch.name)? {
+        picked::keep(&session.ledger, &batch)?.into_iter().for_each(|words| reporter.warn(words));
+    }
     refused.map(Failure::report);
     Ok(code)
 }

@@ -39,6 +39,7 @@ pub(super) fn what_is_rejected_is_bought_once_more_by_a_word_and_once<S: Subject
         say(&mut store, id, 1, Some(mark));
     }
     say(&mut store, "b", 1, None);
+    assert_eq!((store.has_picks(JUNE).unwrap(), store.has_picks(BatchKey(2)).unwrap()), (true, false));
     assert_eq!(store.pending(JUNE, None, 9).unwrap(), [], "a mark buys nothing");
     assert_eq!(retaken(&mut store, &all), ["a"]);
     assert_eq!(retaken(&mut store, &all), [""; 0], "it is under way");

@@ -8,7 +8,7 @@ use crate::ledger::contract::support::{
 use crate::ledger::port::{Audit, Inspection, Views};
 use crate::ledger::{
     AnswerKind, BatchKey, Came, Caps, DeadProof, NewIntent, OriginCaps, OriginUsed, PeriodCap, ReceiptKind, ReceiptRow,
-    Record, ResultRow, Served, Standing,
+    Record, ResultRow, Served, Standing, TakeRow,
 };
 use crate::money::Msat;
 use crate::purchase::{HttpAnswer, JobState, Next, Reason, WalletId};
@@ -62,17 +62,15 @@ pub(super) fn every_take_has_a_row_where_its_job_stands<S: Commanded>() {
     deliver(&mut store, &jobs[0], 1);
     retake(&mut store, &["b", "a"]);
     let mut rows = Vec::new();
-    let each = &mut |row: ResultRow| {
-        rows.push((row.id, row.take, row.state, row.error));
+    let each = &mut |TakeRow { row, is_replaced, .. }| {
+        rows.push((row.id, row.take, row.state, is_replaced));
         Ok(())
     };
-    store.ledger().every_take(JUNE, each).unwrap().unwrap();
-    let row = |id: &str, take, state| (id.to_owned(), take, state, None);
-    assert_eq!(
-        rows,
-        [row("b", 1, JobState::Pending), row("a", 1, JobState::Delivered), row("a", 2, JobState::Pending)]
-    );
-    let stopped = store.ledger().every_take(JUNE, &mut |_| Err(std::io::Error::other("no"))).unwrap();
+    store.ledger().all_takes(JUNE, each).unwrap().unwrap();
+    let row = |id: &str, take, state, is_replaced| (id.to_owned(), take, state, is_replaced);
+    let (pending, delivered) = (JobState::Pending, JobState::Delivered);
+    assert_eq!(rows, [row("b", 1, pending, false), row("a", 1, delivered, true), row("a", 2, pending, false)]);
+    let stopped = store.ledger().all_takes(JUNE, &mut |_| Err(std::io::Error::other("no"))).unwrap();
     assert!(stopped.is_err());
 }
 

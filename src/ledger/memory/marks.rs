@@ -2,7 +2,7 @@
 
 use crate::ledger::decide::{MarkFacts, markable};
 use crate::ledger::port::Marks;
-use crate::ledger::{LedgerError, Marking, Unmarkable};
+use crate::ledger::{BatchKey, LedgerError, Marking, TakeMark, Unmarkable};
 use crate::time::UnixMs;
 
 use super::{JobRow, MemoryLedger};
@@ -27,5 +27,10 @@ impl Marks for MemoryLedger {
             }
         }
         Ok(refused)
+    }
+
+    fn has_picks(&self, batch: BatchKey) -> Result<bool, LedgerError> {
+        let is_of_batch = |key| self.jobs.get(key).is_some_and(|row: &JobRow| row.job.batch == batch);
+        Ok(self.marks.iter().any(|(key, said)| said.mark == Some(TakeMark::Pick) && is_of_batch(key)))
     }
 }

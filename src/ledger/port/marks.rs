@@ -1,6 +1,6 @@
 //! What a person says of takes.
 
-use crate::ledger::{LedgerError, Marking, Unmarkable};
+use crate::ledger::{BatchKey, LedgerError, Marking, Unmarkable};
 use crate::time::UnixMs;
 
 /// Marks of takes: they spend nothing.
@@ -10,4 +10,10 @@ pub trait Marks {
     /// # Errors
     /// Where the ledger cannot be written.
     fn mark(&mut self, now: UnixMs, markings: &[Marking]) -> Result<Vec<(usize, Unmarkable)>, LedgerError>;
+
+    /// Whether any take of the batch is picked.
+    ///
+    /// # Errors
+    /// Where the ledger cannot be read.
+    fn has_picks(&self, batch: BatchKey) -> Result<bool, LedgerError>;
 }

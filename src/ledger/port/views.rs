@@ -39,16 +39,6 @@ pub trait Views {
         each: &mut dyn FnMut(ResultRow) -> io::Result<()>,
     ) -> Result<io::Result<()>, LedgerError>;
 
-    /// Every take of every job of the batch, in manifest order and of one job the oldest first, one at a time: each for itself.
-    ///
-    /// # Errors
-    /// The ledger's error where it cannot be read; inside, the first error of `each`, which ends the reading.
-    fn every_take(
-        &self,
-        batch: BatchKey,
-        each: &mut dyn FnMut(ResultRow) -> io::Result<()>,
-    ) -> Result<io::Result<()>, LedgerError>;
-
     /// Every take of every job of the batch, replaced ones too, one at a time: jobs in the manifest's order, takes of a job from the first
     /// on.
     ///

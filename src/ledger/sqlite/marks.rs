@@ -9,7 +9,7 @@ use super::error::Fault;
 use super::store::rows;
 use crate::ledger::decide::{MarkFacts, markable};
 use crate::ledger::port::Marks;
-use crate::ledger::{JobKey, LedgerError, Marking, TakeMark, Unmarkable};
+use crate::ledger::{BatchKey, JobKey, LedgerError, Marking, TakeMark, Unmarkable};
 use crate::time::UnixMs;
 
 impl Marks for SqliteLedger {
@@ -28,6 +28,11 @@ impl Marks for SqliteLedger {
             }
             Ok(refused)
         })
+    }
+
+    fn has_picks(&self, batch: BatchKey) -> Result<bool, LedgerError> {
+        let sql = "SELECT 1 FROM marks m JOIN jobs j ON j.id = m.job WHERE m.mark = 'pick' AND j.batch = ?1";
+        self.read(|ledger| Ok(ledger.conn.prepare_cached(sql)?.exists([batch])?))
     }
 }
 

@@ -121,17 +121,6 @@ impl Views for SqliteLedger {
         self.takes_where(batch, "j.superseded = 0 ORDER BY j.seq, j.id", each)
     }
 
-    fn every_take(
-        &self,
-        batch: BatchKey,
-        each: &mut dyn FnMut(ResultRow) -> io::Result<()>,
-    ) -> Result<io::Result<()>, LedgerError> {
-        // A take that was replaced stands where the manifest has its job now.
-        let in_order = "TRUE ORDER BY (SELECT min(l.seq) FROM jobs l
-             WHERE l.batch = j.batch AND l.job = j.job AND l.superseded = 0), j.job, j.take";
-        self.takes_where(batch, in_order, each)
-    }
-
     fn all_takes(
         &self,
         batch: BatchKey,

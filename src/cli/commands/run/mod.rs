@@ -7,7 +7,6 @@ mod saved;
 mod stand;
 mod taking;
 
-use crate::cli::batch::contact_sheet;
 use crate::cli::batch::counterparties::{Counterparties, SandboxOptions};
 use crate::cli::batch::download_setup::{DownloadSetup, Made};
 use crate::cli::batch::files::Files;
@@ -15,6 +14,7 @@ use crate::cli::batch::receipt_guard::{BatchFiles, check as check_receipts, stop
 use crate::cli::batch::reporter::Reporter;
 use crate::cli::batch::run_batch::{BatchRun, Work, settings};
 use crate::cli::batch::session::{self, Session, check_files, check_owner};
+use crate::cli::batch::{contact_sheet, picked};
 use crate::cli::ending::advice::Ended;
 use crate::cli::ending::conclusion::{Ending, tell, tell_broken};
 use crate::cli::ending::limits::Bought;
@@ -131,6 +131,7 @@ impl<'a> Runner<'a> {
         }
         self.leave_no_trace();
         self.write_contact_sheet();
+        self.keep_picked();
         // Whatever ended it, the screen is left in order before the error is told.
         self.reporter.end(result)
     }
@@ -269,6 +270,20 @@ impl<'a> Runner<'a> {
             Ok(None) => {}
             Err(failure) => self.reporter.warn(format!("{failure}; `report` writes it later")),
         }
+    }
+
+    /// What was picked before its file came stands in its folder from now on.
+    fn keep_picked(&self) {
+        let Some(name) = self.started.get() else { return };
+        let kept = || {
+            let ledger = crate::ledger::open(&self.counterparties.ledger, OpenMode::Read)?;
+            let batch = ledger.batch(name)?;
+            batch.map_or(Ok(Vec::new()), |batch| picked::keep(&ledger, &batch))
+        };
+        kept()
+            .unwrap_or_else(|failure: Failure| vec![failure.to_string()])
+            .into_iter()
+            .for_each(|words| self.reporter.warn(words));
     }
 
     fn start(&self, name: &str, new_batch: bool, new_ledger: bool) {

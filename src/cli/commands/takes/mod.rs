@@ -12,6 +12,7 @@ use crate::report::{TakesStyle, write_takes};
 use crate::run::{Clock, SystemClock};
 use crate::screen::stdout_columns;
 
+use crate::cli::batch::picked;
 use crate::cli::options::config::{TakesListOptions, TakesMarkOptions, TakesReadOptions, Target};
 use crate::cli::{CommandError, ExitCode, Failure, Format, target, terminal};
 
@@ -60,7 +61,7 @@ pub(in crate::cli) fn mark(options: &TakesMarkOptions) -> Result<ExitCode, Failu
             ))
             .into());
     }
-    said(&markings, options.quiet)
+    said(&options.ledger, &markings, options.quiet)
 }
 
 /// Takes in what a file says: all of it, or nothing.
@@ -77,7 +78,7 @@ pub(in crate::cli) fn read(options: &TakesReadOptions) -> Result<ExitCode, Failu
     if !found.wrong.is_empty() {
         return Err(Failure::Input(found.wrong));
     }
-    said(&found.markings, options.quiet)
+    said(&options.ledger, &found.markings, options.quiet)
 }
 
 /// The ledger, and the one batch that it has.
@@ -124,8 +125,16 @@ fn unmarkable(take: &TakeId, why: Unmarkable) -> String {
     }
 }
 
-/// Tells what was said.
-fn said(markings: &[Marking], quiet: bool) -> Result<ExitCode, Failure> {
+/// Puts what is picked where it belongs, and tells what was said.
+fn said(ledger: &LedgerAddress, markings: &[Marking], quiet: bool) -> Result<ExitCode, Failure> {
+    let ledger = target::open(ledger)?;
+    for batch in ledger.uncounted()? {
+        if markings.iter().any(|marking| marking.batch == batch.key) {
+            for words in picked::keep(&ledger, &batch)? {
+                terminal::say(&format!("warning: {words}\n"));
+            }
+        }
+    }
     if quiet {
         return Ok(ExitCode::Done);
     }
