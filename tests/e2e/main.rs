@@ -119,6 +119,7 @@ mod sellers;
 mod sheets;
 #[cfg(test)]
 mod stopped;
+mod studio;
 #[cfg(test)]
 mod terminal;
 #[cfg(test)]
