@@ -186,12 +186,14 @@ pub enum NoRate {
         moment: UnixMs,
     },
     /// The rate that counts is older than it may be.
-    #[error("the last rate in {file} is of {at}, and older than max_rate_age")]
+    #[error("the last rate in {file} is of {at}, and by {moment} older than max_rate_age")]
     TooOld {
         /// The file.
         file: String,
         /// Its time.
         at: UnixMs,
+        /// What was asked for.
+        moment: UnixMs,
     },
 }
 
@@ -205,7 +207,9 @@ impl Hinted for NoRate {
             ),
             Self::SplitTime { .. } => Some("write date and time in the first column, such as 2026-11-30 12:00".into()),
             Self::Line { .. } | Self::Twice { .. } => Some("mend that line: until then none of the file counts".into()),
-            Self::Later { .. } | Self::TooOld { .. } => Some("add a line for now".into()),
+            Self::Later { moment, .. } | Self::TooOld { moment, .. } => {
+                Some(format!("add a line of {moment}, or of shortly before").into())
+            }
             Self::NoFile { .. } | Self::Unread { .. } => None,
         }
     }
@@ -277,7 +281,7 @@ impl Rates {
         let (at, price) = *last.ok_or_else(|| NoRate::Later { file: file(), moment })?;
         let age = u128::try_from(moment.since_ms(at)).unwrap_or(u128::MAX);
         if age > self.max_age.as_millis() {
-            return Err(NoRate::TooOld { file: file(), at });
+            return Err(NoRate::TooOld { file: file(), at, moment });
         }
         Ok(Rate { currency: self.currency.clone(), price, at, source: self.source.clone() })
     }
@@ -408,11 +412,16 @@ mod tests {
         assert_eq!(price("2026-11-30T00:00:00Z"), Ok("90000".to_owned()), "a day old, and no older");
         assert_eq!(
             price("2026-11-30T00:00:00.001Z"),
-            Err("the last rate in rates.csv is of 2026-11-29 00:00 UTC, and older than max_rate_age".to_owned())
+            Err("the last rate in rates.csv is of 2026-11-29 00:00 UTC, and by 2026-11-30 00:00 UTC older than max_rate_age".to_owned())
         );
         assert_eq!(price("2026-11-30T12:00:00Z"), Ok("95000.5".to_owned()));
         let none = Err("rates.csv has no rate of 2026-11-28 23:59 UTC or before".to_owned());
         assert_eq!(price("2026-11-28T23:59:59Z"), none);
+        // What is to be done is told of the moment that was asked for, which need not be now.
+        for moment in ["2026-11-28T23:59:59Z", "2026-12-24T18:00:00Z"] {
+            let hint = rates.at(at(moment)).unwrap_err().hint().unwrap().into_owned();
+            assert_eq!(hint, format!("add a line of {}, or of shortly before", at(moment)));
+        }
         let rate = rates.at(at("2026-11-30T13:00:00Z")).unwrap();
         let words = "at 95000.5 EUR a bitcoin, of 2026-11-30 12:00 UTC (rates.csv), each rounded up";
         assert_eq!(rate.to_string(), words);

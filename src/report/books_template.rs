@@ -4,9 +4,10 @@
 use std::borrow::Cow;
 use std::io::{self, Write};
 
+use minijinja::filters::tojson;
 use minijinja::syntax::SyntaxConfig;
-use minijinja::value::{Value, ValueKind};
-use minijinja::{Environment, Error, ErrorKind, HtmlEscape, Output, UndefinedBehavior, context};
+use minijinja::value::{Kwargs, Value, ValueKind};
+use minijinja::{AutoEscape, Environment, Error, ErrorKind, HtmlEscape, UndefinedBehavior, context};
 use strum::VariantNames as _;
 
 use crate::csv_escape::neutralise;
@@ -26,8 +27,8 @@ const SHIPPED: [(&str, &str, &str); 2] = [
 ];
 /// Endings that say only that it is a template.
 const ENDINGS: [&str; 3] = ["j2", "jinja", "jinja2"];
-/// Steps of a template, in all: a hundred for each of ten million settlements.
-const STEPS_MAX: u64 = 1_000_000_000;
+/// Steps of a template, in all: a hundred for each of ten million settlements. Tests need not wait for so many.
+const STEPS_MAX: u64 = if cfg!(test) { 1_000_000 } else { 1_000_000_000 };
 
 /// What is written, and so how its values are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, strum::EnumString, strum::VariantNames)]
@@ -59,6 +60,33 @@ impl Target {
             "txt" => Self::Text,
             _ => return None,
         })
+    }
+
+    /// A value as it is written. What is ours, or written already, stays as it is, and whatever else is text becomes one value of what is
+    /// written.
+    fn escaped(self, value: &Value) -> Result<String, Error> {
+        if value.is_safe() {
+            return Ok(value.to_string());
+        }
+        if self == Self::Json {
+            return serde_json::to_string(value).map_err(|_| Error::new(ErrorKind::BadSerialization, "it is no JSON"));
+        }
+        match value.kind() {
+            ValueKind::None | ValueKind::Undefined => Ok(String::new()),
+            ValueKind::Bool => Ok(value.is_true().to_string()),
+            ValueKind::Number => Ok(value.to_string()),
+            ValueKind::String => Ok(written(self, value.as_str().unwrap_or_default()).into_owned()),
+            _ => {
+                let why = "a list is written by a loop, and a settlement by its fields";
+                Err(Error::new(ErrorKind::InvalidOperation, why))
+            }
+        }
+    }
+
+    /// A text of our own. It is marked as written only where it would be taken for a name else: what is joined to a marked text (`~`) is
+    /// escaped by itself, and not as one value.
+    fn own(self, text: String) -> Value {
+        if self == Self::Json || written(self, &text) == text { text.into() } else { Value::from_safe_string(text) }
     }
 }
 
@@ -175,7 +203,7 @@ impl BooksTemplate {
             let rate = fiat.as_ref().and_then(|fiat| fiat.rate(row.paid_at));
             currency = rate.as_ref().map(|rate| rate.currency.to_string()).or(currency.take());
             is_play |= row.network.is_none();
-            settlements.push(settlement(&row, extra, rate.as_ref()));
+            settlements.push(settlement(self.target, &row, extra, rate.as_ref()));
             Ok(())
         })?;
         let mut environment = Environment::new();
@@ -183,9 +211,17 @@ impl BooksTemplate {
         environment.set_fuel(Some(STEPS_MAX));
         let syntax = SyntaxConfig::builder().keep_trailing_newline(true).trim_blocks(true).lstrip_blocks(true).build();
         environment.set_syntax(syntax.map_err(|error| self.wrong(&error))?);
-        environment.add_filter("account", account);
         let target = self.target;
-        environment.set_formatter(move |out, _, value| put(target, out, value));
+        environment.add_filter("account", move |text: &str| target.own(account(text)));
+        if !matches!(target, Target::Json | Target::Html) {
+            environment.add_filter("tojson", json_text);
+        }
+        for name in ["e", "escape"] {
+            environment.add_filter(name, move |value: &Value| target.escaped(value).map(Value::from_safe_string));
+        }
+        // What a macro or a block has written is escaped by then.
+        environment.set_auto_escape_callback(|_| AutoEscape::Custom("books".into()));
+        environment.set_formatter(move |out, _, value| Ok(out.write_str(&target.escaped(value)?)?));
         let context = context! { batch, currency, is_play, settlements };
         let filled = environment.template_from_named_str(&self.name, &self.text).and_then(|one| one.render(context));
         let filled = filled.map_err(|error| self.wrong(&error))?;
@@ -209,8 +245,8 @@ fn declared(text: &str) -> Option<&str> {
 }
 
 /// What a template can ask for of a settlement. Numbers of sats and figures are exact, and written as they are; what is not known is none.
-fn settlement(row: &ReceiptRow, extra: &[String], rate: Option<&Rate>) -> Value {
-    let ours = |text: String| Value::from_safe_string(text);
+fn settlement(target: Target, row: &ReceiptRow, extra: &[String], rate: Option<&Rate>) -> Value {
+    let ours = |text: String| target.own(text);
     let total = row.fee.and_then(|fee| row.amount.checked_add(fee));
     let in_sats = |amount: Option<Msat>| Value::from(amount.map(|amount| ours(sats(amount).to_string())));
     let in_fiat = |amount: Option<Msat>| {
@@ -252,22 +288,9 @@ fn settlement(row: &ReceiptRow, extra: &[String], rate: Option<&Rate>) -> Value 
     own.chain(extra.iter().map(given)).collect::<std::collections::BTreeMap<String, Value>>().into()
 }
 
-/// Writes a value. What is ours is written as it is, and whatever else is text so that it stays one value of what is written.
-fn put(target: Target, out: &mut Output<'_>, value: &Value) -> Result<(), Error> {
-    if target == Target::Json {
-        let json = serde_json::to_string(value);
-        return Ok(out.write_str(&json.map_err(|_| Error::new(ErrorKind::BadSerialization, "it is no JSON"))?)?);
-    }
-    match value.kind() {
-        ValueKind::None | ValueKind::Undefined => Ok(()),
-        ValueKind::Bool => Ok(out.write_str(if value.is_true() { "true" } else { "false" })?),
-        ValueKind::Number => Ok(out.write_str(&value.to_string())?),
-        ValueKind::String if value.is_safe() => Ok(out.write_str(value.as_str().unwrap_or_default())?),
-        ValueKind::String => Ok(out.write_str(&written(target, value.as_str().unwrap_or_default()))?),
-        _ => {
-            Err(Error::new(ErrorKind::InvalidOperation, "a list is written by a loop, and a settlement by its fields"))
-        }
-    }
+/// JSON within something else is a text as any other there.
+fn json_text(value: &Value, indent: Option<Value>, named: Kwargs) -> Result<Value, Error> {
+    Ok(tojson(value, indent, named)?.as_str().unwrap_or_default().into())
 }
 
 fn written(target: Target, text: &str) -> Cow<'_, str> {
@@ -314,7 +337,7 @@ fn quoted(text: &str) -> String {
 }
 
 /// A part of an account's name, for every program that keeps accounts: `api.example` is `Api-example`.
-fn account(text: &str) -> Value {
+fn account(text: &str) -> String {
     let kept = |c: char| if c.is_ascii_alphanumeric() { c } else { '-' };
     let name: String = text.chars().map(kept).collect();
     let mut name = name.trim_matches('-').to_owned();
@@ -324,7 +347,7 @@ fn account(text: &str) -> Value {
     if let Some(first) = name.get_mut(..1) {
         first.make_ascii_uppercase();
     }
-    Value::from_safe_string(name)
+    name
 }
 
 #[cfg(test)]

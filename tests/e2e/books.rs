@@ -126,6 +126,9 @@ fn books_are_movements_with_what_they_were_worth() {
     let lacking = client.says("export jobs.csv --books - --rate-file later.csv").with(0);
     assert!(lacking.stderr.contains("has no rate of") && lacking.stderr.contains("rows have no amounts"), "{lacking}");
     assert!(!lacking.stdout.contains("EUR"), "{lacking}");
+    // The payment tells which line is missing: it was not made now.
+    let paid_at = client.column("jobs.receipts.csv", "paid_at").remove(0).replace('T', " ");
+    lacking.saying(&format!("add a line of {} UTC", &paid_at[.."2026-11-30 12:00".len()]));
 }
 
 #[test]
@@ -215,9 +218,18 @@ fn hledger_takes_the_books_as_they_are() {
 fn beancount_takes_the_books_as_they_are() {
     let sandbox = Sandbox::start("--sandbox-refund-percent 30 --sandbox-seed 3");
     let client = hostile(&sandbox);
+    client.write("july.csv", "id,prompt\n1,a boat\n");
+    client.run(&format!("run july.csv {MADE_BY}"));
     for (file, rate) in [("plain.beancount", ""), ("worth.beancount", "--rate-file rates.csv")] {
         client.says(&format!("export jobs.toml --books {file} --template beancount {rate}")).with(0);
-        let Some(_) = asked(&client, "bean-check", &[file]) else { return };
+        // A main file as the books say that it is: the accounts are opened once, for all of them.
+        let books = client.read(file);
+        let opened = books.lines().filter_map(|line| line.strip_prefix("; ").filter(|line| line.contains(" open ")));
+        let main = format!("{}\ninclude \"{file}\"\n", opened.collect::<Vec<_>>().join("\n"));
+        client.write("main.beancount", &main);
+        client.says(&format!("export july.csv --books july.{file} --template beancount {rate}")).with(0);
+        client.write("all.beancount", &format!("{main}include \"july.{file}\"\n"));
+        let Some(_) = asked(&client, "bean-check", &["all.beancount"]) else { return };
         let read = "import sys; from beancount import loader; from beancount.core import data, realization, inventory
 entries, errors, _ = loader.load_file(sys.argv[1]); assert not errors, errors
 paid = [e for e in entries if isinstance(e, data.Transaction)]
@@ -227,7 +239,7 @@ print('\\n'.join(sorted({e.meta['job'] for e in paid})))";
             eprintln!("SKIPPED: no python3 here has beancount");
             return;
         }
-        let python = asked(&client, "python3", &["-c", read, file]).unwrap();
+        let python = asked(&client, "python3", &["-c", read, "main.beancount"]).unwrap();
         let mut lines = python.lines();
         let receipts = client.rows("jobs.receipts.csv");
         assert_eq!(lines.next().unwrap(), receipts.len().to_string());

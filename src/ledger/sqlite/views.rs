@@ -29,6 +29,16 @@ pub(super) const RESULT: &str =
     CASE WHEN j.state = 'downloaded' THEN j.file END, CASE WHEN j.state = 'downloaded' THEN j.sha256 END, j.attempts, j.started_at, j.finished_at, j.wait_until, j.error, j.extra,
     (SELECT p.fee_msat FROM payments p WHERE p.job = j.id AND p.state <> 'dead'), j.more";
 
+/// Each take `j` of the batch ?1, with what is said of it and what was paid: one that was replaced stands where the manifest has its job now.
+pub(super) static ALL_TAKES: LazyLock<String> = LazyLock::new(|| {
+    format!(
+        "SELECT {RESULT}, j.superseded, m.mark, m.note, m.at,
+             (SELECT p.amount_msat FROM payments p WHERE p.job = j.id AND p.preimage IS NOT NULL)
+         FROM jobs l JOIN jobs j ON j.batch = l.batch AND j.job = l.job LEFT JOIN marks m ON m.job = j.id
+         WHERE l.batch = ?1 AND l.superseded = 0 ORDER BY l.seq, l.id, j.take"
+    )
+});
+
 /// The take `j` that shows what was bought of a job whose latest take is `l`: of takes before one that gives way, the last that is
 /// shown first.
 pub(super) static SHOWN: LazyLock<String> = LazyLock::new(|| {
@@ -127,13 +137,7 @@ impl Views for SqliteLedger {
         each: &mut dyn FnMut(TakeRow) -> io::Result<()>,
     ) -> Result<io::Result<()>, LedgerError> {
         self.read(|ledger| {
-            let sql = format!(
-                "SELECT {RESULT}, j.superseded, m.mark, m.note, m.at,
-                     (SELECT p.amount_msat FROM payments p WHERE p.job = j.id AND p.preimage IS NOT NULL)
-                 FROM jobs l JOIN jobs j ON j.batch = l.batch AND j.job = l.job LEFT JOIN marks m ON m.job = j.id
-                 WHERE l.batch = ?1 AND l.superseded = 0 ORDER BY l.seq, l.id, j.take"
-            );
-            let mut statement = ledger.conn.prepare_cached(&sql)?;
+            let mut statement = ledger.conn.prepare_cached(&ALL_TAKES)?;
             let mut rows = statement.query([batch])?;
             while let Some(row) = rows.next()? {
                 let (is_replaced, mark): (bool, Option<String>) = (row.get(19)?, row.get(20)?);

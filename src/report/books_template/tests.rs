@@ -37,6 +37,53 @@ fn each_value_stays_one_value() {
     assert_eq!(of_ids("a.journal", &["\t", "*", "§"]), "\n_\n_\n");
 }
 
+/// Whatever a value goes through before it is written, it is escaped for what is written, and once.
+#[test]
+fn filters_macros_and_blocks_escape_as_all_else_does() {
+    let rows = [ReceiptRow { id: HOSTILE.into(), ..receipt() }];
+    for name in ["a.csv", "a.journal", "a.beancount", "a.json", "a.html", "a.txt"] {
+        let written = |text: &str| filled(name, text, &rows).unwrap();
+        let plain = written("{{ settlements[0].id }}");
+        for text in [
+            "{{ settlements[0].id|e }}",
+            "{{ settlements[0].id|escape }}",
+            "{{ settlements[0].id|e|e }}",
+            "{% set x %}{{ settlements[0].id }}{% endset %}{{ x }}",
+            "{% set x %}{{ settlements[0].id|e }}{% endset %}{{ x|e }}",
+            "{% macro one(s) %}{{ s.id }}{% endmacro %}{{ one(settlements[0]) }}",
+            "{% autoescape false %}{{ settlements[0].id }}{{ ''|safe }}{% endautoescape %}",
+            "{% autoescape 'html' %}{{ settlements[0].id|e }}{% endautoescape %}",
+        ] {
+            assert_eq!(written(text), plain, "{name}: {text}");
+        }
+        // What stands between values is the template's own.
+        let row = "{% macro row(s) %}{{ s.id }},{{ s.sats }}\n{% endmacro %}{{ row(settlements[0]) }}";
+        assert_eq!(written(row), written("{{ settlements[0].id }},{{ settlements[0].sats }}\n"), "{name}");
+        assert_eq!(written("{{ \"{'a'}: 1\"|safe }}"), "{'a'}: 1", "{name}");
+    }
+    // What is joined is one value.
+    let joined = |name: &str| filled(name, "{{ settlements[0].kind ~ ': ' ~ settlements[0].id }}", &rows).unwrap();
+    let text = format!("payment: {HOSTILE}");
+    assert_eq!([joined("a.csv"), joined("a.journal"), joined("a.txt")], [cell(&text), words(&text), text.clone()]);
+    assert_eq!(serde_json::from_str::<String>(&joined("a.json")).unwrap(), text);
+    assert_eq!(joined("a.beancount"), format!("payment\": \"{}", quoted(HOSTILE)));
+    let json = |name: &str| filled(name, "{{ settlements[0].id|tojson }}", &rows).unwrap();
+    for name in ["a.json", "a.html"] {
+        assert_eq!(serde_json::from_str::<String>(&json(name)).unwrap(), HOSTILE, "{name}");
+    }
+    assert!(!filled("a.journal", "{{ settlements[0].at }}", &rows).unwrap().contains('_'), "a time is one everywhere");
+    // Elsewhere JSON is a text like any other, and breaks out of nothing.
+    let text = json("a.txt");
+    assert_eq!(serde_json::from_str::<String>(&text).unwrap(), HOSTILE);
+    assert_eq!(json("a.csv"), cell(&text));
+    assert_eq!(json("a.journal"), words(&text));
+    assert_eq!(json("a.beancount"), quoted(&text));
+    assert_eq!(
+        filled("a.json", "{{ settlements[0].date }}{{ 'a.b'|account }}", &rows).unwrap(),
+        "\"2026-09-21\"\"A-b\""
+    );
+}
+
 #[test]
 fn what_is_not_known_is_none_and_what_is_not_there_is_an_error() {
     let unposted = [ReceiptRow { fee: None, ..receipt() }];
@@ -72,7 +119,7 @@ fn a_part_of_an_account_is_one_everywhere() {
     for (text, expected) in
         [("api.example", "Api-example"), ("a:b  c;", "A-b--c"), ("", "Other"), ("größe", "Gr--e"), ("9x", "9x")]
     {
-        assert_eq!(account(text).as_str(), Some(expected), "{text}");
+        assert_eq!(account(text), expected, "{text}");
     }
 }
 

@@ -8,6 +8,7 @@ use super::support::*;
 use crate::ledger::OpenMode;
 use crate::ledger::port::{Fate, Whole};
 use crate::ledger::sqlite::SqliteLedger;
+use crate::ledger::sqlite::views::ALL_TAKES;
 use crate::ledger::{
     AnswerKind, BatchKey, Committed, DownloadedFile, FetchMark, LedgerError, PendingJob, Record, Retake, TakeId,
 };
@@ -206,4 +207,15 @@ fn what_hangs_on_a_job_is_found_by_an_index() {
         let plan: String = ledger.conn.query_row(&sql, [], |row| row.get(3)).unwrap();
         assert!(plan.contains("SEARCH") && plan.contains("(job=?)"), "{plan}");
     }
+}
+
+/// A batch of many jobs is listed take by take in the time of its takes, and not of their square.
+#[test]
+fn where_a_take_stands_is_found_by_its_job() {
+    let ledger = SqliteLedger::in_memory().unwrap();
+    let sql = format!("EXPLAIN QUERY PLAN {}", *ALL_TAKES);
+    let mut statement = ledger.conn.prepare(&sql).unwrap();
+    let steps: Vec<String> = statement.query_map([], |row| row.get(3)).unwrap().map(Result::unwrap).collect();
+    let is_found = |step: &String| step.contains("SEARCH j ") && step.contains("(batch=? AND job=?");
+    assert!(steps.iter().any(is_found), "{steps:?}");
 }
