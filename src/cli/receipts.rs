@@ -104,6 +104,11 @@ impl Receipts {
         !self.0.is_broken
     }
 
+    /// Whether it has what proves a payment, or tells what was paid: books have hashes, too, and nothing more.
+    pub(super) fn has_proofs(&self) -> bool {
+        ["preimage", "invoice"].iter().any(|column| self.0.has(column))
+    }
+
     /// The line's payment hash.
     pub(super) fn hash(&self) -> Option<PaymentHash> {
         PaymentHash::from_hex(self.0.cell("payment_hash"))

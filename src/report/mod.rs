@@ -34,6 +34,7 @@ mod testing;
 mod throttle;
 mod views;
 mod workbook_out;
+mod workbook_stamp;
 
 pub use background::Background;
 pub use batches::{BatchLine, write_batches};
@@ -46,7 +47,10 @@ pub use format::{FORMAT_VERSION, Format};
 pub use json::JsonLines;
 pub use lines::{Lines, to_buy_words};
 pub use next_commands::command_about;
-pub use outputs::{Output, OutputPaths, OutputRefused, batch_paths, check_outputs, default_paths, named_paths};
+pub use outputs::{
+    FileForm, Output, OutputPaths, OutputRefused, batch_paths, check_outputs, default_paths, form_of, named_paths,
+    same_file,
+};
 pub use progress::Progress;
 pub use quiet::Quiet;
 pub use refunds::{RefundsStyle, write_refunds};
@@ -59,3 +63,5 @@ pub use table_out::{Dialect, TableForm};
 pub use takes::{TakesStyle, write_takes};
 pub use throttle::Throttle;
 pub use views::{Rewritten, Views};
+pub use workbook_out::NoRoom;
+pub use workbook_stamp::{WorkbookOf, WorkbookThere};

@@ -51,6 +51,26 @@ fn beside(folder: &Path, stem: &str, sandbox: bool) -> OutputPaths {
     })
 }
 
+/// How a file is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FileForm {
+    /// As text: a CSV, or what a template makes.
+    Text,
+    /// As a workbook.
+    Workbook,
+}
+
+/// How a file is written, by its ending; none where that names a workbook of another kind than we write.
+#[must_use]
+pub fn form_of(path: &Path) -> Option<FileForm> {
+    let ending = path.extension().and_then(|ending| ending.to_str()).unwrap_or_default().to_ascii_lowercase();
+    match ending.as_str() {
+        "xlsx" => Some(FileForm::Workbook),
+        "xlsm" | "xlsb" | "xls" | "ods" | "numbers" => None,
+        _ => Some(FileForm::Text),
+    }
+}
+
 /// A file that is going to be written.
 #[derive(Clone, Copy, Debug)]
 pub struct Output<'a> {
@@ -147,7 +167,8 @@ pub fn check_outputs(outputs: &[Output<'_>], inputs: &[(&str, &Path)], overwrite
 }
 
 /// Whether two paths are one file, or would be once both exist. Hard links to one file count as one.
-fn same_file(a: &Path, b: &Path) -> bool {
+#[must_use]
+pub fn same_file(a: &Path, b: &Path) -> bool {
     let inode = |path| fs::metadata(path).ok().map(|meta| (meta.dev(), meta.ino()));
     match (inode(a), inode(b)) {
         (Some(a), Some(b)) => a == b,
@@ -184,6 +205,23 @@ mod tests {
             Path::new("/j/a.b_c.results.csv")
         );
         assert_eq!(named_paths("a/b", false)[OutputKind::Receipts], Path::new("a_b.receipts.csv"));
+    }
+
+    #[test]
+    fn an_ending_says_how_a_file_is_written() {
+        for (name, form) in [
+            ("r.xlsx", Some(FileForm::Workbook)),
+            ("R.XLSX", Some(FileForm::Workbook)),
+            ("r.ods", None),
+            ("r.Xlsm", None),
+            ("r.xls", None),
+            ("r.csv", Some(FileForm::Text)),
+            ("r.journal", Some(FileForm::Text)),
+            ("xlsx", Some(FileForm::Text)),
+            ("-", Some(FileForm::Text)),
+        ] {
+            assert_eq!(form_of(Path::new(name)), form, "{name}");
+        }
     }
 
     struct Folder(tempfile::TempDir);

@@ -4,6 +4,7 @@ use std::io::{self, Write};
 
 use super::table_row::{Cells, TableRow};
 use super::workbook_out;
+use super::workbook_stamp::WorkbookOf;
 
 /// How a CSV is written: as the manifest was.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,12 +32,12 @@ impl Dialect {
 }
 
 /// How a table is written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum TableForm {
     /// As text.
     Csv(Dialect),
-    /// As a workbook of one sheet, each cell with its type (`.xlsx`).
-    Workbook,
+    /// As a workbook of one sheet, each cell with its type (`.xlsx`), which tells of that batch.
+    Workbook(WorkbookOf),
 }
 
 impl TableForm {
@@ -45,7 +46,7 @@ impl TableForm {
     /// # Errors
     /// Where `out` cannot be written, the rows cannot be read, or a workbook has no room for them.
     pub(super) fn write<'n>(
-        self,
+        &self,
         out: &mut dyn Write,
         name: &str,
         header: impl IntoIterator<Item = &'n str>,
@@ -64,7 +65,7 @@ impl TableForm {
                 write(&mut csv)?;
                 csv.flush()
             }
-            Self::Workbook => workbook_out::write(out, name, &mut write),
+            Self::Workbook(of) => workbook_out::write(out, (name, of), &mut write),
         }
     }
 }

@@ -8,6 +8,7 @@ use crate::csv_escape::restore;
 use crate::money::thousands;
 
 use super::table_row::{Cell, TableRow};
+use super::workbook_stamp::WorkbookOf;
 
 /// Rows of a sheet, its header included.
 const ROWS_MAX: u32 = 1_048_576;
@@ -18,15 +19,35 @@ const DIGITS_MAX: usize = 12;
 /// What a spreadsheet does with what is typed into a text's cell later: it stays text, so that `010` keeps its zero.
 const AS_TEXT: &str = "@";
 
-/// Writes the workbook whose rows `fill` puts.
+/// What no workbook holds, with its place.
+#[derive(Debug, thiserror::Error)]
+pub enum NoRoom {
+    /// A text is too long.
+    #[error("{cell} would hold more than the 32,767 characters that a workbook's cell can")]
+    Text {
+        /// The cell, such as `B2`.
+        cell: String,
+    },
+    /// There are more rows or columns than a sheet has.
+    #[error("{cell} is beyond the {} rows and 16,384 columns that a workbook's sheet has", thousands(ROWS_MAX.into()))]
+    Sheet {
+        /// The cell.
+        cell: String,
+    },
+}
+
+/// Writes the workbook whose rows `fill` puts, with the name of its sheet and the batch of which it tells.
+///
+/// # Errors
+/// Where `out` cannot be written or a row not be read; [`NoRoom`] where a workbook cannot hold it.
 pub(super) fn write(
     out: &mut dyn Write,
-    name: &str,
+    (name, of): (&str, &WorkbookOf),
     fill: &mut dyn FnMut(&mut dyn TableRow) -> io::Result<()>,
 ) -> io::Result<()> {
     let mut workbook = Workbook::new();
     let created = ExcelDateTime::from_ymd(2000, 1, 1).map_err(io::Error::other)?;
-    workbook.set_properties(&DocProperties::new().set_creation_datetime(&created));
+    workbook.set_properties(&DocProperties::new().set_creation_datetime(&created).set_comment(of.words(name)));
     let worksheet = workbook.add_worksheet_with_low_memory().map_err(io::Error::other)?;
     worksheet.set_name(name).map_err(io::Error::other)?;
     worksheet.set_freeze_panes(1, 0).map_err(io::Error::other)?;
@@ -74,15 +95,10 @@ impl TableRow for Sheet<'_> {
 
 impl Sheet<'_> {
     fn told(&self, error: XlsxError) -> io::Error {
-        let place = rust_xlsxwriter::utility::row_col_to_cell(self.at.0, self.at.1);
+        let cell = rust_xlsxwriter::utility::row_col_to_cell(self.at.0, self.at.1);
         match error {
-            XlsxError::MaxStringLengthExceeded => io::Error::other(format!(
-                "{place} would hold more than the 32,767 characters that a workbook's cell can; name a file that ends in .csv"
-            )),
-            XlsxError::RowColumnLimitError => io::Error::other(format!(
-                "a workbook's sheet has no more than {} rows and 16,384 columns; name a file that ends in .csv",
-                thousands(ROWS_MAX.into())
-            )),
+            XlsxError::MaxStringLengthExceeded => io::Error::other(NoRoom::Text { cell }),
+            XlsxError::RowColumnLimitError => io::Error::other(NoRoom::Sheet { cell }),
             error => io::Error::other(error),
         }
     }
@@ -107,7 +123,8 @@ mod tests {
 
     fn written(rows: &Cells) -> io::Result<Vec<u8>> {
         let mut out = Vec::new();
-        write(&mut out, "results", &mut |row| {
+        let of = WorkbookOf { batch: "june".to_owned(), ledger: "ab12".to_owned() };
+        write(&mut out, ("results", &of), &mut |row| {
             for cells in rows {
                 cells.iter().try_for_each(|cell| row.put(*cell))?;
                 row.end()?;
@@ -159,5 +176,6 @@ mod tests {
         let long: &'static str = Box::leak("x".repeat(32_768).into_boxed_str());
         let told = written(&vec![vec![Cell::Word("id")], vec![Cell::Empty, Cell::Text(long)]]).unwrap_err();
         assert!(told.to_string().starts_with("B2 would hold more than the 32,767 characters"), "{told}");
+        assert!(told.get_ref().is_some_and(|error| error.is::<NoRoom>()), "{told:?}");
     }
 }

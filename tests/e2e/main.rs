@@ -47,6 +47,8 @@ mod edited_results;
 #[cfg(test)]
 mod estimates;
 #[cfg(test)]
+mod exported;
+#[cfg(test)]
 mod faults;
 #[cfg(test)]
 mod filed;

@@ -18,8 +18,8 @@ use crate::ledger::{
 };
 use crate::manifest::PLAY_LEDGER;
 use crate::report::{
-    Dialect, FiatColumns, Output, OutputPaths, ReceiptsFile, ResultsFile, Rewritten, TableForm, Views, batch_paths,
-    check_outputs, default_paths,
+    Dialect, FiatColumns, FileForm, Output, OutputPaths, ReceiptsFile, ResultsFile, Rewritten, TableForm, Views,
+    WorkbookOf, batch_paths, check_outputs, default_paths, form_of,
 };
 use crate::run::{Clock, SystemClock};
 
@@ -154,8 +154,8 @@ impl Files {
 /// How a file of a batch is written, where it is not as a run writes it.
 #[derive(Clone, Copy, Debug, Default)]
 pub(in crate::cli) struct Manner<'r> {
-    /// As a workbook.
-    pub(in crate::cli) is_workbook: bool,
+    /// As a workbook, which tells of that batch.
+    pub(in crate::cli) workbook: Option<&'r WorkbookOf>,
     /// Every take of a job has a row, and not only what was bought of it.
     pub(in crate::cli) every_take: bool,
     /// With what the amounts were worth.
@@ -166,7 +166,7 @@ impl Manner<'_> {
     /// A table of that batch.
     pub(in crate::cli) fn form(&self, layout: &Layout) -> TableForm {
         let dialect = Dialect { delimiter: u8::try_from(layout.delimiter).unwrap_or(b','), bom: layout.bom };
-        if self.is_workbook { TableForm::Workbook } else { TableForm::Csv(dialect) }
+        self.workbook.map_or(TableForm::Csv(dialect), |of| TableForm::Workbook(of.clone()))
     }
 }
 
@@ -204,35 +204,59 @@ fn wrote(before: &OutputFile, path: &Path) -> bool {
     before.written_path() == Some(&*absolute(path))
 }
 
-/// Refuses paths that would replace something else: the batch remembers in `before` what it has written, and `of` is the batch of
-/// that name in that ledger. With play money each run has a ledger of its own, and replaces what the last one left in its place; what
-/// is not known to be of play money it replaces by no word: the proof of a payment keeps it from being made again.
-pub(in crate::cli) fn check(
-    paths: &OutputPaths,
-    of: Option<(&OpenLedger, &str)>,
-    before: &Outputs,
-    is_play: bool,
-    inputs: &[(&str, &Path)],
-    asked: &config::Files,
-) -> Result<(), Failure> {
-    if paths.iter().any(|(_, path)| path == Path::new(STDOUT)) {
-        return Err(CommandError::usage("a run's files are replaced as it goes on: `-` is for `export`, later").into());
-    }
-    // What the batch has written last it knows; what it took over, or wrote before under its usual name, the file itself tells.
-    // Elsewhere a file may be somebody's copy of it.
-    let mut outputs = Vec::new();
-    for (kind, path) in paths.iter() {
-        if is_play && own::is_in_earnest(kind, path) {
+/// A batch whose files are written, and what is known of them.
+#[derive(Clone, Copy)]
+pub(in crate::cli) struct Owner<'a> {
+    /// Its ledger and its name.
+    pub(in crate::cli) of: Option<(&'a OpenLedger, &'a str)>,
+    /// What it remembers to have written.
+    pub(in crate::cli) before: &'a Outputs,
+    /// It is of play money.
+    pub(in crate::cli) is_play: bool,
+    /// What is said of where its files go.
+    pub(in crate::cli) asked: &'a config::Files,
+}
+
+impl Owner<'_> {
+    /// Whether what stands there is its own. With play money each run has a ledger of its own, and replaces what the last one left in its
+    /// place.
+    ///
+    /// # Errors
+    /// Where it cannot be read; and where it is of play money and what stands there is not known to be: the proof of a payment keeps
+    /// it from being made again, and no word replaces it.
+    pub(in crate::cli) fn is_ours(&self, kind: OutputKind, path: &Path) -> Result<bool, Failure> {
+        if self.is_play && own::is_in_earnest(kind, path) {
             return Err(in_earnest(kind, path).into());
         }
-        let before = &before.files[kind];
-        let left = is_play && asked.paths[kind].is_none();
-        let tells = of.filter(|_| !before.written || asked.paths[kind].is_none());
-        let ours =
-            left || wrote(before, path) || tells.map_or(Ok(false), |of| own::is_own(kind, of, path, before.written))?;
-        outputs.push(Output { option: kind.into(), path, ours });
+        // What the batch has written last it knows; what it took over, or wrote before under its usual name, the file itself tells.
+        // Elsewhere a file may be somebody's copy of it.
+        let (before, is_usual) = (&self.before.files[kind], self.asked.paths[kind].is_none());
+        if (self.is_play && is_usual) || wrote(before, path) {
+            return Ok(true);
+        }
+        let tells = self.of.filter(|_| !before.written || is_usual);
+        tells.map_or(Ok(false), |of| own::is_own(kind, of, path, before.written))
     }
-    Ok(check_outputs(&outputs, inputs, asked.overwrite)?)
+}
+
+/// Refuses paths of a run that would replace something else, and names by which others take its files for what they are not.
+pub(in crate::cli) fn check(paths: &OutputPaths, owner: &Owner<'_>, inputs: &[(&str, &Path)]) -> Result<(), Failure> {
+    let mut outputs = Vec::new();
+    for (kind, path) in paths.iter() {
+        if path == Path::new(STDOUT) {
+            let message = "a run's files are replaced as it goes on: `-` is for `export`, later";
+            return Err(CommandError::usage(message).into());
+        }
+        if owner.asked.paths[kind].is_some() && form_of(path) != Some(FileForm::Text) {
+            let message =
+                format!("--{kind} {}: a run writes a CSV, and its name says that it is a workbook", path.display());
+            return Err(CommandError::usage(message)
+                .hint("name a file that ends in .csv; `export` makes a workbook of it, later")
+                .into());
+        }
+        outputs.push(Output { option: kind.into(), path, ours: owner.is_ours(kind, path)? });
+    }
+    Ok(check_outputs(&outputs, inputs, owner.asked.overwrite)?)
 }
 
 fn in_earnest(kind: OutputKind, path: &Path) -> CommandError {

@@ -53,6 +53,14 @@ pub(in crate::cli) fn tells_of(kind: OutputKind, of: Of<'_>, path: &Path, has_wr
     }
 }
 
+/// What of a batch, whoever's it is, the file there holds.
+pub(in crate::cli) fn held(path: &Path) -> Option<OutputKind> {
+    if Receipts::open(path).is_some_and(|receipts| receipts.has_proofs()) {
+        return Some(OutputKind::Receipts);
+    }
+    Results::open(path).map(|_| OutputKind::Results)
+}
+
 /// Whether a row there is not known to be of play money.
 pub(in crate::cli) fn is_in_earnest(kind: OutputKind, path: &Path) -> bool {
     match kind {

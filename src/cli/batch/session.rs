@@ -21,7 +21,7 @@ use crate::time::UnixMs;
 use crate::cli::batch::counterparties::Counterparties;
 use crate::cli::batch::download_setup::DownloadSetup;
 use crate::cli::batch::files;
-use crate::cli::batch::files::absolute;
+use crate::cli::batch::files::{Owner, absolute};
 use crate::cli::batch::reporter::Reporter;
 use crate::cli::batch::run_batch::{BatchRun, How, Work, run_batch};
 use crate::cli::preflight::planned::UNPROVED;
@@ -272,7 +272,8 @@ pub(in crate::cli) fn check_files(
     let mut inputs = vec![("the manifest", manifest.path.as_path())];
     inputs.extend(kept.iter().map(|file| ("the ledger", file.file())));
     inputs.extend(manifest.rows_file().map(|rows| ("the manifest's rows", rows)));
-    files::check(&paths, ledger.map(|ledger| (ledger, name)), &before, is_play, &inputs, files)?;
+    let of = ledger.map(|ledger| (ledger, name));
+    files::check(&paths, &Owner { of, before: &before, is_play, asked: files }, &inputs)?;
     Ok(paths)
 }
 
@@ -294,7 +295,8 @@ pub(in crate::cli) fn results_paths(
     let kept = files_of(address);
     let mut inputs = vec![("the batch's manifest", manifest)];
     inputs.extend(kept.iter().map(|file| ("the ledger", file.file())));
-    files::check(&paths, Some((ledger, &batch.name)), remembered, batch.sandbox, &inputs, asked)?;
+    let of = Some((ledger, batch.name.as_str()));
+    files::check(&paths, &Owner { of, before: remembered, is_play: batch.sandbox, asked }, &inputs)?;
     Ok(paths)
 }
 
