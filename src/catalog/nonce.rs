@@ -62,16 +62,16 @@ impl Endpoint {
             Some(Value::Integer(own)) => *own,
             _ => 0.clamp(*min, *max),
         };
-        let moved = (i128::from(from) - i128::from(*min) + i128::from(further)).rem_euclid(count);
-        let value = i64::try_from(i128::from(*min) + moved).ok()?;
+        let moved = i128::from(from) - i128::from(*min) + i128::from(further) * stride(count);
+        let value = i64::try_from(i128::from(*min) + moved.rem_euclid(count)).ok()?;
         Some((at, Value::Integer(value)))
     }
 
-    /// The parameters of a job as its take of that number sends them, from those that its first take sends: what tells takes apart is moved by
-    /// as many as may be planned of a job, so that no two of them send the same.
+    /// The parameters of a take before which there are so many `earlier` ones of the very same, from those that the first of these sends: what
+    /// tells takes apart is moved by as many as may be planned of a job, so that no two of them send the same.
     #[must_use]
-    pub fn of_take(&self, take: u32, mut params: Vec<(String, Value)>) -> Vec<(String, Value)> {
-        let further = take.saturating_sub(1).saturating_mul(PLANNED_TAKES_MAX);
+    pub fn moved(&self, earlier: u32, mut params: Vec<(String, Value)>) -> Vec<(String, Value)> {
+        let further = earlier.saturating_mul(PLANNED_TAKES_MAX);
         let Some(name) = self.nonce.as_ref().filter(|_| further > 0) else { return params };
         let known = params.iter().position(|(known, _)| known == name);
         let own = known.and_then(|known| params.get(known)).map(|(_, value)| value);
@@ -86,6 +86,23 @@ impl Endpoint {
         }
         params
     }
+}
+
+/// By how much the values of two takes that follow one another differ, of so many values that there are: about the golden section of them, so that
+/// a few takes stand far from one another and from the 1, 2, 3 that rows have, and no value comes again before all have.
+fn stride(count: i128) -> i128 {
+    /// 2^64 divided by the golden ratio.
+    const GOLDEN: u128 = 0x9e37_79b9_7f4a_7c15;
+    let about = u128::try_from(count).unwrap_or_default().saturating_mul(GOLDEN) >> 64;
+    let about = i128::try_from(about).unwrap_or_default().max(1);
+    (about..=count).find(|step| common_divisor(*step, count) == 1).unwrap_or(1)
+}
+
+const fn common_divisor(mut a: i128, mut b: i128) -> i128 {
+    while b != 0 {
+        (a, b) = (b, a % b);
+    }
+    a
 }
 
 #[cfg(test)]
@@ -104,26 +121,28 @@ mod tests {
     }
 
     #[test]
-    fn each_take_has_a_value_of_its_own_within_the_bounds() {
+    fn each_take_has_a_value_of_its_own_within_the_bounds_far_from_the_next() {
         let value = |(min, max): (i64, i64), own: Option<i64>, further| {
             let (at, value) = endpoint(min, max).nonce_value(own.map(Value::Integer).as_ref(), further).unwrap();
             assert_eq!(at, 1);
             value.to_string()
         };
         for (bounds, own, further, expected) in [
-            ((0, 9_999), None, 1, "1"),
-            ((0, 9_999), Some(7), 2, "9"),
-            ((0, 9_999), Some(9_999), 1, "0"),
-            ((10, 9_999), None, 1, "11"),
-            ((-9_999, -1), None, 1, "-9999"),
-            ((i64::MIN, i64::MAX), None, 3, "3"),
-            ((i64::MIN, i64::MAX), Some(i64::MAX), 1, "-9223372036854775808"),
+            ((0, 9_999), None, 1, "6181"),
+            ((0, 9_999), Some(7), 2, "2369"),
+            ((0, 9_999), Some(9_999), 1, "6180"),
+            ((10, 9_999), None, 0, "10"),
+            ((-9_999, -1), None, 0, "-1"),
+            ((i64::MIN, i64::MAX), None, 1, "-7046029254386353131"),
         ] {
             assert_eq!(value(bounds, own, further), expected, "{bounds:?} {own:?} {further}");
         }
         let all = (0..64).flat_map(|take| (0..64).map(move |planned| take * 64 + planned));
         let values: std::collections::HashSet<String> = all.map(|n| value((1, 4_096), Some(3_000), n)).collect();
         assert_eq!(values.len(), 4_096);
+        // Planned takes of rows whose own values are small and follow one another.
+        let rows = (1..=20).flat_map(|own| (0..64).map(move |further| value((0, 4_095), Some(own), further)));
+        assert_eq!(rows.collect::<std::collections::HashSet<String>>().len(), 20 * 64);
     }
 
     #[test]
@@ -133,10 +152,10 @@ mod tests {
         let seed = |seed| ("seed".to_owned(), Value::Integer(seed));
         let (prompt, mode) = (text("prompt", "a kite"), text("mode", "pro"));
         let without = vec![prompt.clone(), mode.clone()];
-        assert_eq!(endpoint.of_take(1, without.clone()), without);
-        assert_eq!(endpoint.of_take(3, without.clone()), [prompt.clone(), seed(128), mode.clone()]);
-        assert_eq!(endpoint.of_take(2, vec![prompt.clone(), seed(5)]), [prompt, seed(69)]);
+        assert_eq!(endpoint.moved(0, without.clone()), without);
+        assert_eq!(endpoint.moved(2, without.clone()), [prompt.clone(), seed(1_168), mode.clone()]);
+        assert_eq!(endpoint.moved(1, vec![prompt.clone(), seed(5)]), [prompt, seed(5_589)]);
         let other = Endpoint { nonce: None, ..endpoint };
-        assert_eq!(other.of_take(2, without.clone()), without);
+        assert_eq!(other.moved(1, without.clone()), without);
     }
 }

@@ -128,7 +128,7 @@ impl<'r, 'a, 't> Jobs<'r, 'a, 't> {
         }
     }
 
-    /// That the ids of planned takes are not too long.
+    /// That there are not too many planned takes, and that their ids are not too long.
     fn check_takes(
         &mut self,
         job: &JobSpec,
@@ -136,6 +136,12 @@ impl<'r, 'a, 't> Jobs<'r, 'a, 't> {
         takes: u32,
         item: &Spanned<DeValue<'_>>,
     ) -> Option<()> {
+        if let Err((words, help)) = OF_JOB.check(matrix, takes) {
+            let written = item.get_ref().as_table().and_then(|table| table.get("repeat"));
+            let error = self.reader.error(words, written.map_or_else(|| item.span(), Spanned::span));
+            self.reader.errors.push(error.help(help));
+            return None;
+        }
         let suffix = matrix.map(|matrix| Matrix::longest_suffix(matrix.axes())).unwrap_or_default();
         let longest = job.id.as_ref().map(|id| format!("{id}{suffix}{}", take_suffix(takes)));
         let Some(longest) = longest.filter(|id| takes > 1 && id_problem(id).is_some()) else { return Some(()) };
@@ -267,7 +273,7 @@ impl<'r, 'a, 't> Jobs<'r, 'a, 't> {
     where
         'a: 'v,
     {
-        self.unknown(template, keys);
+        self.unknown(template, keys, "job");
         let mut values = Vec::with_capacity(template.base.len());
         for (param, base) in template.endpoint.params.iter().zip(&template.base) {
             let mut given = keys.params.iter().filter(|(name, ..)| *name == param.name);
@@ -293,8 +299,8 @@ impl<'r, 'a, 't> Jobs<'r, 'a, 't> {
         values
     }
 
-    /// Keys that this job's endpoint does not take.
-    pub(super) fn unknown(&mut self, template: &Template, keys: &Keys<'_>) {
+    /// Keys that the endpoint of this job, or row, does not take.
+    pub(super) fn unknown(&mut self, template: &Template, keys: &Keys<'_>, whose: &str) {
         for (name, span, _) in &keys.params {
             if template.endpoint.param(name).is_some() || self.reader.is_full() {
                 continue;
@@ -302,7 +308,7 @@ impl<'r, 'a, 't> Jobs<'r, 'a, 't> {
             let is_elsewhere = self.templates.list.iter().any(|other| other.endpoint.param(name).is_some());
             let (message, help) = if is_elsewhere {
                 let message = format!("{name}: {} does not take it", template.endpoint.name);
-                (message, "remove it, or change the job's endpoint".to_owned())
+                (message, format!("remove it, or change the {whose}'s endpoint"))
             } else {
                 let own = closest(name, JOB_KEYS.iter().copied().filter(|key| key != name));
                 let help = own.map(|own| format!("did you mean \"{own}\"?"));

@@ -38,7 +38,7 @@ struct List<'v> {
 
 /// How large a matrix may be.
 pub(super) struct Bound {
-    /// The most combinations, what is excluded included.
+    /// The most combinations in all their takes, what is excluded included.
     pub(super) most: usize,
     /// What stands for so many at most.
     pub(super) whose: &'static str,
@@ -50,6 +50,18 @@ pub(super) struct Bound {
 pub(super) const OF_JOB: Bound = Bound { most: JOBS_MAX, whose: "[[job]]", way: "write several of them" };
 /// That of the rows of a table.
 pub(super) const OF_ROW: Bound = Bound { most: ROW_JOBS_MAX, whose: "row", way: "name fewer values" };
+
+impl Bound {
+    /// The error, and what to do, where a matrix in so many takes is more than that.
+    pub(super) fn check(&self, matrix: Option<&Matrix>, takes: u32) -> Result<(), (String, String)> {
+        if !matrix.is_some_and(|matrix| matrix.exceeds(takes, self.most)) {
+            return Ok(());
+        }
+        let most = thousands(self.most as u64);
+        let words = format!("repeat: {takes} takes of each combination of the matrix are more than {most}");
+        Err((words, format!("one {} stands for {most} at most: {}, or plan fewer takes", self.whose, self.way)))
+    }
+}
 
 impl Written<'_> {
     /// The `x_*` that varies, if any.

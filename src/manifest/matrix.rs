@@ -9,9 +9,9 @@ use super::{JobSpec, Nonce};
 use crate::catalog::{Endpoint, PLANNED_TAKES_MAX, Value};
 use crate::money::thousands;
 
-/// The most combinations of one table, what it excludes included.
+/// The most combinations of one table in all their takes, what it excludes included.
 pub(super) const JOBS_MAX: usize = 100_000;
-/// The most combinations of one row, what is excluded included: there may be a million rows.
+/// The most combinations of one row in all their takes, what is excluded included: there may be a million rows.
 pub(super) const ROW_JOBS_MAX: usize = 1_000;
 /// What the hash of a value that cannot stand in an id begins over. It never changes: ids are made of it.
 const TAG: &[u8] = b"l402-batch matrix value 1";
@@ -136,6 +136,12 @@ impl Matrix {
         self.is_excluded.iter().filter(|is_excluded| !**is_excluded).count()
     }
 
+    /// Whether its combinations, what is excluded included, are more than `most` in so many takes.
+    pub(super) fn exceeds(&self, takes: u32, most: usize) -> bool {
+        let takes = usize::try_from(takes).unwrap_or(usize::MAX);
+        self.is_excluded.len().saturating_mul(takes) > most
+    }
+
     /// The one combination that has these values, where every key names one.
     fn cell(&self, values: &[Option<usize>]) -> Option<usize> {
         self.axes.iter().zip(values).try_fold(0, |cell, (axis, value)| Some(cell * axis.len() + (*value)?))
@@ -166,7 +172,11 @@ impl Matrix {
             0 => String::new(),
             less => format!(" less {}", thousands(less as u64)),
         };
-        format!("{}{less} = {}", sizes.join(" × "), crate::money::counted(self.count() as u64, "job"))
+        let jobs = crate::money::counted(self.count() as u64, "job");
+        match (sizes.as_slice(), less.as_str()) {
+            ([_], "") => jobs,
+            (sizes, less) => format!("{}{less} = {jobs}", sizes.join(" × ")),
+        }
     }
 }
 
@@ -235,6 +245,11 @@ impl JobTable {
             }
         }
         Some((job, cell + 1))
+    }
+
+    /// Whether all that it stands for are so many takes of one job.
+    pub(super) const fn is_takes(&self, takes: u32) -> bool {
+        self.matrix.is_none() && self.takes == takes
     }
 
     /// How many jobs it stands for, for a person; none where it is one.

@@ -21,6 +21,8 @@ pub struct Notes {
     pub matrices: Vec<String>,
     /// Rows of which several takes are planned, and how many takes that makes.
     pub repeated: (u64, u64),
+    /// The same of jobs that do not say it themselves.
+    pub repeated_by_default: (u64, u64),
     /// Of endpoints that do not tell takes apart, what that means, in words.
     pub same_requests: Vec<String>,
     /// Rows of a results file of another ledger or batch that are bought, or may be. They decide how a command ends, which says so itself.
@@ -55,8 +57,10 @@ impl Notes {
         if let Some(more) = self.matrices.len().checked_sub(MATRICES_MAX).filter(|more| *more > 0) {
             lines.insert(MATRICES_MAX, format!("and {} more", crate::money::thousands(more as u64)));
         }
-        if let (rows @ 1.., takes) = self.repeated {
-            lines.push(format!("repeat: {} of {}", counted(takes, "take"), counted(rows, "row")));
+        for ((all, takes), what) in [(self.repeated_by_default, "job"), (self.repeated, "row")] {
+            if all > 0 {
+                lines.push(format!("repeat: {} of {}", counted(takes, "take"), counted(all, what)));
+            }
         }
         lines.extend(self.same_requests.iter().cloned());
         if self.empty_records > 0 {

@@ -156,6 +156,12 @@ pub struct Manifest {
 }
 
 impl Manifest {
+    /// How many takes are planned of each job that does not say it.
+    #[must_use]
+    pub const fn takes_by_default(&self) -> u32 {
+        self.templates.default_repeat
+    }
+
     /// Opens a manifest. Errors of its head do not stop it: they come with those of its rows from
     /// [`JobSource::jobs`], so that one pass shows all.
     ///
@@ -475,7 +481,11 @@ impl Iterator for Pass<'_> {
 impl<'m> Pass<'m> {
     fn new(manifest: &'m Manifest) -> Self {
         let mut notes = Notes::default();
-        notes.matrices.extend(manifest.jobs.iter().filter_map(JobTable::words));
+        let by_default = manifest.templates.default_repeat;
+        let (of_default, others): (Vec<_>, Vec<_>) =
+            manifest.jobs.iter().partition(|table| table.is_repeated() && table.is_takes(by_default));
+        notes.repeated_by_default = (of_default.len() as u64, of_default.len() as u64 * u64::from(by_default));
+        notes.matrices.extend(others.into_iter().filter_map(JobTable::words));
         let repeated = manifest.jobs.iter().filter(|table| table.is_repeated());
         repeated.for_each(|table| notes.note_same_requests(table.endpoint()));
         let rows = manifest.rows.as_ref().map(|rows| RowPass::new(rows, &manifest.templates, &mut notes));

@@ -431,6 +431,9 @@ impl JobReader<'_> {
         if let Err(problem) = layout.matrix.check_id(row.filled(self.own.id), takes) {
             wrong(self.own.id.unwrap_or(0), *problem);
         }
+        if let Err(problem) = layout.matrix.check_takes(takes) {
+            wrong(self.own.repeat.or(self.own.id).unwrap_or(0), *problem);
+        }
         is_good &= !template.rests_on_wrong_default(&values);
         let job = JobSpec {
             line: row.line(),

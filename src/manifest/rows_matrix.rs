@@ -110,6 +110,12 @@ impl OfEndpoint {
         Err(Box::new(expected("id", &words, Given::Text(id)).help("shorten the id, or leave it out")))
     }
 
+    /// That a row does not stand for too many takes.
+    pub(super) fn check_takes(&self, takes: u32) -> Result<(), Box<Wrong>> {
+        let checked = OF_ROW.check(self.matrix.as_deref(), takes);
+        checked.map_err(|(words, help)| Box::new(Wrong::new(words).help(help)))
+    }
+
     /// What a row stands for, where everything in it is good.
     pub(super) fn of_good(&self, is_good: bool) -> Option<Option<Arc<Matrix>>> {
         (is_good && !self.is_wrong).then(|| self.matrix.clone())
@@ -156,7 +162,7 @@ impl Reader<'_> {
 impl Jobs<'_, '_, '_> {
     /// A matrix beside that endpoint; none where it is wrong there, which is told.
     fn at_endpoint(&mut self, template: &Template, keys: &Keys<'_>, written: &Written<'_>) -> Option<Matrix> {
-        self.unknown(template, keys);
+        self.unknown(template, keys, "row");
         let mut values = vec![None; template.base.len()];
         for (param, first) in template.endpoint.params.iter().zip(&mut values) {
             let Some((.., value)) = keys.params.iter().find(|(name, ..)| *name == param.name) else { continue };

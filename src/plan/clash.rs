@@ -1,14 +1,14 @@
 //! Ids that clash, in words. The compact tables know lines only; here the manifest is read once more to name the ids, and
 //! only where something was found.
 
-use std::collections::BTreeMap;
+use std::collections::HashMap;
 
 use super::findings;
 use super::identity::{self, Encoding, MadeKey};
-use super::ids::{Clash, GivenIds, MadeClash};
+use super::ids::{Clash, GivenIds, IdHash, MadeClash, id_hash};
 use super::same::Contents;
 use crate::diagnostic::Diagnostic;
-use crate::manifest::JobSource;
+use crate::manifest::{JobSource, planned_take};
 
 /// One id for two jobs; `wrong` are ids of jobs that the source does not hand out, with their lines.
 pub(super) fn errors(
@@ -22,20 +22,24 @@ pub(super) fn errors(
     if repeated.is_empty() && also_made.is_empty() {
         return Vec::new();
     }
-    let lines = repeated.iter().map(|clash| clash.second).chain(also_made.iter().map(|clash| clash.given_line));
-    let mut ids = ids_on(source, lines);
-    ids.extend(wrong);
-    let name = |line: u64| ids.get(&line).map_or("", String::as_str);
+    let mut ids = ids_of(source, &repeated);
+    for (_, id) in wrong {
+        let known = ids.entry(id_hash(&id)).or_default();
+        known.text = id;
+    }
     let mut errors: Vec<Diagnostic> = Vec::with_capacity(repeated.len() + also_made.len());
     for clash in &repeated {
-        let message = format!("the id {:?} is given to more than one job", name(clash.second));
-        let error = Diagnostic::error(source.file(), message);
-        errors.push(
-            both_places(source, error, clash, "first given here").help("give each job an id of its own, or none"),
-        );
+        let known = ids.get(&clash.ids[1]);
+        let id = known.map_or("", |known| &known.text);
+        let error = Diagnostic::error(source.file(), format!("the id {id:?} is given to more than one job"));
+        let help = match planned_take(id).filter(|_| known.is_some_and(|known| known.is_take)) {
+            Some((of, take)) => format!("`repeat` makes it take {take} of {of:?}: give the other job another id"),
+            None => "give each job an id of its own, or none".to_owned(),
+        };
+        errors.push(both_places(source, error, clash, "first given here").help(help));
     }
     for (clash, line) in also_made.iter().zip(lines_of_made(source, &also_made)) {
-        let message = format!("the id {:?} is also made for another job, which has none", name(clash.given_line));
+        let message = format!("the id {:?} is also made for another job, which has none", clash.key.id(clash.number));
         let mut error = Diagnostic::error(source.file(), message).at(source.place_of_line(clash.given_line));
         error.related.extend(line.map(|line| (source.place_of_line(line), "made for this job".to_owned())));
         errors.push(error.help("give the other job an id too, or leave this one's out"));
@@ -49,10 +53,10 @@ pub(super) fn warnings(source: &dyn JobSource, given: &mut GivenIds) -> Vec<Diag
     if alike.is_empty() {
         return Vec::new();
     }
-    let ids = ids_on(source, alike.iter().flat_map(|clash| [clash.first, clash.second]));
-    let name = |line: u64| ids.get(&line).map_or("", String::as_str);
+    let ids = ids_of(source, &alike);
+    let name = |id: &IdHash| ids.get(id).map_or("", |known| &known.text);
     let warning = |clash: &Clash| {
-        let (first, second) = (name(clash.first), name(clash.second));
+        let [first, second] = clash.ids.each_ref().map(name);
         let message = format!("the ids {first:?} and {second:?} differ only by case or leading zeros");
         let warning = Diagnostic::warning(source.file(), message);
         both_places(source, warning, clash, "the other one")
@@ -71,13 +75,26 @@ fn both_places(source: &dyn JobSource, found: Diagnostic, clash: &Clash, words: 
     found
 }
 
-/// The given ids on some lines.
-fn ids_on(source: &dyn JobSource, lines: impl Iterator<Item = u64>) -> BTreeMap<u64, String> {
-    let mut ids: BTreeMap<u64, String> = lines.map(|line| (line, String::new())).collect();
+/// An id that clashes.
+#[derive(Default)]
+struct Named {
+    text: String,
+    /// Of a planned take after the first.
+    is_take: bool,
+}
+
+/// The ids that clash, in words.
+fn ids_of(source: &dyn JobSource, clashes: &[Clash]) -> HashMap<IdHash, Named> {
+    let mut ids: HashMap<IdHash, Named> =
+        clashes.iter().flat_map(|clash| clash.ids).map(|id| (id, Named::default())).collect();
+    if ids.is_empty() {
+        return ids;
+    }
     for spec in source.jobs().flatten() {
-        // Of a line that stands for several the first: the others are made of it.
-        if let (Some(named), Some(id)) = (ids.get_mut(&spec.line).filter(|named| named.is_empty()), spec.id) {
-            *named = id;
+        let Some(id) = spec.id else { continue };
+        if let Some(named) = ids.get_mut(&id_hash(&id)) {
+            named.is_take |= spec.take > 1;
+            named.text = id;
         }
     }
     ids

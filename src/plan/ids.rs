@@ -14,7 +14,7 @@ use super::same::Contents;
 const CLASHES_MAX: usize = 50;
 
 /// Equal for equal ids: 96 bits of a SHA-256.
-type IdHash = [u32; 3];
+pub(super) type IdHash = [u32; 3];
 
 /// A given id: 24 bytes a job.
 #[derive(Clone, Copy)]
@@ -41,6 +41,8 @@ pub(super) struct GivenIds {
 
 /// Jobs whose ids clash, by their lines.
 pub(super) struct Clash {
+    /// The ids of the first two.
+    pub(super) ids: [IdHash; 2],
     pub(super) first: u64,
     pub(super) second: u64,
     /// More lines that clash with the first.
@@ -110,7 +112,8 @@ impl GivenIds {
     }
 }
 
-fn id_hash(id: &str) -> IdHash {
+/// By what an id is known in these tables.
+pub(super) fn id_hash(id: &str) -> IdHash {
     let digest: [u8; 32] = Sha256::digest(id.as_bytes()).into();
     let (parts, _) = digest.as_chunks::<4>();
     [parts[0], parts[1], parts[2]].map(u32::from_be_bytes)
@@ -120,6 +123,7 @@ fn clashes<'r>(groups: impl Iterator<Item = &'r [Given]>) -> Vec<Clash> {
     let mut found: Vec<Clash> = groups
         .filter_map(|group| match group {
             [first, second, others @ ..] => Some(Clash {
+                ids: [first.id, second.id],
                 first: first.line.into(),
                 second: second.line.into(),
                 others: others.iter().map(|row| row.line.into()).take(CLASHES_MAX).collect(),

@@ -94,6 +94,7 @@ impl Jobs<'_> {
             line: spec.line,
             id,
             params,
+            nonce: spec.nonce,
             extra: spec.extra,
             content,
             priced: Priced {

@@ -28,6 +28,7 @@ pub use fingerprint::Fingerprint;
 pub use identity::{content_hash, content_hash_of, folded, looks_made, made_id};
 pub use policy::{FEE_FLOOR_DEFAULT, LimitTooLarge, MAX_FEE_PPM_DEFAULT, Policy};
 
+use std::borrow::Cow;
 use std::collections::HashSet;
 use std::sync::Arc;
 
@@ -36,7 +37,7 @@ use sha2::{Digest as _, Sha256};
 
 use crate::catalog::{Endpoint, Priced, Value};
 use crate::diagnostic::Diagnostic;
-use crate::manifest::Manifest;
+use crate::manifest::{Manifest, Nonce};
 use crate::money::Msat;
 
 /// Every job of a manifest with its exact price, counted and fingerprinted. Only [`Plan::make`] makes one. The jobs
@@ -123,6 +124,8 @@ pub struct PlannedJob {
     pub endpoint: Arc<Endpoint>,
     /// Parameters after all defaults, in the endpoint's order.
     pub params: Vec<(String, Value)>,
+    /// What of these is a planned take's own, and its first one's is what is bought.
+    pub nonce: Option<Box<Nonce>>,
     /// `x_*` columns, passed through.
     pub extra: Vec<(String, String)>,
     /// The hash of what is bought: endpoint and parameters, identity version 1.
@@ -136,6 +139,27 @@ pub struct PlannedJob {
 }
 
 impl PlannedJob {
+    /// The parameters as they count in what is bought: those of the first of its planned takes.
+    #[must_use]
+    pub fn bought_params(&self) -> Cow<'_, [(String, Value)]> {
+        let own = self.nonce.as_deref().and_then(|nonce| Some((nonce, self.endpoint.params.get(nonce.param)?)));
+        let Some((nonce, own)) = own else { return Cow::Borrowed(&self.params) };
+        let first = |(name, value): &(String, Value)| match *name == own.name {
+            true => Some((name.clone(), nonce.first.clone()?)),
+            false => Some((name.clone(), value.clone())),
+        };
+        self.params.iter().filter_map(first).collect()
+    }
+
+    /// The parameters that it sends after so many `earlier` takes of the very same.
+    #[must_use]
+    pub fn sent_params(&self, earlier: u32) -> Cow<'_, [(String, Value)]> {
+        match (earlier, &self.endpoint.nonce) {
+            (0, _) | (_, None) => Cow::Borrowed(&self.params),
+            (_, Some(_)) => Cow::Owned(self.endpoint.moved(earlier, self.params.clone())),
+        }
+    }
+
     /// Whether its price is the most that it may cost: its invoice decides within a cap, or another job's token serves it.
     #[must_use]
     pub fn is_capped(&self) -> bool {

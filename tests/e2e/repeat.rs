@@ -77,16 +77,65 @@ fn a_nonce_tells_takes_apart_and_is_no_part_of_what_is_bought() {
     client.write("june.toml", &manifest(3, NONCE));
     world.all_say("june.toml", 0, 3 * VIDEO);
     assert_eq!(sold(&world.sandbox), (3, 3, 3));
-    assert_eq!(client.column("june.results.csv", "modelId"), ["", "1", "2"]);
+    assert_eq!(client.column("june.results.csv", "modelId"), ["", "61803", "23606"]);
     world.all_say("june.toml --retake opening,opening.t3", 0, 2 * VIDEO);
     assert_eq!(sold(&world.sandbox), (5, 5, 5));
-    assert_eq!(client.column("june.results.csv", "modelId"), ["64", "1", "66"]);
+    assert_eq!(client.column("june.results.csv", "modelId"), ["55392", "61803", "78998"]);
     // By another name: the same shot, whatever the number.
     client.write("july.toml", &manifest(5, NONCE).replace("opening", "other"));
     world.all_say("july.toml", 6, 0);
     // What results show is what was sent: as a manifest they choose what they show, and nothing else.
     client.run("run june.results.csv").with(0);
+    client
+        .run("run june.results.csv --default repeat=3")
+        .with(2)
+        .saying("a results file chooses among jobs that are there");
     assert_eq!(sold(&world.sandbox).0, 5);
+}
+
+/// Where a row changes, its own number is sent first; and what only another number tells from it is bought already.
+#[test]
+fn what_a_take_sends_follows_from_what_it_is_a_take_of() {
+    let world = World::with("--sandbox-dedup-s 36000");
+    let client = &world.client;
+    let seeded = |seed: u32, takes: u32| format!("{}modelId = {seed}\n", manifest(takes, NONCE));
+    client.write("june.toml", &seeded(5, 2));
+    world.all_say("june.toml", 0, 2 * VIDEO);
+    assert_eq!(client.column("june.results.csv", "modelId"), ["5", "61808"]);
+    client.write("june.toml", &seeded(7, 2));
+    world.all_say("june.toml --retake-changed", 0, 2 * VIDEO);
+    assert_eq!(client.column("june.results.csv", "modelId"), ["7", "61810"]);
+    assert_eq!(sold(&world.sandbox), (4, 4, 4));
+    // Another batch asks by itself for what the second take has sent.
+    client.write("july.toml", &seeded(61_810, 1).replace("opening", "other"));
+    world.all_say("july.toml", 6, 0);
+    // Rows with seeds of their own meet none of each other's takes.
+    client.write("rows.csv", "id,prompt,modelId\na,a boat,1\nb,a boat,2\nc,a boat,3\n");
+    let head = manifest(2, NONCE);
+    let head = head.split("[[job]]").next().unwrap();
+    client.write("rows.toml", &format!("{head}repeat = 2\n[rows]\nfile = \"rows.csv\"\n"));
+    world.all_say("rows.toml", 0, 6 * VIDEO);
+    assert_eq!(sold(&world.sandbox), (10, 10, 10));
+}
+
+/// Planned takes are given as before, too, where a default of the catalogue is another.
+#[test]
+fn takes_of_another_default_are_known_again() {
+    let world = World::with("--sandbox-dedup-s 36000");
+    let client = &world.client;
+    let of_default = |takes: u32, default: u32| {
+        manifest(takes, &NONCE.replace("max = 99999", &format!("max = 99999, default = {default}")))
+    };
+    client.write("june.toml", &of_default(3, 7));
+    world.all_say("june.toml", 0, 3 * VIDEO);
+    client.write("july.toml", &of_default(5, 9).replace("opening", "other"));
+    world.all_say("july.toml", 6, 0);
+    let unnamed = |takes, default| of_default(takes, default).replace("id = \"opening\"\n", "").replace("kite", "boat");
+    client.write("made.toml", &unnamed(3, 7));
+    world.all_say("made.toml", 0, 3 * VIDEO);
+    client.write("made.toml", &unnamed(3, 9));
+    world.all_say("made.toml", 6, 0);
+    assert_eq!(sold(&world.sandbox), (6, 6, 6));
 }
 
 #[test]
@@ -143,5 +192,13 @@ fn takes_that_receipts_alone_tell_of_are_not_bought_again() {
     client.run("run june.toml").with(0);
     assert_eq!(takes(&client), delivered(&[("opening", "1"), ("opening.t2", "1"), ("opening.t3", "1")]));
     assert_eq!(sold(&sandbox), (3, 3, 3), "the third alone was bought");
+    // A take that was bought once more is proved by what it had sent.
+    client.run("run june.toml --retake opening.t3").with(0);
+    std::fs::remove_file(client.ledger()).unwrap();
+    std::fs::remove_dir_all(client.ledger().with_file_name("ledger.db.locks")).unwrap();
+    client.says("ledger merge june.receipts.csv").with(0).saying("4 payments were new");
+    client.run("run june.toml").with(0);
+    assert_eq!(takes(&client), delivered(&[("opening", "1"), ("opening.t2", "1"), ("opening.t3", "2")]));
+    assert_eq!(sold(&sandbox), (4, 4, 4));
     client.says("resolve --batch june --job opening.t2 --as lost --note x").with(2).saying("opening.t2 is delivered");
 }

@@ -407,6 +407,7 @@ impl Plan {
             id,
             endpoint: Arc::clone(&self.endpoints[job.endpoint]),
             params: params(job, self.more_defaults),
+            nonce: None,
             extra: Vec::new(),
             content: self.content(job),
             priced: Priced { chosen_by: String::new(), rate: price, quantity: 1, price },

@@ -40,6 +40,14 @@ impl<'a> Planned<'a> {
             let (plan, limits) = input::plan(manifest, options)?;
             return Ok(Self { plan, limits, rows: None, manifest, stored: None });
         };
+        if manifest.takes_by_default() > 1 {
+            let error = CommandError::usage(
+                "a results file chooses among jobs that are there: --default repeat=TAKES plans none",
+            );
+            return Err(error
+                .hint(format!("more takes are planned in the batch's manifest: it {}", batch.origin_words()))
+                .into());
+        }
         let rows = read(ledger, batch, manifest)?;
         let limits = options.with_manifest(&ledger.limits(batch.key)?);
         let policy = Policy::from_limits(&limits)?;

@@ -321,6 +321,7 @@ suite! {
         what_is_bought_under_another_name_is_set_aside_until_a_person_means_it,
         a_retake_that_is_set_aside_is_taken_back,
         a_further_take_sends_what_its_endpoint_tells_takes_apart_by,
+        planned_takes_are_given_as_before_where_a_default_is_another,
         what_is_set_aside_is_of_its_own_edition_and_told_of_where_it_is_named,
         what_costs_more_than_one_may_is_refused_until_it_may,
         what_is_begun_and_changes_is_told_and_marked_once_it_is_delivered,

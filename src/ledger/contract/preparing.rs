@@ -7,8 +7,10 @@ use super::{AT, Subject, of_ledger, plan};
 use crate::catalog::{CredentialRule, Endpoint, Param, ParamKind, Place, Value};
 use crate::ledger::contract::support::{HOLD, PRICE, end, endpoint, new_intent, paid, planned, posted, word};
 use crate::ledger::loading::Again;
-use crate::ledger::{BatchKey, ChosenRows, Compared, JobKey, Record, Retake, ToBuy};
+use crate::ledger::{BatchKey, ChosenRows, Compared, Decision, JobKey, Record, Retake, ToBuy};
+use crate::manifest::Nonce;
 use crate::money::Msat;
+use crate::plan::PlannedJob;
 use crate::purchase::{JobState, Reason};
 
 const JUNE: BatchKey = BatchKey(1);
@@ -70,24 +72,71 @@ pub(super) fn what_is_bought_under_another_name_is_set_aside_until_a_person_mean
     assert_eq!((found.count, to_buy(&store, JULY, false)), (1, vec![("c".to_owned(), false)]), "the word stands");
 }
 
+/// An endpoint with a number `n`, which may tell takes apart, and another one with that default.
+fn numbered(has_nonce: bool, default: i64) -> Arc<Endpoint> {
+    let param = |name: &str, default| {
+        let kind = ParamKind::Integer { min: 0, max: 9_999 };
+        Param { name: name.to_owned(), kind, required: false, default, place: Place::Usual }
+    };
+    let params = vec![param("n", None), param("other", Some(Value::Integer(default)))];
+    Arc::new(Endpoint { params, nonce: has_nonce.then(|| "n".to_owned()), ..Endpoint::clone(&endpoint()) })
+}
+
 pub(super) fn a_further_take_sends_what_its_endpoint_tells_takes_apart_by<S: Subject>() {
-    let kind = ParamKind::Integer { min: 0, max: 9_999 };
-    let n = Param { name: "n".to_owned(), kind, required: false, default: None, place: Place::Usual };
-    let endpoint = Arc::new(Endpoint { params: vec![n], nonce: Some("n".to_owned()), ..Endpoint::clone(&endpoint()) });
+    let endpoint = numbered(true, 5);
     let (mut store, _) = S::with(&[("june", &[])]);
-    let plan = || vec![planned(&endpoint, "a", "a kite")].into_iter().map(Ok);
+    let plan = |prompt: &str, n| {
+        let params = vec![("n".to_owned(), Value::Integer(n))];
+        vec![PlannedJob { params, ..planned(&endpoint, "a", prompt) }].into_iter().map(Ok)
+    };
     let sent = |store: &S| {
         let job = store.pending(JUNE, None, 9).unwrap().remove(0);
-        (job.take, job.content, job.params.iter().find(|(name, _)| name == "n").map(|(_, value)| value.clone()))
+        (job.take, job.params.iter().map(|(_, value)| value.to_string()).collect::<String>())
     };
-    of_ledger(store.load_plan(JUNE, AT, &Retake::default(), plan())).unwrap();
-    let (take, content, n) = sent(&store);
-    assert_eq!((take, n), (1, Some(Value::Integer(3))), "as it was planned");
+    let load = |store: &mut S, retake: &Retake, prompt: &str, n| {
+        of_ledger(store.load_plan(JUNE, AT, retake, plan(prompt, n))).unwrap();
+        store.accept_takes(AT, JUNE).unwrap();
+        sent(store)
+    };
+    assert_eq!(load(&mut store, &Retake::default(), "a kite", 3), (1, "3".to_owned()), "as it was planned");
+    let buy = |store: &mut S, n| {
+        let job = store.pending(JUNE, None, 9).unwrap().remove(0);
+        deliver(store, &job, n);
+    };
+    buy(&mut store, 1);
+    assert_eq!(load(&mut store, &word("a", 1), "a kite", 3), (2, "5587".to_owned()), "64 steps further");
+    assert_eq!(load(&mut store, &Retake::default(), "a kite", 3), (2, "5587".to_owned()), "loaded once more");
+    buy(&mut store, 2);
+    let changed = Retake { changed: true, ..Retake::default() };
+    assert_eq!(load(&mut store, &changed, "a boat", 7), (3, "7".to_owned()), "the first of its content");
     let job = store.pending(JUNE, None, 9).unwrap().remove(0);
-    deliver(&mut store, &job, 1);
-    of_ledger(store.load_plan(JUNE, AT, &word("a", 1), plan())).unwrap();
-    store.accept_takes(AT, JUNE).unwrap();
-    assert_eq!(sent(&store), (2, content, Some(Value::Integer(67))), "it is the same purchase all the same");
+    let payment = intend(&mut store, new_intent(&job, 3));
+    store.hand_back(AT, paid(payment, 3, Some(posted()))).unwrap();
+    store.say(AT, job.key, Decision::Rebuy, None).unwrap();
+    assert_eq!(sent(&store), (4, "5591".to_owned()), "what a decision buys once more");
+}
+
+pub(super) fn planned_takes_are_given_as_before_where_a_default_is_another<S: Subject>() {
+    for had_nonce in [true, false] {
+        let (mut store, _) = S::with(&[("june", &[]), ("july", &[])]);
+        let rows = |ids: [&str; 2], has_nonce, default: i64| {
+            let endpoint = numbered(has_nonce, default);
+            let job = |id, n: i64| {
+                let number = |name: &str, value| (name.to_owned(), Value::Integer(value));
+                let nonce = (n != 3).then(|| Box::new(Nonce { param: 0, first: Some(Value::Integer(3)) }));
+                let params = vec![number("n", n), number("other", default)];
+                PlannedJob { params, nonce, ..planned(&endpoint, id, &format!("of {default}")) }
+            };
+            vec![job(ids[0], 3), job(ids[1], if has_nonce { 9 } else { 3 })]
+        };
+        store.take_in(JUNE, rows(["a", "a.t2"], had_nonce, 5)).unwrap();
+        for (n, job) in (1..).zip(&store.pending(JUNE, None, 9).unwrap()) {
+            deliver(&mut store, job, n);
+        }
+        store.take_in(JULY, rows(["b", "b.t2"], true, 6)).unwrap();
+        let found = store.set_duplicates_aside(JULY, AT, &Compared::default()).unwrap();
+        assert_eq!(found.count, 2, "with a nonce before: {had_nonce}");
+    }
 }
 
 pub(super) fn what_is_set_aside_is_of_its_own_edition_and_told_of_where_it_is_named<S: Subject>() {

@@ -69,6 +69,7 @@ pub(in crate::ledger) fn planned(endpoint: &Arc<Endpoint>, id: &str, prompt: &st
         id: id.to_owned(),
         endpoint: Arc::clone(endpoint),
         params: vec![("prompt".to_owned(), Value::Text(prompt.to_owned())), ("n".to_owned(), Value::Integer(3))],
+        nonce: None,
         extra: vec![("x_note".to_owned(), format!("note of {id}"))],
         content: ContentHash(Sha256::digest(prompt).into()),
         priced: Priced { chosen_by: String::new(), rate: PRICE, quantity: 1, price: PRICE },

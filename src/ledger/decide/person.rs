@@ -6,7 +6,7 @@ use crate::time::UnixMs;
 
 use super::jobs::JobUpdate;
 use super::payments::buried;
-use super::takes::{survivor, unsettled_until};
+use super::takes::{moved_from, survivor, unsettled_until};
 use super::{Job, Payment, PaymentState, Ruling, Take, Undelivered, Unfit, Write};
 
 /// What a person's decision depends on.
@@ -75,7 +75,8 @@ pub fn resolve<'a>(facts: &PersonFacts, now: UnixMs, said: Said<'a>) -> Result<(
     match decision {
         Decision::Rebuy => {
             let latest = takes.iter().map(|take| take.take).max().unwrap_or_default();
-            ruling.write(Write::FurtherTake { of: job.key, key: *next, take: latest.saturating_add(1) });
+            let (take, moved) = (latest.saturating_add(1), moved_from(takes, job.key));
+            ruling.write(Write::FurtherTake { of: job.key, key: *next, take, moved });
         }
         Decision::Unpaid => {
             let joined = survivor(takes, job.key, dying.map(|payment| payment.key));

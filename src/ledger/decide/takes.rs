@@ -101,7 +101,8 @@ pub fn job_of_settled(ruling: &mut Ruling<'_>, facts: &Facts, now: UnixMs, payme
     }
     let key = facts.next.job;
     let latest = facts.takes.iter().map(|take| take.take).max().unwrap_or_default();
-    ruling.write(Write::FurtherTake { of: own.key, key, take: latest.saturating_add(1) });
+    // What has settled was sent as the other one.
+    ruling.write(Write::FurtherTake { of: own.key, key, take: latest.saturating_add(1), moved: 0 });
     Job {
         key,
         superseded: false,
@@ -115,6 +116,13 @@ pub fn job_of_settled(ruling: &mut Ruling<'_>, facts: &Facts, now: UnixMs, payme
         finished_at: None,
         ..own.clone()
     }
+}
+
+/// By how many takes one that comes after all of these is moved from that one: those of the same content that are not before it.
+pub fn moved_from(takes: &[Take], own: JobKey) -> u32 {
+    let Some(own) = takes.iter().find(|take| take.job.key == own) else { return 0 };
+    let after = takes.iter().filter(|take| take.take >= own.take && take.content == own.content);
+    u32::try_from(after.count()).unwrap_or(u32::MAX)
 }
 
 /// The latest take of the same job, where it is the same purchase, still to be bought, and nothing pays for it.

@@ -26,8 +26,9 @@ pub enum Write<'a> {
     Fetching(JobKey, usize, &'a FetchMark),
     /// The file of a job is whole.
     File(JobKey, &'a DownloadedFile),
-    /// A further take of the same job, with that key and number: it is as the other one, is to be bought, and replaces all others.
-    FurtherTake { of: JobKey, key: JobKey, take: u32 },
+    /// A further take of the same job, with that key and number: it is as the other one, is to be bought, and replaces all others. What tells
+    /// takes apart in their requests is moved from the other one's by so many takes.
+    FurtherTake { of: JobKey, key: JobKey, take: u32, moved: u32 },
     /// A take that was to be bought in the place of that one is none any more: that one has its place, and is the latest.
     Unreplace { of: JobKey, next: JobKey },
     /// Two takes of one job become one.

@@ -41,7 +41,7 @@ impl MemoryLedger {
                     (row.mark, row.file) = (None, Some((*file).clone()));
                 }
             }
-            Write::FurtherTake { of, key, take } => self.add_take(*of, *key, *take),
+            Write::FurtherTake { of, key, take, moved } => self.add_take(*of, (*key, *take), *moved),
             Write::Unreplace { of, next } => self.unreplace(*of, *next),
             Write::JoinTakes(join) => self.join(join),
             Write::Intend(payment, intent) => {
@@ -126,7 +126,7 @@ impl MemoryLedger {
     }
 
     /// All others of the same job are replaced by it.
-    fn add_take(&mut self, of: JobKey, key: JobKey, take: u32) {
+    fn add_take(&mut self, of: JobKey, (key, take): (JobKey, u32), moved: u32) {
         let Some(own) = self.jobs.get(&of).cloned() else { return };
         let same = self.jobs.values_mut().filter(|row| row.job.batch == own.job.batch && row.id == own.id);
         same.for_each(|row| row.job.superseded = true);
@@ -137,6 +137,7 @@ impl MemoryLedger {
         let row = JobRow {
             job,
             take,
+            params: own.endpoint.moved(moved, own.params),
             merged: false,
             kept: None,
             first_load: 0,

@@ -97,21 +97,21 @@ impl<'a> OfBatch<'a> {
     fn write(&mut self, write: &LoadWrite<'_>) {
         let (batch, number) = (self.batch, self.number);
         match *write {
-            LoadWrite::Add { job, place, take } => {
+            LoadWrite::Add { job, place, take, earlier } => {
                 let key = JobKey(next(self.ledger.jobs.keys().last().map(|key| key.0)));
-                let mut row = JobRow::of(key, batch, job);
+                let mut row = JobRow::of(key, batch, (job, earlier));
                 (row.take, row.seq, row.first_load, row.last_load) = (take, place, number, number);
                 self.ledger.jobs.insert(key, row);
             }
             LoadWrite::Replaced(key) => self.change(key, |row| row.job.superseded = true),
             LoadWrite::FoundAt { key, job, place, reason } => self.change(key, |row| {
                 row.row_content = Some(job.content).filter(|content| *content != row.content);
-                row.row_given = Some(given(&job.endpoint, &job.params)).filter(|given| *given != row.given);
+                row.row_given = Some(given(job)).filter(|given| *given != row.given);
                 row.extra.clone_from(&job.extra);
                 (row.seq, row.last_load, row.job.reason) = (place, number, reason);
             }),
-            LoadWrite::Rewrite { key, job, place, to, forgets_error } => {
-                let planned = JobRow::of(key, batch, job);
+            LoadWrite::Rewrite { key, job, earlier, place, to, forgets_error } => {
+                let planned = JobRow::of(key, batch, (job, earlier));
                 self.change(key, |row| {
                     row.rewrite(planned, to, forgets_error);
                     (row.seq, row.last_load) = (place, number);
@@ -274,8 +274,8 @@ impl JobRow {
         }
     }
 
-    /// The first take of a job, to be bought.
-    pub(super) fn of(key: JobKey, batch: BatchKey, planned: &PlannedJob) -> Self {
+    /// The first take of a job, to be bought; what it sends is that of one after so many `earlier` ones of the same.
+    pub(super) fn of(key: JobKey, batch: BatchKey, (planned, earlier): (&PlannedJob, u32)) -> Self {
         let job = Job {
             key,
             batch,
@@ -301,7 +301,7 @@ impl JobRow {
             content: planned.content,
             row_content: None,
             row_given: None,
-            given: given(&planned.endpoint, &planned.params),
+            given: given(planned),
             edition: String::new(),
             meant: false,
             kept: None,
@@ -309,7 +309,7 @@ impl JobRow {
             first_load: 0,
             last_load: 0,
             endpoint: Arc::clone(&planned.endpoint),
-            params: planned.params.clone(),
+            params: planned.sent_params(earlier).into_owned(),
             extra: planned.extra.clone(),
             mark: None,
             more: Vec::new(),

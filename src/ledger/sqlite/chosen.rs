@@ -58,7 +58,6 @@ impl SqliteLedger {
         let Json(params) = row.get(5)?;
         let (key, take, state, reason) = (row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?);
         let (endpoint, is_unknown, is_shown) = (self.endpoint(row.get(4)?)?, row.get(6)?, row.get(7)?);
-        let params = endpoint.of_take(take, params);
         Ok(Some(StoredRow { key, take, state, reason, endpoint, params, is_unknown, is_shown }))
     }
 

@@ -216,7 +216,6 @@ impl SqliteLedger {
     fn delivered_of_row(&self, row: &Row<'_>) -> Result<DeliveredJob, Fault> {
         let (Json(params), Json(extra)) = (row.get(5)?, row.get(6)?);
         let (take, endpoint) = (row.get(3)?, self.endpoint(row.get(4)?)?);
-        let params = endpoint.of_take(take, params);
         let (resume, sha256): (Option<Json<Resume>>, Option<String>) = (row.get(12)?, row.get(13)?);
         let sha256 = sha256.and_then(|hex| data_encoding::HEXLOWER.decode(hex.as_bytes()).ok()?.try_into().ok());
         let file: Option<String> = row.get(11)?;

@@ -116,7 +116,7 @@ impl<'a> Filling<'a> {
             job.id,
             row.take,
             job.content,
-            given(&job.endpoint, &job.params),
+            given(job),
             job.priced.price,
             job.fee_ceiling,
             job.max_cost,
@@ -129,7 +129,7 @@ impl<'a> Filling<'a> {
             self.reading.has_unproven().then(|| Json(RowFacts::of(&job.endpoint))),
             place,
             is_shared.then(|| Json(&*job.endpoint)),
-            is_shared.then_some(Json(&job.params)),
+            is_shared.then(|| Json(job.sent_params(row.earlier))),
             job.is_capped()
         ])?;
         self.seq = self.seq.saturating_add(1);

@@ -8,7 +8,7 @@ use super::convert::Json;
 use super::error::Fault;
 use crate::catalog::{Endpoint, Value};
 use crate::ledger::JobKey;
-use crate::ledger::decide::load::given;
+use crate::ledger::decide::load::given_of;
 
 /// Fills it in. A job whose endpoint or parameters cannot be read stays without.
 pub(super) fn fill_given(tx: &Connection) -> Result<(), Fault> {
@@ -31,7 +31,7 @@ pub(super) fn fill_given(tx: &Connection) -> Result<(), Fault> {
         after = *last;
         for (endpoint, params, key) in page {
             if let (Some(Some(endpoint)), Some(Json(params))) = (endpoints.get(&endpoint), params) {
-                fill.execute(params![key, given(endpoint, &params)])?;
+                fill.execute(params![key, given_of(endpoint, &params)])?;
             }
         }
     }

@@ -220,10 +220,10 @@ impl<'a> Loading<'a> {
 
     fn write(&mut self, write: &LoadWrite<'_>) -> Result<(), Fault> {
         match *write {
-            LoadWrite::Add { job, place, take } => self.add(job, place, take),
+            LoadWrite::Add { job, place, take, earlier } => self.add((job, earlier), place, take),
             LoadWrite::FoundAt { key, job, place, reason } => self.place(key, job, place, reason),
-            LoadWrite::Rewrite { key, job, place, to, forgets_error } => {
-                self.rewrite(key, job, place, to, forgets_error)
+            LoadWrite::Rewrite { key, job, earlier, place, to, forgets_error } => {
+                self.rewrite(key, (job, earlier), place, to, forgets_error)
             }
             LoadWrite::Learn { bought, job } => self.learn(bought, job),
             LoadWrite::Transition { job, at, from, to, reason } => {
@@ -272,7 +272,7 @@ impl<'a> Loading<'a> {
         Ok(())
     }
 
-    fn add(&mut self, job: &PlannedJob, place: u64, take: u32) -> Result<(), Fault> {
+    fn add(&mut self, (job, earlier): (&PlannedJob, u32), place: u64, take: u32) -> Result<(), Fault> {
         let endpoint = self.endpoint(&job.endpoint)?;
         self.add.execute(params![
             self.batch,
@@ -286,9 +286,9 @@ impl<'a> Loading<'a> {
             job.fee_ceiling,
             job.max_cost,
             self.number,
-            Json(&job.params),
+            Json(&job.sent_params(earlier)),
             Json(&job.extra),
-            given(&job.endpoint, &job.params)
+            given(job)
         ])?;
         Ok(())
     }
@@ -302,7 +302,7 @@ impl<'a> Loading<'a> {
             reason,
             self.number,
             job.content,
-            given(&job.endpoint, &job.params)
+            given(job)
         ])?;
         Ok(())
     }
@@ -310,7 +310,7 @@ impl<'a> Loading<'a> {
     fn rewrite(
         &mut self,
         key: JobKey,
-        job: &PlannedJob,
+        (job, earlier): (&PlannedJob, u32),
         place: u64,
         to: (JobState, Reason),
         forgets_error: bool,
@@ -329,9 +329,9 @@ impl<'a> Loading<'a> {
             job.priced.price,
             job.fee_ceiling,
             job.max_cost,
-            Json(&job.params),
+            Json(&job.sent_params(earlier)),
             forgets_error,
-            given(&job.endpoint, &job.params)
+            given(job)
         ])?;
         Ok(())
     }
@@ -341,7 +341,7 @@ impl<'a> Loading<'a> {
         self.execute(
             "UPDATE jobs SET content = ?2, endpoint = ?3, params = ?4, given = ?5
              WHERE id = ?1 AND content = zeroblob(32)",
-            params![bought, job.content, endpoint, Json(&job.params), given(&job.endpoint, &job.params)],
+            params![bought, job.content, endpoint, Json(&job.params), given(job)],
         )
     }
 

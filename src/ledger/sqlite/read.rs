@@ -243,7 +243,6 @@ impl SqliteLedger {
     fn pending_of_row(&self, row: &Row<'_>) -> Result<PendingJob, Fault> {
         let Json(params) = row.get(5)?;
         let (take, endpoint) = (row.get(3)?, self.endpoint(row.get(4)?)?);
-        let params = endpoint.of_take(take, params);
         Ok(PendingJob {
             key: row.get(0)?,
             seq: uint(row, 1)?,
@@ -261,12 +260,12 @@ impl SqliteLedger {
 
     /// The request of a payment's job as it would be asked for now, with these in its head.
     fn made_anew(&self, payment: PaymentKey, headers: Vec<Header>) -> Result<Option<Request>, Fault> {
-        let (Json(params), take): (Json<Vec<(String, Value)>>, u32) = self
+        let Json(params): Json<Vec<(String, Value)>> = self
             .conn
-            .prepare_cached("SELECT j.params, j.take FROM payments p JOIN jobs j ON j.id = p.job WHERE p.id = ?1")?
-            .query_row([payment], |row| Ok((row.get(0)?, row.get(1)?)))?;
+            .prepare_cached("SELECT j.params FROM payments p JOIN jobs j ON j.id = p.job WHERE p.id = ?1")?
+            .query_row([payment], |row| row.get(0))?;
         let endpoint = Endpoint { headers, ..Endpoint::clone(&*self.endpoint_of(payment)?) };
-        Ok(Request::build(&endpoint, &endpoint.of_take(take, params), image::read).ok())
+        Ok(Request::build(&endpoint, &params, image::read).ok())
     }
 
     /// The endpoint of a payment's job.

@@ -1,6 +1,7 @@
-//! The same request under another endpoint's name: contents differ by that name, and what is sent does not.
+//! The same request under another endpoint's name: contents differ by that name, and what is sent does not. Nor does it where takes of one
+//! job are told apart: one sends what is another job's content.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use rusqlite::{Connection, Row};
 use url::Url;
@@ -12,12 +13,15 @@ use crate::catalog::{Endpoint, Value};
 use crate::manifest::image;
 use crate::purchase::Request;
 
-/// The endpoints that the ledger knows, by where their requests go: of an address that has one name alone, contents tell all. An address
+/// The endpoints that the ledger knows, by where their requests go: of an address that has one name alone, and at which nothing tells takes
+/// apart, contents tell all. An address
 /// with places is compared as it is written: what one with the value in it sends is told to be the same by its digest, at the ask and in the intent.
 #[derive(Debug)]
 pub(super) struct Named {
     names: HashMap<Url, BTreeSet<String>>,
-    /// Those of its rows whose address has several names.
+    /// Addresses at which a parameter tells takes of one job apart.
+    moved: HashSet<Url>,
+    /// Those of its rows of whose address contents do not tell all.
     shared: HashMap<i64, Endpoint>,
     /// Where requests of each row go.
     pub(super) urls: HashMap<i64, Url>,
@@ -27,6 +31,7 @@ impl Named {
     pub(super) fn of(conn: &Connection) -> Result<Self, Fault> {
         let mut names: HashMap<Url, BTreeSet<String>> = HashMap::new();
         let mut endpoints: HashMap<i64, Endpoint> = HashMap::new();
+        let mut moved = HashSet::new();
         let mut urls = HashMap::new();
         let mut statement = conn.prepare_cached("SELECT id, json FROM endpoints")?;
         let mut rows = statement.query([])?;
@@ -34,22 +39,25 @@ impl Named {
             // What cannot be read is the trouble of the jobs that have it.
             let Ok(Json::<Endpoint>(endpoint)) = row.get(1) else { continue };
             names.entry(address(&endpoint)).or_default().insert(endpoint.name.clone());
+            moved.extend(endpoint.nonce.is_some().then(|| address(&endpoint)));
             urls.insert(row.get(0)?, endpoint.url.clone());
             endpoints.insert(row.get(0)?, endpoint);
         }
-        let mut named = Self { names, shared: HashMap::new(), urls };
+        let mut named = Self { names, moved, shared: HashMap::new(), urls };
         endpoints.retain(|_, endpoint| named.is_shared(endpoint));
         named.shared = endpoints;
         Ok(named)
     }
 
-    /// Whether the ledger knows its address by another name.
+    /// Whether the ledger knows its address by another name, or of takes that are told apart there.
     pub(super) fn is_shared(&self, endpoint: &Endpoint) -> bool {
-        let names = self.names.get(&address(endpoint));
-        names.is_some_and(|names| names.iter().any(|name| *name != endpoint.name))
+        let address = address(endpoint);
+        let names = self.names.get(&address);
+        let has_other_name = names.is_some_and(|names| names.iter().any(|name| *name != endpoint.name));
+        has_other_name || self.moved.contains(&address)
     }
 
-    /// Whether any address has several names.
+    /// Whether there is any such address.
     pub(super) fn is_shared_by_any(&self) -> bool {
         !self.shared.is_empty()
     }

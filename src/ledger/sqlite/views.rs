@@ -12,7 +12,7 @@ use super::error::Fault;
 use super::marks::of_word;
 use super::store::{CAPPED_ENDPOINTS, Rows};
 use super::{SqliteLedger, budget, refund};
-use crate::catalog::{Value, origin_of};
+use crate::catalog::origin_of;
 use crate::l402::PaymentHash;
 use crate::ledger::port::Views;
 use crate::ledger::shown_take::{LaterTake, gives_way, is_shown_first};
@@ -256,15 +256,12 @@ impl SqliteLedger {
     pub(super) fn result_of_row(&self, row: &Row<'_>) -> Result<ResultRow, Fault> {
         let (state, mut reason): (JobState, Reason) = (row.get(3)?, row.get(4)?);
         let mut damaged = false;
-        let Json(mut params): Json<Vec<(String, Value)>> = shown(row, 6, &mut damaged)?;
+        let Json(params) = shown(row, 6, &mut damaged)?;
         let take = row.get(2)?;
         let Json(extra) = shown(row, 16, &mut damaged)?;
         let (url, error) = (shown(row, 8, &mut damaged)?, shown(row, 15, &mut damaged)?);
         let more: Option<Json<Vec<FurtherResult>>> = shown(row, 18, &mut damaged)?;
-        let of = self.endpoint(row.get(5)?).map(|endpoint| {
-            params = endpoint.of_take(take, std::mem::take(&mut params));
-            (endpoint.name.clone(), endpoint.is_capped())
-        });
+        let of = self.endpoint(row.get(5)?).map(|endpoint| (endpoint.name.clone(), endpoint.is_capped()));
         let (endpoint, is_capped) = of.or_else(|fault| absent(fault, (String::new(), false), &mut damaged))?;
         if damaged {
             reason = Reason::RowDamaged;

@@ -228,7 +228,7 @@ const WRONG_ROWS: &[(&str, &str, &[&str])] = &[
     (
         "matrix = { mode = [\"pro\", \"standard\"] }",
         SHOTS,
-        &["6:12: mode: animate-image does not take it | remove it, or change the job's endpoint"],
+        &["6:12: mode: animate-image does not take it | remove it, or change the row's endpoint"],
     ),
     ("matrix = { duratoin = [5] }", SHOTS, &["6:12: unknown key \"duratoin\" | did you mean \"duration\"?"]),
     ("matrix = { duration = [5, 5] }", SHOTS, &["6:27: matrix: duration has that value twice | keep one of the two"]),

@@ -38,9 +38,13 @@ fn rows_say_it_and_defaults_say_it_for_all_that_do_not() {
     let manifest = case.open().unwrap();
     drain(&manifest);
     assert_eq!(manifest.notes().lines()[0], "repeat: 5 takes of 2 rows");
-    let text = format!(
-        "[defaults]\nrepeat = 2\n{JOB}[[job]]\nid = \"b\"\nendpoint = \"generate-video\"\nprompt = \"x\"\nrepeat = 1\n"
-    );
+    let defaults = "[defaults]\nrepeat = 2\n";
+    let (manifest, second) = (format!("{defaults}{JOB}{}", JOB.replace("opening", "b")), JOB.replace("opening", "c"));
+    let manifest = toml(&format!("{manifest}{second}repeat = 3\n")).open().unwrap();
+    drain(&manifest);
+    assert_eq!(manifest.notes().lines()[..2], ["repeat of job \"c\": 3 takes", "repeat: 4 takes of 2 jobs"]);
+    let text =
+        format!("{defaults}{JOB}[[job]]\nid = \"b\"\nendpoint = \"generate-video\"\nprompt = \"x\"\nrepeat = 1\n");
     assert_eq!(ids(&toml(&text).jobs()), ["opening", "opening.t2", "b"]);
     assert_eq!(ids(&toml(&text).default("Repeat", "1").jobs()), ["opening", "b"]);
     let rows = "[defaults]\nendpoint = \"generate-video\"\nrepeat = 2\n[rows]\nfile = \"s.csv\"\nmatrix = { duration = [5, 6] }\n";
@@ -51,8 +55,8 @@ fn rows_say_it_and_defaults_say_it_for_all_that_do_not() {
 #[test]
 fn takes_are_told_apart_by_what_the_endpoint_says_and_ask_for_the_same() {
     let seeds = |lines: &str| texts(&toml(&format!("{SEED}{JOB}{lines}\n")).jobs(), "seed");
-    assert_eq!(seeds("repeat = 3"), ["", "1", "2"]);
-    assert_eq!(seeds("repeat = 3\nseed = 9998"), ["9998", "9999", "0"]);
+    assert_eq!(seeds("repeat = 3"), ["", "6181", "2362"]);
+    assert_eq!(seeds("repeat = 3\nseed = 9998"), ["9998", "6179", "2360"]);
     let jobs = toml(&format!("{SEED}{JOB}repeat = 2\nseed = 7\n")).jobs();
     let first = |job: &JobSpec| (0..job.values.len()).map(|at| job.content_value(at).cloned()).collect::<Vec<_>>();
     assert_eq!(first(&jobs[1]), jobs[0].values, "what counts is the first take's");
@@ -85,6 +89,13 @@ fn a_plan_counts_every_take_and_warns_of_none() {
     let manifest = toml(&clash).open().unwrap();
     let told = Plan::make(&manifest, &Policy::default()).unwrap_err();
     assert_eq!(told[0].message, "the id \"opening.t2\" is given to more than one job");
+    assert_eq!(told[0].help.as_deref(), Some("`repeat` makes it take 2 of \"opening\": give the other job another id"));
+    let clash = format!("{}{JOB}repeat = 2\n", JOB.replace("opening", "opening.t2"));
+    let other_way_round = Plan::make(&toml(&clash).open().unwrap(), &Policy::default()).unwrap_err();
+    assert_eq!(other_way_round[0].message, told[0].message);
+    let within = format!("{JOB}repeat = 2\nmatrix = {{ x_v = [\"1\", \"1.t2\"] }}\n");
+    let told = Plan::make(&toml(&within).open().unwrap(), &Policy::default()).unwrap_err();
+    assert_eq!(told[0].message, "the id \"opening-1.t2\" is given to more than one job");
     let anonymous = JOB.replace("id = \"opening\"\n", "");
     let twins = planned(&format!("{anonymous}{anonymous}"));
     let takes = planned(&format!("{anonymous}repeat = 2\n"));
@@ -110,4 +121,28 @@ fn how_often_is_bounded_and_said_where_it_is_wrong() {
     assert!(told.len() == 1 && told[0].contains("repeat: the id of a take is longer than 128 characters"), "{told:?}");
     let told = csv(format!("id,prompt,repeat\n{long},a cat,2\n")).errors();
     assert!(told.len() == 1 && told[0].starts_with("2:1: id: expected at most 128 characters with"), "{told:?}");
+}
+
+#[test]
+fn combinations_are_bounded_in_all_their_takes() {
+    let axis = |name: &str, count: usize| {
+        let values: Vec<String> = (0..count).map(|n| format!("\"{n}\"")).collect();
+        format!("{name} = [{}]", values.join(", "))
+    };
+    let matrix = |takes: u32| {
+        let (first, second) = (axis("x_a", 100), axis("x_b", 500));
+        toml(&format!("{JOB}matrix = {{ {first}, {second} }}\nrepeat = {takes}\n"))
+    };
+    assert_eq!(matrix(2).jobs().len(), 100_000);
+    let words = "repeat: 3 takes of each combination of the matrix are more than 100,000";
+    let told = matrix(3).errors();
+    assert!(told[0].contains(words) && told[0].starts_with("6:"), "{told:?}");
+    let rows = format!(
+        "[defaults]\nendpoint = \"generate-video\"\n[rows]\nfile = \"s.csv\"\nmatrix = {{ {} }}\n",
+        axis("x_a", 500)
+    );
+    let rows = |takes: u32| toml(&rows).file("s.csv", &format!("id,prompt,repeat\na,a cat,{takes}\n"));
+    assert_eq!(rows(2).jobs().len(), 1_000);
+    let told = rows(3).errors();
+    assert!(told[0].contains("are more than 1,000") && told[0].contains("one row stands for 1,000"), "{told:?}");
 }

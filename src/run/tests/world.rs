@@ -155,6 +155,7 @@ fn planned(wish: &Wish, endpoint: &Arc<Endpoint>) -> PlannedJob {
         id: wish.id.clone(),
         endpoint: Arc::clone(endpoint),
         params: std::iter::once(prompt).chain(picture).collect(),
+        nonce: None,
         extra: Vec::new(),
         content: ContentHash(Sha256::digest(format!("{} {}", wish.host, wish.prompt)).into()),
         priced: Priced { chosen_by: String::new(), rate: PRICE, quantity: 1, price: PRICE },

@@ -2,10 +2,15 @@
 //! again where a default of the catalogue is another since.
 
 use crate::catalog::{Endpoint, Value};
-use crate::plan::{ContentHash, content_hash_of};
+use crate::plan::{ContentHash, PlannedJob, content_hash_of};
 
-/// The hash of what the manifest gave of a job.
-pub fn given(endpoint: &Endpoint, params: &[(String, Value)]) -> ContentHash {
+/// The hash of what the manifest gave of a job; of a planned take, of its first one: takes of one job are given alike.
+pub fn given(job: &PlannedJob) -> ContentHash {
+    given_of(&job.endpoint, &job.bought_params())
+}
+
+/// The same for these parameters.
+pub fn given_of(endpoint: &Endpoint, params: &[(String, Value)]) -> ContentHash {
     content_hash_of(&endpoint.name, params, |name, value| !is_default(endpoint, name, value))
 }
 

@@ -20,7 +20,7 @@ pub use action::LoadAction;
 pub use changed::OtherRow;
 pub use chosen::{Choosing, StoredRow};
 pub use discard_takes::{Discarding, discard_takes};
-pub use given::given;
+pub use given::{given, given_of};
 pub use left_out::{Candidate, SettingAside, Stand, limited, mean, takes_edition};
 pub use reading::Reading;
 pub use recognise::{Gone, NewRow, Recognised, Recognising};

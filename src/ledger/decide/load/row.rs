@@ -20,6 +20,8 @@ pub struct RowRuling {
     pub action: LoadAction,
     /// The take that the row is from now on, and how it stands.
     pub take: u32,
+    /// How many takes before it were of the very same: what tells takes apart in their requests is moved by as many.
+    pub earlier: u32,
     pub state: JobState,
     pub reason: Reason,
 }
@@ -41,7 +43,7 @@ pub fn row(
     loop {
         let Some(known) = takes.last() else {
             report.note(LoadAction::Add, None, job);
-            return RowRuling::of(discarded, None, LoadAction::Add);
+            return RowRuling::of(discarded, None, LoadAction::Add, 0);
         };
         if known.is_found {
             return contradiction(format!("the plan has two jobs of the id {}", job.id));
@@ -63,14 +65,22 @@ pub fn row(
                 let until = may_settle_until(takes.iter().flat_map(|take| &take.payments));
                 let until = until.filter(|_| action == LoadAction::Retake);
                 until.into_iter().for_each(|until| report.note_wait(&job.id, until));
-                return RowRuling::of(discarded, takes.pop(), action);
+                let known = takes.pop();
+                let before = takes.iter().chain(known.as_ref().filter(|_| action == LoadAction::Retake));
+                let earlier = before.filter(|take| take.may_be_of(job.content)).count();
+                return RowRuling::of(discarded, known, action, u32::try_from(earlier).unwrap_or(u32::MAX));
             }
         }
     }
 }
 
 impl RowRuling {
-    fn of(discarded: Option<JobKey>, known: Option<StoredTake>, action: LoadAction) -> Result<Self, Unfit> {
+    fn of(
+        discarded: Option<JobKey>,
+        known: Option<StoredTake>,
+        action: LoadAction,
+        earlier: u32,
+    ) -> Result<Self, Unfit> {
         let stood = known.as_ref().map(|known| (known.take, known.state, known.reason));
         let (number, was, why) = stood.unwrap_or((1, JobState::Pending, Reason::None));
         let (take, state, reason) = match action {
@@ -80,7 +90,7 @@ impl RowRuling {
             LoadAction::Withdraw => (number, JobState::Refused, Reason::Withdrawn),
             LoadAction::Retake => (next(number)?, JobState::Pending, Reason::None),
         };
-        Ok(Self { discarded, known, action, take, state, reason })
+        Ok(Self { discarded, known, action, take, earlier, state, reason })
     }
 
     /// Whether a person said to buy it although it is bought elsewhere: that goes where its content becomes another.
@@ -96,13 +106,13 @@ impl RowRuling {
 
     /// What is written of it: it is the row at that place.
     pub fn writes<'a>(&self, now: UnixMs, job: &'a PlannedJob, place: u64) -> Vec<LoadWrite<'a>> {
-        let (take, to) = (self.take, (self.state, self.reason));
-        let Some(known) = &self.known else { return vec![LoadWrite::Add { job, place, take }] };
+        let (take, earlier, to) = (self.take, self.earlier, (self.state, self.reason));
+        let Some(known) = &self.known else { return vec![LoadWrite::Add { job, place, take, earlier }] };
         let key = known.key;
         let mut writes: Vec<LoadWrite<'a>> = Vec::new();
         writes.extend(self.discarded.map(|gone| LoadWrite::DiscardTake { gone, latest: key }));
         let placed = LoadWrite::FoundAt { key, job, place, reason: self.reason };
-        let rewritten = |forgets_error| LoadWrite::Rewrite { key, job, place, to, forgets_error };
+        let rewritten = |forgets_error| LoadWrite::Rewrite { key, job, earlier, place, to, forgets_error };
         match self.action {
             LoadAction::Keep | LoadAction::Mark(_) | LoadAction::Discard => writes.push(placed),
             // Its old error is kept until the next try says something newer.
@@ -111,7 +121,7 @@ impl RowRuling {
             // What it was to buy stays as it stands: only its place is the manifest's.
             LoadAction::Withdraw => writes.extend([LoadWrite::Withdraw { key, at: now, keeps_end: true }, placed]),
             LoadAction::Add | LoadAction::Retake => {
-                writes.extend([LoadWrite::Replaced(key), LoadWrite::Add { job, place, take }]);
+                writes.extend([LoadWrite::Replaced(key), LoadWrite::Add { job, place, take, earlier }]);
                 return writes;
             }
         }

@@ -77,6 +77,11 @@ impl StoredTake {
         is_untried && is_untouched_word(self.take, self.attempts, self.is_new_word)
     }
 
+    /// It is of that content, or nobody knows of which.
+    pub fn may_be_of(&self, content: ContentHash) -> bool {
+        self.content == content || self.content == UNKNOWN_CONTENT
+    }
+
     /// It is set aside as a duplicate.
     pub const fn is_set_aside(&self) -> bool {
         is_set_aside(self.state, self.reason)

@@ -5,7 +5,7 @@
 
 use std::collections::HashMap;
 
-use crate::catalog::Value;
+use crate::catalog::{PLANNED_TAKES_MAX, Value};
 use crate::ledger::JobKey;
 use crate::manifest::fold;
 use crate::plan::{ContentHash, PlannedJob, looks_made, made_id};
@@ -33,7 +33,9 @@ pub struct KnownByReceipt {
 pub struct Unproven {
     any: bool,
     by_made_id: HashMap<String, Vec<JobKey>>,
-    by_cells: HashMap<String, Vec<JobKey>>,
+    by_cells: HashMap<String, Vec<(JobKey, String)>>,
+    /// The most takes of any of these jobs.
+    takes: u32,
     /// What was proved since.
     learnt: HashMap<JobKey, ContentHash>,
     /// Rows whose own purchases nothing had proved when they came.
@@ -50,7 +52,8 @@ impl Unproven {
             self.by_made_id.entry(first_of_its_content).or_default().push(key);
         }
         if !params.is_empty() {
-            self.by_cells.entry(cells(&endpoint, &params)).or_default().push(key);
+            self.takes = self.takes.max(take.min(PLANNED_TAKES_MAX));
+            self.by_cells.entry(cells(&endpoint, &params)).or_default().push((key, id));
         }
     }
 
@@ -66,9 +69,26 @@ impl Unproven {
             proved.extend(self.by_made_id.remove(&made_id(&job.content)).into_iter().flatten());
         }
         if !self.by_cells.is_empty() && !job.params.iter().any(|(_, value)| is_written_anew(value)) {
-            proved.extend(self.by_cells.remove(&cells(&job.endpoint.name, &job.params)).into_iter().flatten());
+            proved.extend(self.by_cells(job));
         }
         self.learnt.extend(proved.iter().map(|key| (*key, job.content)));
+        proved
+    }
+
+    /// The purchases that had the cells of this row, or at an endpoint that tells takes of one job apart, those of a further take of it. There
+    /// one job may send what another one's row has: only the row of a purchase's own id proves it.
+    fn by_cells(&mut self, job: &PlannedJob) -> Vec<JobKey> {
+        let name = &job.endpoint.name;
+        if job.endpoint.nonce.is_none() {
+            let proved = self.by_cells.remove(&cells(name, &job.params)).into_iter().flatten();
+            return proved.map(|(key, _)| key).collect();
+        }
+        let mut proved = Vec::new();
+        for earlier in 0..self.takes {
+            if let Some(known) = self.by_cells.get_mut(&cells(name, &job.sent_params(earlier))) {
+                proved.extend(known.extract_if(.., |(_, id)| *id == job.id).map(|(key, _)| key));
+            }
+        }
         proved
     }
 
@@ -126,4 +146,32 @@ fn cell(value: &Value) -> String {
     };
     let is_truth = ["true", "false"].iter().any(|word| text.eq_ignore_ascii_case(word));
     if is_truth { text.to_ascii_lowercase() } else { text }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::catalog::{Endpoint, Param, ParamKind, Place};
+    use crate::ledger::contract::support::{endpoint, planned};
+
+    #[test]
+    fn where_takes_are_told_apart_a_purchase_is_proved_by_the_row_of_its_own_id_alone() {
+        let kind = ParamKind::Integer { min: 0, max: 9_999 };
+        let n = Param { name: "n".to_owned(), kind, required: false, default: None, place: Place::Usual };
+        let nonce = Some("n".to_owned());
+        let endpoint = Arc::new(Endpoint { params: vec![n], nonce, ..Endpoint::clone(&endpoint()) });
+        let params = |n| vec![("n".to_owned(), Value::Integer(n))];
+        let row = |id: &str, n| PlannedJob { params: params(n), ..planned(&endpoint, id, id) };
+        let mut unproven = Unproven::default();
+        // The second take of `a` has moved from 3, and `a.t2` has sent what the row of `b` says.
+        for (key, id, take, n) in [(1, "a", 1, 3), (2, "a", 2, 5_587), (3, "a.t2", 1, 6_184)] {
+            let (id, endpoint) = (id.to_owned(), endpoint.name.clone());
+            unproven.add(KnownByReceipt { key: JobKey(key), id, take, endpoint, params: params(n) });
+        }
+        assert_eq!(unproven.learn(&row("b", 6_184)), []);
+        assert_eq!(unproven.learn(&row("a", 3)), [JobKey(1), JobKey(2)]);
+        assert_eq!(unproven.learn(&row("a.t2", 6_184)), [JobKey(3)]);
+    }
 }

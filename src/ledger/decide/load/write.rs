@@ -11,14 +11,14 @@ use super::StoredTake;
 /// manifest is of the load under way.
 #[derive(Clone, Copy, Debug)]
 pub enum LoadWrite<'a> {
-    /// That take of a job is to be bought; it stands at that place.
-    Add { job: &'a PlannedJob, place: u64, take: u32 },
+    /// That take of a job is to be bought, after so many `earlier` ones of the same; it stands at that place.
+    Add { job: &'a PlannedJob, place: u64, take: u32, earlier: u32 },
     /// A later take replaces it.
     Replaced(JobKey),
     /// Its row is found at that place, with what is said of it now. What it is, and how it stands, stays.
     FoundAt { key: JobKey, job: &'a PlannedJob, place: u64, reason: Reason },
-    /// It is to be bought as the plan has it now, or refused as it was.
-    Rewrite { key: JobKey, job: &'a PlannedJob, place: u64, to: (JobState, Reason), forgets_error: bool },
+    /// It is to be bought as the plan has it now, after so many `earlier` takes of the same, or refused as it was.
+    Rewrite { key: JobKey, job: &'a PlannedJob, earlier: u32, place: u64, to: (JobState, Reason), forgets_error: bool },
     /// Nobody asks for it any more. With `keeps_end` its end is not told anew.
     Withdraw { key: JobKey, at: UnixMs, keeps_end: bool },
     /// It is left out for these words; without any it is to be bought again. With `is_meant` a person means it, though it is bought

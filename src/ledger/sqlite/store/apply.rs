@@ -132,7 +132,7 @@ pub(in crate::ledger::sqlite) fn row(tx: &Connection, write: &Write<'_>) -> Resu
         Write::MoreResults(job, urls) => set_more(tx, *job, urls),
         Write::Fetching(job, number, mark) => update_mark(tx, *job, *number, mark),
         Write::File(job, file) => update_file(tx, *job, file),
-        Write::FurtherTake { of, key, take } => takes::insert_further(tx, *of, *key, *take),
+        Write::FurtherTake { of, key, take, moved } => takes::insert_further(tx, *of, (*key, *take), *moved),
         Write::Unreplace { of, next } => takes::unreplace(tx, *of, *next),
         Write::JoinTakes(join) => takes::join(tx, join),
         Write::Decision { job, at, decision, note, evidence } => execute(

@@ -3,10 +3,11 @@
 use std::collections::HashMap;
 use std::sync::LazyLock;
 
-use rusqlite::{Connection, Row, params};
+use rusqlite::{Connection, OptionalExtension, Row, params};
 
+use crate::catalog::{Endpoint, Value};
 use crate::ledger::decide::{self, PersonFacts, Take, TakePayment};
-use crate::ledger::sqlite::convert::{ReadText, edition, text};
+use crate::ledger::sqlite::convert::{Json, ReadText, edition, text};
 use crate::ledger::sqlite::error::Fault;
 use crate::ledger::{JobKey, PaymentKey};
 
@@ -93,7 +94,7 @@ fn forget_load(tx: &Connection, job: JobKey) -> Result<(), Fault> {
     Ok(())
 }
 
-pub(super) fn insert_further(tx: &Connection, of: JobKey, key: JobKey, take: u32) -> Result<(), Fault> {
+pub(super) fn insert_further(tx: &Connection, of: JobKey, (key, take): (JobKey, u32), moved: u32) -> Result<(), Fault> {
     forget_load(tx, of)?;
     tx.prepare_cached(
         "UPDATE jobs SET superseded = 1 FROM jobs o
@@ -111,7 +112,25 @@ pub(super) fn insert_further(tx: &Connection, of: JobKey, key: JobKey, take: u32
              FROM jobs o WHERE o.id = ?1",
         )?
         .execute(params![of, key, take])?;
-    apply::expect_one(rows, || format!("there is no job {}", of.0))
+    apply::expect_one(rows, || format!("there is no job {}", of.0))?;
+    move_params(tx, key, moved)
+}
+
+/// What tells takes apart in their requests is moved by so many takes.
+fn move_params(tx: &Connection, key: JobKey, moved: u32) -> Result<(), Fault> {
+    let sql = "SELECT e.json, j.params FROM jobs j JOIN endpoints e ON e.id = j.endpoint
+        WHERE j.id = ?1 AND CASE WHEN json_valid(e.json) THEN e.json ->> 'nonce' END IS NOT NULL";
+    let of_row = |row: &Row<'_>| {
+        let Json(endpoint): Json<Endpoint> = row.get(0)?;
+        let Json(params): Json<Vec<(String, Value)>> = row.get(1)?;
+        Ok((endpoint, params))
+    };
+    let found = tx.prepare_cached(sql)?.query_row([key], of_row).optional()?;
+    if let Some((endpoint, params)) = found.filter(|_| moved > 0) {
+        let params = endpoint.moved(moved, params);
+        tx.prepare_cached("UPDATE jobs SET params = ?2 WHERE id = ?1")?.execute(params![key, Json(&params)])?;
+    }
+    Ok(())
 }
 
 pub(super) fn join(tx: &Connection, join: &decide::Join) -> Result<(), Fault> {

@@ -158,5 +158,5 @@ pub(in crate::ledger) fn standing(ledger: &SqliteLedger, batch: BatchKey) -> Vec
 pub(in crate::ledger) fn further_take(ledger: &SqliteLedger, job: JobKey) {
     let PersonFacts { takes, next, .. } = store::person_facts(&ledger.conn, job).unwrap();
     let latest = takes.iter().map(|take| take.take).max().unwrap();
-    store::write(&ledger.conn, &Write::FurtherTake { of: job, key: next, take: latest + 1 }).unwrap();
+    store::write(&ledger.conn, &Write::FurtherTake { of: job, key: next, take: latest + 1, moved: 1 }).unwrap();
 }
