@@ -165,7 +165,7 @@ impl Rows {
     }
 
     /// Where the header stands.
-    fn place_of_header(&self) -> Place {
+    pub(super) fn place_of_header(&self) -> Place {
         self.place_of_line(match &self.source {
             Source::Csv(dialect) => dialect.header_line,
             Source::Sheet(sheet) => sheet.header_row.into(),

@@ -69,11 +69,17 @@
     const safe = /^'*[=+\-@\t\r]/.test(text) ? "'" + text : text;
     return /[",;\r\n\t]/.test(safe) ? `"${safe.replaceAll('"', '""')}"` : safe;
   };
+  // Ids that a spreadsheet may take for one: rows of both tell which is meant.
+  const folded = take => take.dataset.id.toLowerCase().replace(/^0+(?=.)/, "");
   const csv = () => {
-    const rows = takes.filter(take => {
+    const said = take => {
       const { mark, note } = now(take), was = base.get(take);
       return mark || note || was.mark || was.note;
-    }).map(take => [body.dataset.batch, take.dataset.id, take.dataset.take, now(take).mark, now(take).note]);
+    };
+    const meant = new Set(takes.filter(said).map(folded));
+    const first = new Map(takes.map(take => [take.dataset.id, take]).reverse()), ids = new Map();
+    for (const take of first.values()) ids.set(folded(take), (ids.get(folded(take)) ?? 0) + 1);
+    const rows = takes.filter(take => said(take) || (take.querySelector(".marks") && meant.has(folded(take)) && ids.get(folded(take)) > 1)).map(take => [body.dataset.batch, take.dataset.id, take.dataset.take, now(take).mark, now(take).note]);
     return [["batch", "id", "take", "mark", "note"], ...rows].map(row => row.map(cell).join(",") + "\r\n").join("");
   };
   const save = () => {

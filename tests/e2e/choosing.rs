@@ -98,6 +98,32 @@ fn marks_of_a_file_are_taken_in_all_or_none() {
 }
 
 #[test]
+fn a_file_of_marks_that_may_mean_something_else_marks_nothing() {
+    let sandbox = Sandbox::start("--sandbox-dedup-s 0");
+    let client = Client::of(&sandbox);
+    client.write("shots.csv", "id,prompt,duration\n010,A kite,3\n10,A lamp,3\nboat,A boat,3\n0x7,A tree,3\n");
+    client.run(RUN).with(0);
+    let refuses = |text: &str, line: u32, words: &str| {
+        client.write("marks.csv", text);
+        let said = client.says("takes read marks.csv").with(2).saying(words).saying("; nothing was marked");
+        said.saying(&format!("marks.csv:{line}"));
+    };
+    let head = "batch,id,take,mark,note\n";
+    // As a spreadsheet saves what stood for 010.
+    refuses(&format!("{head}shots,10,1,reject,\n"), 2, "10 and 010 are two jobs of the batch");
+    refuses(&format!("{head}shots,boat,1,pick,\nshots,X7,1,reject,\n"), 3, "may have made that of 0x7");
+    refuses(&format!("{head}shots,boat,1,reject,\"odd\nshots,010,1,pick,\nshots,10,1,pick,\n"), 2, "never closed");
+    refuses("batch,id,take,mark,mark\nshots,boat,1,pick,reject\n", 1, "the column mark stands twice");
+    client.write("marks.csv", &format!("{head}{}", "shots,boat,1,pick,,odd\n".repeat(5)));
+    client.says("takes read marks.csv").with(2).saying("the row has 6 cells").not_saying("there is no column");
+    assert!(marks(&client).iter().all(|(_, mark, _)| mark == "-"), "{:?}", marks(&client));
+    client.write("marks.csv", "sep=;\nbatch;id;take;mark\nshots;010;1;reject\nshots;10;1;\n");
+    client.says("takes read marks.csv").with(0).saying("1 rejected, 1 without a mark");
+    client.says("takes pick shots.csv boat boat@1").with(0).saying("1 take: 1 picked");
+    assert_eq!(marks(&client)[0], marked("010@1", "reject", ""));
+}
+
+#[test]
 fn a_contact_sheet_replaces_no_other_folder_and_stops_no_run() {
     let (sandbox, client) = three_shots();
     let page = client.read("sheet/index.html");

@@ -18,16 +18,5 @@ pub struct MarkFacts {
 pub fn markable(takes: &[MarkFacts], take: u32) -> Result<JobKey, Unmarkable> {
     let Some(latest) = takes.iter().map(|take| take.take).max() else { return Err(Unmarkable::NoJob) };
     let known = takes.iter().find(|known| known.take == take).ok_or(Unmarkable::NoTake(latest))?;
-    match known.state {
-        JobState::Delivered | JobState::Downloaded => Ok(known.key),
-        state @ (JobState::Pending
-        | JobState::Running
-        | JobState::InDoubt
-        | JobState::Paid
-        | JobState::Refused
-        | JobState::Failed
-        | JobState::RefundOffered
-        | JobState::Refunded
-        | JobState::Lost) => Err(Unmarkable::Undelivered(state)),
-    }
+    if known.state.is_delivered() { Ok(known.key) } else { Err(Unmarkable::Undelivered(known.state)) }
 }

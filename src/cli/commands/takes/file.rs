@@ -1,173 +1,90 @@
 //! The marks of a CSV, as the contact sheet saves it, or as a spreadsheet has saved that.
 
-use std::collections::BTreeMap;
-use std::io::Read;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-use crate::csv_escape::restore;
-use crate::diagnostic::{Diagnostic, SourceText};
-use crate::ledger::port::Batches;
+use crate::diagnostic::{Diagnostic, Place};
+use crate::ledger::port::{Batches, Views};
 use crate::ledger::{BatchKey, Marking, OpenLedger, TakeId, TakeMark, Unmarkable};
-use crate::manifest::normal_id;
-use crate::safe_open::{self, Opened};
+use crate::manifest::{PlainColumns, PlainRow, normal_id, plain_rows};
+use crate::plan::folded;
 use crate::screen::holds_secret;
 
-use crate::cli::Failure;
+use crate::cli::{CommandError, Failure};
 
 use super::unmarkable;
 
-/// A larger file holds something else.
-const FILE_BYTES_MAX: u64 = 64 * 1024 * 1024;
-/// In which a spreadsheet may have saved it.
-const DELIMITERS: [u8; 3] = [b',', b';', b'\t'];
 /// What a row has to say; without a column of notes they stay as they are.
-const COLUMNS: [&str; 4] = ["batch", "id", "take", "mark"];
-const NOTE: &str = "note";
+const COLUMNS: PlainColumns<'static> = PlainColumns { needed: &["batch", "id", "take", "mark"], optional: &["note"] };
 
 /// A file, row by row.
 pub(super) struct MarkRows {
-    source: SourceText,
-    rows: Vec<MarkRow>,
+    file: String,
+    rows: Vec<PlainRow>,
+    /// What is wrong with other rows.
+    wrong: Vec<Diagnostic>,
 }
 
 /// What a file says.
-#[derive(Default)]
 pub(super) struct Said {
+    file: String,
     /// Each take once.
     pub(super) markings: Vec<Marking>,
-    /// The row of each, by its place.
-    rows: Vec<usize>,
+    /// Where each stands.
+    places: Vec<Place>,
     /// What is wrong.
-    pub(super) wrong: Vec<Diagnostic>,
-}
-
-/// A row, and where it stands.
-struct MarkRow {
-    bytes: std::ops::Range<usize>,
-    batch: String,
-    id: String,
-    take: String,
-    mark: String,
-    note: Option<String>,
+    wrong: Vec<Diagnostic>,
 }
 
 /// Reads the file.
 pub(super) fn read(path: &Path) -> Result<MarkRows, Failure> {
-    let file = path.display().to_string();
-    let wrong = |message: String| Failure::Input(vec![Diagnostic::error(&file, message)]);
-    let mut bytes = Vec::new();
-    let read = safe_open::open(path).and_then(|opened| match opened {
-        Opened::File(file) => file.take(FILE_BYTES_MAX + 1).read_to_end(&mut bytes),
-        Opened::Pipe(pipe) => pipe.take(FILE_BYTES_MAX + 1).read_to_end(&mut bytes),
-    });
-    read.map_err(|error| wrong(format!("cannot be read: {error}")))?;
-    if u64::try_from(bytes.len()).is_ok_and(|bytes| bytes > FILE_BYTES_MAX) {
-        return Err(wrong("larger than 64 MiB: it holds more than marks".to_owned()));
-    }
-    let text = String::from_utf8(bytes).map_err(|_| wrong("not UTF-8: save it as CSV UTF-8".to_owned()))?;
-    let text = text.strip_prefix('\u{feff}').map(str::to_owned).unwrap_or(text);
-    let source = SourceText::new(file, text);
-    let found = DELIMITERS.iter().map(|delimiter| rows_of(&source, *delimiter));
-    let mut best: Option<Vec<Diagnostic>> = None;
-    for found in found {
-        match found {
-            Ok(rows) => return Ok(MarkRows { source, rows }),
-            // The delimiter that is it leaves the fewest columns missing.
-            Err(errors) if best.as_ref().is_none_or(|best| errors.len() < best.len()) => best = Some(errors),
-            Err(_) => {}
-        }
-    }
-    Err(Failure::Input(best.unwrap_or_default()))
+    let (rows, wrong) = plain_rows(path, COLUMNS).map_err(unread)?;
+    Ok(MarkRows { file: path.display().to_string(), rows, wrong })
 }
 
-fn rows_of(source: &SourceText, delimiter: u8) -> Result<Vec<MarkRow>, Vec<Diagnostic>> {
-    let mut reader = csv::ReaderBuilder::new().delimiter(delimiter).flexible(true).from_reader(source.text.as_bytes());
-    let error = |bytes: std::ops::Range<usize>, message: String| {
-        Diagnostic::error(&source.file, message).at(source.place(bytes))
-    };
-    let unreadable = |failed: &csv::Error| vec![Diagnostic::error(&source.file, failed.to_string())];
-    let header = reader.headers().map_err(|failed| unreadable(&failed))?;
-    let columns: Vec<String> = header.iter().map(|name| name.trim().to_lowercase()).collect();
-    let at = |name: &str| columns.iter().position(|column| column == name);
-    let missing = COLUMNS.iter().filter(|name| at(name).is_none());
-    let missing: Vec<Diagnostic> = missing
-        .map(|name| {
-            error(0..1, format!("there is no column {name}")).help("the columns are batch, id, take, mark, note")
-        })
-        .collect();
-    if !missing.is_empty() {
-        return Err(missing);
-    }
-    let (mut rows, mut wrong) = (Vec::new(), Vec::new());
-    for record in reader.records() {
-        let record = match record {
-            Ok(record) => record,
-            Err(failed) => {
-                wrong.extend(unreadable(&failed));
-                break;
-            }
-        };
-        let start = record.position().map_or(0, |position| usize::try_from(position.byte()).unwrap_or(usize::MAX));
-        let bytes = line_at(&source.text, start);
-        if record.iter().all(|cell| cell.trim().is_empty()) {
-            continue;
-        }
-        if record.len() != columns.len() {
-            wrong.push(error(
-                bytes,
-                format!("the row has {} cells, and the header names {}", record.len(), columns.len()),
-            ));
-            continue;
-        }
-        let cell = |name: &str| at(name).and_then(|at| record.get(at)).map(|cell| restore(cell.trim()).to_owned());
-        let [batch, id, take, mark] = COLUMNS.map(|name| cell(name).unwrap_or_default());
-        rows.push(MarkRow { bytes, batch, id: normal_id(&id).into_owned(), take, mark, note: cell(NOTE) });
-    }
-    if wrong.is_empty() { Ok(rows) } else { Err(wrong) }
-}
-
-/// The first line from there on that is not blank.
-fn line_at(text: &str, from: usize) -> std::ops::Range<usize> {
-    let rest = text.get(from..).unwrap_or_default();
-    let start = from.saturating_add(rest.len() - rest.trim_start_matches(['\r', '\n']).len());
-    let end = text.get(start..).and_then(|rest| rest.find('\n')).map_or(text.len(), |at| start + at);
-    start..end
+/// The end of a file of which nothing is taken in.
+fn unread(mut wrong: Vec<Diagnostic>) -> Failure {
+    wrong.last_mut().into_iter().for_each(|last| last.message.push_str("; nothing was marked"));
+    Failure::Input(wrong)
 }
 
 /// What the rows say. Of that `batch` alone, where one is named.
-pub(super) fn markings(of: &MarkRows, ledger: &OpenLedger, batch: Option<&str>) -> Result<Said, Failure> {
-    let mut known = BTreeMap::new();
-    for batch in ledger.uncounted()? {
-        known.insert(batch.name, batch.key);
-    }
-    let mut said = Said::default();
+pub(super) fn markings(of: MarkRows, ledger: &OpenLedger, batch: Option<&str>) -> Result<Said, Failure> {
+    let MarkRows { file, rows, wrong } = of;
+    let known = ledger.uncounted()?.into_iter().map(|batch| (batch.name, batch.key)).collect();
+    let mut said = Said { file, markings: Vec::new(), places: Vec::new(), wrong };
     let mut seen: BTreeMap<(BatchKey, TakeId), usize> = BTreeMap::new();
-    for (at, row) in of.rows.iter().enumerate() {
+    for PlainRow { place, cells } in rows {
         let mut wrong = Vec::new();
-        let found = marking(row, &known, batch, &mut wrong);
-        said.wrong.extend(wrong.into_iter().map(|message| of.error(row, message)));
+        let found = marking(cells, &known, batch, &mut wrong);
+        wrong.into_iter().for_each(|message| said.refuse(&place, message));
         let Some(marking) = found else { continue };
         match seen.get(&(marking.batch, marking.take.clone())) {
             Some(before) if said.markings.get(*before) == Some(&marking) => {}
-            Some(_) => said.wrong.push(of.error(row, format!("{} stands twice, and not alike", marking.take))),
+            Some(_) => said.refuse(&place, format!("{} stands twice, and not alike", marking.take)),
             None => {
                 seen.insert((marking.batch, marking.take.clone()), said.markings.len());
                 said.markings.push(marking);
-                said.rows.push(at);
+                said.places.push(place);
             }
         }
+    }
+    for key in known.values() {
+        said.refuse_mistakable(ledger, *key)?;
     }
     Ok(said)
 }
 
 /// What a row says; else everything that is wrong with it stands in `wrong`.
 fn marking(
-    row: &MarkRow,
+    cells: Vec<Option<String>>,
     known: &BTreeMap<String, BatchKey>,
     only: Option<&str>,
     wrong: &mut Vec<String>,
 ) -> Option<Marking> {
-    let name = if row.batch.is_empty() { only.unwrap_or_default() } else { &row.batch };
+    let [name, id, number, word, note] = <[_; 5]>::try_from(cells).ok()?;
+    let [name, id, number, word] = [name, id, number, word].map(Option::unwrap_or_default);
+    let name = if name.is_empty() { only.unwrap_or_default() } else { &name };
     let batch = known.get(name).copied();
     match (name, batch, only) {
         ("", ..) => wrong.push("batch: empty; name it with --batch NAME".to_owned()),
@@ -175,39 +92,78 @@ fn marking(
         (name, None, _) => wrong.push(format!("batch: the ledger has no batch named {name}")),
         (_, Some(_), _) => {}
     }
-    if row.id.is_empty() {
+    if id.is_empty() {
         wrong.push("id: empty".to_owned());
     }
-    let take = row.take.parse().ok().filter(|take| *take > 0);
+    let take = number.parse().ok().filter(|take| *take > 0);
     if take.is_none() {
-        wrong.push(format!("take: expected a number from 1 on, got \"{}\"", row.take));
+        wrong.push(format!("take: expected a number from 1 on, got \"{number}\""));
     }
-    let mark = match row.mark.to_lowercase().as_str() {
+    let mark = match word.to_lowercase().as_str() {
         "" => Some(None),
         word => word.parse::<TakeMark>().ok().map(Some),
     };
     if mark.is_none() {
-        wrong.push(format!("mark: expected pick, reject or nothing, got \"{}\"", row.mark));
+        wrong.push(format!("mark: expected pick, reject or nothing, got \"{word}\""));
     }
-    if row.note.as_deref().is_some_and(holds_secret) {
+    if note.as_deref().is_some_and(holds_secret) {
         wrong.push("note: it holds a macaroon or a private key, which does not belong there".to_owned());
     }
-    let take = TakeId { id: row.id.clone(), take: take? };
-    Some(Marking { batch: batch?, take, mark: mark?, note: row.note.clone() }).filter(|_| wrong.is_empty())
+    let take = TakeId { id: normal_id(&id).into_owned(), take: take? };
+    Some(Marking { batch: batch?, take, mark: mark?, note }).filter(|_| wrong.is_empty())
 }
 
-/// Rows whose takes cannot be marked.
-pub(super) fn refused(of: &MarkRows, said: &Said, refused: Vec<(usize, Unmarkable)>) -> Vec<Diagnostic> {
-    let told = |(at, why): (usize, Unmarkable)| {
-        let row = of.rows.get(*said.rows.get(at)?)?;
-        Some(of.error(row, unmarkable(&said.markings.get(at)?.take, why)))
-    };
-    refused.into_iter().filter_map(told).collect()
-}
+impl Said {
+    fn refuse(&mut self, place: &Place, message: impl Into<String>) {
+        self.wrong.push(Diagnostic::error(&self.file, message).at(place.clone()));
+    }
 
-impl MarkRows {
-    fn error(&self, row: &MarkRow, message: impl Into<String>) -> Diagnostic {
-        let error = Diagnostic::error(&self.source.file, format!("{}; nothing was marked", message.into()));
-        error.at(self.source.place(row.bytes.clone()))
+    /// Rows whose takes cannot be marked.
+    pub(super) fn refuse_takes(&mut self, refused: Vec<(usize, Unmarkable)>) {
+        for (at, why) in refused {
+            if let (Some(marking), Some(place)) = (self.markings.get(at), self.places.get(at)) {
+                let message = unmarkable(&marking.take, why);
+                self.wrong.push(Diagnostic::error(&self.file, message).at(place.clone()));
+            }
+        }
+    }
+
+    /// Rows of a job whose id a spreadsheet, or a careless hand, may have made of another one's: which of the two is meant can be told only
+    /// where the file has both.
+    fn refuse_mistakable(&mut self, ledger: &OpenLedger, batch: BatchKey) -> Result<(), Failure> {
+        let of_batch = self.markings.iter().zip(&self.places).filter(|(marking, _)| marking.batch == batch);
+        let named: BTreeMap<&str, &Place> =
+            of_batch.map(|(marking, place)| (marking.take.id.as_str(), place)).rev().collect();
+        let mut alike: BTreeMap<String, BTreeSet<String>> =
+            named.keys().map(|id| (folded(id).into_owned(), BTreeSet::new())).collect();
+        if alike.is_empty() {
+            return Ok(());
+        }
+        let read = ledger.latest_takes(batch, &mut |row| {
+            alike.get_mut(&*folded(&row.id)).into_iter().for_each(|ids| _ = ids.insert(row.id.clone()));
+            Ok(())
+        })?;
+        read.map_err(|error| CommandError::internal("ids cannot be kept in memory").because(error))?;
+        let ids = |id: &str| alike.get(&*folded(id)).into_iter().flatten();
+        for (id, place) in &named {
+            let other = ids(id).find(|other| !named.contains_key(other.as_str()));
+            let Some(other) = other else { continue };
+            let message = if ids(id).any(|known| known == id) {
+                format!(
+                    "id: {id} and {other} are two jobs of the batch, which a spreadsheet takes for one: which of them is meant?"
+                )
+            } else {
+                format!("id: the batch has no job {id}, and a spreadsheet may have made that of {other}")
+            };
+            let help =
+                "keep rows of both in the file, as they are called; or mark it by `takes pick` or `takes reject`";
+            self.wrong.push(Diagnostic::error(&self.file, message).at((*place).clone()).help(help));
+        }
+        Ok(())
+    }
+
+    /// All of it, where nothing is wrong.
+    pub(super) fn checked(self) -> Result<Self, Failure> {
+        if self.wrong.is_empty() { Ok(self) } else { Err(unread(self.wrong)) }
     }
 }

@@ -40,13 +40,12 @@ pub(in crate::cli) fn mark(options: &TakesMarkOptions) -> Result<ExitCode, Failu
         Some(target) => target::find(&options.ledger, target)?,
         None => only_batch(&options.ledger)?,
     };
-    let (mut markings, mut wrong) = (Vec::new(), Vec::new());
-    for typed in BTreeSet::from_iter(&options.takes) {
-        if let Some(take) = named(&ledger, &batch, typed, &mut wrong)? {
-            let (mark, note) = (options.mark, options.note.clone());
-            markings.push(Marking { batch: batch.key, take, mark, note });
-        }
+    let (mut takes, mut wrong) = (BTreeSet::new(), Vec::new());
+    for typed in &options.takes {
+        takes.extend(named(&ledger, &batch, typed, &mut wrong)?);
     }
+    let marking = |take| Marking { batch: batch.key, take, mark: options.mark, note: options.note.clone() };
+    let markings: Vec<Marking> = takes.into_iter().map(marking).collect();
     drop(ledger);
     if wrong.is_empty() {
         let mut ledger = crate::ledger::open(&options.ledger, OpenMode::Write)?;
@@ -68,17 +67,12 @@ pub(in crate::cli) fn mark(options: &TakesMarkOptions) -> Result<ExitCode, Failu
 pub(in crate::cli) fn read(options: &TakesReadOptions) -> Result<ExitCode, Failure> {
     let rows = file::read(&options.file)?;
     let ledger = target::open(&options.ledger)?;
-    let mut found = file::markings(&rows, &ledger, options.batch.as_deref())?;
+    let mut found = file::markings(rows, &ledger, options.batch.as_deref())?.checked()?;
     drop(ledger);
-    if found.wrong.is_empty() {
-        let mut ledger = crate::ledger::open(&options.ledger, OpenMode::Write)?;
-        let refused = ledger.mark(SystemClock.now(), &found.markings)?;
-        found.wrong = file::refused(&rows, &found, refused);
-    }
-    if !found.wrong.is_empty() {
-        return Err(Failure::Input(found.wrong));
-    }
-    said(&options.ledger, &found.markings, options.quiet)
+    let mut ledger = crate::ledger::open(&options.ledger, OpenMode::Write)?;
+    let refused = ledger.mark(SystemClock.now(), &found.markings)?;
+    found.refuse_takes(refused);
+    said(&options.ledger, &found.checked()?.markings, options.quiet)
 }
 
 /// The ledger, and the one batch that it has.
