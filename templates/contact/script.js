@@ -5,14 +5,17 @@
   const shots = [...document.querySelectorAll(".shot")].map(shot => ({ shot, takes: [...shot.querySelectorAll(".take")] }));
   const $ = id => document.getElementById(id);
   const name = take => take.dataset.id + "@" + take.dataset.take;
-  // What the ledger had when the page was written; what is marked here stands above it until the ledger says something newer.
+  // What the ledger had when the page was written; what is marked here stands above it until the ledger says something newer, or has another delivery.
   const base = new Map(takes.map(take => [take, { mark: take.dataset.mark, note: take.querySelector(".note")?.value ?? "" }]));
+  const made = Number(body.dataset.made);
   let kept = {}, keeps = true, words = "";
-  try { kept = JSON.parse(localStorage.getItem(key) ?? "{}") ?? {}; } catch { keeps = false; }
-
+  // Other tabs, and older and newer copies of the page, keep theirs in the same place.
+  const load = () => { try { kept = JSON.parse(localStorage.getItem(key) ?? "{}") ?? {}; } catch { keeps = false; } };
+  const store = () => { try { localStorage.setItem(key, JSON.stringify(kept)); keeps = true; } catch { keeps = false; } };
+  const isOf = (own, take) => own?.base === take.dataset.base;
   const now = take => {
-    const own = kept[name(take)], was = base.get(take);
-    return own && own.mark0 === was.mark && own.note0 === was.note ? { mark: own.mark, note: own.note } : was;
+    const own = kept[name(take)];
+    return isOf(own, take) ? { mark: own.mark, note: own.note } : base.get(take);
   };
   const show = take => {
     const { mark, note } = now(take), input = take.querySelector(".note");
@@ -26,9 +29,10 @@
   };
   const say = (take, mark, note) => {
     const was = base.get(take);
+    if (keeps) load();
     if (mark === was.mark && note === was.note) delete kept[name(take)];
-    else kept[name(take)] = { mark, note, mark0: was.mark, note0: was.note };
-    try { localStorage.setItem(key, JSON.stringify(kept)); keeps = true; } catch { keeps = false; }
+    else kept[name(take)] = { mark, note, base: take.dataset.base, made };
+    store();
     show(take);
   };
   const tell = text => { words = text; count(); };
@@ -100,6 +104,16 @@
     next?.focus();
     next?.scrollIntoView({ block: "nearest" });
   };
+  load();
+  const passed = takes.filter(take => name(take) in kept && !isOf(kept[name(take)], take) && !(kept[name(take)].made > made));
+  for (const take of passed) delete kept[name(take)];
+  if (passed.length) store();
+  addEventListener("storage", event => {
+    if (event.key !== key) return;
+    load();
+    takes.forEach(show);
+    filter();
+  });
   for (const take of takes) {
     show(take);
     take.querySelector(".pick")?.addEventListener("click", () => toggle(take, "pick"));

@@ -132,6 +132,9 @@ fn a_contact_sheet_replaces_no_other_folder_and_stops_no_run() {
     assert!(!page.contains(&*at.to_string_lossy()), "it names no folder");
     client.says("report videos shots.csv").with(2).saying("holds something that is no contact sheet of this batch");
     client.run(&format!("{RUN} --report videos")).with(2).saying("no contact sheet of this batch");
+    client.run(&format!("{RUN} --report videos --dry-run")).with(2).saying("no contact sheet of this batch");
+    client.run(&format!("{RUN} --report new --dry-run")).with(0);
+    assert!(!client.path("new").exists(), "a dry run writes nothing");
     client.run(&format!("{RUN} --batch july --report sheet")).with(2).saying("no contact sheet of this batch");
     assert_eq!(sandbox.books().settled().len(), 3, "said before anything is bought");
     client.says("takes reject shots.csv lamp").with(0);
@@ -255,4 +258,29 @@ fn a_contact_sheet_is_used_in_a_browser() {
         "[...document.querySelectorAll('.take')].map(t => t.dataset.id + t.dataset.take + t.dataset.mark).join()";
     let expected = "kite1pick,rtl1reject,rtl2,lamp1reject,lamp2";
     assert_eq!(browser.script(&format!("return {takes}")), expected);
+}
+
+/// What stands in the browser above the ledger's word ends with a newer word of the ledger's, and no tab wipes another one's.
+#[test]
+fn marks_in_a_browser_follow_the_ledger() {
+    let Some(browser) = Browser::start() else { return };
+    let (_sandbox, client) = three_shots();
+    let sheet: PathBuf = client.path("sheet/index.html");
+    browser.open(&sheet);
+    browser.types("jr");
+    assert_eq!(browser.script(MARKS), serde_json::json!(["reject:", ":", ":"]));
+    client.says("takes reject shots.csv kite").with(0);
+    client.says("takes clear shots.csv kite").with(0);
+    client.says("report sheet shots.csv").with(0);
+    browser.open(&sheet);
+    assert_eq!(browser.script(MARKS), serde_json::json!([":", ":", ":"]), "it was taken back in the ledger");
+    // As another tab does.
+    browser.script(
+        "const key = Object.keys(localStorage).find(key => key.startsWith('l402-batch marks')); \
+         const { base } = document.querySelector('.take[data-id=lamp]').dataset; \
+         localStorage.setItem(key, JSON.stringify({ 'lamp@1': { mark: 'pick', note: '', base, made: 1 } }))",
+    );
+    browser.types("jr");
+    browser.open(&sheet);
+    assert_eq!(browser.script(MARKS), serde_json::json!(["reject:", ":", "pick:"]));
 }

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use crate::ledger::port::{Batches, Views};
 use crate::ledger::{Batch, LedgerError, OpenLedger};
+use crate::manifest::PLAY_LEDGER;
 use crate::money::counted_are;
 use crate::report::{ContactFacts, ContactFolder, Written};
 use crate::run::{Clock, SystemClock};
@@ -11,14 +12,20 @@ use crate::run::{Clock, SystemClock};
 use crate::cli::batch::files::ledger_of;
 use crate::cli::{CommandError, Failure, terminal};
 
-/// The folder at that path, where a contact sheet of that batch may be written into it. `known`: its ledger, where there is one.
+/// The folder at that path, where a contact sheet of that batch may be written into it. `known`: its ledger, where there is one. Play money's
+/// comes and goes.
 pub(in crate::cli) fn folder(
     path: &Path,
-    known: Option<(&OpenLedger, &str)>,
+    (known, is_play): (Option<&OpenLedger>, bool),
+    batch: &str,
     overwrite: bool,
 ) -> Result<ContactFolder, Failure> {
-    let owner = known.map(|(ledger, batch)| Ok::<_, LedgerError>(format!("{} {batch}", ledger_of(ledger, batch)?)));
-    Ok(ContactFolder::at(path, owner.transpose()?.as_deref(), overwrite)?)
+    let ledger = match known {
+        Some(ledger) => Some(ledger_of(ledger, batch)?),
+        None => is_play.then(|| PLAY_LEDGER.to_owned()),
+    };
+    let owner = ledger.map(|ledger| format!("{ledger} {batch}"));
+    Ok(ContactFolder::at(path, owner.as_deref(), overwrite)?)
 }
 
 /// Writes it, and gives what is to be told of it.
@@ -31,14 +38,20 @@ pub(in crate::cli) fn write(folder: &ContactFolder, ledger: &OpenLedger, batch: 
         made_at: SystemClock.now(),
         zone: terminal::zone(),
     };
-    let broken = std::io::Error::other::<LedgerError>;
-    let written = folder.write(&facts, &mut |each| ledger.all_takes(batch.key, each).map_err(broken)?);
+    let mut broken: Option<LedgerError> = None;
+    let written = folder.write(&facts, &mut |each| match ledger.all_takes(batch.key, each) {
+        Ok(written) => written,
+        Err(error) => Err(std::io::Error::other(broken.insert(error).to_string())),
+    });
+    if let Some(error) = broken {
+        return Err(error.into());
+    }
     let Written { page, left } = written.map_err(|error| {
         CommandError::unwritten(format!("the contact sheet of {} cannot be written", batch.name)).because(error)
     })?;
     let stays = match left {
         0 => String::new(),
-        left => format!("; {} not in it, and must stay where they lie", counted_are(left, "file")),
+        left => format!("; {} not in it, and only shown from where it lies now", counted_are(left, "file")),
     };
     Ok(format!("{}{stays}", page.display()))
 }

@@ -11,7 +11,7 @@ pub(in crate::cli) fn execute(options: &ReportOptions) -> Result<ExitCode, Failu
     if let Some(gap) = gap_words(&ledger)? {
         terminal::say(&format!("warning: {gap}\n"));
     }
-    let folder = folder(&options.folder, Some((&ledger, &batch.name)), options.overwrite)?;
+    let folder = folder(&options.folder, (Some(&ledger), batch.sandbox), &batch.name, options.overwrite)?;
     let words = write(&folder, &ledger, &batch)?;
     if !options.quiet {
         terminal::print(Format::Table, |out| writeln!(out, "{words}"))?;

@@ -27,8 +27,10 @@ pub(super) enum Shown {
     Video(String),
     Audio(String),
     Image(String),
+    /// An image that is a page of its own where it is opened, in which a seller's script would run: it is shown, and leads nowhere.
+    Drawing(String),
     Text(String),
-    /// Another file, and its name.
+    /// Another file that runs nothing where a browser opens it, and its name.
     File(String, String),
     /// It is not here: its address, which a person may follow, and how that is told.
     Link(String, String),
@@ -79,13 +81,15 @@ impl Media {
     fn address(&mut self, take: &TakeRow, path: &Path, meta: &fs::Metadata) -> String {
         let name = name_of(take, path, meta);
         let link = self.folder.join(&name);
-        let is_there = || fs::metadata(&link).is_ok_and(|known| (known.dev(), known.ino()) == (meta.dev(), meta.ino()));
-        if is_there() || fs::hard_link(path, &link).is_ok() {
+        // Copied with its folder it is another file, of the same name, which tells its path and its times.
+        let is_there = || fs::symlink_metadata(&link).is_ok_and(|known| known.is_file() && known.len() == meta.len());
+        // A link to what is itself a link would lead nowhere from here.
+        let whole = fs::canonicalize(path);
+        if is_there() || whole.as_ref().is_ok_and(|path| fs::hard_link(path, &link).is_ok()) && is_there() {
             return format!("{}/{name}", MEDIA);
         }
         self.left = self.left.saturating_add(1);
-        let absolute = std::path::absolute(path).ok();
-        absolute.and_then(|path| Url::from_file_path(path).ok()).map(String::from).unwrap_or_default()
+        whole.ok().and_then(|path| Url::from_file_path(path).ok()).map(String::from).unwrap_or_default()
     }
 }
 
@@ -108,12 +112,21 @@ fn shown_file(path: &Path, src: String) -> Vec<Shown> {
     match ending_of(path).as_deref() {
         Some("mp4" | "m4v" | "mov" | "webm" | "mkv" | "ogv") => vec![Shown::Video(src)],
         Some("mp3" | "m4a" | "aac" | "wav" | "flac" | "ogg" | "oga" | "opus") => vec![Shown::Audio(src)],
-        Some("png" | "jpg" | "jpeg" | "gif" | "webp" | "avif" | "bmp" | "svg") => vec![Shown::Image(src)],
+        Some("png" | "jpg" | "jpeg" | "gif" | "webp" | "avif" | "bmp") => vec![Shown::Image(src)],
+        Some("svg") => vec![Shown::Drawing(src)],
         Some("txt" | "md" | "json" | "csv" | "srt" | "vtt") => {
             let text = text_of(path).map(Shown::Text);
-            text.into_iter().chain([Shown::File(src, file_name(path))]).collect()
+            text.into_iter().chain([other_file(path, src)]).collect()
         }
-        Some(_) | None => vec![Shown::File(src, file_name(path))],
+        Some(_) | None => vec![other_file(path, src)],
+    }
+}
+
+/// By its address only where no browser takes it for a page: a page of a seller's would share marks with this one.
+fn other_file(path: &Path, src: String) -> Shown {
+    match ending_of(path).as_deref() {
+        Some("txt" | "json" | "csv" | "pdf" | "zip") => Shown::File(src, file_name(path)),
+        Some(_) | None => Shown::Words(format!("the file {}", file_name(path))),
     }
 }
 

@@ -54,6 +54,8 @@ struct Head<'a> {
     batch: &'a str,
     is_play: bool,
     date: String,
+    /// When it is made, in milliseconds.
+    made: i64,
     states: Vec<&'static str>,
     style: &'static str,
 }
@@ -72,6 +74,8 @@ struct Take {
     state: &'static str,
     reason: &'static str,
     mark: &'static str,
+    /// Which delivery it is, and which word about it is the ledger's: what a browser keeps is about these two.
+    base: String,
     note: String,
     is_replaced: bool,
     is_delivered: bool,
@@ -128,6 +132,7 @@ impl ContactFacts {
             batch: &self.batch,
             is_play: self.is_play,
             date: local(self.made_at, &self.zone),
+            made: self.made_at.0,
             states: JobState::ALL.iter().map(|state| state.as_str()).collect(),
             style: STYLE,
         }
@@ -156,9 +161,10 @@ impl Sheet<'_> {
         let takes = std::mem::take(&mut self.shot);
         let Some(latest) = takes.last() else { return Ok(()) };
         self.sums.shots = self.sums.shots.saturating_add(1);
-        let prompt = prompt_of(latest);
+        let told = prompt_of(latest);
         let (id, number) = (clean(&latest.row.id), self.sums.shots);
-        let takes = takes.iter().map(|take| shown_take(take, &prompt, (self.place)(take))).collect();
+        let takes = takes.iter().map(|take| shown_take(take, told.as_ref(), (self.place)(take))).collect();
+        let prompt = told.map(|(_, prompt)| prompt).unwrap_or_default();
         Shot { number, id, prompt, takes }.write_into(self.out)
     }
 }
@@ -189,13 +195,14 @@ impl Sums {
     }
 }
 
-fn shown_take(take: &TakeRow, prompt: &str, media: Vec<Shown>) -> Take {
+fn shown_take(take: &TakeRow, prompt: Option<&(&str, String)>, media: Vec<Shown>) -> Take {
     let row = &take.row;
     Take {
         take: row.take,
         state: row.state.as_str(),
         reason: if row.reason == Reason::None { "" } else { row.reason.as_str() },
         mark: take.marked.mark.map_or("", TakeMark::as_str),
+        base: base(take),
         note: clean(&take.marked.note),
         is_replaced: take.is_replaced,
         is_delivered: row.state.is_delivered(),
@@ -204,6 +211,12 @@ fn shown_take(take: &TakeRow, prompt: &str, media: Vec<Shown>) -> Take {
         cost: cost(take),
         facts: facts(take, prompt),
     }
+}
+
+/// By when it was delivered, and by when the ledger's word about it was said.
+fn base(take: &TakeRow) -> String {
+    let moment = |at: Option<UnixMs>| at.map(|at| at.0.to_string()).unwrap_or_default();
+    format!("{}:{}", moment(take.row.finished_at), moment(take.marked.at))
 }
 
 /// What it has cost, or would.
@@ -217,16 +230,19 @@ fn cost(take: &TakeRow) -> String {
     }
 }
 
-fn prompt_of(take: &TakeRow) -> String {
-    let named = |name: &&str| take.row.params.iter().find(|(known, _)| known == name);
-    PROMPTS.iter().find_map(named).map(|(_, value)| shown_value(value)).unwrap_or_default()
+/// The parameter that says what the shot is, and its text.
+fn prompt_of(take: &TakeRow) -> Option<(&'static str, String)> {
+    PROMPTS.into_iter().find_map(|name| {
+        let (_, value) = take.row.params.iter().find(|(known, _)| known == name)?;
+        Some((name, shown_value(value)))
+    })
 }
 
-/// Everything else that is known of it, but for what proves its payment.
-fn facts(take: &TakeRow, prompt: &str) -> Vec<(String, String)> {
+/// Everything else that is known of it, but for what proves its payment. What stands above all takes does not stand at each.
+fn facts(take: &TakeRow, prompt: Option<&(&str, String)>) -> Vec<(String, String)> {
     let row = &take.row;
-    let param = |(name, value): &(String, Value)| (clean(name), shown_value(value));
-    let params = row.params.iter().map(param).filter(|(_, value)| value != prompt);
+    let params = row.params.iter().map(|(name, value)| (name.as_str(), shown_value(value)));
+    let params = params.filter(|param| Some(param) != prompt).map(|(name, value)| (clean(name), value));
     let extra = row.extra.iter().map(|(name, value)| (clean(name), clean(value)));
     let told = [
         ("finished", row.finished_at.map(UnixMs::rfc3339)),

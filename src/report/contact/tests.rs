@@ -88,6 +88,50 @@ fn files_are_linked_and_the_page_alone_is_replaced() {
 }
 
 #[test]
+fn what_runs_in_a_browser_is_not_opened_from_the_page() {
+    let folder = tempfile::tempdir().unwrap();
+    let place = |name: &str| {
+        let file = folder.path().join(name);
+        fs::write(&file, "<svg/>").unwrap();
+        write(&folder.path().join("sheet"), &[take("a", 1, Some(&file))])
+    };
+    for name in ["a.svg", "a.html", "a.xhtml", "a.xml", "a.md", "a.SVG", "a"] {
+        assert!(!place(name).contains("<a href=\"media/"), "{name}");
+    }
+    assert!(place("a.svg").contains("<img loading=\"lazy\""));
+    assert!(place("a.html").contains("the file a.html"));
+    assert!(place("a.png").contains("<a href=\"media/") && place("a.json").contains("<a href=\"media/"));
+}
+
+#[test]
+fn a_folder_that_was_copied_has_what_it_shows() {
+    let folder = tempfile::tempdir().unwrap();
+    let (far, link) = (folder.path().join("far.mp4"), folder.path().join("out/a.mp4"));
+    fs::write(&far, "video").unwrap();
+    fs::create_dir(folder.path().join("out")).unwrap();
+    std::os::unix::fs::symlink("../far.mp4", &link).unwrap();
+    let (sheet, copy) = (folder.path().join("sheet"), folder.path().join("copy"));
+    let first = write(&sheet, &[take("a", 1, Some(&link))]);
+    fs::create_dir_all(copy.join("media")).unwrap();
+    for entry in fs::read_dir(sheet.join("media")).unwrap() {
+        let path = entry.unwrap().path();
+        assert_eq!(fs::read_to_string(&path).unwrap(), "video", "a link that leads somewhere");
+        fs::copy(&path, copy.join("media").join(path.file_name().unwrap())).unwrap();
+    }
+    fs::copy(sheet.join("index.html"), copy.join("index.html")).unwrap();
+    assert_eq!(write(&copy, &[take("a", 1, Some(&link))]), first, "nothing is said to be left elsewhere");
+}
+
+#[test]
+fn a_parameter_that_equals_the_prompt_is_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut take = take("a", 1, None);
+    take.row.params[0].1 = Value::Text("5".to_owned());
+    let page = write(folder.path(), &[take]);
+    assert!(page.contains("<dt>duration</dt>") && !page.contains("<dt>prompt</dt>"), "{page}");
+}
+
+#[test]
 fn a_folder_of_something_else_is_left_alone() {
     let folder = tempfile::tempdir().unwrap();
     let sheet = folder.path().join("sheet");

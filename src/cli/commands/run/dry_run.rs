@@ -3,7 +3,7 @@
 use crate::cli::batch::download_setup::DownloadSetup;
 use crate::cli::batch::receipt_guard::stop;
 use crate::cli::batch::room::lacking;
-use crate::cli::batch::session::{check_files, check_owner, check_running, results_paths, tell_remarks};
+use crate::cli::batch::session::{check_owner, check_running, results_paths, tell_remarks};
 use crate::cli::commands::run::Runner;
 use crate::cli::commands::run::preflight::Preflight;
 use crate::cli::commands::run::stand::{DELIVERED, OPEN, Stand, less, planned, stand};
@@ -64,16 +64,10 @@ impl Runner<'_> {
         self.choose(std::mem::take(&mut found.only));
         match of_batch {
             Some((ledger, batch)) => {
+                self.check_sheet(Some(ledger), name)?;
                 results_paths(ledger, batch, &self.options.buying.files, &self.counterparties.ledger)?
             }
-            None => check_files(
-                ledger,
-                known,
-                name,
-                &self.options.buying.files,
-                manifest,
-                (&self.counterparties.ledger, play),
-            )?,
+            None => self.check_files((ledger, known), name, manifest)?,
         };
         found.to.as_ref().map_or(Ok(()), |to| DownloadSetup::look(to, ledger))?;
         tell_remarks(manifest, &found.plan, &self.reporter);

@@ -250,9 +250,12 @@ impl<'a> Runner<'a> {
     fn check_sheet(&self, ledger: Option<&OpenLedger>, name: &str) -> Result<(), Failure> {
         if let Some(path) = &self.options.report {
             let overwrite = self.options.buying.files.overwrite;
-            let folder = contact_sheet::folder(path, ledger.map(|ledger| (ledger, name)), overwrite)?;
-            // The same one is found each time.
-            let _ = self.sheet.set(folder);
+            let play = self.counterparties.play.is_some();
+            let folder = contact_sheet::folder(path, (ledger, play), name, overwrite)?;
+            if !self.options.buying.choice.dry_run {
+                // The same one is found each time.
+                let _ = self.sheet.set(folder);
+            }
         }
         Ok(())
     }
