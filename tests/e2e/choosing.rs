@@ -284,3 +284,14 @@ fn marks_in_a_browser_follow_the_ledger() {
     browser.open(&sheet);
     assert_eq!(browser.script(MARKS), serde_json::json!(["reject:", ":", "pick:"]));
 }
+
+#[test]
+fn a_sheet_takes_no_place_of_what_a_run_writes() {
+    let sandbox = Sandbox::start("--sandbox-dedup-s 0");
+    let client = Client::of(&sandbox);
+    client.write("shots.csv", SHOTS);
+    for asked in ["--report videos", "--results sheet/index.html --report sheet", "--report ./videos/"] {
+        client.run(&format!("{RUN} {asked}")).with(2).saying("would stand in the contact sheet's place");
+    }
+    sandbox.books().are_unpaid();
+}

@@ -121,6 +121,7 @@ mod sellers;
 mod sheets;
 #[cfg(test)]
 mod stopped;
+#[cfg(test)]
 mod studio;
 #[cfg(test)]
 mod terminal;

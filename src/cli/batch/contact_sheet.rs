@@ -28,6 +28,22 @@ pub(in crate::cli) fn folder(
     Ok(ContactFolder::at(path, owner.as_deref(), overwrite)?)
 }
 
+/// Refuses files, or a folder of them, that stand where the sheet's page or what it links would stand.
+pub(in crate::cli) fn keep_apart<'p>(sheet: &Path, others: impl Iterator<Item = &'p Path>) -> Result<(), Failure> {
+    for other in others {
+        if ContactFolder::covers(sheet, other) {
+            return Err(CommandError::usage(format!(
+                "--report {}: {} would stand in the contact sheet's place; nothing was bought",
+                sheet.display(),
+                other.display()
+            ))
+            .hint("name a folder for the sheet alone")
+            .into());
+        }
+    }
+    Ok(())
+}
+
 /// Writes it, and gives what is to be told of it.
 pub(in crate::cli) fn write(folder: &ContactFolder, ledger: &OpenLedger, batch: &Batch) -> Result<String, Failure> {
     let facts = ContactFacts {

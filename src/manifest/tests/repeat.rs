@@ -141,7 +141,7 @@ fn combinations_are_bounded_in_all_their_takes() {
         "[defaults]\nendpoint = \"generate-video\"\n[rows]\nfile = \"s.csv\"\nmatrix = {{ {} }}\n",
         axis("x_a", 500)
     );
-    let rows = |takes: u32| toml(&rows).file("s.csv", &format!("id,prompt,repeat\na,a cat,{takes}\n"));
+    let rows = |takes: u32| toml(&rows).file("s.csv", format!("id,prompt,repeat\na,a cat,{takes}\n"));
     assert_eq!(rows(2).jobs().len(), 1_000);
     let told = rows(3).errors();
     assert!(told[0].contains("are more than 1,000") && told[0].contains("one row stands for 1,000"), "{told:?}");

@@ -94,6 +94,14 @@ impl ContactFolder {
         Ok(Self { folder: folder.to_owned() })
     }
 
+    /// Whether the page of a sheet in that folder, or what it links, would stand where that file or folder does.
+    #[must_use]
+    pub fn covers(folder: &Path, other: &Path) -> bool {
+        let absolute = |path: &Path| std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+        let (folder, other) = (absolute(folder), absolute(other));
+        other == folder || other == folder.join(PAGE) || other.starts_with(folder.join(MEDIA))
+    }
+
     /// Writes the page anew, and links what was delivered.
     ///
     /// # Errors

@@ -8,7 +8,7 @@ mod stand;
 mod taking;
 
 use crate::cli::batch::counterparties::{Counterparties, SandboxOptions};
-use crate::cli::batch::download_setup::{DownloadSetup, Made};
+use crate::cli::batch::download_setup::{DownloadSetup, Made, destination};
 use crate::cli::batch::files::Files;
 use crate::cli::batch::receipt_guard::{BatchFiles, check as check_receipts, stop};
 use crate::cli::batch::reporter::Reporter;
@@ -31,6 +31,7 @@ use taking::{Accepted, Taken, TakenIn, ToTake, Tried, What};
 
 use std::borrow::Cow;
 use std::cell::{OnceCell, RefCell};
+use std::path::PathBuf;
 
 use crate::event::{Event, Listener};
 use crate::ledger::port::{Batches, Views};
@@ -243,7 +244,17 @@ impl<'a> Runner<'a> {
     ) -> Result<OutputPaths, Failure> {
         self.check_sheet(ledger, name)?;
         let place = (&self.counterparties.ledger, self.counterparties.play.is_some());
-        check_files(ledger, known, name, &self.options.buying.files, manifest, place)
+        let paths = check_files(ledger, known, name, &self.options.buying.files, manifest, place)?;
+        if let Some(folder) = &self.options.report {
+            let download = destination(
+                &self.options.buying.downloads,
+                known.and_then(|known| known.remembered.download.as_ref()),
+            )?;
+            let download = download.map(|to| PathBuf::from(to.folder));
+            let files = paths.iter().map(|(_, path)| path.as_path()).chain(download.as_deref());
+            contact_sheet::keep_apart(folder, files)?;
+        }
+        Ok(paths)
     }
 
     /// Where a contact sheet goes, checked before anything is spent.
