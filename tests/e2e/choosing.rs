@@ -290,6 +290,7 @@ fn a_sheet_takes_no_place_of_what_a_run_writes() {
     let sandbox = Sandbox::start("--sandbox-dedup-s 0");
     let client = Client::of(&sandbox);
     client.write("shots.csv", SHOTS);
+    std::fs::create_dir(client.path("sheet")).unwrap();
     for asked in ["--report videos", "--results sheet/index.html --report sheet", "--report ./videos/"] {
         client.run(&format!("{RUN} {asked}")).with(2).saying("would stand in the contact sheet's place");
     }

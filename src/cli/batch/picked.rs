@@ -3,11 +3,12 @@
 use std::path::{Path, PathBuf};
 
 use crate::cli::batch::download_setup::template;
+use crate::cli::batch::reporter::Reporter;
 use crate::cli::{CommandError, Failure};
 use crate::download::name::{PICKED_FOLDER, Template};
 use crate::download::{TakeFile, keep_picked};
 use crate::error::Hinted as _;
-use crate::ledger::port::{Marks as _, Views as _};
+use crate::ledger::port::{Batches as _, Marks as _, Views as _};
 use crate::ledger::{Batch, OpenLedger, TakeMark, TakeRow};
 
 /// Puts what is picked of the batch there, and takes away what is picked no more; gives what could not be done, in words. Nothing where the
@@ -28,6 +29,14 @@ pub(in crate::cli) fn keep(ledger: &OpenLedger, batch: &Batch) -> Result<Vec<Str
         Ok(refused) => refused.iter().map(|why| format!("{PICKED_FOLDER}: {}", why.told())).collect(),
         Err(error) => vec![format!("{} cannot be kept: {error}", folder.join(PICKED_FOLDER).display())],
     })
+}
+
+/// The same of the batch of that name, where its files may have come meanwhile; what could not be done is a warning.
+pub(in crate::cli) fn keep_of(ledger: &OpenLedger, name: &str, reporter: &Reporter) -> Result<(), Failure> {
+    let batch = ledger.batch(name)?;
+    let told = batch.map_or(Ok(Vec::new()), |batch| keep(ledger, &batch))?;
+    told.into_iter().for_each(|words| reporter.warn(words));
+    Ok(())
 }
 
 /// The take's file, where it has one.

@@ -245,6 +245,7 @@ async fn run_batch(bringing: Bringing<'_>, began: UnixMs, reporter: &Reporter) -
     if no_files.is_some() {
         session.ledger.explain_undownloaded(batch.key)?;
     }
+    picked::keep_of(&session.ledger, &batch.name, reporter)?;
     let carried = BatchRun { files_whole: files_whole?, ..carried };
     let ending = Ending {
         batch,
@@ -259,9 +260,6 @@ async fn run_batch(bringing: Bringing<'_>, began: UnixMs, reporter: &Reporter) -
         sum_by: None,
     };
     let code = tell(&session.ledger, &ending, reporter)?;
-    if let Some(batch) = session.ledger.batch(&batch.name)? {
-        picked::keep(&session.ledger, &batch)?.into_iter().for_each(|words| reporter.warn(words));
-    }
     refused.map(Failure::report);
     Ok(code)
 }

@@ -48,7 +48,7 @@ use crate::time::UnixMs;
 
 use crate::cli::money::Fitting;
 use crate::cli::options::config::{ManifestSource, Payment, RunOptions};
-use crate::cli::{CommandError, ExitCode, Failure, input, money, target};
+use crate::cli::{CommandError, ExitCode, Failure, input, money, target, terminal};
 
 /// So often what there is to buy is counted anew where another command has changed it meanwhile.
 const ROUNDS_MAX: u32 = 3;
@@ -132,7 +132,6 @@ impl<'a> Runner<'a> {
         }
         self.leave_no_trace();
         self.write_contact_sheet();
-        self.keep_picked();
         // Whatever ended it, the screen is left in order before the error is told.
         self.reporter.end(result)
     }
@@ -282,22 +281,9 @@ impl<'a> Runner<'a> {
         match written() {
             Ok(Some(words)) => self.reporter.say(&format!("contact sheet: {words}\n")),
             Ok(None) => {}
-            Err(failure) => self.reporter.warn(format!("{failure}; `report` writes it later")),
+            // The last event has been told.
+            Err(failure) => terminal::say(&format!("warning: {failure}; `report` writes it later\n")),
         }
-    }
-
-    /// What was picked before its file came stands in its folder from now on.
-    fn keep_picked(&self) {
-        let Some(name) = self.started.get() else { return };
-        let kept = || {
-            let ledger = crate::ledger::open(&self.counterparties.ledger, OpenMode::Read)?;
-            let batch = ledger.batch(name)?;
-            batch.map_or(Ok(Vec::new()), |batch| picked::keep(&ledger, &batch))
-        };
-        kept()
-            .unwrap_or_else(|failure: Failure| vec![failure.to_string()])
-            .into_iter()
-            .for_each(|words| self.reporter.warn(words));
     }
 
     fn start(&self, name: &str, new_batch: bool, new_ledger: bool) {
@@ -585,6 +571,7 @@ impl<'a> Runner<'a> {
         match self.run_batch(session, settings, work, download_setup).await {
             Ok((mut session, carried)) => {
                 self.explain(&mut session, batch, &carried)?;
+                picked::keep_of(&session.ledger, &batch.name, &self.reporter)?;
                 let files_whole = following.map_or(Ok(true), |following| following.finish(&self.reporter))?;
                 Ok((session, BatchRun { files_whole, ..carried }))
             }

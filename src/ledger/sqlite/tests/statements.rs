@@ -215,7 +215,7 @@ fn where_a_take_stands_is_found_by_its_job() {
     let ledger = SqliteLedger::in_memory().unwrap();
     let sql = format!("EXPLAIN QUERY PLAN {}", *ALL_TAKES);
     let mut statement = ledger.conn.prepare(&sql).unwrap();
-    let steps: Vec<String> = statement.query_map([], |row| row.get(3)).unwrap().map(Result::unwrap).collect();
+    let steps: Vec<String> = statement.query_map([1], |row| row.get(3)).unwrap().map(Result::unwrap).collect();
     let is_found = |step: &String| step.contains("SEARCH j ") && step.contains("(batch=? AND job=?");
     assert!(steps.iter().any(is_found), "{steps:?}");
 }
