@@ -31,12 +31,11 @@ pub(in crate::cli) fn keep(ledger: &OpenLedger, batch: &Batch) -> Result<Vec<Str
     })
 }
 
-/// The same of the batch of that name, where its files may have come meanwhile; what could not be done is a warning.
-pub(in crate::cli) fn keep_of(ledger: &OpenLedger, name: &str, reporter: &Reporter) -> Result<(), Failure> {
-    let batch = ledger.batch(name)?;
-    let told = batch.map_or(Ok(Vec::new()), |batch| keep(ledger, &batch))?;
+/// The same of the batch of that name, where its files may have come meanwhile. What could not be done is a warning, and ends nothing.
+pub(in crate::cli) fn keep_of(ledger: &OpenLedger, name: &str, reporter: &Reporter) {
+    let kept = || ledger.batch(name)?.map_or(Ok(Vec::new()), |batch| keep(ledger, &batch));
+    let told = kept().unwrap_or_else(|failure: Failure| vec![format!("{PICKED_FOLDER}: {failure}")]);
     told.into_iter().for_each(|words| reporter.warn(words));
-    Ok(())
 }
 
 /// The take's file, where it has one.
