@@ -59,7 +59,7 @@ pub enum PickRefused {
 impl crate::error::Hinted for PickRefused {
     fn hint(&self) -> Option<std::borrow::Cow<'_, str>> {
         let hint = match self {
-            Self::Two { .. } => "reject all but one of them",
+            Self::Two { .. } => "reject all but one of them; where they are of two jobs, put {id} into --download-name",
             Self::Foreign { .. } => "move it away; then the same command puts the picked take there",
             Self::Changed { .. } => "`download --missing` fetches once more what is gone",
             Self::Io { .. } => return None,

@@ -245,7 +245,7 @@ async fn run_batch(bringing: Bringing<'_>, began: UnixMs, reporter: &Reporter) -
     if no_files.is_some() {
         session.ledger.explain_undownloaded(batch.key)?;
     }
-    picked::keep_of(&session.ledger, &batch.name, reporter);
+    picked::keep(&session.ledger, &batch.name).into_iter().for_each(|words| reporter.warn(words));
     let carried = BatchRun { files_whole: files_whole?, ..carried };
     let ending = Ending {
         batch,

@@ -571,7 +571,7 @@ impl<'a> Runner<'a> {
         match self.run_batch(session, settings, work, download_setup).await {
             Ok((mut session, carried)) => {
                 self.explain(&mut session, batch, &carried)?;
-                picked::keep_of(&session.ledger, &batch.name, &self.reporter);
+                picked::keep(&session.ledger, &batch.name).into_iter().for_each(|words| self.reporter.warn(words));
                 let files_whole = following.map_or(Ok(true), |following| following.finish(&self.reporter))?;
                 Ok((session, BatchRun { files_whole, ..carried }))
             }

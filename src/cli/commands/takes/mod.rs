@@ -124,9 +124,8 @@ fn said(ledger: &LedgerAddress, markings: &[Marking], quiet: bool) -> Result<Exi
     let ledger = target::open(ledger)?;
     for batch in ledger.uncounted()? {
         if markings.iter().any(|marking| marking.batch == batch.key) {
-            for words in picked::keep(&ledger, &batch)? {
-                terminal::say(&format!("warning: {words}\n"));
-            }
+            let told = picked::keep(&ledger, &batch.name);
+            told.iter().for_each(|words| terminal::say(&format!("warning: {words}\n")));
         }
     }
     if quiet {
