@@ -295,4 +295,11 @@ fn a_sheet_takes_no_place_of_what_a_run_writes() {
         client.run(&format!("{RUN} {asked}")).with(2).saying("would stand in the contact sheet's place");
     }
     sandbox.books().are_unpaid();
+    // The same where a results file is run, whose batch remembers where its files went.
+    client.run(&format!("{RUN} --limit 1")).with(3);
+    client
+        .run("run shots.results.csv --report videos --overwrite")
+        .with(2)
+        .saying("would stand in the contact sheet's place");
+    assert_eq!(sandbox.books().settled().len(), 1);
 }

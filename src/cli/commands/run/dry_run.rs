@@ -65,7 +65,10 @@ impl Runner<'_> {
         match of_batch {
             Some((ledger, batch)) => {
                 self.check_sheet(Some(ledger), name)?;
-                results_paths(ledger, batch, &self.options.buying.files, &self.counterparties.ledger)?
+                let files = &self.options.buying.files;
+                let paths = results_paths(ledger, batch, files, &self.counterparties.ledger)?;
+                self.keep_sheet_apart(&paths, Some(batch))?;
+                paths
             }
             None => self.check_files((ledger, known), name, manifest)?,
         };

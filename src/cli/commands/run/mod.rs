@@ -244,16 +244,16 @@ impl<'a> Runner<'a> {
         self.check_sheet(ledger, name)?;
         let place = (&self.counterparties.ledger, self.counterparties.play.is_some());
         let paths = check_files(ledger, known, name, &self.options.buying.files, manifest, place)?;
-        if let Some(folder) = &self.options.report {
-            let download = destination(
-                &self.options.buying.downloads,
-                known.and_then(|known| known.remembered.download.as_ref()),
-            )?;
-            let download = download.map(|to| PathBuf::from(to.folder));
-            let files = paths.iter().map(|(_, path)| path.as_path()).chain(download.as_deref());
-            contact_sheet::keep_apart(folder, files)?;
-        }
+        self.keep_sheet_apart(&paths, known)?;
         Ok(paths)
+    }
+
+    /// Refuses a contact sheet in the place of what the run writes, or of what it downloads.
+    fn keep_sheet_apart(&self, paths: &OutputPaths, known: Option<&Batch>) -> Result<(), Failure> {
+        let Some(folder) = &self.options.report else { return Ok(()) };
+        let before = known.and_then(|known| known.remembered.download.as_ref());
+        let download = destination(&self.options.buying.downloads, before)?.map(|to| PathBuf::from(to.folder));
+        contact_sheet::keep_apart(folder, paths.iter().map(|(_, path)| path.as_path()).chain(download.as_deref()))
     }
 
     /// Where a contact sheet goes, checked before anything is spent.

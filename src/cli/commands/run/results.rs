@@ -61,6 +61,7 @@ impl Runner<'_> {
         let found = self.preflight(&ground, planned)?;
         self.check_sheet(Some(ledger), &batch.name)?;
         let paths = session::results_paths(ledger, batch, &self.options.buying.files, &self.counterparties.ledger)?;
+        self.keep_sheet_apart(&paths, Some(batch))?;
         Ok((found, paths))
     }
 
