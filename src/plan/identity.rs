@@ -137,6 +137,12 @@ impl MadeKey {
         Self(key)
     }
 
+    /// Its first 64 bits.
+    pub(super) fn halves(&self) -> [u32; 2] {
+        let (parts, _) = self.0.as_chunks::<4>();
+        [parts[0], parts[1]].map(u32::from_be_bytes)
+    }
+
     /// A hash for a table: the lower bits, which choose the place in it, hang on each of the first 64 bits and on the factor.
     pub(super) fn spread(&self, factor: u64) -> u64 {
         let first = self.0.first_chunk().map_or(0, |bytes| u64::from_be_bytes(*bytes));

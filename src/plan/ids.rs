@@ -3,8 +3,6 @@
 
 use std::hash::{BuildHasher as _, RandomState};
 
-use hashbrown::HashTable;
-use hashbrown::hash_table::Entry;
 use sha2::{Digest, Sha256};
 
 use super::identity::{self, MadeKey};
@@ -31,12 +29,9 @@ pub(super) struct GivenIds {
     rows: Vec<Given>,
     /// Nobody can choose ids that it takes for alike.
     state: RandomState,
-    /// The folded ids.
-    folded: HashTable<u64>,
     /// Whether any of them could be a made id.
     may_be_made: bool,
-    /// Whether any two ids are equal when folded, as equal ids are too. Most manifests need no more.
-    has_alike: bool,
+    has_alike: Option<bool>,
 }
 
 /// Jobs whose ids clash, by their lines.
@@ -61,20 +56,27 @@ pub(super) struct MadeClash {
 impl GivenIds {
     pub(super) fn add(&mut self, id: &str, line: u32) {
         self.may_be_made |= identity::looks_made(id);
-        let number = self.state.hash_one(identity::folded(id));
-        match self.folded.entry(number, |known| *known == number, |known| *known) {
-            Entry::Vacant(free) => _ = free.insert(number),
-            Entry::Occupied(_) => self.has_alike = true,
-        }
-        let bytes = number.to_be_bytes();
-        let (halves, _) = bytes.as_chunks::<4>();
+        let folded = self.state.hash_one(identity::folded(id)).to_be_bytes();
+        let (halves, _) = folded.as_chunks::<4>();
         let folded = [halves[0], halves[1]].map(u32::from_be_bytes);
         self.rows.push(Given { id: id_hash(id), folded, line });
     }
 
+    /// Whether any two ids are equal when folded, as equal ids are too. Numbers alone sort far faster than rows, and
+    /// most manifests need no more. Asked when all ids are there.
+    fn has_alike(&mut self) -> bool {
+        let rows = &self.rows;
+        *self.has_alike.get_or_insert_with(|| {
+            let number = |row: &Given| (u64::from(row.folded[0]) << 32) | u64::from(row.folded[1]);
+            let mut folded: Vec<u64> = rows.iter().map(number).collect();
+            folded.sort_unstable();
+            folded.windows(2).any(|pair| pair[0] == pair[1])
+        })
+    }
+
     /// Ids that are given more than once, in order of their lines.
     pub(super) fn repeated(&mut self) -> Vec<Clash> {
-        if !self.has_alike {
+        if !self.has_alike() {
             return Vec::new();
         }
         self.rows.sort_unstable_by_key(|row| (row.id, row.line));
@@ -83,7 +85,7 @@ impl GivenIds {
 
     /// Different ids that are equal when folded. After [`Self::repeated`] has found nothing.
     pub(super) fn alike(&mut self) -> Vec<Clash> {
-        if !self.has_alike {
+        if !self.has_alike() {
             return Vec::new();
         }
         self.rows.sort_unstable_by_key(|row| (row.folded, row.line));

@@ -109,7 +109,12 @@ impl Register {
         let jobs = batch.jobs.iter().zip(&contents).zip(ends(|job| job.id_end));
         let jobs = jobs.map(|((job, content), (start, end))| (job, content, &batch.ids[start..end]));
         let number = |(job, content, given): (&Entry, &ContentHash, &str)| {
-            self.contents.add(content, (job.line, job.is_further_take), !given.is_empty())
+            let at = (job.line, job.is_further_take);
+            if given.is_empty() {
+                return self.contents.add_made(content, at);
+            }
+            self.contents.add_given(content, at);
+            0
         };
         let numbers: Vec<u32> = jobs.clone().map(number).collect();
         contents.iter().for_each(|content| self.in_order.update(content.0));
