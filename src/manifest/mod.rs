@@ -39,6 +39,7 @@ mod tolerance;
 mod values;
 mod workbook;
 
+pub use document_rows::rows_file_of;
 pub use duplicates::{Duplicates, Edition};
 pub use edited::Edited;
 pub(crate) use limits::limits;

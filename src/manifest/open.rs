@@ -34,7 +34,7 @@ pub const STDIN: &str = "-";
 const ROWS_ENDINGS: [&str; 6] = [".csv", ".tsv", ".txt", ".xlsx", ".xlsm", ".ods"];
 
 /// The largest TOML manifest, in bytes. Larger batches belong into a CSV, which streams.
-const TOML_BYTES_MAX: u64 = RECORD_BYTES_MAX;
+pub(super) const TOML_BYTES_MAX: u64 = RECORD_BYTES_MAX;
 /// The most values of a TOML manifest, counted by what stands before each: it is held as a whole, and a value takes a
 /// hundred times the memory of the two characters in which it may be written.
 const TOML_VALUES_MAX: usize = 4_000_000;

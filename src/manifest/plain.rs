@@ -15,7 +15,7 @@ use super::rows::{Rows, RowsOptions, TableFormat};
 use super::table_options::TableOptions;
 use super::tolerance::Declared;
 use crate::catalog::Catalog;
-use crate::diagnostic::{Diagnostic, Place, unread};
+use crate::diagnostic::{Diagnostic, Place, closest, unread};
 
 /// Its rows are held in memory: a larger file holds something else.
 const FILE_BYTES_MAX: u64 = 64 * 1024 * 1024;
@@ -36,7 +36,8 @@ pub(crate) struct PlainRow {
     pub(crate) cells: Vec<Option<String>>,
 }
 
-/// Reads every whole row of a file, or of standard input; beside them stands what is wrong with the others. Further columns are not read.
+/// Reads every whole row of a file, or of standard input; beside them stands what is wrong with the others. Further columns are not read, but
+/// none may be called nearly as an optional one that is missing: what a person wrote there would be lost without a word.
 ///
 /// # Errors
 /// Where the rows cannot be read at all.
@@ -103,6 +104,11 @@ fn positions(rows: &Rows, columns: PlainColumns<'_>) -> Result<Vec<Option<usize>
         if found.next().is_some() {
             error(format!("the column {name} stands twice"), "keep one of the two".to_owned());
         }
+        let is_other = |header: &&String| !header.is_empty() && !all().any(|known| header == known);
+        let meant = rows.names.iter().filter(is_other).find(|header| closest(header, [*name]).is_some());
+        if let Some(header) = meant.filter(|_| first.is_none() && index >= columns.needed.len()) {
+            error(format!("unknown column {header}"), format!("call it {name}, if that is meant, or take it out"));
+        }
         positions.push(first);
     }
     if wrong.is_empty() { Ok(positions) } else { Err(wrong) }
@@ -146,6 +152,12 @@ mod tests {
             assert_eq!(read(text), (vec!["a|pick|x, y".to_owned()], vec![]), "{text:?}");
         }
         assert_eq!(read("id,mark\na,'=x\n").0, ["a|=x|-"]);
+    }
+
+    #[test]
+    fn a_column_that_is_called_nearly_as_one_that_is_missing_is_not_passed_over() {
+        wrong("id,mark,Notes\na,pick,x\n", 1, "unknown column notes");
+        assert_eq!(read("id,mark,note,notes,remarks\na,pick,x,y,z\n").0, ["a|pick|x"]);
     }
 
     #[test]

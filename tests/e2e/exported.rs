@@ -156,3 +156,22 @@ fn what_no_workbook_holds_keeps_every_file_as_it_is() {
     assert!(["r.xlsx", "s.csv", "b.csv"].iter().all(|name| !client.path(name).exists()));
     client.says("export long.csv --receipts s.csv --results r.csv").with(0);
 }
+
+/// The sheet of a manifest is a person's own work as the manifest is.
+#[test]
+fn the_rows_of_a_manifest_are_never_replaced() {
+    let sandbox = Sandbox::start("");
+    let client = Client::of(&sandbox);
+    client.write("shots.csv", "id,prompt\n1,a kite\n");
+    client.write(
+        "june.toml",
+        "[defaults]\nendpoint = \"generate-video\"\nduration = 3\n[rows]\nfile = \"shots.csv\"\n",
+    );
+    client.run("run june.toml").with(0);
+    for line in ["--results shots.csv", "--books shots.csv", "--receipts ./shots.csv"] {
+        let refused = client.says(&format!("export june.toml {line} --overwrite")).with(2);
+        refused.saying("is the manifest's rows");
+    }
+    client.run("run june.results.csv --results shots.csv --overwrite").with(2).saying("is the manifest's rows");
+    assert_eq!(client.read("shots.csv"), "id,prompt\n1,a kite\n");
+}

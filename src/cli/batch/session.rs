@@ -11,7 +11,7 @@ use crate::ledger::{
     Batch, BatchKey, BatchStart, ByKind, Compared, DownloadTo, Duplicates, IdList, Layout, LedgerAddress, LoadError,
     LockHere, NewBatch, OpenLedger, OpenMode, OutputFile, PlanLoad, Remembered, Retake, files_of,
 };
-use crate::manifest::{Limits, Manifest};
+use crate::manifest::{Limits, Manifest, rows_file_of};
 use crate::money::{Msat, counted};
 use crate::plan::Plan;
 use crate::report::{OutputPaths, default_paths, named_paths};
@@ -294,6 +294,8 @@ pub(in crate::cli) fn results_paths(
     });
     let kept = files_of(address);
     let mut inputs = vec![("the batch's manifest", manifest)];
+    let rows = rows_file_of(manifest);
+    inputs.extend(rows.as_deref().map(|rows| ("the manifest's rows", rows)));
     inputs.extend(kept.iter().map(|file| ("the ledger", file.file())));
     let of = Some((ledger, batch.name.as_str()));
     files::check(&paths, &Owner { of, before: remembered, is_play: batch.sandbox, asked }, &inputs)?;

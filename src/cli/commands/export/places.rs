@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use crate::ledger::port::Batches as _;
 use crate::ledger::{Batch, OpenLedger, OutputKind, files_of};
+use crate::manifest::rows_file_of;
 use crate::report::{
     FileForm, Output, OutputPaths, WorkbookOf, WorkbookThere, check_outputs, form_of, named_paths, same_file,
 };
@@ -97,6 +98,8 @@ impl Places<'_> {
         let kept = files_of(&options.ledger);
         let mut inputs: Vec<_> = kept.iter().map(|file| ("the ledger", file.file())).collect();
         inputs.extend(self.manifest().map(|path| ("the manifest", path)));
+        let rows = self.manifest().and_then(rows_file_of);
+        inputs.extend(rows.as_deref().map(|rows| ("the manifest's rows", rows)));
         // Results that name their batch are replaced as results are.
         let typed = options.target.manifest.as_ref().map(|(path, _)| path.as_path());
         inputs.extend(typed.filter(|path| held(path).is_none()).map(|path| ("the manifest", path)));
