@@ -18,6 +18,7 @@ mod price;
 mod price_list;
 mod read;
 mod scale;
+mod sent;
 mod structured;
 mod template;
 mod terms;

@@ -1,6 +1,6 @@
 //! What tells takes of one job apart in their requests: a parameter of the endpoint that stands outside of what is bought.
 
-use super::{Endpoint, Param, ParamKind, Place, PriceRule, Value};
+use super::{Endpoint, Param, ParamKind, PriceRule, Value};
 use crate::diagnostic::closest;
 use crate::money::thousands;
 
@@ -31,7 +31,7 @@ pub(super) fn fault(name: &str, params: &[Param], price: Option<&PriceRule>) -> 
     if priced {
         return Some((format!("the price depends on `{name}`: takes of one job cost the same"), None));
     }
-    if param.place == Place::Unsent {
+    if !param.is_sent() {
         return Some((format!("`{name}` is not sent: it tells no request from another"), None));
     }
     let has_enough = values(param).is_some_and(|count| count >= VALUES_MIN);

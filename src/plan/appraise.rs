@@ -45,4 +45,9 @@ impl Appraiser {
         let max_cost = self.policy.max_cost(spec.max_sats, &spec.endpoint.url);
         Ok(Appraisal { endpoint_index, quote, is_capped, fee_ceiling, max_cost })
     }
+
+    /// Adds what tells the job's request from others to a buffer, where its content may not.
+    pub(super) fn put_sent(&mut self, spec: &JobSpec, buffer: &mut Vec<u8>) {
+        self.tallies.enter(&spec.endpoint).1.put_sent(spec, buffer);
+    }
 }

@@ -75,6 +75,7 @@ impl<'a> Maker<'a> {
             return Err(format!("id: expected {words}"));
         }
         let job = self.appraiser.appraise(spec, batches.content());
+        self.appraiser.put_sent(spec, batches.sent());
         // Without a price too: its id may clash with another, and with an error there is no plan that it could falsify.
         let price = job.as_ref().map_or(Msat::ZERO, |job| job.quote.price);
         batches.add((spec.id.as_deref(), line, spec.take), (price, spec.endpoint.is_capped()));
@@ -109,7 +110,7 @@ impl<'a> Maker<'a> {
         for warning in clash::warnings(self.source, &mut register.given) {
             self.findings.push(warning);
         }
-        for warning in [register.contents.warning(self.source), self.over_limit_warning()].into_iter().flatten() {
+        for warning in register.contents.warnings(self.source).chain(self.over_limit_warning()) {
             self.findings.push(warning);
         }
         let tallies = self.appraiser.tallies;

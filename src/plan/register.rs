@@ -11,7 +11,7 @@ use super::ContentHash;
 use super::fingerprint::Fingerprint;
 use super::identity::{self, MadeKey};
 use super::ids::GivenIds;
-use super::same::Contents;
+use super::same::{At, Contents};
 use crate::money::Msat;
 
 /// A batch is handed over when it holds as many bytes.
@@ -37,16 +37,18 @@ impl Batch {
 }
 
 struct Entry {
-    /// Where its content ends among the batch's; the next one begins there.
+    /// Where its content ends among the batch's.
     content_end: usize,
+    /// Where what tells its request ends, which begins there; the next content begins here. The same where its content tells that.
+    sent_end: usize,
     /// The same for its id; a job without one has an empty one.
     id_end: usize,
     line: u32,
     price: Msat,
     /// The price is the most that it may be.
     is_cap: bool,
-    /// A take of the job before it, which asks for the same and is meant.
-    is_further_take: bool,
+    /// Which planned take of its job it is: one after the first asks for the same, and is meant.
+    take: u32,
 }
 
 /// Fills batches and hands them over.
@@ -55,6 +57,8 @@ pub(super) struct Batches {
     /// The latest contents, on their way to the batch: its memory was last read by the other processor, and small pieces are far
     /// slower to write there than large ones.
     staged: Vec<u8>,
+    /// Where the content of the job at hand ends among them.
+    content_end: usize,
     to: SyncSender<Batch>,
 }
 
@@ -64,12 +68,19 @@ impl Batches {
         &mut self.staged
     }
 
-    /// Adds the job whose content was put; `take`: which planned take of its job it is.
+    /// Where what tells its request is to be put behind that, if its content does not.
+    pub(super) fn sent(&mut self) -> &mut Vec<u8> {
+        self.content_end = self.staged.len();
+        &mut self.staged
+    }
+
+    /// Adds the job of which all was put; `take`: which planned take of its job it is.
     pub(super) fn add(&mut self, (id, line, take): (Option<&str>, u32, u32), (price, is_cap): (Msat, bool)) {
         let Batch { contents, ids, jobs } = &mut self.batch;
         ids.push_str(id.unwrap_or_default());
-        let (content_end, id_end) = (contents.len() + self.staged.len(), ids.len());
-        jobs.push(Entry { content_end, id_end, line, price, is_cap, is_further_take: take > 1 });
+        let (before, id_end) = (contents.len(), ids.len());
+        let (content_end, sent_end) = (before + self.content_end, before + self.staged.len());
+        jobs.push(Entry { content_end, sent_end, id_end, line, price, is_cap, take });
         if self.staged.len() >= STAGED_BYTES {
             contents.extend_from_slice(&self.staged);
             self.staged.clear();
@@ -101,22 +112,24 @@ impl Register {
     /// Takes a batch in: all its hashes first, then all its numbers, so that no look into the large table waits for the one
     /// before it.
     fn take(&mut self, batch: &Batch) {
-        let ends = |end: fn(&Entry) -> usize| {
-            std::iter::once(0).chain(batch.jobs.iter().map(end)).zip(batch.jobs.iter().map(end))
-        };
-        let contents: Vec<ContentHash> =
-            ends(|job| job.content_end).map(|(start, end)| identity::hash(&batch.contents[start..end])).collect();
-        let jobs = batch.jobs.iter().zip(&contents).zip(ends(|job| job.id_end));
-        let jobs = jobs.map(|((job, content), (start, end))| (job, content, &batch.ids[start..end]));
-        let number = |(job, content, given): (&Entry, &ContentHash, &str)| {
-            let at = (job.line, job.is_further_take);
+        let starts = std::iter::once(0).chain(batch.jobs.iter().map(|job| job.sent_end));
+        let hashes = batch.jobs.iter().zip(starts).map(|(job, start)| {
+            let (content, sent) = batch.contents[start..job.sent_end].split_at(job.content_end - start);
+            (identity::hash(content), (!sent.is_empty() && sent != content).then(|| identity::hash(sent)))
+        });
+        let (contents, sent): (Vec<ContentHash>, Vec<Option<ContentHash>>) = hashes.unzip();
+        let id_starts = std::iter::once(0).chain(batch.jobs.iter().map(|job| job.id_end));
+        let jobs = batch.jobs.iter().zip(&contents).zip(id_starts);
+        let jobs = jobs.map(|((job, content), start)| (job, content, &batch.ids[start..job.id_end]));
+        let number = |((job, content, given), sent): ((&Entry, &ContentHash, &str), &Option<ContentHash>)| {
+            let at = At { line: job.line, take: job.take };
             if given.is_empty() {
-                return self.contents.add_made(content, at);
+                return self.contents.add_made(content, sent.as_ref(), at);
             }
-            self.contents.add_given(content, at);
+            self.contents.add_given(content, sent.as_ref(), at);
             0
         };
-        let numbers: Vec<u32> = jobs.clone().map(number).collect();
+        let numbers: Vec<u32> = jobs.clone().zip(&sent).map(number).collect();
         contents.iter().for_each(|content| self.in_order.update(content.0));
         let mut made = String::new();
         for ((job, content, given), number) in jobs.zip(numbers) {
@@ -150,7 +163,7 @@ pub(super) fn beside<T>(read: impl FnOnce(&mut Batches) -> T) -> std::io::Result
         let register = thread::Builder::new()
             .name("register".to_owned())
             .spawn_scoped(scope, move || Register::take_all(&from))?;
-        let mut batches = Batches { batch: Batch::new(), staged: Vec::new(), to };
+        let mut batches = Batches { batch: Batch::new(), staged: Vec::new(), content_end: 0, to };
         let read = read(&mut batches);
         batches.flush();
         drop(batches);

@@ -36,7 +36,9 @@ impl Tallies {
             let same = |used: &Used| Arc::ptr_eq(&used.endpoint, endpoint) || used.endpoint == *endpoint;
             self.last = self.used.iter().position(same).unwrap_or_else(|| {
                 let rates = vec![Tally::default(); endpoint.price.rates.len()];
-                self.used.push(Used { endpoint: Arc::clone(endpoint), form: Form::new(endpoint), rates });
+                let first = self.endpoints().find(|other| other.sends_like(endpoint));
+                let form = Form::new(endpoint, first.map(|first| &**first));
+                self.used.push(Used { endpoint: Arc::clone(endpoint), form, rates });
                 self.used.len() - 1
             });
         }

@@ -178,6 +178,40 @@ fn jobs_that_ask_for_the_very_same_are_said() {
     assert_eq!(words(plan(&different).warnings()), "");
 }
 
+/// Under another name of the endpoint, or with another value of what is not sent, the same is sent.
+#[test]
+fn jobs_that_send_the_very_same_are_said_though_their_contents_differ() {
+    let dog = |line, seconds| video(line, "A dog", seconds, "pro", true);
+    let of = |change: &dyn Fn(&mut Endpoint), spec: JobSpec| {
+        let mut endpoint = Endpoint::clone(&spec.endpoint);
+        change(&mut endpoint);
+        JobSpec { endpoint: Arc::new(endpoint), ..spec }
+    };
+    let other = |spec| of(&|endpoint| endpoint.name = "other".to_owned(), spec);
+    let said = |specs: Vec<JobSpec>| words(plan(&Rows::of(specs)).warnings());
+    let again = "jobs.csv:4:1: this job asks for the very same as another; the same is asked for here: 2";
+    assert_eq!(said(vec![dog(2, 5), other(dog(3, 6)), other(dog(4, 5))]), again);
+    assert_eq!(said(vec![other(dog(2, 5)), dog(3, 6), named("c", dog(4, 5))]), again);
+    let elsewhere = of(&|endpoint| endpoint.url.set_path("/elsewhere"), other(dog(4, 5)));
+    assert_eq!(said(vec![dog(2, 5), elsewhere]), "");
+    let unsent = |spec| {
+        let place = crate::catalog::Place::Unsent;
+        of(
+            &|endpoint| {
+                endpoint.params.iter_mut().filter(|param| param.name == "duration").for_each(|p| p.place = place)
+            },
+            spec,
+        )
+    };
+    assert_eq!(said(vec![unsent(dog(2, 5)), unsent(video(3, "A cat", 5, "pro", true)), unsent(dog(4, 6))]), again);
+    assert_eq!(said(vec![named("a", unsent(dog(2, 5))), named("c", unsent(dog(4, 6)))]), again);
+    let both = vec![dog(2, 5), other(dog(3, 5)), dog(4, 5), other(dog(5, 5))];
+    assert_eq!(
+        said(both),
+        "jobs.csv:3:1: 3 jobs ask for the very same as one before them (also [(4, 5)]); the same is asked for here: 2"
+    );
+}
+
 #[test]
 fn a_job_above_its_own_limit_stays_and_is_shown() {
     let limited =

@@ -118,6 +118,29 @@ fn what_a_take_sends_follows_from_what_it_is_a_take_of() {
     assert_eq!(sold(&world.sandbox), (10, 10, 10));
 }
 
+/// What a plan and a dry run print of takes that meet what others send is what a run then does.
+#[test]
+fn what_takes_send_by_accident_is_said_before_it_is_bought() {
+    let world = World::with("--sandbox-dedup-s 36000");
+    let client = &world.client;
+    let without = NONCE.replace("nonce = \"modelId\"\n", "");
+    // Another batch has bought what the second take will send: its endpoint told no takes apart so far.
+    client.write(
+        "july.toml",
+        &manifest(1, &without).replace("opening", "other").replace("repeat", "modelId = 61803\nrepeat"),
+    );
+    world.all_say("july.toml", 0, VIDEO);
+    client.write("june.toml", &manifest(2, NONCE));
+    world.all_say("june.toml", 6, VIDEO);
+    assert_eq!(sold(&world.sandbox), (2, 2, 2));
+    // Within one plan it is said, whatever of it is bought already.
+    let job = "[[job]]\nid = \"b\"\nprompt = \"a kite\"\nmodelId = 61803\n";
+    client.write("both.toml", &format!("{}{job}", manifest(2, NONCE)));
+    let said = "take 2 of this job sends the very same request as another job";
+    client.says("plan both.toml --batch both").with(6).saying(said).saying("the same is asked for here");
+    client.run("run both.toml --batch both --dry-run").with(6).saying(said);
+}
+
 /// Planned takes are given as before, too, where a default of the catalogue is another.
 #[test]
 fn takes_of_another_default_are_known_again() {

@@ -1,6 +1,6 @@
 //! Whether a price rule is total: every job that the parameters allow has exactly one price.
 
-use crate::catalog::{Decimal, Param, ParamKind, Place, PriceRule, Rate, Value};
+use crate::catalog::{Decimal, Param, ParamKind, PriceRule, Rate, Value};
 
 /// Most values that an integer may have to choose a rate.
 const INTEGER_VALUES_MAX: i128 = 64;
@@ -82,7 +82,7 @@ fn idle_params(rule: &PriceRule, params: &[Param], faults: &mut Vec<String>) {
     let sets = |name: &String| {
         rule.by.contains(name) || rule.quantity.as_ref() == Some(name) || rule.scale.factor.as_ref() == Some(name)
     };
-    for param in params.iter().filter(|param| param.place == Place::Unsent && !sets(&param.name)) {
+    for param in params.iter().filter(|param| !param.is_sent() && !sets(&param.name)) {
         faults.push(format!(
             "`{0}` is not sent, and no price follows from it; a column of your own is `x_{0}`",
             param.name

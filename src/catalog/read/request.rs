@@ -96,7 +96,7 @@ pub(super) fn place_params(
     for param in params {
         // What a base's address had a place for may stand in the body now.
         let at = places.iter().find(|(_, name)| *name == param.name).map(|(place, _)| *place);
-        if param.place == Place::Unsent {
+        if !param.is_sent() {
             if at.is_some() {
                 faults.push((format!("`{}` has a place in it, and `send = false`", param.name), None));
             }

@@ -5,7 +5,7 @@ use toml::de::{DeTable, DeValue};
 
 use super::reader::{Item, Reader};
 use crate::catalog::structured::{DEPTH_MAX, is_exact};
-use crate::catalog::{Param, Place, Template, accept, placeholder};
+use crate::catalog::{Param, Template, accept, placeholder};
 use crate::diagnostic::closest;
 
 /// Reads `[endpoint.NAME.body]` against the entry's parameters, each of which needs a place in it. Nothing where anything is wrong.
@@ -98,7 +98,7 @@ fn text(reader: &mut Reader<'_>, at: &str, item: &Item<'_>, (said, params): (&st
         reader.error_with(item.span(), format!("{at}: the endpoint has no parameter `{name}`"), help);
         return None;
     }
-    if let Some(param) = params.iter().find(|param| Some(param.name.as_str()) == name && param.place == Place::Unsent) {
+    if let Some(param) = params.iter().find(|param| Some(param.name.as_str()) == name && !param.is_sent()) {
         reader.error(item.span(), format!("{at}: `{}` has a place in it, and `send = false`", param.name));
         return None;
     }

@@ -1,5 +1,5 @@
-//! The same request under another endpoint's name: contents differ by that name, and what is sent does not. Nor does it where takes of one
-//! job are told apart: one sends what is another job's content.
+//! The same request under another endpoint's name: contents differ by that name, and what is sent does not. Nor does it where a parameter is
+//! not sent, or takes of one job are told apart: one sends what is another job's content.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 
@@ -13,14 +13,13 @@ use crate::catalog::{Endpoint, Value};
 use crate::manifest::image;
 use crate::purchase::Request;
 
-/// The endpoints that the ledger knows, by where their requests go: of an address that has one name alone, and at which nothing tells takes
-/// apart, contents tell all. An address
-/// with places is compared as it is written: what one with the value in it sends is told to be the same by its digest, at the ask and in the intent.
+/// The endpoints that the ledger knows, by where their requests go: of an address that has one name alone, contents tell all where they tell
+/// requests. An address with places is compared as it is written: what one with the value in it sends is told to be the same by its digest, at the ask and in the intent.
 #[derive(Debug)]
 pub(super) struct Named {
     names: HashMap<Url, BTreeSet<String>>,
-    /// Addresses at which a parameter tells takes of one job apart.
-    moved: HashSet<Url>,
+    /// Addresses at which contents do not tell requests, whatever their names.
+    untold: HashSet<Url>,
     /// Those of its rows of whose address contents do not tell all.
     shared: HashMap<i64, Endpoint>,
     /// Where requests of each row go.
@@ -31,7 +30,7 @@ impl Named {
     pub(super) fn of(conn: &Connection) -> Result<Self, Fault> {
         let mut names: HashMap<Url, BTreeSet<String>> = HashMap::new();
         let mut endpoints: HashMap<i64, Endpoint> = HashMap::new();
-        let mut moved = HashSet::new();
+        let mut untold = HashSet::new();
         let mut urls = HashMap::new();
         let mut statement = conn.prepare_cached("SELECT id, json FROM endpoints")?;
         let mut rows = statement.query([])?;
@@ -39,22 +38,22 @@ impl Named {
             // What cannot be read is the trouble of the jobs that have it.
             let Ok(Json::<Endpoint>(endpoint)) = row.get(1) else { continue };
             names.entry(address(&endpoint)).or_default().insert(endpoint.name.clone());
-            moved.extend(endpoint.nonce.is_some().then(|| address(&endpoint)));
+            untold.extend((!endpoint.contents_tell_requests()).then(|| address(&endpoint)));
             urls.insert(row.get(0)?, endpoint.url.clone());
             endpoints.insert(row.get(0)?, endpoint);
         }
-        let mut named = Self { names, moved, shared: HashMap::new(), urls };
+        let mut named = Self { names, untold, shared: HashMap::new(), urls };
         endpoints.retain(|_, endpoint| named.is_shared(endpoint));
         named.shared = endpoints;
         Ok(named)
     }
 
-    /// Whether the ledger knows its address by another name, or of takes that are told apart there.
+    /// Whether the ledger knows its address, and contents do not tell all that goes there: by another name, or by what they are.
     pub(super) fn is_shared(&self, endpoint: &Endpoint) -> bool {
         let address = address(endpoint);
-        let names = self.names.get(&address);
-        let has_other_name = names.is_some_and(|names| names.iter().any(|name| *name != endpoint.name));
-        has_other_name || self.moved.contains(&address)
+        let Some(names) = self.names.get(&address) else { return false };
+        let has_other_name = names.iter().any(|name| *name != endpoint.name);
+        has_other_name || self.untold.contains(&address) || !endpoint.contents_tell_requests()
     }
 
     /// Whether there is any such address.

@@ -102,6 +102,44 @@ fn a_plan_counts_every_take_and_warns_of_none() {
     assert_eq!((twins.2, twins.3, takes.3), (takes.2, 1, 0), "only what is not said twice may be a mistake");
 }
 
+/// What a plan warns of, with the lines that it names.
+fn warned(text: &str) -> Vec<String> {
+    let plan = Plan::make(&toml(text).open().unwrap(), &Policy::default()).unwrap();
+    let lines = |found: &Diagnostic| {
+        let place = found.place.as_ref().unwrap();
+        let (other, label) = found.related.first().unwrap();
+        format!("{}{:?}: {}; {}: {label}", place.line, place.also_lines, found.message, other.line)
+    };
+    plan.warnings().iter().map(lines).collect()
+}
+
+#[test]
+fn a_take_that_sends_what_another_job_sends_is_said() {
+    let job = |id: &str, lines: &str| format!("{}{lines}\n", JOB.replace("opening", id));
+    let told = |rows: [&str; 2], lines: [&str; 2]| {
+        warned(&format!("{SEED}{}{}", job(rows[0], lines[0]), job(rows[1], lines[1])))
+    };
+    let take = "sends the very same request as another job";
+    // The first job begins on line 4, the second one on line 9.
+    let met = [format!("4[]: take 2 of this job {take}; 9: the same is asked for here")];
+    assert_eq!(told(["a", "b"], ["repeat = 3", "seed = 6181"]), met);
+    assert_eq!(told(["a", "b"], ["seed = 7\nrepeat = 2", "seed = 6188"]).len(), 1);
+    assert_eq!(told(["a", "b"], ["repeat = 3", "seed = 6180"]), Vec::<String>::new());
+    let met = [format!("9[]: take 2 of this job {take}; 4: the same is asked for here")];
+    assert_eq!(told(["b", "a"], ["seed = 6181", "repeat = 2"]), met);
+    // Each take of the first but its first one is a take of the second.
+    let send = take.replace("sends", "send");
+    let all = format!(
+        "4[(10, 10)]: 3 planned takes {send}, the first of them take 2 of this one; 10: the same is asked for here"
+    );
+    assert_eq!(told(["a", "b"], ["seed = 0\nrepeat = 4", "seed = 6181\nrepeat = 3"]), [all]);
+    // Without ids, and in one matrix.
+    let unnamed = format!("{SEED}{}{}", job("a", "repeat = 2"), job("b", "seed = 6181"));
+    assert_eq!(warned(&unnamed.replace("id = \"a\"\n", "").replace("id = \"b\"\n", "")).len(), 1);
+    let matrix = format!("{SEED}{}", job("a", "repeat = 2\nmatrix = { seed = [1, 6182] }"));
+    assert_eq!(warned(&matrix), [format!("4[]: take 2 of this job {take}; 4: the same is asked for here")]);
+}
+
 #[test]
 fn how_often_is_bounded_and_said_where_it_is_wrong() {
     let words = "repeat: expected a whole number from 1 to 64, got";

@@ -1,16 +1,22 @@
 //! The same purchase under another name: which counts, and for how long.
 
+use std::convert::Infallible;
+use std::sync::Arc;
+
 use rusqlite::trace::TraceEventCodes;
 
 use super::support::*;
+use crate::catalog::{Endpoint, Param, ParamKind, Place, Value};
 use crate::l402::Network;
 use crate::ledger::sqlite::SqliteLedger;
 use crate::ledger::sqlite::duplicates::beside;
 use crate::ledger::sqlite::store::Rows;
 use crate::ledger::{
-    BatchKey, Committed, Compared, DeadProof, Duplicates, IntentRefusal, JobEnd, PaymentKey, Record, Retake,
+    BatchKey, Committed, Compared, DeadProof, Duplicates, IntentRefusal, JobEnd, NewIntent, PaymentKey, Record, Retake,
 };
-use crate::purchase::{JobState, Reason};
+use crate::manifest::Nonce;
+use crate::plan::PlannedJob;
+use crate::purchase::{JobState, Reason, Request};
 
 fn aside(ledger: &mut SqliteLedger, batch: BatchKey) -> Duplicates {
     ledger.set_duplicates_aside(batch, NOW, &Compared::default()).unwrap()
@@ -235,6 +241,49 @@ fn rows_of_another_name_repeat_what_was_bought_however_often_it_was() {
     let found = aside(&mut ledger, june);
     let of: Vec<_> = found.first.iter().map(|(id, original)| (id.as_str(), original.id.as_str())).collect();
     assert_eq!(of, [("new", "a10"), ("two", "a10")]);
+}
+
+/// What is asked for is another content there, and is sent all the same: a dry run says what the load then does.
+#[test]
+fn what_was_bought_is_known_by_its_request_where_an_endpoint_lets_contents_differ_for_the_first_time() {
+    let with = |nonce: bool, place| {
+        let kind = ParamKind::Integer { min: 0, max: 9_999 };
+        let param = |name: &str, place| Param {
+            name: name.to_owned(),
+            kind: kind.clone(),
+            required: false,
+            default: None,
+            place,
+        };
+        let params = vec![param("n", Place::Usual), param("other", place)];
+        Arc::new(Endpoint { params, nonce: nonce.then(|| "n".to_owned()), ..Endpoint::clone(&endpoint()) })
+    };
+    // The second take of a row whose own number is 1; rows with another value of what is not sent, and of what is.
+    let moved = |job| PlannedJob { nonce: Some(Box::new(Nonce { param: 0, first: Some(Value::Integer(1)) })), ..job };
+    let valued = |mut job: PlannedJob| {
+        job.params.push(("other".to_owned(), Value::Integer(5)));
+        job
+    };
+    let job = |endpoint| PlannedJob { content: planned(&endpoint, "b", "y").content, ..planned(&endpoint, "b", "x") };
+    for (same, repeats) in [
+        (moved(job(with(true, Place::Usual))), 1),
+        (valued(job(with(false, Place::Unsent))), 1),
+        (valued(job(with(false, Place::Usual))), 0),
+    ] {
+        let (mut ledger, june) = in_memory(&[]);
+        load(&mut ledger, june, &Retake::default(), vec![planned(&with(false, Place::Usual), "a", "x")]);
+        let job = pending(&ledger, june).remove(0);
+        let request = Request::build(&job.endpoint, &job.params, |_, _| Ok::<_, Infallible>(())).unwrap();
+        let intent = NewIntent { request, ..new_intent(&job, 1) };
+        assert!(matches!(ledger.apply(NOW, Record::Intend(Box::new(intent))).unwrap(), Committed::Intent(_)));
+        let jobs = || [same.clone()].into_iter().map(Ok::<_, Infallible>);
+        let foreseen = ledger.foresee(None, &Retake::default(), "", jobs()).unwrap();
+        let foreseen = foreseen.compare(&Compared::default()).unwrap();
+        let july = begin(&mut ledger, "july");
+        ledger.load_plan(july, NOW, &Retake::default(), jobs()).unwrap();
+        let found = aside(&mut ledger, july);
+        assert_eq!((foreseen.count, &found), (repeats, &foreseen), "{same:?}");
+    }
 }
 
 #[test]
