@@ -125,7 +125,8 @@ const KEPT: &[u64] = &[
 
 #[test]
 fn seeds_that_once_broke_a_promise_keep_it() {
-    let kept = |at| runner::options(KEPT[usize::try_from(at).expect("an index")]);
+    // They are from before several takes of jobs were planned.
+    let kept = |at| Options { planned_takes: false, ..runner::options(KEPT[usize::try_from(at).expect("an index")]) };
     live_through(&kept, 0, KEPT.len() as u64, 1).expect_kept();
 }
 
@@ -345,6 +346,17 @@ fn a_command_that_raises_a_cap_is_caught() {
 #[test]
 fn a_ledger_that_knows_of_no_token_is_caught() {
     is_caught(Liar::TokenlessLedger, &[]);
+}
+
+/// It takes planned takes that an endpoint tells apart.
+#[test]
+fn a_command_that_plans_takes_with_the_request_of_the_first_is_caught() {
+    is_caught(Liar::UnmovedTake, &[]);
+}
+
+#[test]
+fn a_command_that_plans_a_take_twice_is_caught() {
+    is_caught(Liar::DoubledTake, &[]);
 }
 
 #[test]
