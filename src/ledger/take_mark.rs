@@ -2,6 +2,7 @@
 //! by a purchase is a word of its own.
 
 use super::{BatchKey, ResultRow, TakeId};
+use crate::manifest::planned_take;
 use crate::money::Msat;
 use crate::purchase::JobState;
 use crate::time::UnixMs;
@@ -67,6 +68,15 @@ pub struct TakeRow {
     pub is_replaced: bool,
     /// What is said of it.
     pub marked: Marked,
+}
+
+impl TakeRow {
+    /// The id of the job of which it is a planned take by its own id, and which, from 1: another one's, or its own first. An id may look like
+    /// that of a take where there is no such job.
+    #[must_use]
+    pub fn planned_take(&self) -> (&str, u32) {
+        planned_take(&self.row.id).unwrap_or((self.row.id.as_str(), 1))
+    }
 }
 
 /// Why nothing can be said of a take.

@@ -51,7 +51,7 @@
 
   const text = new Map();
   const like = (take, shot) => {
-    if (!text.has(take)) text.set(take, (shot.querySelector("h2").textContent + " " + (shot.querySelector(".prompt")?.textContent ?? "")
+    if (!text.has(take)) text.set(take, (shot.querySelector("h2").textContent + " " + take.dataset.id + " " + (shot.querySelector(".prompt")?.textContent ?? "")
       + " " + [...take.querySelectorAll("dd, pre")].map(cell => cell.textContent).join(" ")).toLowerCase());
     return text.get(take) + " " + (take.querySelector(".note")?.value ?? "").toLowerCase();
   };

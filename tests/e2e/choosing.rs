@@ -260,6 +260,60 @@ fn a_contact_sheet_is_used_in_a_browser() {
     assert_eq!(browser.script(&format!("return {takes}")), expected);
 }
 
+/// What is shown, by the names that commands take.
+const SHOWN: &str =
+    "[...document.querySelectorAll('.take:not([hidden])')].map(t => t.dataset.id + '@' + t.dataset.take).join()";
+
+/// Three takes of a shot are planned, and one of them was bought once more: all are marked by the names that commands take.
+#[test]
+fn planned_takes_of_a_shot_stand_side_by_side_in_a_browser() {
+    let Some(browser) = Browser::start() else { return };
+    let sandbox = Sandbox::start("--sandbox-dedup-s 0");
+    let client = Client::of(&sandbox);
+    client.write("shots.csv", "id,prompt,duration,repeat\nkite,A kite,3,3\nlamp,A lamp,3,\n");
+    client.run(RUN).with(0);
+    client.run(&format!("{RUN} --retake kite.t2 --report sheet")).with(0);
+    assert_eq!(sandbox.books().settled().len(), 5);
+    let sheet = client.path("sheet/index.html");
+    browser.open(&sheet);
+    let shown = || browser.script(&format!("return {SHOWN}"));
+    assert_eq!(shown(), "kite@1,kite.t2@1,kite.t2@2,kite.t3@1,lamp@1");
+    let of_shots = "[...document.querySelectorAll('.shot')].map(s => s.querySelectorAll('.take').length).join()";
+    assert_eq!(browser.script(&format!("return {of_shots}")), "4,1");
+    let headings = "[...document.querySelectorAll('h3')].map(h => h.textContent).join('|')";
+    let headings = browser.script(&format!("return {headings}"));
+    let expected = "kite, take 1 downloaded|kite.t2, take 1 downloaded, replaced|kite.t2, take 2 downloaded|kite.t3, take 1 downloaded|Take 1 downloaded";
+    assert_eq!(headings, expected);
+    browser.picture("planned");
+    // The same keys lead through all of them, and a screen reader hears the name that a command takes.
+    browser.types("jjjpjr");
+    let label = "document.querySelector('[data-id=\"kite.t2\"][data-take=\"2\"]').getAttribute('aria-label')";
+    assert_eq!(browser.script(&format!("return {label}")), "kite.t2, take 2, downloaded, picked");
+    assert_eq!(
+        browser.script("return document.activeElement.getAttribute('aria-label')"),
+        "kite.t3, take 1, downloaded, rejected"
+    );
+    browser.script("document.getElementById('latest').click()");
+    assert_eq!(shown(), "kite@1,kite.t2@2,kite.t3@1,lamp@1");
+    let search =
+        "const e = document.getElementById('search'); e.value = 'KITE.T3'; e.dispatchEvent(new Event('input'))";
+    browser.script(search);
+    assert_eq!(shown(), "kite.t3@1");
+
+    browser.script("document.getElementById('save').click()");
+    let saved = browser.saved("shots.marks.csv");
+    assert_eq!(saved, "batch,id,take,mark,note\r\nshots,kite.t2,2,pick,\r\nshots,kite.t3,1,reject,\r\n");
+    assert_eq!(browser.complaints_and_requests().0, Vec::<String>::new());
+    client.write("shots.marks.csv", &saved);
+    client.says("takes read shots.marks.csv").with(0).saying("2 takes: 1 picked, 1 rejected");
+    assert!(client.path("videos/picked/kite.t2.mp4").exists(), "each planned take is picked under its own id");
+    // What is planned no more stands beside the others all the same.
+    client.write("shots.csv", "id,prompt,duration\nlamp,A lamp,3\nkite,A kite,3\n");
+    client.run(&format!("{RUN} --report sheet")).with(0);
+    browser.open(&sheet);
+    assert_eq!(browser.script(&format!("return {of_shots}")), "1,4");
+}
+
 /// What stands in the browser above the ledger's word ends with a newer word of the ledger's, and no tab wipes another one's.
 #[test]
 fn marks_in_a_browser_follow_the_ledger() {

@@ -4,6 +4,7 @@
 mod folder;
 mod media;
 mod page;
+mod shots;
 #[cfg(test)]
 mod tests;
 mod text;

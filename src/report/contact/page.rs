@@ -1,4 +1,4 @@
-//! The page of a contact sheet, shot by shot, as the ledger hands out its takes.
+//! The page of a contact sheet, shot by shot.
 
 use std::io::{self, Write};
 use std::path::Path;
@@ -17,6 +17,7 @@ use crate::report::status::local;
 use crate::time::UnixMs;
 
 use super::media::Shown;
+use super::shots::Shots;
 use super::text::{clean, file_name};
 
 /// By this a page is known to be one of ours; what it is of stands beside it.
@@ -70,7 +71,11 @@ struct Shot {
 }
 
 struct Take {
+    /// Its job's id: by that and its number commands name it.
+    id: String,
     take: u32,
+    /// Takes of other jobs stand beside it: planned takes of the same shot.
+    is_named: bool,
     state: &'static str,
     reason: &'static str,
     mark: &'static str,
@@ -110,11 +115,10 @@ impl ContactFacts {
         place: &mut dyn FnMut(&TakeRow) -> Vec<Shown>,
     ) -> io::Result<()> {
         self.head().write_into(out)?;
-        let mut sheet = Sheet { out, place, shot: Vec::new(), sums: Sums::default() };
-        rows(&mut |take| sheet.take(take))?;
-        sheet.end_shot()?;
+        let mut sheet = Sheet { out, place, number: 0, sums: Sums::default() };
+        Shots::of(rows)?.each(rows, &mut |takes| sheet.shot(&takes))?;
         let Sheet { out, sums, .. } = sheet;
-        Foot { is_empty: sums.shots == 0, sums: sums.words(), script: SCRIPT }.write_into(out)
+        Foot { is_empty: sums.jobs == 0, sums: sums.words(), script: SCRIPT }.write_into(out)
     }
 
     fn head(&self) -> Head<'_> {
@@ -139,57 +143,55 @@ impl ContactFacts {
     }
 }
 
-/// A page that is being written. Takes of one job follow each other.
+/// A page that is being written.
 struct Sheet<'a> {
     out: &'a mut dyn Write,
     place: &'a mut dyn FnMut(&TakeRow) -> Vec<Shown>,
-    shot: Vec<TakeRow>,
+    /// Of the last shot, from 1.
+    number: u64,
     sums: Sums,
 }
 
 impl Sheet<'_> {
-    fn take(&mut self, take: TakeRow) -> io::Result<()> {
-        if self.shot.last().is_some_and(|before| before.row.id != take.row.id) {
-            self.end_shot()?;
-        }
-        self.sums.add(&take);
-        self.shot.push(take);
-        Ok(())
-    }
-
-    fn end_shot(&mut self) -> io::Result<()> {
-        let takes = std::mem::take(&mut self.shot);
-        let Some(latest) = takes.last() else { return Ok(()) };
-        self.sums.shots = self.sums.shots.saturating_add(1);
+    /// The takes of one shot, in their order.
+    fn shot(&mut self, takes: &[TakeRow]) -> io::Result<()> {
+        let (Some(first), Some(latest)) = (takes.first(), takes.last()) else { return Ok(()) };
+        let is_named = takes.iter().any(|take| take.row.id != first.row.id);
+        takes.iter().zip(std::iter::once(None).chain(takes.iter().map(Some))).for_each(|(take, before)| {
+            self.sums.add(take, before.is_none_or(|before| before.row.id != take.row.id));
+        });
+        self.number = self.number.saturating_add(1);
         let told = prompt_of(latest);
-        let (id, number) = (clean(&latest.row.id), self.sums.shots);
-        let takes = takes.iter().map(|take| shown_take(take, told.as_ref(), (self.place)(take))).collect();
+        let shown = |take| Take { is_named, ..shown_take(take, told.as_ref(), (self.place)(take)) };
+        let takes = takes.iter().map(shown).collect();
         let prompt = told.map(|(_, prompt)| prompt).unwrap_or_default();
-        Shot { number, id, prompt, takes }.write_into(self.out)
+        Shot { number: self.number, id: clean(&first.row.id), prompt, takes }.write_into(self.out)
     }
 }
 
 /// What all of it comes to.
 #[derive(Default)]
 struct Sums {
-    shots: u64,
+    jobs: u64,
     takes: u64,
     paid: Msat,
     fees: Msat,
 }
 
 impl Sums {
-    fn add(&mut self, take: &TakeRow) {
+    /// Adds a take, which is of another job than the one before it or not.
+    fn add(&mut self, take: &TakeRow, is_of_next: bool) {
         let more = |sum: Msat, more: Option<Msat>| sum.checked_add(more.unwrap_or_default()).unwrap_or(sum);
+        self.jobs = self.jobs.saturating_add(is_of_next.into());
         self.takes = self.takes.saturating_add(1);
         (self.paid, self.fees) = (more(self.paid, take.paid), more(self.fees, take.row.fee));
     }
 
     fn words(&self) -> String {
-        let Self { shots, takes, paid, fees } = self;
+        let Self { jobs, takes, paid, fees } = self;
         format!(
             "{}, {}; paid for these takes: {paid}, and {fees} in routing fees",
-            counted(*shots, "job"),
+            counted(*jobs, "job"),
             counted(*takes, "take")
         )
     }
@@ -198,7 +200,9 @@ impl Sums {
 fn shown_take(take: &TakeRow, prompt: Option<&(&str, String)>, media: Vec<Shown>) -> Take {
     let row = &take.row;
     Take {
+        id: clean(&row.id),
         take: row.take,
+        is_named: false,
         state: row.state.as_str(),
         reason: if row.reason == Reason::None { "" } else { row.reason.as_str() },
         mark: take.marked.mark.map_or("", TakeMark::as_str),

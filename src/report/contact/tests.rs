@@ -43,8 +43,7 @@ fn take(id: &str, number: u32, file: Option<&Path>) -> TakeRow {
 
 fn write(folder: &Path, takes: &[TakeRow]) -> String {
     let at = ContactFolder::at(folder, Some(&facts().owner()), false).unwrap();
-    let mut rows = takes.iter().cloned();
-    let written = at.write(&facts(), &mut |each| rows.try_for_each(&mut *each)).unwrap();
+    let written = at.write(&facts(), &mut |each| takes.iter().cloned().try_for_each(&mut *each)).unwrap();
     fs::read_to_string(written.page).unwrap()
 }
 
@@ -129,6 +128,39 @@ fn a_parameter_that_equals_the_prompt_is_told() {
     take.row.params[0].1 = Value::Text("5".to_owned());
     let page = write(folder.path(), &[take]);
     assert!(page.contains("<dt>duration</dt>") && !page.contains("<dt>prompt</dt>"), "{page}");
+}
+
+/// Ids, headings and takes of each shot, in the page's order.
+fn shots(takes: &[(&str, u32)]) -> Vec<String> {
+    let folder = tempfile::tempdir().unwrap();
+    let takes: Vec<TakeRow> = takes.iter().map(|(id, number)| take(id, *number, None)).collect();
+    let page = write(folder.path(), &takes);
+    let between = |text: &str, from: &str, to: &str| {
+        text.split_once(from).and_then(|(_, rest)| Some(rest.split_once(to)?.0.to_owned())).unwrap_or_default()
+    };
+    let articles = |section: &str| {
+        let each = section.split("<article").skip(1).map(|article| {
+            let name = format!("{}@{}", between(article, "data-id=\"", "\""), between(article, "data-take=\"", "\""));
+            format!("{name} {}", between(article, "<h3>", " <span").replace("<bdi>", "").replace("</bdi>", ""))
+        });
+        each.collect::<Vec<_>>().join(" | ")
+    };
+    let sections = page.split("<section").skip(1);
+    sections.map(|section| format!("{}: {}", between(section, "<bdi>", "</bdi>"), articles(section))).collect()
+}
+
+#[test]
+fn planned_takes_of_one_job_are_one_shot_wherever_they_stand() {
+    let planned = [("a", 1), ("a", 2), ("a.t2", 1), ("a.t3", 1), ("b", 1), ("b", 2)];
+    let a = "a: a@1 a, take 1 | a@2 a, take 2 | a.t2@1 a.t2, take 1 | a.t3@1 a.t3, take 1";
+    let b = "b: b@1 Take 1 | b@2 Take 2";
+    assert_eq!(shots(&planned), [a, b]);
+    // What is planned no more stands where it stood, before or behind others.
+    assert_eq!(shots(&[("a", 1), ("a", 2), ("b", 1), ("a.t3", 1), ("b", 2), ("a.t2", 1)]), [a, b]);
+    assert_eq!(shots(&[("a.t3", 1), ("b", 1), ("b", 2), ("a.t2", 1), ("a", 1), ("a", 2)]), [a, b]);
+    // An id that only looks like one.
+    let own = shots(&[("b", 1), ("c.t2", 1), ("c.t2", 2), ("c.t3", 1), ("d", 1)]);
+    assert_eq!(own, ["b: b@1 Take 1", "c.t2: c.t2@1 Take 1 | c.t2@2 Take 2", "c.t3: c.t3@1 Take 1", "d: d@1 Take 1"]);
 }
 
 #[test]
