@@ -67,6 +67,8 @@ pub(super) struct TakeStand {
     pub(super) kept: Option<ContentHash>,
     /// What a person says of it.
     pub(super) mark: Option<TakeMark>,
+    /// A planned take of the same shot is picked.
+    pub(super) is_beside_pick: bool,
     /// It has a payment whose hash is neither settled nor dead.
     pub(super) unsettled: bool,
 }
@@ -192,8 +194,8 @@ fn of_refunded(retake: &Retake, takes: &[TakeStand]) -> Heard {
 
 fn of_rejected(retake: &Retake, content: ContentHash, takes: &[TakeStand]) -> Heard {
     let Some((latest, earlier)) = takes.split_last() else { return Heard::Nothing };
-    // Of a job that has its pick, what else was rejected is left at that.
-    let is_picked = takes.iter().any(|take| take.mark == Some(TakeMark::Pick));
+    // Of a job that has its pick, or whose shot has, what else was rejected is left at that.
+    let is_picked = takes.iter().any(|take| take.mark == Some(TakeMark::Pick) || take.is_beside_pick);
     if !retake.rejected || !latest.state.is_delivered() || latest.mark != Some(TakeMark::Reject) || is_picked {
         return Heard::Nothing;
     }
@@ -220,6 +222,7 @@ mod tests {
             content: *content,
             kept: None,
             mark: None,
+            is_beside_pick: false,
             unsettled: false,
         };
         all.iter().enumerate().map(stand).collect()
@@ -313,6 +316,9 @@ mod tests {
         assert_eq!(heard(B, &[(done, A, bad)]), Heard::Buys, "what its row asks for by now");
         assert_eq!(heard(A, &[(done, A, None), (done, B, bad)]), Heard::Unmet(Unmet::DeliveredBefore(1, 2)));
         assert_eq!(heard(A, &[(done, A, bad), (done, B, bad)]), Heard::Buys, "that was rejected, too");
+        let mut beside = marked(&[(done, A, bad)]);
+        beside[0].is_beside_pick = true;
+        assert_eq!(super::heard(&rejected, "a", A, &beside), Heard::Nothing, "another take of the shot is picked");
         let mut open = marked(&[(JobState::Lost, A, None), (done, A, bad)]);
         open[0].unsettled = true;
         assert_eq!(super::heard(&rejected, "a", A, &open), Heard::Unmet(Unmet::Open));

@@ -61,6 +61,23 @@ fn each_rejected_take_is_bought_once_more_by_its_word_alone() {
     client.says("status shots.csv --job lamp").saying("retake: lamp@1").saying("retake: lamp@2");
 }
 
+/// Of three takes that are planned of a shot the best is picked: that the others are rejected asks for no further ones.
+#[test]
+fn the_pick_of_a_planned_take_is_its_shots() {
+    let sandbox = Sandbox::start("--sandbox-dedup-s 0");
+    let client = Client::of(&sandbox);
+    client.write("shots.csv", "id,prompt,duration,repeat\nkite,A kite,3,3\nlamp,A lamp,3,2\n");
+    client.run(RUN).with(0);
+    client.says("takes reject shots.csv kite kite.t3 lamp lamp.t2").with(0);
+    client.says("takes pick shots.csv kite.t2").with(0);
+    client.run(&format!("{RUN} --retake-rejected --dry-run")).with(0).saying("2 to buy");
+    client.run(&format!("{RUN} --retake-rejected")).with(0);
+    assert_eq!(sandbox.books().settled().len(), 7);
+    let bought_anew: Vec<String> =
+        marks(&client).into_iter().map(|(take, ..)| take).filter(|take| take.ends_with("@2")).collect();
+    assert_eq!(bought_anew, ["lamp@2", "lamp.t2@2"]);
+}
+
 #[test]
 fn marks_of_a_file_are_taken_in_all_or_none() {
     let (_sandbox, client) = three_shots();

@@ -163,10 +163,8 @@ fn the_rows_of_a_manifest_are_never_replaced() {
     let sandbox = Sandbox::start("");
     let client = Client::of(&sandbox);
     client.write("shots.csv", "id,prompt\n1,a kite\n");
-    client.write(
-        "june.toml",
-        "[defaults]\nendpoint = \"generate-video\"\nduration = 3\n[rows]\nfile = \"shots.csv\"\n",
-    );
+    client
+        .write("june.toml", "[defaults]\nendpoint = \"generate-video\"\nduration = 3\n[rows]\nfile = \"shots.csv\"\n");
     client.run("run june.toml").with(0);
     for line in ["--results shots.csv", "--books shots.csv", "--receipts ./shots.csv"] {
         let refused = client.says(&format!("export june.toml {line} --overwrite")).with(2);

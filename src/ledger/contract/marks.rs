@@ -55,6 +55,22 @@ pub(super) fn what_is_rejected_is_bought_once_more_by_a_word_and_once<S: Subject
     assert_eq!(retaken(&mut store, &all), [""; 0], "the job has its pick");
 }
 
+/// Takes that are planned of one shot stand beside each other: with the pick of one the others are left at that.
+pub(super) fn a_shot_has_its_pick_whichever_planned_take_that_is<S: Subject + Marks>() {
+    use TakeMark::{Pick, Reject};
+    let all = ["a", "a.t2", "a.t3", "b.t2", "b.t3"];
+    let (mut store, _) = S::with(&[("june", &all)]);
+    deliver_pending(&mut store, 1);
+    for (id, mark) in [("a", Reject), ("a.t2", Reject), ("a.t3", Pick), ("b.t2", Pick), ("b.t3", Reject)] {
+        say(&mut store, id, 1, Some(mark));
+    }
+    assert_eq!(retaken(&mut store, &all), ["b.t3"], "there is no job b of which these are takes");
+    deliver_pending(&mut store, 6);
+    say(&mut store, "a.t3", 1, Some(Reject));
+    say(&mut store, "a.t2", 1, None);
+    assert_eq!(retaken(&mut store, &all), ["a", "a.t3"]);
+}
+
 pub(super) fn all_marks_are_taken_in_or_none<S: Subject + Marks>() {
     let (mut store, jobs) = S::with(&[("june", &["a", "b"])]);
     deliver(&mut store, &jobs[0], 1);

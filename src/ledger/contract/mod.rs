@@ -401,6 +401,7 @@ suite! {
 {
     marks:
         what_is_rejected_is_bought_once_more_by_a_word_and_once,
+        a_shot_has_its_pick_whichever_planned_take_that_is,
         all_marks_are_taken_in_or_none;
 }}
 

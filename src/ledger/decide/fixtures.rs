@@ -69,6 +69,7 @@ pub fn stored_take(take: u32) -> StoredTake {
         is_new_word: false,
         payments: Vec::new(),
         mark: None,
+        is_beside_pick: false,
         was_touched: false,
     }
 }

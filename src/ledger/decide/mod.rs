@@ -48,7 +48,7 @@ pub use group::{commit_all, commit_one};
 pub use history_check::{SETTLED_MAX, Settled, history_check};
 pub use intend::IntentFacts;
 pub use keys::{Keys, keys};
-pub use mark::{MarkFacts, markable};
+pub use mark::{MarkFacts, PickedShots, markable};
 pub use may_repeat::{MayRepeat, RowFacts, Unknown};
 pub use open::{Stored, StoredAnswer, stage};
 pub use person::{PersonFacts, Said, keep, resolve};

@@ -1,12 +1,13 @@
 //! A batch and its plan, in the maps: what is known of its jobs is looked up, and what `decide::load` decides of them is written.
 
 use std::collections::BTreeMap;
+use std::convert::Infallible;
 use std::sync::Arc;
 
-use crate::ledger::decide::Job;
 use crate::ledger::decide::load::{Gone, LoadWrite, NewRow, StoredTake, Unproven, given};
+use crate::ledger::decide::{Job, PickedShots};
 use crate::ledger::load::{ALIKE_MAX, LoadDesk, Unfound};
-use crate::ledger::{BatchKey, JobKey, LedgerError, Retake};
+use crate::ledger::{BatchKey, JobKey, LedgerError, Retake, TakeMark};
 use crate::plan::{ContentHash, PlannedJob};
 use crate::purchase::{JobState, Reason};
 
@@ -48,9 +49,23 @@ impl MemoryLedger {
             is_found: false,
             is_new_word: row.first_load > accepted,
             payments: self.payments_of(row.job.key),
-            mark: self.marks.get(&row.job.key).and_then(|marked| marked.mark),
+            mark: self.mark_of(row),
+            is_beside_pick: false,
             was_touched: self.was_begun(row.job.key) || self.decisions.iter().any(|(job, _)| *job == row.job.key),
         }
+    }
+
+    /// What is said of a take.
+    fn mark_of(&self, row: &JobRow) -> Option<TakeMark> {
+        self.marks.get(&row.job.key).and_then(|marked| marked.mark)
+    }
+
+    /// The shots that have their pick.
+    fn picked_shots(&self, batch: BatchKey) -> PickedShots {
+        let of_batch = || self.jobs.values().filter(|row| row.job.batch == batch);
+        let picked = of_batch().filter(|row| self.mark_of(row) == Some(TakeMark::Pick)).map(|row| row.id.clone());
+        let Ok(picked) = PickedShots::of(picked, |id| Ok::<_, Infallible>(of_batch().any(|row| row.id == id)));
+        picked
     }
 }
 
@@ -78,9 +93,11 @@ impl<'a> OfBatch<'a> {
 
     fn takes(&self, id: &str) -> Vec<StoredTake> {
         let of_job = self.ledger.jobs.values().filter(|row| row.job.batch == self.batch && row.id == id);
+        let is_beside_pick = self.ledger.picked_shots(self.batch).has(id);
         let mut takes: Vec<StoredTake> = of_job
             .map(|row| StoredTake {
                 is_found: self.number > 0 && row.last_load == self.number,
+                is_beside_pick,
                 ..self.ledger.stored_take(row, self.accepted())
             })
             .collect();

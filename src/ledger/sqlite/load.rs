@@ -10,11 +10,11 @@ use super::SqliteLedger;
 use super::by_receipt::unproven;
 use super::convert::{Json, edition, int, text_or_what_is_left, uint};
 use super::error::{Fault, contradiction};
-use super::marks::marks_of;
+use super::marks::{marks_of, picked_shots};
 use super::store::{append_transition, find_takes, rows};
 use crate::catalog::Endpoint;
-use crate::ledger::decide::TakePayment;
 use crate::ledger::decide::load::{Gone, LoadWrite, NewRow, StoredTake, Unproven, asks_history, given};
+use crate::ledger::decide::{PickedShots, TakePayment};
 use crate::ledger::load::{ALIKE_MAX, LoadDesk, Unfound};
 use crate::ledger::{BatchKey, JobKey, Retake};
 use crate::plan::{ContentHash, PlannedJob};
@@ -79,6 +79,8 @@ pub(super) struct KnownJobs<'a> {
     accepted: i64,
     /// The batch had no job when it was asked: none is looked for.
     has_none: bool,
+    /// Looked for once a word is about what is rejected.
+    picked: Option<PickedShots>,
     takes: CachedStatement<'a>,
 }
 
@@ -87,7 +89,7 @@ impl<'a> KnownJobs<'a> {
         let sql = "SELECT accepted_load FROM batches WHERE id = ?1";
         let accepted = conn.prepare_cached(sql)?.query_row([batch], |row| row.get(0)).optional()?.unwrap_or(0);
         let has_none = !conn.prepare_cached("SELECT 1 FROM jobs WHERE batch = ?1")?.exists([batch])?;
-        Ok(Self { conn, batch, accepted, has_none, takes: conn.prepare_cached(TAKES)? })
+        Ok(Self { conn, batch, accepted, has_none, picked: None, takes: conn.prepare_cached(TAKES)? })
     }
 
     /// Every take of each of these jobs, beside a row with that endpoint, in a load of that number.
@@ -109,6 +111,14 @@ impl<'a> KnownJobs<'a> {
         }
         let asking = found.iter_mut().zip(jobs).filter(|(takes, (id, _))| asks_history(retake, id, takes));
         self.add_history(retake.rejected, asking.map(|(takes, _)| takes).collect())?;
+        if retake.rejected {
+            let picked = match &mut self.picked {
+                Some(picked) => picked,
+                none => none.insert(picked_shots(self.conn, self.batch)?),
+            };
+            let beside = found.iter_mut().zip(jobs).filter(|(_, (id, _))| picked.has(id));
+            beside.flat_map(|(takes, _)| takes).for_each(|take| take.is_beside_pick = true);
+        }
         Ok(found)
     }
 
@@ -158,6 +168,7 @@ fn of_row(row: &Row<'_>, endpoint: i64, load: Option<i64>, accepted: i64) -> rus
         is_new_word: first_load > accepted,
         payments: Vec::new(),
         mark: None,
+        is_beside_pick: false,
         was_touched: false,
     })
 }

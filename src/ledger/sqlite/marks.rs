@@ -7,7 +7,7 @@ use rusqlite::{Connection, params};
 use super::SqliteLedger;
 use super::error::Fault;
 use super::store::rows;
-use crate::ledger::decide::{MarkFacts, markable};
+use crate::ledger::decide::{MarkFacts, PickedShots, markable};
 use crate::ledger::port::Marks;
 use crate::ledger::{BatchKey, JobKey, LedgerError, Marking, TakeMark, Unmarkable};
 use crate::time::UnixMs;
@@ -34,6 +34,15 @@ impl Marks for SqliteLedger {
         let sql = "SELECT 1 FROM marks m JOIN jobs j ON j.id = m.job WHERE m.mark = 'pick' AND j.batch = ?1";
         self.read(|ledger| Ok(ledger.conn.prepare_cached(sql)?.exists([batch])?))
     }
+}
+
+/// The shots of a batch that have their pick.
+pub(super) fn picked_shots(conn: &Connection, batch: BatchKey) -> Result<PickedShots, Fault> {
+    let sql = "SELECT DISTINCT j.job FROM marks m JOIN jobs j ON j.id = m.job WHERE m.mark = 'pick' AND j.batch = ?1";
+    let mut statement = conn.prepare_cached(sql)?;
+    let picked: Vec<String> = statement.query_map([batch], |row| row.get(0))?.collect::<Result<_, _>>()?;
+    let mut has_job = conn.prepare_cached("SELECT 1 FROM jobs WHERE batch = ?1 AND job = ?2")?;
+    PickedShots::of(picked, |id| Ok(has_job.exists(params![batch, id])?))
 }
 
 /// The word's mark; none of one that was taken back.

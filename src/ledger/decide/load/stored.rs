@@ -32,6 +32,8 @@ pub struct StoredTake {
     pub payments: Vec<TakePayment>,
     /// What a person says of it: known where words are about what is rejected.
     pub mark: Option<TakeMark>,
+    /// A planned take of the same shot is picked: known where words are about what is rejected.
+    pub is_beside_pick: bool,
     /// A payment was begun for it, a token has answered to it, or a person has decided on it: known where [`asks_history`] says so.
     pub was_touched: bool,
 }
@@ -107,6 +109,7 @@ impl StoredTake {
             content: self.content,
             kept: self.kept,
             mark: self.mark,
+            is_beside_pick: self.is_beside_pick,
             unsettled: self.reason != Reason::Decided && self.payments.iter().any(is_open),
         }
     }
