@@ -11,6 +11,7 @@ use super::identity::MadeKey;
 use super::{ContentHash, findings};
 use crate::diagnostic::{Diagnostic, Place};
 use crate::manifest::JobSource;
+use crate::money::counted;
 
 /// Said of the other place.
 const SAME_HERE: &str = "the same is asked for here";
@@ -140,10 +141,10 @@ impl Contents {
 fn of_jobs(source: &dyn JobSource, again: Vec<(u32, u32)>) -> Option<Diagnostic> {
     let message = match again.len() {
         1 => "this job asks for the very same as another".to_owned(),
-        count => format!("{count} jobs ask for the very same as one before them"),
+        count => format!("{} ask for the very same as one before them", counted(count as u64, "job")),
     };
     let warning = said(source, again, (message, SAME_HERE.to_owned()))?;
-    Some(warning.help("each of them is bought; remove a row that stands there by mistake"))
+    Some(warning.help("each is a purchase of its own; remove a row that stands there by mistake"))
 }
 
 /// What is said of planned takes that send what another job sends.
@@ -152,7 +153,8 @@ fn of_takes(source: &dyn JobSource, met: &[(At, At)]) -> Option<Diagnostic> {
     let message = match met.len() {
         1 => format!("take {} of this job sends the very same request as another job", own.take),
         count => format!(
-            "{count} planned takes send the very same request as another job, the first of them take {} of this one",
+            "{} send the very same request as another job, the first of them take {} of this one",
+            counted(count as u64, "planned take"),
             own.take
         ),
     };
@@ -163,7 +165,7 @@ fn of_takes(source: &dyn JobSource, met: &[(At, At)]) -> Option<Diagnostic> {
     let lines = met.iter().map(|(own, other)| (own.line, other.line)).collect();
     let warning = said(source, lines, (message, label))?;
     Some(warning.help(
-        "each of them is bought, and may get the other's answer; give one of the rows another value of what tells takes apart (the endpoint's `nonce`)",
+        "each is a purchase of its own, goes out after the other where the endpoint answers one request alike (`dedup_window_s`), and may get its answer; give one of the rows another value of what tells takes apart (the endpoint's `nonce`)",
     ))
 }
 

@@ -79,7 +79,7 @@ pub(super) fn write_partial(out: &mut dyn Write, list: &[Listed], all: bool) -> 
     }
     writeln!(
         out,
-        "in this order one job after the other (--jobs-in-flight 1); of several at once the one whose seller answers first is first\n"
+        "in this order one job after the other (--jobs-in-flight 1); of several at once the one whose seller answers first is first, and one whose request is identical to another's waits for it\n"
     )
 }
 
