@@ -331,15 +331,19 @@ mod tests {
         let name = |number: usize| format!("{number}.png");
         let with = |number: usize| [PNG, &number.to_be_bytes()].concat();
         let images = Images::new(folder.path().to_owned());
+        let resolved = |number: usize| {
+            let found = images.resolve(&name(number), Takes::Image);
+            found.unwrap_or_else(|wrong| panic!("{number}: {}", wrong.message))
+        };
         for number in 0..MANY {
             fs::write(folder.path().join(name(number)), with(number)).unwrap();
-            images.resolve(&name(number), Takes::Image).ok().unwrap();
+            resolved(number);
         }
         let first = File::options().write(true).open(folder.path().join(name(0))).unwrap();
         let modified = first.metadata().unwrap().modified().unwrap();
         io::Write::write_all(&mut &first, &with(MANY)).unwrap();
         first.set_modified(modified).unwrap();
-        let known = |number: usize| images.resolve(&name(number), Takes::Image).ok().unwrap().sha256;
+        let known = |number: usize| resolved(number).sha256;
         assert_eq!(known(0), hex(&Sha256::digest(with(0))), "nothing tells that it has changed");
         first.set_modified(modified + std::time::Duration::from_secs(1)).unwrap();
         assert_eq!(known(0), hex(&Sha256::digest(with(MANY))));
