@@ -4,6 +4,7 @@
 use super::{BatchKey, ResultRow, TakeId};
 use crate::manifest::planned_take;
 use crate::money::Msat;
+use crate::plan::ContentHash;
 use crate::purchase::JobState;
 use crate::time::UnixMs;
 
@@ -62,6 +63,8 @@ impl Marked {
 pub struct TakeRow {
     /// The take, as results tell of one.
     pub row: ResultRow,
+    /// What it asked for. Planned takes of one job ask for the same, whatever tells them apart.
+    pub content: ContentHash,
     /// What the seller was paid for it, in msat; none where no payment of it has settled.
     pub paid: Option<Msat>,
     /// A later take stands in its place.

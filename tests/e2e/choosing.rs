@@ -331,6 +331,24 @@ fn planned_takes_of_a_shot_stand_side_by_side_in_a_browser() {
     assert_eq!(browser.script(&format!("return {of_shots}")), "1,4");
 }
 
+/// A row that a person has called like a planned take of another one is no take of it, and an edited row is headed by what it asks for now.
+#[test]
+fn what_asks_for_something_else_is_a_shot_by_itself() {
+    let sandbox = Sandbox::start("--sandbox-dedup-s 0");
+    let client = Client::of(&sandbox);
+    client.write("shots.csv", "id,prompt,duration,repeat\nkite,A kite,3,2\nlamp,A lamp,3,\nlamp.t2,A fog,3,\n");
+    client.run(RUN).with(0);
+    client.write("shots.csv", "id,prompt,duration\nkite,A dragon,3\nlamp,A lamp,3\nlamp.t2,A fog,3\n");
+    client.run(&format!("{RUN} --retake-changed --report sheet")).with(0);
+    assert_eq!(sandbox.books().settled().len(), 5);
+    let page = client.read("sheet/index.html");
+    let shots = page.split("<section").skip(1).map(|shot| {
+        let prompt = shot.split_once("<p class=\"prompt\" dir=\"auto\">").unwrap().1.split_once("</p>").unwrap().0;
+        format!("{prompt}: {}", shot.matches("<article").count())
+    });
+    assert_eq!(shots.collect::<Vec<_>>(), ["A dragon: 3", "A lamp: 1", "A fog: 1"]);
+}
+
 /// What stands in the browser above the ledger's word ends with a newer word of the ledger's, and no tab wipes another one's.
 #[test]
 fn marks_in_a_browser_follow_the_ledger() {

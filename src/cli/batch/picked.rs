@@ -48,14 +48,15 @@ fn file_of(template: &Template, take: &TakeRow) -> Option<TakeFile> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ledger::{Marked, fixtures};
+    use crate::ledger::{Marked, UNKNOWN_CONTENT, fixtures};
 
     #[test]
     fn a_file_whose_digest_the_ledger_does_not_know_is_left_alone() {
         let named = |sha256: &str| {
             let file = Some("/films/a-take2.mp4".to_owned());
             let row = crate::ledger::ResultRow { file, sha256: Some(sha256.to_owned()), ..fixtures::result_row() };
-            let take = TakeRow { row, paid: None, is_replaced: false, marked: Marked::default() };
+            let (content, marked) = (UNKNOWN_CONTENT, Marked::default());
+            let take = TakeRow { row, content, paid: None, is_replaced: false, marked };
             file_of(&"{id}".parse().unwrap(), &take).map(|file| file.name)
         };
         assert!(named(&"ab".repeat(32)).is_some_and(|name| name.ends_with(".mp4")));

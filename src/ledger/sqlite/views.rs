@@ -29,11 +29,11 @@ pub(super) const RESULT: &str =
     CASE WHEN j.state = 'downloaded' THEN j.file END, CASE WHEN j.state = 'downloaded' THEN j.sha256 END, j.attempts, j.started_at, j.finished_at, j.wait_until, j.error, j.extra,
     (SELECT p.fee_msat FROM payments p WHERE p.job = j.id AND p.state <> 'dead'), j.more";
 
-/// Each take `j` of the batch ?1, with what is said of it and what was paid: one that was replaced stands where the manifest has its job now.
+/// Each take `j` of the batch ?1, with what is said of it, what was paid and what it asked for: one that was replaced stands where the manifest has its job now.
 pub(super) static ALL_TAKES: LazyLock<String> = LazyLock::new(|| {
     format!(
         "SELECT {RESULT}, j.superseded, m.mark, m.note, m.at,
-             (SELECT p.amount_msat FROM payments p WHERE p.job = j.id AND p.preimage IS NOT NULL)
+             (SELECT p.amount_msat FROM payments p WHERE p.job = j.id AND p.preimage IS NOT NULL), j.content
          FROM jobs l JOIN jobs j ON j.batch = l.batch AND j.job = l.job LEFT JOIN marks m ON m.job = j.id
          WHERE l.batch = ?1 AND l.superseded = 0 ORDER BY l.seq, l.id, j.take"
     )
@@ -143,7 +143,8 @@ impl Views for SqliteLedger {
                 let (is_replaced, mark): (bool, Option<String>) = (row.get(19)?, row.get(20)?);
                 let (note, at): (Option<String>, _) = (row.get(21)?, row.get(22)?);
                 let marked = Marked { mark: mark.and_then(|word| of_word(&word)), note: note.unwrap_or_default(), at };
-                let take = TakeRow { row: ledger.result_of_row(row)?, paid: row.get(23)?, is_replaced, marked };
+                let (paid, content) = (row.get(23)?, row.get(24)?);
+                let take = TakeRow { row: ledger.result_of_row(row)?, content, paid, is_replaced, marked };
                 if let Err(error) = each(take) {
                     return Ok(Err(error));
                 }

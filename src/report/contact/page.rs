@@ -155,13 +155,14 @@ struct Sheet<'a> {
 impl Sheet<'_> {
     /// The takes of one shot, in their order.
     fn shot(&mut self, takes: &[TakeRow]) -> io::Result<()> {
-        let (Some(first), Some(latest)) = (takes.first(), takes.last()) else { return Ok(()) };
+        let Some(first) = takes.first() else { return Ok(()) };
         let is_named = takes.iter().any(|take| take.row.id != first.row.id);
         takes.iter().zip(std::iter::once(None).chain(takes.iter().map(Some))).for_each(|(take, before)| {
             self.sums.add(take, before.is_none_or(|before| before.row.id != take.row.id));
         });
         self.number = self.number.saturating_add(1);
-        let told = prompt_of(latest);
+        // Its job's own: what else was planned of it may be from before its row was edited.
+        let told = takes.iter().rfind(|take| take.row.id == first.row.id).and_then(prompt_of);
         let shown = |take| Take { is_named, ..shown_take(take, told.as_ref(), (self.place)(take)) };
         let takes = takes.iter().map(shown).collect();
         let prompt = told.map(|(_, prompt)| prompt).unwrap_or_default();

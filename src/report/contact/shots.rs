@@ -1,9 +1,9 @@
 //! The shots of a contact sheet: takes of one job, and those of all that were planned as its further takes.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::io;
 
-use crate::ledger::TakeRow;
+use crate::ledger::{TakeRow, UNKNOWN_CONTENT};
 use crate::report::Rows;
 
 /// What of a batch's takes tells where each shot ends.
@@ -47,29 +47,36 @@ impl Shots {
         rows: Rows<'_, TakeRow>,
         each: &mut dyn FnMut(Vec<TakeRow>) -> io::Result<()>,
     ) -> io::Result<()> {
-        let (mut open, mut place): (VecDeque<Open>, u64) = (VecDeque::new(), 0);
+        let (mut open, mut firsts, mut place): (BTreeMap<u64, Open>, HashMap<String, u64>, u64) = Default::default();
         rows(&mut |take| {
             let job = take.planned_take().0.to_owned();
-            match open.iter_mut().rev().find(|shot| shot.job == job) {
-                Some(shot) => shot.takes.push(take),
-                None => open.push_back(Open { job: job.clone(), takes: vec![take] }),
-            }
+            let first = *firsts.entry(job.clone()).or_insert(place);
+            open.entry(first).or_insert_with(|| Open { job: job.clone(), takes: Vec::new() }).takes.push(take);
             let is_whole = |shot: &Open| self.last.get(&shot.job).map_or(shot.job != job, |last| *last <= place);
-            while open.front().is_some_and(is_whole) {
-                open.pop_front().map_or(Ok(()), |shot| hand_out(shot, each))?;
+            while let Some(shot) = open.first_entry().filter(|shot| is_whole(shot.get())) {
+                let shot = shot.remove();
+                firsts.remove(&shot.job);
+                shot.hand_out(each)?;
             }
             place += 1;
             Ok(())
         })?;
-        open.into_iter().try_for_each(|shot| hand_out(shot, each))
+        open.into_values().try_for_each(|shot| shot.hand_out(each))
     }
 }
 
-/// An id may look like a planned take's where there is no job of which it is one: then it is a shot by itself.
-fn hand_out(Open { job, mut takes }: Open, each: &mut dyn FnMut(Vec<TakeRow>) -> io::Result<()>) -> io::Result<()> {
-    takes.sort_by_key(|take| (take.planned_take().1, take.row.take));
-    if takes.iter().any(|take| take.row.id == job) {
-        return each(takes);
+impl Open {
+    /// A planned take asks for what its job does, or did before its row was edited. An id may look like one where there is no such job, and a
+    /// person may have called a row so: then it is a shot by itself, behind the job's own.
+    fn hand_out(mut self, each: &mut dyn FnMut(Vec<TakeRow>) -> io::Result<()>) -> io::Result<()> {
+        self.takes.sort_by_key(|take| (take.planned_take().1, take.row.take));
+        let of_job = self.takes.iter().filter(|take| take.row.id == self.job);
+        let asked: HashSet<_> = of_job.map(|take| take.content).filter(|content| *content != UNKNOWN_CONTENT).collect();
+        let (mut shot, mut others) = (Vec::new(), Vec::new());
+        for takes in self.takes.chunk_by(|one, other| one.row.id == other.row.id) {
+            let is_of_it = takes.iter().any(|take| take.row.id == self.job || asked.contains(&take.content));
+            if is_of_it { shot.extend_from_slice(takes) } else { others.push(takes.to_vec()) }
+        }
+        std::iter::once(shot).filter(|shot| !shot.is_empty()).chain(others).try_for_each(each)
     }
-    takes.chunk_by(|one, other| one.row.id == other.row.id).try_for_each(|takes| each(takes.to_vec()))
 }

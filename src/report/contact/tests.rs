@@ -8,8 +8,9 @@ use jiff::tz::TimeZone;
 use super::folder::{ContactFolder, FolderRefused};
 use super::page::ContactFacts;
 use crate::catalog::Value;
-use crate::ledger::{Marked, TakeMark, TakeRow};
+use crate::ledger::{Marked, TakeMark, TakeRow, UNKNOWN_CONTENT};
 use crate::money::Msat;
+use crate::plan::ContentHash;
 use crate::purchase::{JobState, Reason};
 use crate::report::status::tests::row as result_row;
 use crate::time::UnixMs;
@@ -38,7 +39,7 @@ fn take(id: &str, number: u32, file: Option<&Path>) -> TakeRow {
         row.file = Some(file.display().to_string());
     }
     let marked = Marked { mark: Some(TakeMark::Reject), note: HOSTILE.to_owned(), at: Some(UnixMs(1)) };
-    TakeRow { row, paid: Some(Msat::new(1_500_000)), is_replaced: number == 1, marked }
+    TakeRow { row, content: ContentHash([1; 32]), paid: Some(Msat::new(1_500_000)), is_replaced: number == 1, marked }
 }
 
 fn write(folder: &Path, takes: &[TakeRow]) -> String {
@@ -130,11 +131,23 @@ fn a_parameter_that_equals_the_prompt_is_told() {
     assert!(page.contains("<dt>duration</dt>") && !page.contains("<dt>prompt</dt>"), "{page}");
 }
 
-/// Ids, headings and takes of each shot, in the page's order.
+/// Ids, takes and their headings of each shot, in the page's order.
 fn shots(takes: &[(&str, u32)]) -> Vec<String> {
+    let takes: Vec<TakeRow> = takes.iter().map(|(id, number)| asking(id, *number, "film")).collect();
+    shots_of(&takes).into_iter().map(|shot| shot.replace(" [film]", "")).collect()
+}
+
+/// A take that asks for that.
+fn asking(id: &str, number: u32, prompt: &str) -> TakeRow {
+    let mut take = take(id, number, None);
+    take.row.params = vec![("prompt".to_owned(), Value::Text(prompt.to_owned()))];
+    TakeRow { content: ContentHash([prompt.as_bytes()[0]; 32]), ..take }
+}
+
+/// The same, with the prompt that stands above each.
+fn shots_of(takes: &[TakeRow]) -> Vec<String> {
     let folder = tempfile::tempdir().unwrap();
-    let takes: Vec<TakeRow> = takes.iter().map(|(id, number)| take(id, *number, None)).collect();
-    let page = write(folder.path(), &takes);
+    let page = write(folder.path(), takes);
     let between = |text: &str, from: &str, to: &str| {
         text.split_once(from).and_then(|(_, rest)| Some(rest.split_once(to)?.0.to_owned())).unwrap_or_default()
     };
@@ -146,7 +159,9 @@ fn shots(takes: &[(&str, u32)]) -> Vec<String> {
         each.collect::<Vec<_>>().join(" | ")
     };
     let sections = page.split("<section").skip(1);
-    sections.map(|section| format!("{}: {}", between(section, "<bdi>", "</bdi>"), articles(section))).collect()
+    let head = |section: &str| (between(section, "<bdi>", "</bdi>"), between(section, "dir=\"auto\">", "</p>"));
+    let shots = sections.map(|section| (head(section), articles(section)));
+    shots.map(|((id, prompt), takes)| format!("{id} [{prompt}]: {takes}")).collect()
 }
 
 #[test]
@@ -161,6 +176,31 @@ fn planned_takes_of_one_job_are_one_shot_wherever_they_stand() {
     // An id that only looks like one.
     let own = shots(&[("b", 1), ("c.t2", 1), ("c.t2", 2), ("c.t3", 1), ("d", 1)]);
     assert_eq!(own, ["b: b@1 Take 1", "c.t2: c.t2@1 Take 1 | c.t2@2 Take 2", "c.t3: c.t3@1 Take 1", "d: d@1 Take 1"]);
+}
+
+#[test]
+fn what_is_only_called_like_a_planned_take_is_a_shot_by_itself() {
+    let (lamp, fog, dawn) = (asking("lamp", 1, "a lamp"), asking("lamp.t2", 1, "fog"), asking("lamp.t3", 1, "a lamp"));
+    let lamps = "lamp [a lamp]: lamp@1 lamp, take 1 | lamp.t3@1 lamp.t3, take 1";
+    let fogs = "lamp.t2 [fog]: lamp.t2@1 Take 1";
+    assert_eq!(shots_of(&[lamp.clone(), fog.clone(), dawn.clone()]), [lamps, fogs]);
+    assert_eq!(shots_of(&[dawn.clone(), fog, lamp.clone()]), [lamps, fogs], "wherever they stand");
+    // What a ledger knows by its receipt alone may have asked for anything.
+    let unknown = |take| TakeRow { content: UNKNOWN_CONTENT, ..take };
+    let apart = shots_of(&[unknown(lamp), unknown(dawn)]);
+    assert_eq!(apart, ["lamp [a lamp]: lamp@1 Take 1", "lamp.t3 [a lamp]: lamp.t3@1 Take 1"]);
+}
+
+/// What was planned of a row before it was edited stays beside the take that asked for the same; above all stands what the row asks for now.
+#[test]
+fn an_edited_shot_is_headed_by_its_jobs_latest_take() {
+    let edited = [("kite", 1, "old"), ("kite", 2, "new"), ("lamp", 1, "lamp"), ("kite.t3", 1, "old")];
+    let kites = "kite [new]: kite@1 kite, take 1 | kite@2 kite, take 2 | kite.t3@1 kite.t3, take 1";
+    let edited = edited.map(|(id, number, prompt)| asking(id, number, prompt));
+    assert_eq!(shots_of(&edited), [kites, "lamp [lamp]: lamp@1 Take 1"]);
+    let folder = tempfile::tempdir().unwrap();
+    let page = write(folder.path(), &edited);
+    assert_eq!(page.matches("<dt>prompt</dt><dd dir=\"auto\">old</dd>").count(), 2, "each says its own\n{page}");
 }
 
 #[test]
