@@ -296,7 +296,8 @@ impl Auditor {
         if changed && was_another {
             self.one_more(job, format!("{job} changed to {}", data_encoding::HEXLOWER.encode(&request[..4])));
         }
-        let given_back = self.contents.get(job).into_iter().flatten().any(|one| self.purchases.given_back(one) > 0);
+        let contents = || self.contents.get(job).into_iter().flatten();
+        let given_back = contents().any(|one| self.purchases.was_given_back(job, one));
         if refunded && given_back {
             // Somebody may have bought it under another name meanwhile: the word stands all the same.
             self.purchases.word(&format!("{job} refunded"), request);

@@ -1,5 +1,6 @@
 //! What is bought in a world: two endpoints, jobs with identical requests among them, and the edits of a restless user.
 
+use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::sync::Arc;
 
@@ -406,12 +407,16 @@ impl Plan {
         let ids = self.ids();
         let jobs: Vec<PlannedJob> =
             self.rows().zip(ids).zip(0..).map(|((row, id), seq)| self.planned(row, id, seq)).collect();
-        let mut rows = Vec::new();
-        for (name, job) in self.names().iter().zip(&jobs) {
+        let (names, mut rows, mut of_rows) = (self.names(), Vec::new(), BTreeMap::new());
+        for (name, job) in names.iter().zip(&jobs) {
             let digest = digest(job);
             world.auditor.borrow_mut().planned(name, digest);
             world.shop.borrow_mut().prices(digest, price_of(job));
-            self.tells_apart(world, name, job);
+            for request in self.tells_apart(world, name, job) {
+                if let Some(other) = of_rows.insert((job.line, request), name) {
+                    world.auditor.borrow_mut().violated(format!("one row's {other} and {name} may send the same"));
+                }
+            }
             world.note(|| format!("row {name}, {}: {}", job.id, data_encoding::HEXLOWER.encode(&digest[..4])));
             rows.push(digest);
         }
@@ -419,18 +424,21 @@ impl Plan {
         jobs
     }
 
-    /// What takes of that job send, each time that it is bought; auditor and shop hear of it.
-    fn tells_apart(&self, world: &World, name: &str, job: &PlannedJob) {
+    /// What takes of that job send, each time that it is bought, where they are told apart; auditor and shop hear of it.
+    fn tells_apart(&self, world: &World, name: &str, job: &PlannedJob) -> Vec<[u8; 32]> {
         let mut auditor = world.auditor.borrow_mut();
         let digest_of = |params: &[(String, Value)]| self.digest_of(&job.endpoint.name, params);
         let (first, own) = (digest_of(&job.bought_params()), digest(job));
         if job.endpoint.nonce.is_none() {
             auditor.purchases.told_by_nothing(own);
-        } else if !auditor.purchases.is_told_apart(name, &own) {
-            let all: Vec<_> = (0..BOUGHT_MAX).map(|earlier| digest_of(&job.sent_params(earlier))).collect();
-            auditor.told_apart(name, &first, &all);
-            all.into_iter().for_each(|digest| world.shop.borrow_mut().prices(digest, price_of(job)));
+            return Vec::new();
         }
+        let all: Vec<_> = (0..BOUGHT_MAX).map(|earlier| digest_of(&job.sent_params(earlier))).collect();
+        if !auditor.purchases.is_told_apart(name, &own) {
+            auditor.told_apart(name, &first, &all);
+            all.iter().for_each(|digest| world.shop.borrow_mut().prices(*digest, price_of(job)));
+        }
+        all
     }
 
     /// The names by which the world knows the rows: a row without an id is the same under another default.

@@ -106,10 +106,10 @@ impl Purchases {
         }
     }
 
-    /// How many purchases of a request were given back.
-    pub fn given_back(&self, request: &Digest) -> usize {
-        let together = self.together(request);
-        self.given_back.values().filter(|back| together.contains(*back)).count()
+    /// Whether a purchase of that request was given back, or of another one that is known to be of that job's take: not of what is counted
+    /// together with it.
+    pub fn was_given_back(&self, job: &str, request: &Digest) -> bool {
+        self.given_back.values().any(|back| back == request || self.is_told_apart(job, back))
     }
 
     /// A person has said that this payment was never made, where nobody could know.
