@@ -67,7 +67,7 @@ pub(super) struct TakeStand {
     pub(super) kept: Option<ContentHash>,
     /// What a person says of it.
     pub(super) mark: Option<TakeMark>,
-    /// A planned take of the same shot is picked.
+    /// A planned take of the same shot, which asked for the same, is picked.
     pub(super) is_beside_pick: bool,
     /// It has a payment whose hash is neither settled nor dead.
     pub(super) unsettled: bool,
@@ -195,7 +195,7 @@ fn of_refunded(retake: &Retake, takes: &[TakeStand]) -> Heard {
 fn of_rejected(retake: &Retake, content: ContentHash, takes: &[TakeStand]) -> Heard {
     let Some((latest, earlier)) = takes.split_last() else { return Heard::Nothing };
     // Of a job that has its pick, or whose shot has, what else was rejected is left at that.
-    let is_picked = takes.iter().any(|take| take.mark == Some(TakeMark::Pick) || take.is_beside_pick);
+    let is_picked = takes.iter().any(|take| take.mark == Some(TakeMark::Pick)) || latest.is_beside_pick;
     if !retake.rejected || !latest.state.is_delivered() || latest.mark != Some(TakeMark::Reject) || is_picked {
         return Heard::Nothing;
     }

@@ -1,20 +1,16 @@
 //! The `[rows]` table of a TOML manifest: where its rows are, and how they are written.
 
-use std::path::{Path, PathBuf};
-
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::document::Reader;
 use super::header::{Alias, ColumnRules};
 use super::names::parse_delimiter;
-use super::open::{Format, TOML_BYTES_MAX};
 use super::rows_matrix::RowsMatrix;
 use super::table_options::{HiddenRows, SheetChoice, TableOptions};
 use super::tolerance::{ColumnWords, Declared, LOCALES, Locale, compared};
 use super::values::{extra_text, integer_of};
 use crate::diagnostic::Place;
-use crate::safe_open::read_small;
 
 const ROWS_KEYS: &[&str] = &[
     "file",
@@ -41,16 +37,6 @@ pub(super) struct RowsTable {
     pub(super) table: TableOptions,
     pub(super) declared: Declared,
     pub(super) matrix: Option<RowsMatrix>,
-}
-
-/// The file from which a TOML manifest reads its rows, where that can be told: for whoever must not replace it and reads no job.
-#[must_use]
-pub fn rows_file_of(manifest: &Path) -> Option<PathBuf> {
-    Format::of(manifest).filter(|format| *format == Format::Toml)?;
-    let text = String::from_utf8(read_small(manifest, TOML_BYTES_MAX).ok()?).ok()?;
-    let (document, _) = DeTable::parse_recoverable(&text);
-    let file = document.get_ref().get("rows")?.get_ref().as_table()?.get("file")?.get_ref().as_str()?;
-    Some(manifest.parent()?.join(file))
 }
 
 impl Reader<'_> {

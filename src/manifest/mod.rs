@@ -39,7 +39,6 @@ mod tolerance;
 mod values;
 mod workbook;
 
-pub use document_rows::rows_file_of;
 pub use duplicates::{Duplicates, Edition};
 pub use edited::Edited;
 pub(crate) use limits::limits;
@@ -49,7 +48,7 @@ pub(crate) use matrix::{planned_take, take_suffix};
 pub(crate) use names::{fold, is_job_key};
 pub use names::{id_problem, name_problem, normal_id, parse_delimiter};
 pub use notes::{Notes, delimiter_name};
-pub use open::{FORMAT_UNTOLD, Format, GivenBy, Manifest, OpenOptions, STDIN, format_help};
+pub use open::{FORMAT_UNTOLD, Format, GivenBy, Manifest, OpenOptions, STDIN, format_help, rows_file_of};
 pub(crate) use plain::{PlainColumns, PlainRow, plain_rows};
 pub use proposal::Proposal;
 pub use results::{PLAY_LEDGER, ResultsOf, ResultsRow};

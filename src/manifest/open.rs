@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
 use sha2::{Digest as _, Sha256};
+use toml::de::DeTable;
 
 use super::bounded_reader::RECORD_BYTES_MAX;
 use super::bytes::Bytes;
@@ -27,6 +28,7 @@ use super::{Duplicates, Edition, JobSource, JobSpec, Limits, locate};
 use crate::catalog::{Catalog, Endpoint};
 use crate::command::{self, shell};
 use crate::diagnostic::{Diagnostic, Place, SourceText, similar, unread};
+use crate::safe_open::read_small;
 
 /// The name that stands for standard input.
 pub const STDIN: &str = "-";
@@ -34,7 +36,7 @@ pub const STDIN: &str = "-";
 const ROWS_ENDINGS: [&str; 6] = [".csv", ".tsv", ".txt", ".xlsx", ".xlsm", ".ods"];
 
 /// The largest TOML manifest, in bytes. Larger batches belong into a CSV, which streams.
-pub(super) const TOML_BYTES_MAX: u64 = RECORD_BYTES_MAX;
+const TOML_BYTES_MAX: u64 = RECORD_BYTES_MAX;
 /// The most values of a TOML manifest, counted by what stands before each: it is held as a whole, and a value takes a
 /// hundred times the memory of the two characters in which it may be written.
 const TOML_VALUES_MAX: usize = 4_000_000;
@@ -527,6 +529,16 @@ fn reading(files: &[&str], options: &OpenOptions, catalog: &Catalog) -> serde_js
     let endpoints: Vec<_> = catalog.iter().map(|endpoint| &**endpoint).collect();
     let all = (env!("CARGO_PKG_VERSION"), files, defaults, columns, table, format, endpoints);
     Ok(Sha256::digest(serde_json::to_vec(&all)?).into())
+}
+
+/// The file from which a TOML manifest reads its rows, where that can be told: for whoever must not replace it and reads no job.
+#[must_use]
+pub fn rows_file_of(manifest: &Path) -> Option<PathBuf> {
+    Format::of(manifest).filter(|format| *format == Format::Toml)?;
+    let text = String::from_utf8(read_small(manifest, TOML_BYTES_MAX).ok()?).ok()?;
+    let (document, _) = DeTable::parse_recoverable(&text);
+    let file = document.get_ref().get("rows")?.get_ref().as_table()?.get("file")?.get_ref().as_str()?;
+    Some(manifest.parent()?.join(file))
 }
 
 /// The folder that paths in the manifest are relative to.

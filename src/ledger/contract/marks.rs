@@ -1,9 +1,11 @@
 //! What a person says of takes, and the word by which what was rejected is bought once more.
 
 use super::cases::deliver;
+use super::support::{endpoint, planned};
 use super::{AT, Subject, of_ledger, plan};
 use crate::ledger::port::Marks;
 use crate::ledger::{BatchKey, Marking, Retake, TakeId, TakeMark, Unmarkable};
+use crate::plan::PlannedJob;
 use crate::purchase::JobState;
 
 const JUNE: BatchKey = BatchKey(1);
@@ -18,8 +20,12 @@ fn say<S: Marks>(store: &mut S, id: &str, take: u32, mark: Option<TakeMark>) {
 
 /// The ids that are bought once more where the plan is loaded, and accepted, with a word for all that is rejected.
 fn retaken<S: Subject>(store: &mut S, ids: &[&str]) -> Vec<String> {
+    retaken_of(store, plan(ids))
+}
+
+fn retaken_of<S: Subject>(store: &mut S, jobs: Vec<PlannedJob>) -> Vec<String> {
     let rejected = Retake { rejected: true, ..Retake::default() };
-    let load = of_ledger(store.load_plan(JUNE, AT, &rejected, plan(ids).into_iter().map(Ok))).unwrap();
+    let load = of_ledger(store.load_plan(JUNE, AT, &rejected, jobs.into_iter().map(Ok))).unwrap();
     store.accept_takes(AT, JUNE).unwrap();
     load.retaken.first
 }
@@ -58,17 +64,25 @@ pub(super) fn what_is_rejected_is_bought_once_more_by_a_word_and_once<S: Subject
 /// Takes that are planned of one shot stand beside each other: with the pick of one the others are left at that.
 pub(super) fn a_shot_has_its_pick_whichever_planned_take_that_is<S: Subject + Marks>() {
     use TakeMark::{Pick, Reject};
-    let all = ["a", "a.t2", "a.t3", "b.t2", "b.t3"];
-    let (mut store, _) = S::with(&[("june", &all)]);
+    // Of the last one somebody made the id; it asks for something else.
+    let all = ["a", "a.t2", "a.t3", "b.t2", "b.t3", "a.t4"];
+    let planned = || {
+        let endpoint = endpoint();
+        all.map(|id| planned(&endpoint, id, if id == "a.t4" { "other" } else { &id[..1] })).into()
+    };
+    let mut store = S::with(&[("june", &all)]).0;
+    retaken_of(&mut store, planned());
     deliver_pending(&mut store, 1);
-    for (id, mark) in [("a", Reject), ("a.t2", Reject), ("a.t3", Pick), ("b.t2", Pick), ("b.t3", Reject)] {
+    let marks = [("a", Reject), ("a.t2", Reject), ("a.t3", Pick), ("b.t2", Pick), ("b.t3", Reject), ("a.t4", Reject)];
+    for (id, mark) in marks {
         say(&mut store, id, 1, Some(mark));
     }
-    assert_eq!(retaken(&mut store, &all), ["b.t3"], "there is no job b of which these are takes");
-    deliver_pending(&mut store, 6);
+    let bought = retaken_of(&mut store, planned());
+    assert_eq!(bought, ["b.t3", "a.t4"], "there is no job b of which these are takes, and a.t4 is none of a");
+    deliver_pending(&mut store, 7);
     say(&mut store, "a.t3", 1, Some(Reject));
     say(&mut store, "a.t2", 1, None);
-    assert_eq!(retaken(&mut store, &all), ["a", "a.t3"]);
+    assert_eq!(retaken_of(&mut store, planned()), ["a", "a.t3"]);
 }
 
 pub(super) fn all_marks_are_taken_in_or_none<S: Subject + Marks>() {

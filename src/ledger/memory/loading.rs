@@ -63,7 +63,8 @@ impl MemoryLedger {
     /// The shots that have their pick.
     fn picked_shots(&self, batch: BatchKey) -> PickedShots {
         let of_batch = || self.jobs.values().filter(|row| row.job.batch == batch);
-        let picked = of_batch().filter(|row| self.mark_of(row) == Some(TakeMark::Pick)).map(|row| row.id.clone());
+        let picked =
+            of_batch().filter(|row| self.mark_of(row) == Some(TakeMark::Pick)).map(|row| (row.id.clone(), row.content));
         let Ok(picked) = PickedShots::of(picked, |id| Ok::<_, Infallible>(of_batch().any(|row| row.id == id)));
         picked
     }
@@ -93,11 +94,11 @@ impl<'a> OfBatch<'a> {
 
     fn takes(&self, id: &str) -> Vec<StoredTake> {
         let of_job = self.ledger.jobs.values().filter(|row| row.job.batch == self.batch && row.id == id);
-        let is_beside_pick = self.ledger.picked_shots(self.batch).has(id);
+        let picked = self.ledger.picked_shots(self.batch);
         let mut takes: Vec<StoredTake> = of_job
             .map(|row| StoredTake {
                 is_found: self.number > 0 && row.last_load == self.number,
-                is_beside_pick,
+                is_beside_pick: picked.has(id, row.content),
                 ..self.ledger.stored_take(row, self.accepted())
             })
             .collect();

@@ -116,8 +116,9 @@ impl<'a> KnownJobs<'a> {
                 Some(picked) => picked,
                 none => none.insert(picked_shots(self.conn, self.batch)?),
             };
-            let beside = found.iter_mut().zip(jobs).filter(|(_, (id, _))| picked.has(id));
-            beside.flat_map(|(takes, _)| takes).for_each(|take| take.is_beside_pick = true);
+            let takes =
+                found.iter_mut().zip(jobs).flat_map(|(takes, (id, _))| takes.iter_mut().map(move |take| (take, id)));
+            takes.for_each(|(take, id)| take.is_beside_pick = picked.has(id, take.content));
         }
         Ok(found)
     }

@@ -10,6 +10,7 @@ use super::store::rows;
 use crate::ledger::decide::{MarkFacts, PickedShots, markable};
 use crate::ledger::port::Marks;
 use crate::ledger::{BatchKey, JobKey, LedgerError, Marking, TakeMark, Unmarkable};
+use crate::plan::ContentHash;
 use crate::time::UnixMs;
 
 impl Marks for SqliteLedger {
@@ -38,9 +39,10 @@ impl Marks for SqliteLedger {
 
 /// The shots of a batch that have their pick.
 pub(super) fn picked_shots(conn: &Connection, batch: BatchKey) -> Result<PickedShots, Fault> {
-    let sql = "SELECT DISTINCT j.job FROM marks m JOIN jobs j ON j.id = m.job WHERE m.mark = 'pick' AND j.batch = ?1";
+    let sql = "SELECT DISTINCT j.job, j.content FROM marks m JOIN jobs j ON j.id = m.job WHERE m.mark = 'pick' AND j.batch = ?1";
     let mut statement = conn.prepare_cached(sql)?;
-    let picked: Vec<String> = statement.query_map([batch], |row| row.get(0))?.collect::<Result<_, _>>()?;
+    let picked = statement.query_map([batch], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    let picked: Vec<(String, ContentHash)> = picked.collect::<Result<_, _>>()?;
     let mut has_job = conn.prepare_cached("SELECT 1 FROM jobs WHERE batch = ?1 AND job = ?2")?;
     PickedShots::of(picked, |id| Ok(has_job.exists(params![batch, id])?))
 }

@@ -32,7 +32,7 @@ pub struct StoredTake {
     pub payments: Vec<TakePayment>,
     /// What a person says of it: known where words are about what is rejected.
     pub mark: Option<TakeMark>,
-    /// A planned take of the same shot is picked: known where words are about what is rejected.
+    /// A planned take of the same shot, which asked for the same, is picked: known where words are about what is rejected.
     pub is_beside_pick: bool,
     /// A payment was begun for it, a token has answered to it, or a person has decided on it: known where [`asks_history`] says so.
     pub was_touched: bool,
