@@ -7,16 +7,20 @@ use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt};
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use rustix::fs::OFlags;
 
-/// Files that one part of this process has to itself, by device and inode; as often as they are kept.
-static KEPT: Mutex<Vec<(u64, u64)>> = Mutex::new(Vec::new());
+/// Which file of all that there are and were: its device and inode, and when it was made where that is known, as another
+/// file gets the inode of one that is gone.
+type Identity = (u64, u64, Option<SystemTime>);
+
+/// Files that one part of this process has to itself; as often as they are kept.
+static KEPT: Mutex<Vec<Identity>> = Mutex::new(Vec::new());
 
 /// A file that no other part of this process opens, until this is dropped.
 #[derive(Debug)]
-pub struct Kept((u64, u64));
+pub struct Kept(Identity);
 
 /// Keeps a file from every other part of this process. Its locks are the process's, and closing any descriptor of it drops
 /// them all: an image or a download of that name must not be opened. None where there is no such file.
@@ -38,8 +42,8 @@ pub fn refuse_kept(path: &Path) -> io::Result<()> {
     }
 }
 
-fn identity(path: &Path) -> Option<(u64, u64)> {
-    std::fs::metadata(path).ok().map(|meta| (meta.dev(), meta.ino()))
+fn identity(path: &Path) -> Option<Identity> {
+    std::fs::metadata(path).ok().map(|meta| (meta.dev(), meta.ino(), meta.created().ok()))
 }
 
 impl Drop for Kept {
@@ -188,6 +192,22 @@ mod tests {
         drop(kept);
         assert_eq!(read_small(&link, 5).unwrap(), b"1");
         assert!(keep_from_others(&folder.path().join("none")).is_none());
+    }
+
+    #[test]
+    fn a_file_with_the_inode_of_one_that_has_gone_is_not_kept() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("ledger");
+        std::fs::write(&path, "1").unwrap();
+        let kept = keep_from_others(&path).unwrap();
+        thread::sleep(LOOK_EVERY);
+        std::fs::remove_file(&path).unwrap();
+        std::fs::write(&path, "2").unwrap();
+        // Some file systems do not tell when a file was made.
+        if identity(&path).unwrap().2.is_some() {
+            assert_ne!(identity(&path).unwrap(), kept.0);
+            assert_eq!(read_small(&path, 5).unwrap(), b"2");
+        }
     }
 
     #[test]

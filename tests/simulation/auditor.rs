@@ -131,6 +131,17 @@ impl Auditor {
         self.by_take.insert(take.to_owned(), group);
     }
 
+    /// A take of that job sends one of these requests each time that it is bought; the first planned one of its row sends that.
+    pub fn told_apart(&mut self, take: &str, first: &Digest, own: &[Digest]) {
+        self.purchases.told_apart(take, first, own);
+        for request in own {
+            let Some(group) = self.by_take.get(take).copied() else { continue };
+            let known = self.by_request.get(request).copied();
+            let united = known.map_or(group, |known| self.unite(group, known));
+            self.by_request.insert(*request, united);
+        }
+    }
+
     /// The shop sells one invoice for several requests, so a payment of it cannot be told apart.
     pub fn share(&mut self, requests: &[[u8; 32]]) {
         self.purchases.share(requests);
@@ -285,7 +296,8 @@ impl Auditor {
         if changed && was_another {
             self.one_more(job, format!("{job} changed to {}", data_encoding::HEXLOWER.encode(&request[..4])));
         }
-        let given_back = self.contents.get(job).into_iter().flatten().any(|one| self.purchases.given_back(one) > 0);
+        let contents = || self.contents.get(job).into_iter().flatten();
+        let given_back = contents().any(|one| self.purchases.was_given_back(job, one));
         if refunded && given_back {
             // Somebody may have bought it under another name meanwhile: the word stands all the same.
             self.purchases.word(&format!("{job} refunded"), request);

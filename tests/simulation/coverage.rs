@@ -157,6 +157,17 @@ sights! {
     IdsInOtherForm,
     IdsAddedOrGone,
     DefaultAdded,
+    /// More takes of a job were planned, and fewer; and an endpoint told them apart from then on.
+    RepeatRaised,
+    RepeatLowered,
+    NonceAdded,
+    /// A planned take after the first was bought: by the same request as the first, by one of its own, and once more by another; it was left
+    /// out, as one that has gone is bought; and so was a row that writes out what another row's take sends.
+    FurtherTakeBought,
+    MovedTakeBought,
+    MovedTakeBoughtAgain,
+    FurtherTakeLeftOut,
+    SameAsTakeBought,
     /// Two batches of the same contents began together.
     CopiesTogether,
     /// Duplicates were left out at loading, found at the intent, and meant.

@@ -54,10 +54,14 @@ pub enum Liar {
     RaisedCap,
     /// A ledger that knows of no token that serves several jobs.
     TokenlessLedger,
+    /// A command that plans each take of a job with the request of its first, whatever tells them apart.
+    UnmovedTake,
+    /// A command that plans a take twice, by two ids.
+    DoubledTake,
 }
 
 impl Liar {
-    pub const ALL: [Self; 24] = [
+    pub const ALL: [Self; 26] = [
         Self::EagerLedger,
         Self::ForgivingLedger,
         Self::ForgetfulPayer,
@@ -82,6 +86,8 @@ impl Liar {
         Self::BuyingWord,
         Self::RaisedCap,
         Self::TokenlessLedger,
+        Self::UnmovedTake,
+        Self::DoubledTake,
     ];
 
     /// How its ledger lies.
@@ -111,7 +117,9 @@ impl Liar {
             | Self::StubbornOrigin
             | Self::WholeBatch
             | Self::BuyingWord
-            | Self::RaisedCap => Lie::None,
+            | Self::RaisedCap
+            | Self::UnmovedTake
+            | Self::DoubledTake => Lie::None,
         }
     }
 }

@@ -48,6 +48,8 @@ pub struct Options {
     pub restless: bool,
     /// Its ledger lies in a file, is restored and deleted, and nothing is fetched.
     pub restored: bool,
+    /// Several takes of jobs may be planned in it.
+    pub planned_takes: bool,
     pub liar: Liar,
     pub traced: bool,
 }
@@ -124,6 +126,8 @@ pub struct Life {
     pub acts: Option<Rng>,
     /// The dice of a person who looks at what came and rejects some of it, in a world that has one.
     pub viewer: Option<Rng>,
+    /// The dice of a person who plans several takes of jobs, in a world that has one.
+    pub takes: Option<Rng>,
     /// How results are fetched into files, in a world where they are.
     pub download_setup: Option<l402_batch::download::Settings>,
 }
@@ -176,6 +180,7 @@ impl Life {
             people: people(options),
             acts: acts(options),
             viewer: viewer(options.seed),
+            takes: takes(options),
             download_setup: download_setup(options.seed).filter(|_| !options.restored),
             world,
             rng,
@@ -224,7 +229,9 @@ impl Life {
                 18 => 10 + rng.below(21),
                 _ => 20 + rng.below(41),
             };
-            plans.push((name.to_owned(), Plan::draw(rng, name, jobs.min(jobs_max))));
+            let mut plan = Plan::draw(rng, name, jobs.min(jobs_max));
+            self.takes.iter_mut().for_each(|dice| plan.repeats(dice));
+            plans.push((name.to_owned(), plan));
         }
         let worst = plans.iter().map(|(_, plan)| plan.worst_case()).sum::<u64>();
         // Day and month are the same for both: they share them.
@@ -450,6 +457,12 @@ fn acts(options: &Options) -> Option<Rng> {
 fn viewer(seed: u64) -> Option<Rng> {
     let mut rng = Rng::new(seed, 8);
     (rng.below(3) == 0).then_some(rng)
+}
+
+/// In every fourth world several takes of jobs are planned. Their dice are their own, so that all other worlds are as they were.
+fn takes(options: &Options) -> Option<Rng> {
+    let mut rng = Rng::new(options.seed, 9);
+    (rng.below(4) == 0 && options.planned_takes).then_some(rng)
 }
 
 /// In every third world results are fetched. Their dice are their own, so that all other worlds are as they were.

@@ -11,7 +11,7 @@ use super::coverage::Sight;
 use super::disk::Meant;
 use super::liars::Liar;
 use super::life::Life;
-use super::plan::{digest, job_name};
+use super::plan::{digest, is_further_take, job_name};
 use super::port::Port;
 use super::process::{Command, Order};
 use super::verdict;
@@ -31,6 +31,18 @@ fn raise(job: &mut PlannedJob) {
     job.priced.price = Msat::new(job.priced.price.get() + 1_000);
 }
 
+/// Its planned takes send what the first of them sends.
+fn send_what_the_first_sends(job: &mut PlannedJob) {
+    job.params = job.bought_params().into_owned();
+    job.nonce = None;
+}
+
+/// Planned takes after the first, once more by other ids.
+fn doubled(jobs: &[PlannedJob]) -> Vec<PlannedJob> {
+    let further = jobs.iter().filter(|job| is_further_take(&job.id)).zip(jobs.len() as u64..);
+    further.map(|(job, seq)| PlannedJob { seq, id: format!("{}x", job.id), ..job.clone() }).collect()
+}
+
 impl Life {
     /// The manifest is handed in, by a command that reads one.
     pub fn hands_in(&mut self, order: &Order) -> Vec<PlannedJob> {
@@ -41,6 +53,12 @@ impl Life {
                 let mut jobs = batch.plan.resolve(&self.world);
                 if self.liar == Liar::RaisedCap {
                     jobs.iter_mut().filter(|job| job.is_capped()).for_each(raise);
+                }
+                if self.liar == Liar::UnmovedTake {
+                    jobs.iter_mut().for_each(send_what_the_first_sends);
+                }
+                if self.liar == Liar::DoubledTake {
+                    jobs.extend(doubled(&jobs));
                 }
                 let ids = jobs.iter().map(|job| job.id.clone());
                 batch.names.extend(ids.zip(batch.plan.names()));

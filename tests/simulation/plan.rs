@@ -1,5 +1,6 @@
 //! What is bought in a world: two endpoints, jobs with identical requests among them, and the edits of a restless user.
 
+use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::sync::Arc;
 
@@ -9,7 +10,7 @@ use l402_batch::catalog::{
     ResultRule, Scale, Terms, Value,
 };
 use l402_batch::ledger::ResultRow;
-use l402_batch::manifest::normal_id;
+use l402_batch::manifest::{Nonce, normal_id};
 use l402_batch::money::Msat;
 use l402_batch::plan::{ContentHash, PlannedJob, content_hash};
 use l402_batch::purchase::Request;
@@ -40,6 +41,10 @@ struct Job {
     id: String,
     endpoint: usize,
     prompt: String,
+    /// Its own number, at an endpoint that tells takes apart by one.
+    seed: Option<i64>,
+    /// How many takes of it are planned.
+    takes: u32,
 }
 
 /// Where ids come from.
@@ -135,11 +140,38 @@ fn made_id(content: &ContentHash) -> String {
     format!("j{hash}")
 }
 
+fn param(name: &str, kind: ParamKind, default: Option<Value>) -> Param {
+    Param { name: name.to_owned(), kind, required: false, default, place: Place::Usual }
+}
+
 /// The endpoint of a catalogue that has one more default.
 fn with_default(endpoint: &Endpoint) -> Arc<Endpoint> {
-    let (name, default) = (MORE.0.to_owned(), Some(Value::Text(MORE.1.to_owned())));
-    let params = vec![Param { name, kind: ParamKind::Text, required: false, default, place: Place::Usual }];
+    let more = param(MORE.0, ParamKind::Text, Some(Value::Text(MORE.1.to_owned())));
+    let params = endpoint.params.iter().cloned().chain([more]).collect();
     Arc::new(Endpoint { params, ..endpoint.clone() })
+}
+
+/// The endpoint of a catalogue that tells takes of one job apart.
+fn with_nonce(endpoint: &Endpoint) -> Arc<Endpoint> {
+    let seed = ParamKind::Integer { min: 0, max: 9_999 };
+    let params = [param(PROMPT, ParamKind::Text, None), param(SEED, seed, None)];
+    let params = params.into_iter().chain(endpoint.params.iter().cloned()).collect();
+    Arc::new(Endpoint { params, nonce: Some(SEED.to_owned()), ..endpoint.clone() })
+}
+
+const PROMPT: &str = "prompt";
+/// By what takes are told apart.
+pub const SEED: &str = "seed";
+/// What stands behind the id of a row that writes out what another row's take sends.
+pub const SAME: &str = "-same";
+/// The most takes that are planned of one job.
+const TAKES_MAX: u32 = 5;
+/// So often may a take be bought, each time by another request.
+const BOUGHT_MAX: u32 = 24;
+
+/// Whether that is the id of a planned take after the first, where ids are given.
+pub fn is_further_take(id: &str) -> bool {
+    id.contains(".t")
 }
 
 /// One more parameter of every endpoint, and its default.
@@ -174,6 +206,8 @@ impl Plan {
                     id: format!("{batch}-{n}"),
                     endpoint: usize::from(content % 3 == 2),
                     prompt: format!("{batch} {content}"),
+                    seed: None,
+                    takes: 1,
                 }
             })
             .collect();
@@ -209,7 +243,57 @@ impl Plan {
             id: format!("{}-new{}", self.batch, self.edits),
             endpoint: 0,
             prompt: format!("{} new {}", self.batch, self.edits),
+            seed: None,
+            takes: 1,
         }
+    }
+
+    /// Several takes of some jobs are planned, which endpoints tell apart or not; rows have numbers of their own, and one may write out
+    /// what another one's take sends.
+    pub fn repeats(&mut self, dice: &mut Rng) {
+        for endpoint in &mut self.endpoints {
+            if dice.below(3) > 0 {
+                *endpoint = with_nonce(endpoint);
+            }
+        }
+        let odds = 1 + self.jobs.len() as u64 / 4;
+        for job in &mut self.jobs {
+            if dice.below(odds) == 0 {
+                job.takes = 2 + u32::try_from(dice.below(3)).unwrap_or(0);
+            }
+            let own = (dice.below(3) == 0).then(|| dice.between(1, 20));
+            job.seed = own.filter(|_| self.endpoints[job.endpoint].nonce.is_some());
+        }
+        let moved = self.jobs.iter().find(|job| job.takes > 1 && self.endpoints[job.endpoint].nonce.is_some());
+        if let Some(job) = moved.filter(|_| dice.below(3) == 0) {
+            let same = Job { id: format!("{}{SAME}", self.batch), seed: self.seed(job, 2), takes: 1, ..job.clone() };
+            self.jobs.push(same);
+        }
+    }
+
+    /// More takes of a job are planned, or fewer; or from now on an endpoint tells them apart.
+    pub fn repeats_otherwise(&mut self, dice: &mut Rng, world: &World) {
+        // Rows of a results file name takes themselves.
+        if self.jobs.iter().any(|job| is_further_take(&job.id)) {
+            return;
+        }
+        let untold = self.endpoints.iter().position(|endpoint| endpoint.nonce.is_none());
+        if let Some(untold) = untold.filter(|_| dice.below(6) == 0) {
+            self.endpoints[untold] = with_nonce(&self.endpoints[untold]);
+            world.saw(Sight::NonceAdded);
+            return;
+        }
+        let repeated: Vec<usize> = (0..self.jobs.len()).filter(|at| self.jobs[*at].takes > 1).collect();
+        if !repeated.is_empty() && dice.below(2) == 0 {
+            let job = &mut self.jobs[*dice.pick(&repeated)];
+            job.takes -= 1 + u32::try_from(dice.below(u64::from(job.takes) - 1)).unwrap_or(0);
+            world.saw(Sight::RepeatLowered);
+            return;
+        }
+        let at = usize::try_from(dice.below(self.jobs.len() as u64)).unwrap_or(0);
+        let job = &mut self.jobs[at];
+        world.saw_if(job.takes < TAKES_MAX, Sight::RepeatRaised);
+        job.takes = TAKES_MAX.min(job.takes + 1 + u32::try_from(dice.below(2)).unwrap_or(0));
     }
 
     /// The user changes how rows are called, and not what they mean; or puts one on top.
@@ -300,11 +384,12 @@ impl Plan {
     /// What these results hold of it, as a manifest of another name: its rows as they were bought.
     pub fn of_results(&self, name: &str, rows: &[ResultRow]) -> Option<Self> {
         let ids = self.ids();
-        let held = |job: &Job, id: &String| {
-            let same = |row: &&ResultRow| row.id == *id && row.params == params(job, self.more_defaults);
-            rows.iter().find(same).map(|row| Job { id: row.id.clone(), ..job.clone() })
+        let held = |(job, take): (&Job, u32), id: &String| {
+            let same = |row: &&ResultRow| row.id == *id && row.params == self.params(job, take);
+            let seed = self.seed(job, take);
+            rows.iter().find(same).map(|row| Job { id: row.id.clone(), seed, takes: 1, ..job.clone() })
         };
-        let jobs: Vec<Job> = self.jobs.iter().zip(&ids).filter_map(|(job, id)| held(job, id)).collect();
+        let jobs: Vec<Job> = self.rows().zip(&ids).filter_map(|((_, job, take), id)| held((job, take), id)).collect();
         let plan = Self { batch: name.to_owned(), jobs, naming: Naming::Given, accent: None, ..self.clone() };
         (!plan.jobs.is_empty()).then_some(plan)
     }
@@ -321,21 +406,39 @@ impl Plan {
     pub fn resolve(&self, world: &World) -> Vec<PlannedJob> {
         let ids = self.ids();
         let jobs: Vec<PlannedJob> =
-            self.jobs.iter().zip(ids).zip(0..).map(|((job, id), seq)| self.planned(job, id, seq)).collect();
-        let mut rows = Vec::new();
-        for (name, job) in self.names().iter().zip(&jobs) {
+            self.rows().zip(ids).zip(0..).map(|((row, id), seq)| self.planned(row, id, seq)).collect();
+        let (names, mut rows, mut of_rows) = (self.names(), Vec::new(), BTreeMap::new());
+        for (name, job) in names.iter().zip(&jobs) {
             let digest = digest(job);
             world.auditor.borrow_mut().planned(name, digest);
-            let again = job.endpoint.terms.redeem == RedeemRule::Replays;
-            world.shop.borrow_mut().prices(digest, {
-                let (is_cap, reuses) = (job.endpoint.price.is_cap, job.endpoint.is_reusable());
-                Price { most: job.priced.price, is_cap, replays: again, reuses }
-            });
+            world.shop.borrow_mut().prices(digest, price_of(job));
+            for request in self.tells_apart(world, name, job) {
+                if let Some(other) = of_rows.insert((job.line, request), name) {
+                    world.auditor.borrow_mut().violated(format!("one row's {other} and {name} may send the same"));
+                }
+            }
             world.note(|| format!("row {name}, {}: {}", job.id, data_encoding::HEXLOWER.encode(&digest[..4])));
             rows.push(digest);
         }
         world.auditor.borrow_mut().purchases.handed_in(&rows);
         jobs
+    }
+
+    /// What takes of that job send, each time that it is bought, where they are told apart; auditor and shop hear of it.
+    fn tells_apart(&self, world: &World, name: &str, job: &PlannedJob) -> Vec<[u8; 32]> {
+        let mut auditor = world.auditor.borrow_mut();
+        let digest_of = |params: &[(String, Value)]| self.digest_of(&job.endpoint.name, params);
+        let (first, own) = (digest_of(&job.bought_params()), digest(job));
+        if job.endpoint.nonce.is_none() {
+            auditor.purchases.told_by_nothing(own);
+            return Vec::new();
+        }
+        let all: Vec<_> = (0..BOUGHT_MAX).map(|earlier| digest_of(&job.sent_params(earlier))).collect();
+        if !auditor.purchases.is_told_apart(name, &own) {
+            auditor.told_apart(name, &first, &all);
+            all.iter().for_each(|digest| world.shop.borrow_mut().prices(*digest, price_of(job)));
+        }
+        all
     }
 
     /// The names by which the world knows the rows: a row without an id is the same under another default.
@@ -353,16 +456,18 @@ impl Plan {
 
     /// One job's id.
     pub fn any_id(&self, rng: &mut Rng) -> String {
-        self.ids()[usize::try_from(rng.below(self.jobs.len() as u64)).unwrap_or(0)].clone()
+        let ids = self.ids();
+        ids[usize::try_from(rng.below(ids.len() as u64)).unwrap_or(0)].clone()
     }
 
     /// The rows' ids, from the first.
     fn ids(&self) -> Vec<String> {
         let mut ids: Vec<String> = Vec::new();
-        for (row, job) in self.jobs.iter().enumerate() {
+        for (row, job, take) in self.rows() {
+            let behind = if take > 1 { format!(".t{take}") } else { String::new() };
             let id = match self.naming {
-                Naming::Given => self.accented(&job.id),
-                Naming::Rows => format!("{}", row + 1),
+                Naming::Given => format!("{}{behind}", self.accented(&job.id)),
+                Naming::Rows => format!("{}{behind}", row + 1),
                 Naming::Made => made_id(&self.content(job)),
             };
             // As the manifest's reader does it.
@@ -372,6 +477,12 @@ impl Plan {
             ids.push(if is_new { id } else { format!("{id}-{}", identical + 2) });
         }
         ids
+    }
+
+    /// Each planned take: of which row it is, counted from 0, of which job, and which take.
+    fn rows(&self) -> impl Iterator<Item = (usize, &Job, u32)> {
+        let rows = self.jobs.iter().enumerate();
+        rows.flat_map(|(row, job)| (1..=job.takes).map(move |take| (row, job, take)))
     }
 
     fn accented(&self, id: &str) -> String {
@@ -384,7 +495,8 @@ impl Plan {
 
     /// The most that all of it can cost.
     pub fn worst_case(&self) -> u64 {
-        self.jobs.iter().map(|job| self.price(job).get() + self.fee_ceiling.get()).sum()
+        let most = |job: &Job| (self.price(job).get() + self.fee_ceiling.get()) * u64::from(job.takes);
+        self.jobs.iter().map(most).sum()
     }
 
     pub const fn fee_ceiling(&self) -> Msat {
@@ -396,18 +508,21 @@ impl Plan {
     }
 
     fn content(&self, job: &Job) -> ContentHash {
-        content_hash(&self.endpoints[job.endpoint].name, &params(job, self.more_defaults))
+        content_hash(&self.endpoints[job.endpoint].name, &self.params(job, 1))
     }
 
-    fn planned(&self, job: &Job, id: String, seq: u64) -> PlannedJob {
+    fn planned(&self, (row, job, take): (usize, &Job, u32), id: String, seq: u64) -> PlannedJob {
         let price = self.price(job);
+        let endpoint = &self.endpoints[job.endpoint];
+        let first = || job.seed.map(Value::Integer);
+        let nonce = endpoint.nonce_at().filter(|_| take > 1).map(|param| Box::new(Nonce { param, first: first() }));
         PlannedJob {
             seq,
-            line: seq + 2,
+            line: row as u64 + 2,
             id,
-            endpoint: Arc::clone(&self.endpoints[job.endpoint]),
-            params: params(job, self.more_defaults),
-            nonce: None,
+            endpoint: Arc::clone(endpoint),
+            params: self.params(job, take),
+            nonce,
             extra: Vec::new(),
             content: self.content(job),
             priced: Priced { chosen_by: String::new(), rate: price, quantity: 1, price },
@@ -415,14 +530,31 @@ impl Plan {
             max_cost: None,
         }
     }
+
+    /// The number that a planned take sends.
+    fn seed(&self, job: &Job, take: u32) -> Option<i64> {
+        let own = job.seed.map(Value::Integer);
+        match self.endpoints[job.endpoint].nonce_value(own.as_ref(), take - 1) {
+            Some((_, Value::Integer(moved))) if take > 1 => Some(moved),
+            _ => job.seed,
+        }
+    }
+
+    fn params(&self, job: &Job, take: u32) -> Vec<(String, Value)> {
+        let mut params = vec![(PROMPT.to_owned(), Value::Text(job.prompt.clone()))];
+        params.extend(self.seed(job, take).map(|seed| (SEED.to_owned(), Value::Integer(seed))));
+        if self.more_defaults {
+            params.push((MORE.0.to_owned(), Value::Text(MORE.1.to_owned())));
+        }
+        params
+    }
 }
 
-fn params(job: &Job, more_defaults: bool) -> Vec<(String, Value)> {
-    let mut params = vec![("prompt".to_owned(), Value::Text(job.prompt.clone()))];
-    if more_defaults {
-        params.push((MORE.0.to_owned(), Value::Text(MORE.1.to_owned())));
-    }
-    params
+/// What the shop asks for a job.
+fn price_of(job: &PlannedJob) -> Price {
+    let replays = job.endpoint.terms.redeem == RedeemRule::Replays;
+    let (is_cap, reuses) = (job.endpoint.price.is_cap, job.endpoint.is_reusable());
+    Price { most: job.priced.price, is_cap, replays, reuses }
 }
 
 /// The error codes of the built-in endpoints.

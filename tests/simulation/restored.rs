@@ -173,6 +173,8 @@ fn drop_an_intent(copy: &Path, ledger: &Path) {
          CREATE TEMP TABLE lost AS SELECT id, job FROM main.payments
              WHERE payment_hash NOT IN (SELECT payment_hash FROM here.payments) ORDER BY id LIMIT 1;
          DELETE FROM main.answers WHERE payment IN (SELECT id FROM lost);
+         DELETE FROM main.served WHERE payment IN (SELECT id FROM lost);
+         UPDATE main.trusts SET payment = NULL WHERE payment IN (SELECT id FROM lost);
          DELETE FROM main.refunds WHERE payment IN (SELECT id FROM lost);
          DELETE FROM main.intents WHERE payment IN (SELECT id FROM lost);
          DELETE FROM main.payments WHERE id IN (SELECT id FROM lost);

@@ -63,6 +63,7 @@ pub fn options(seed: u64) -> Options {
         script: Script::Drawn,
         restless: false,
         restored: false,
+        planned_takes: true,
         liar,
         traced: false,
     }

@@ -1,6 +1,5 @@
 //! Files of results that a person keeps, filters, edits, and runs as manifests.
 
-use l402_batch::catalog::Value;
 use l402_batch::ledger::ResultRow;
 use l402_batch::ledger::port::Views;
 use l402_batch::manifest::ResultsRow;
@@ -38,7 +37,7 @@ impl Life {
         let Some(key) = self.batches[at].key else { return };
         let mut rows = results(&self.disk.ledger.ledger(), key);
         rows.retain(|row| !is_delivered(row.state));
-        self.batches[at].papers = rows.iter().map(|row| ResultsRow::of(cells(row, true))).collect();
+        self.batches[at].papers = rows.iter().map(|row| as_row(row, true)).collect();
     }
 
     /// A person runs results of a batch that the ledger does not know: a manifest like any other, but for what is bought.
@@ -90,7 +89,7 @@ fn filter(acts: &mut Rng, rows: &mut Vec<ResultRow>) {
 fn as_file(acts: &mut Rng, rows: &[ResultRow]) -> Vec<ResultsRow> {
     let with_take = acts.below(4) > 0;
     let edited = (acts.below(4) == 0).then(|| acts.below(rows.len().max(1) as u64));
-    let mut file: Vec<ResultsRow> = rows.iter().map(|row| ResultsRow::of(cells(row, with_take))).collect();
+    let mut file: Vec<ResultsRow> = rows.iter().map(|row| as_row(row, with_take)).collect();
     if let Some(row) = edited.and_then(|at| file.get_mut(usize::try_from(at).unwrap_or(0)))
         && let Some((_, cell)) = row.params.first_mut()
     {
@@ -104,15 +103,10 @@ fn as_file(acts: &mut Rng, rows: &[ResultRow]) -> Vec<ResultsRow> {
 }
 
 /// The cells of a row by which it is compared.
-fn cells(row: &ResultRow, with_take: bool) -> Vec<(&str, &str)> {
-    // A take is a small number; its word lives as long as the program.
-    const TAKES: [&str; 10] = ["0", "1", "2", "3", "4", "5", "6", "7", "8", "9"];
-    let take = TAKES.get(row.take as usize).filter(|_| with_take).copied().unwrap_or_default();
-    let mut cells = vec![("id", row.id.as_str()), ("take", take), ("endpoint", row.endpoint.as_str())];
-    for (name, value) in &row.params {
-        if let Value::Text(text) = value {
-            cells.push((name, text));
-        }
-    }
-    cells
+fn as_row(row: &ResultRow, with_take: bool) -> ResultsRow {
+    let take = if with_take { row.take.to_string() } else { String::new() };
+    let params: Vec<(&str, String)> =
+        row.params.iter().map(|(name, value)| (name.as_str(), value.to_string())).collect();
+    let cells = [("id", row.id.as_str()), ("take", &take), ("endpoint", &row.endpoint)];
+    ResultsRow::of(cells.into_iter().chain(params.iter().map(|(name, cell)| (*name, cell.as_str()))))
 }

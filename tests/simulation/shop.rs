@@ -149,10 +149,10 @@ impl Shop {
         self.prices.insert(request, price);
     }
 
-    /// Whether the origin says of that purchase that it gives it again to whoever redeems again.
+    /// Whether the origin says of that purchase that it gives it again to whoever redeems again: of any request for which its invoice was
+    /// handed out.
     pub fn replays(&self, hash: &PaymentHash) -> bool {
-        let request = self.sales.get(hash).and_then(|sale| sale.requests.first());
-        request.and_then(|request| self.prices.get(request)).is_some_and(|price| price.replays)
+        self.planned(hash).iter().any(|price| price.replays)
     }
 
     /// Whether that request may be served by the token of another one.

@@ -73,6 +73,11 @@ impl Life {
         {
             self.batches[at].plan.rename_rows(people, &self.world);
         }
+        if let Some(dice) = self.takes.as_mut().filter(|_| round > 0)
+            && dice.below(3) == 0
+        {
+            self.batches[at].plan.repeats_otherwise(dice, &self.world);
+        }
         let ids = (self.rng.below(8) == 0).then(|| self.batches[at].plan.any_id(&mut self.rng));
         let (changed, refunded) = (self.rng.below(12) == 0, self.rng.below(4) == 0);
         let word = ids.into_iter().map(|id| TakeId { id, take: 1 });

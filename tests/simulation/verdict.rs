@@ -18,7 +18,7 @@ use super::coverage::Sight;
 use super::disk::Disk;
 use super::life::Batch;
 use super::node::short;
-use super::plan::job_name;
+use super::plan::{SAME, SEED, is_further_take, job_name};
 use super::shop::Price;
 use super::world::World;
 
@@ -369,10 +369,22 @@ fn unreceipted(world: &World, attempt: &Attempt) {
     }
 }
 
+/// What became of a row in worlds where several takes of a job are planned.
+fn see_planned_take(world: &World, row: &ResultRow) {
+    let has_number = row.params.iter().any(|(name, _)| name == SEED);
+    let (is_here, is_further) = (row.state.is_delivered(), is_further_take(&row.id));
+    world.saw_if(is_here && is_further && !has_number, Sight::FurtherTakeBought);
+    world.saw_if(is_here && is_further && has_number, Sight::MovedTakeBought);
+    world.saw_if(is_here && is_further && has_number && row.take > 1, Sight::MovedTakeBoughtAgain);
+    world.saw_if(is_further && row.reason == Reason::Duplicate, Sight::FurtherTakeLeftOut);
+    world.saw_if(is_here && row.id.ends_with(SAME), Sight::SameAsTakeBought);
+}
+
 /// Each word that was accepted has its take, and there is no other.
 fn takes(world: &World, ledger: &SqliteLedger, batches: &[Batch]) {
     for (name, key) in batches.iter().filter_map(|batch| Some((&batch.name, batch.key?))) {
         for row in rows(ledger, key) {
+            see_planned_take(world, &row);
             let accepted = world.auditor.borrow().accepted_of(&job_name(name, &row.id));
             // A ledger that was restored has forgotten words that nobody has carried out.
             let forgot = world.auditor.borrow().ledgers > 0 && (row.take as usize) < 1 + accepted;

@@ -82,7 +82,7 @@ impl SqliteLedger {
                 file::connect_to_read(path)?
             }
         };
-        let kept = safe_open::keep_from_others(path);
+        let mut kept = safe_open::keep_from_others(path);
         configure(&conn)?;
         file::check_whole(&conn, path)?;
         let name = path.display().to_string();
@@ -101,6 +101,7 @@ impl SqliteLedger {
                 if schema::is_empty(&conn)? {
                     // Whoever was to make it has got no further: it holds what none holds, and whoever writes makes it one.
                     conn = Connection::open_in_memory()?;
+                    kept = None;
                     configure(&conn)?;
                     schema::create_or_migrate(&mut conn, &name)?;
                 } else if schema::is_older(&conn)? {
