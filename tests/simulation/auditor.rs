@@ -131,10 +131,11 @@ impl Auditor {
         self.by_take.insert(take.to_owned(), group);
     }
 
-    /// A take of that job sends one of these requests each time that it is bought; the first planned one of its row sends that.
-    pub fn told_apart(&mut self, take: &str, first: &Digest, own: &[Digest]) {
+    /// A take of that job sends one of these requests each time that it is bought; the first planned one of its row sends that. Where
+    /// rows have no ids, a planned take may be taken for another one of its row under another default of the catalogue.
+    pub fn told_apart(&mut self, take: &str, first: &Digest, own: &[Digest], has_id: bool) {
         self.purchases.told_apart(take, first, own);
-        for request in own {
+        for request in own.iter().chain(Some(first).filter(|_| !has_id)) {
             let Some(group) = self.by_take.get(take).copied() else { continue };
             let known = self.by_request.get(request).copied();
             let united = known.map_or(group, |known| self.unite(group, known));

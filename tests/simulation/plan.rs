@@ -435,7 +435,7 @@ impl Plan {
         }
         let all: Vec<_> = (0..BOUGHT_MAX).map(|earlier| digest_of(&job.sent_params(earlier))).collect();
         if !auditor.purchases.is_told_apart(name, &own) {
-            auditor.told_apart(name, &first, &all);
+            auditor.told_apart(name, &first, &all, self.naming != Naming::Made);
             all.iter().for_each(|digest| world.shop.borrow_mut().prices(*digest, price_of(job)));
         }
         all

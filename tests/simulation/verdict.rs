@@ -112,8 +112,11 @@ pub fn unfinished(world: &World, disk: &Disk, batches: &[Batch], decided: bool) 
         let rows = rows(&ledger, key);
         let limited = rows.iter().any(|row| is_limit(row.reason) && row.state == JobState::Pending);
         for row in rows.iter().filter(|row| !is_stuck(at, row)) {
-            // An identical request of what only a person can bring on waits with it.
-            let waits_with_twin = row.state == JobState::Pending && stuck_params.contains(&row.params);
+            // An identical request of what only a person can bring on waits with it; as that was sent, whatever it would send by now.
+            let named = |stuck: &Stuck| row.error.as_ref().is_some_and(|words| words.starts_with(&stuck.id));
+            let is_of_twin = stuck_params.contains(&row.params)
+                || (row.reason == Reason::IdenticalRequest && stuck.iter().any(named));
+            let waits_with_twin = row.state == JobState::Pending && is_of_twin;
             let waits_with_all = row.state == JobState::Pending && is_held_back(row.reason) && !stuck.is_empty();
             if !waits_with_twin && !waits_with_all && !is_at_its_end(&ledger, batch, row, limited, &unread) {
                 open.push(format!("{} is {:?} {:?}: {:?}", row.id, row.state, row.reason, row.error));
