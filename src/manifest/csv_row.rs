@@ -6,7 +6,6 @@ use super::header::Dialect;
 use super::locate::{self, NOT_UTF8, newlines};
 use super::problems::Problems;
 use super::quotes::{Raw, Stray};
-use super::row::Row;
 use super::rows::Rows;
 use super::values::Wrong;
 use crate::csv_escape::{restore, trim};
@@ -24,20 +23,14 @@ pub(super) struct CsvRow<'a> {
     pub(super) range: (u64, u64),
 }
 
-impl Row for CsvRow<'_> {
-    fn file(&self) -> &str {
-        &self.rows.file
-    }
-
-    fn line(&self) -> u64 {
-        self.line
-    }
-
-    fn cell(&self, index: usize) -> &str {
+impl CsvRow<'_> {
+    /// The trimmed content of a cell; empty where the row has none.
+    pub(super) fn cell(&self, index: usize) -> &str {
         let range = self.record.range(index);
         restore(trim(range.and_then(|range| self.text.get(range)).unwrap_or_default()))
     }
 
+    /// The physical line on which a cell's content begins.
     fn line_of(&self, index: usize) -> u64 {
         let Some(range) = self.record.range(index) else { return self.line };
         let bytes = self.record.as_slice();
@@ -46,14 +39,19 @@ impl Row for CsvRow<'_> {
         self.line + newlines(&bytes[..start])
     }
 
-    fn place(&self, index: usize) -> Place {
+    /// Where a cell stands, for a message.
+    pub(super) fn place(&self, index: usize) -> Place {
         let raw = self.raw();
         let cell = locate::cell(&raw, self.dialect.delimiter, index);
         locate::place(&raw, self.line, cell.start, cell.end)
     }
-}
 
-impl CsvRow<'_> {
+    /// Notes what is wrong with a cell.
+    pub(super) fn problem(&self, problems: &mut Problems, index: usize, wrong: Wrong) {
+        let file = &self.rows.file;
+        problems.add(self.line_of(index), wrong, |wrong| wrong.into_diagnostic(file, Some(self.place(index))));
+    }
+
     fn raw(&self) -> Vec<u8> {
         self.raw_from().1
     }

@@ -114,7 +114,7 @@ fn positions(rows: &Rows, columns: PlainColumns<'_>) -> Result<Vec<Option<usize>
     if wrong.is_empty() { Ok(positions) } else { Err(wrong) }
 }
 
-fn plain(row: &dyn Row, at: &[Option<usize>]) -> PlainRow {
+fn plain(row: &Row<'_>, at: &[Option<usize>]) -> PlainRow {
     let place = row.place(0);
     let width = u32::try_from(place.text.chars().count()).unwrap_or(u32::MAX).max(1);
     let cells = at.iter().map(|at| at.map(|at| row.cell(at).to_owned())).collect();

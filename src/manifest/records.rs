@@ -38,20 +38,20 @@ impl<'m> TableRecords<'m> {
         &mut self,
         problems: &mut Problems,
         notes: &mut Notes,
-        see: impl FnOnce(&dyn Row, &mut Problems, &mut Notes) -> T,
+        see: impl FnOnce(&Row<'_>, &mut Problems, &mut Notes) -> T,
     ) -> Option<T> {
         match self {
             Self::Csv(records, record) => loop {
                 let before = records.read(record, problems, notes)?;
                 if let Some(row) = records.row(record, &before, problems, notes) {
-                    return Some(see(&row, problems, notes));
+                    return Some(see(&Row::Csv(row), problems, notes));
                 }
             },
             Self::Sheet(rows) => loop {
                 let row = rows.next()?;
                 match row.beside() {
                     Some(at) => row.problem(problems, at, without_name()),
-                    None => return Some(see(&row, problems, notes)),
+                    None => return Some(see(&Row::Sheet(row), problems, notes)),
                 }
             },
         }

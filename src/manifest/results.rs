@@ -171,7 +171,7 @@ impl<'m> ResultsPass<'m> {
     }
 
     /// Shows the next whole row. False at the end.
-    pub(super) fn next_row(&mut self, see: &mut dyn FnMut(&dyn Row, &mut Problems)) -> bool {
+    pub(super) fn next_row(&mut self, see: &mut dyn FnMut(&Row<'_>, &mut Problems)) -> bool {
         let Self { records, problems, notes, .. } = self;
         records.next(problems, notes, |row, problems, _| see(row, problems)).is_some()
     }
@@ -214,7 +214,7 @@ impl Iterator for ResultsPass<'_> {
 }
 
 /// Whether a cell by which jobs are chosen holds no value: a date, or what a formula ended with.
-fn has_unfit(row: &dyn Row, names: &[String], problems: &mut Problems) -> bool {
+fn has_unfit(row: &Row<'_>, names: &[String], problems: &mut Problems) -> bool {
     let mut is_unfit = false;
     for (index, name) in names.iter().enumerate().filter(|(_, name)| chooses(name)) {
         if let Some(unfit) = row.unfit(index) {

@@ -395,15 +395,16 @@ impl<'m> RowPass<'m> {
 }
 
 impl JobReader<'_> {
-    fn read(&mut self, row: &dyn Row, found: &mut Found<'_>) -> Option<JobTable> {
+    fn read(&mut self, row: &Row<'_>, found: &mut Found<'_>) -> Option<JobTable> {
         if self.own.stand.says_bought(|column| row.filled(Some(column))) {
             found.notes.left_out += 1;
             return None;
         }
         let job = self.job(row, found);
         // The ids of a matrix are others.
-        let own_id = row.filled(self.own.id).filter(|_| self.rows.matrix.is_none());
-        if let Some(id) = own_id.filter(|id| job.is_none() && id_problem(id).is_none())
+        if job.is_none()
+            && self.rows.matrix.is_none()
+            && let Some(id) = row.filled(self.own.id).filter(|id| id_problem(id).is_none())
             && found.wrong_ids.len() < WRONG_IDS_MAX
         {
             found.wrong_ids.push((row.line(), normal_id(id).into_owned()));
@@ -412,7 +413,7 @@ impl JobReader<'_> {
     }
 
     /// What a row stands for, where everything in it is good.
-    fn job(&mut self, row: &dyn Row, found: &mut Found<'_>) -> Option<JobTable> {
+    fn job(&mut self, row: &Row<'_>, found: &mut Found<'_>) -> Option<JobTable> {
         let template_at = self.endpoint(row, found.problems)?;
         let layout_at = self.layout(template_at, found);
         let template = self.templates.list.get(template_at)?;
@@ -428,7 +429,7 @@ impl JobReader<'_> {
         let takes = takes.unwrap_or(self.templates.default_repeat);
         let values = self.values(row, template, layout, &mut wrong);
         self.check_others(row, template, layout, &mut wrong);
-        if let Err(problem) = layout.matrix.check_id(row.filled(self.own.id), takes) {
+        if let Err(problem) = layout.matrix.check_id(id, takes) {
             wrong(self.own.id.unwrap_or(0), *problem);
         }
         if let Err(problem) = layout.matrix.check_takes(takes) {
@@ -449,7 +450,7 @@ impl JobReader<'_> {
     }
 
     /// That what stands in the row besides may stand there.
-    fn check_others(&self, row: &dyn Row, template: &Template, layout: &Layout, wrong: &mut impl FnMut(usize, Wrong)) {
+    fn check_others(&self, row: &Row<'_>, template: &Template, layout: &Layout, wrong: &mut impl FnMut(usize, Wrong)) {
         let name = |index: usize| self.rows.names.get(index).map_or("", String::as_str);
         let is_filled = |index: &&usize| !row.cell(**index).is_empty();
         for index in layout.foreign.iter().filter(is_filled) {
@@ -469,7 +470,7 @@ impl JobReader<'_> {
         }
     }
 
-    fn id<'r>(&self, row: &'r dyn Row, wrong: &mut impl FnMut(usize, Wrong)) -> Option<&'r str> {
+    fn id<'r>(&self, row: &'r Row<'_>, wrong: &mut impl FnMut(usize, Wrong)) -> Option<&'r str> {
         let (at, id) = self.own.id.zip(row.filled(self.own.id))?;
         if let Some(unfit) = row.unfit(at) {
             wrong(at, unfit.wrong("id", id));
@@ -482,7 +483,7 @@ impl JobReader<'_> {
     /// A key of the tool's own that is a number: where it stands, its name, and the unit that may stand behind it.
     fn number<T>(
         &self,
-        row: &dyn Row,
+        row: &Row<'_>,
         (column, name, unit): (Option<usize>, &str, Option<&str>),
         read_it: fn(Given<'_>) -> Result<T, Wrong>,
         wrong: &mut impl FnMut(usize, Wrong),
@@ -502,7 +503,7 @@ impl JobReader<'_> {
     /// The values of a row, in the endpoint's order, after all defaults.
     fn values(
         &self,
-        row: &dyn Row,
+        row: &Row<'_>,
         template: &Template,
         layout: &Layout,
         wrong: &mut impl FnMut(usize, Wrong),
@@ -525,7 +526,7 @@ impl JobReader<'_> {
 
     fn value(
         &self,
-        row: &dyn Row,
+        row: &Row<'_>,
         (at, cell): (usize, &str),
         param: &Param,
         template: &Template,
@@ -541,7 +542,7 @@ impl JobReader<'_> {
         check(param, Given::Text(&cell), &self.rows.images)
     }
 
-    fn extra(&self, row: &dyn Row) -> Vec<(String, String)> {
+    fn extra(&self, row: &Row<'_>) -> Vec<(String, String)> {
         let cell = |index: &usize| match self.rows.columns.get(*index)? {
             Column::Extra(name) => Some((name.clone(), lf(row.filled(Some(*index))?).into_owned())),
             _ => None,
@@ -549,7 +550,7 @@ impl JobReader<'_> {
         self.own.extra.iter().filter(|_| self.reads_extra).filter_map(cell).collect()
     }
 
-    fn endpoint(&self, row: &dyn Row, problems: &mut Problems) -> Option<usize> {
+    fn endpoint(&self, row: &Row<'_>, problems: &mut Problems) -> Option<usize> {
         let Some(name) = row.filled(self.own.endpoint) else {
             if self.templates.default_endpoint.is_none() && !self.templates.is_default_wrong {
                 let example = self.templates.names().next().unwrap_or("NAME");

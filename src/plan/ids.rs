@@ -64,7 +64,7 @@ impl GivenIds {
 
     /// Whether any two ids are equal when folded, as equal ids are too. Numbers alone sort far faster than rows, and
     /// most manifests need no more. Asked when all ids are there.
-    fn has_alike(&mut self) -> bool {
+    pub(super) fn has_alike(&mut self) -> bool {
         let rows = &self.rows;
         *self.has_alike.get_or_insert_with(|| {
             let number = |row: &Given| (u64::from(row.folded[0]) << 32) | u64::from(row.folded[1]);

@@ -102,6 +102,7 @@ impl<'a> Maker<'a> {
                 register.given.add(id, line);
             }
         }
+        register.sort();
         let errors = clash::errors(self.source, &mut register.given, &register.contents, wrong);
         errors.into_iter().for_each(|error| self.findings.push(error));
         if self.findings.has_errors() {

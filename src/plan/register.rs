@@ -144,6 +144,16 @@ impl Register {
         }
     }
 
+    /// Sorts what jobs are compared by, once all are there: ids beside contents, as of a million jobs each takes long.
+    pub(super) fn sort(&mut self) {
+        let Self { given, contents, .. } = self;
+        thread::scope(|scope| {
+            // Without a thread to be had, ids are sorted when they are asked for.
+            let _ = thread::Builder::new().spawn_scoped(scope, || given.has_alike());
+            contents.sort();
+        });
+    }
+
     fn take_all(batches: &Receiver<Batch>) -> Self {
         let mut register = Self::default();
         for batch in batches {

@@ -110,15 +110,19 @@ impl Contents {
         self.made().filter(|(_, made)| *made > 1).map(|(key, _)| key).collect()
     }
 
-    /// What is said of jobs that ask for what one before them asks for, and of planned takes that send what another job sends. Asked
-    /// once, when all are there.
-    pub(super) fn warnings(&mut self, source: &dyn JobSource) -> impl Iterator<Item = Diagnostic> {
-        let (mut sent, mut moved) = (std::mem::take(&mut self.sent), std::mem::take(&mut self.moved));
-        if !(sent.is_empty() && moved.is_empty()) {
-            sent.extend(self.known.iter().map(|known| (known.key.halves(), known.line)));
+    /// Puts what jobs send in order, once all are there.
+    pub(super) fn sort(&mut self) {
+        if !(self.sent.is_empty() && self.moved.is_empty()) {
+            self.sent.extend(self.known.iter().map(|known| (known.key.halves(), known.line)));
         }
-        sent.sort_unstable();
-        moved.sort_unstable();
+        self.sent.sort_unstable();
+        self.moved.sort_unstable();
+    }
+
+    /// What is said of jobs that ask for what one before them asks for, and of planned takes that send what another job sends. Asked
+    /// once, after [`Self::sort`].
+    pub(super) fn warnings(&mut self, source: &dyn JobSource) -> impl Iterator<Item = Diagnostic> {
+        let (sent, moved) = (std::mem::take(&mut self.sent), std::mem::take(&mut self.moved));
         let mut again = std::mem::take(&mut self.again);
         for same in sent.chunk_by(|a, b| a.0 == b.0) {
             if let [(_, first), others @ ..] = same {

@@ -61,7 +61,7 @@ const MEANT: [(&[&str], &str); 17] = [
     ),
     (&["manifest/image.rs", "manifest/values.rs"], "an image is a value, and is wrong as values are"),
     (
-        &["manifest/csv_row.rs", "manifest/records.rs", "manifest/rows.rs"],
+        &["manifest/csv_row.rs", "manifest/records.rs", "manifest/row.rs", "manifest/rows.rs"],
         "one reader of CSV: the file, its records, a row",
     ),
     (

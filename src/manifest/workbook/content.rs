@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use calamine::ExcelDateTime;
 
-use crate::manifest::row::Unfit;
+use super::unfit::Unfit;
 
 /// A fraction of more digits is what arithmetic left, and not what a person typed: programs store 15 of them or more.
 const DIGITS_MAX: usize = 12;

@@ -4,12 +4,14 @@ mod archive;
 mod content;
 mod ods;
 mod sheet;
+mod unfit;
 mod xlsx;
 mod xml;
 
 use std::fmt;
 
 pub(in crate::manifest) use sheet::{Sheet, SheetRow};
+pub(in crate::manifest) use unfit::Unfit;
 
 use super::bytes::Bytes;
 use super::table_options::{SheetChoice, TableOptions};

@@ -1,11 +1,13 @@
 //! A sheet's table: its header, and its rows up to the first blank one, held in memory.
 
 use super::content::{Content, Kind};
+use super::unfit::Unfit;
 use super::{Area, Marks, Refusal};
 use crate::csv_escape::restore;
 use crate::diagnostic::{Diagnostic, Place, column_name};
-use crate::manifest::row::{Row, Unfit};
+use crate::manifest::problems::Problems;
 use crate::manifest::table_options::HiddenRows;
+use crate::manifest::values::Wrong;
 use crate::money::{counted, thousands};
 
 /// Cells of a table that are kept.
@@ -269,35 +271,35 @@ impl<'s> SheetRow<'s> {
         let first = self.cells.iter().find(|cell| usize::from(cell.column) >= self.sheet.header.len());
         first.filter(|_| last >= self.sheet.header.len()).map(|cell| usize::from(cell.column))
     }
-}
 
-impl Row for SheetRow<'_> {
-    fn file(&self) -> &str {
-        self.file
-    }
-
-    fn line(&self) -> u64 {
+    /// The row's number, counted from 1.
+    pub(in crate::manifest) fn line(&self) -> u64 {
         self.number.into()
     }
 
-    fn cell(&self, index: usize) -> &str {
+    /// The trimmed content of a cell; empty where the row has none.
+    pub(in crate::manifest) fn cell(&self, index: usize) -> &str {
         let text = self.at(index).and_then(|cell| self.sheet.text.get(cell.start as usize..cell.end as usize));
         restore(text.unwrap_or_default())
     }
 
-    fn line_of(&self, _index: usize) -> u64 {
-        self.number.into()
-    }
-
-    fn place(&self, index: usize) -> Place {
+    /// Where a cell stands, for a message.
+    pub(in crate::manifest) fn place(&self, index: usize) -> Place {
         self.sheet.place(self.number.into(), index)
     }
 
-    fn is_typed(&self, index: usize) -> bool {
+    /// Whether a cell holds a number or a truth value as such.
+    pub(in crate::manifest) fn is_typed(&self, index: usize) -> bool {
         self.at(index).is_some_and(|cell| cell.kind == Kind::Typed)
     }
 
-    fn unfit(&self, index: usize) -> Option<Unfit> {
+    /// Why a cell's content is no value, where it is none.
+    pub(in crate::manifest) fn unfit(&self, index: usize) -> Option<Unfit> {
         self.at(index).and_then(|cell| cell.kind.unfit())
+    }
+
+    /// Notes what is wrong with a cell.
+    pub(in crate::manifest) fn problem(&self, problems: &mut Problems, index: usize, wrong: Wrong) {
+        problems.add(self.line(), wrong, |wrong| wrong.into_diagnostic(self.file, Some(self.place(index))));
     }
 }
