@@ -285,11 +285,13 @@ impl std::fmt::Display for HeldBack {
             Self::Undelivered { url, origin, count, most, word } => {
                 let EndpointCount { begun, undelivered, open, .. } = count;
                 if undelivered < &u64::from((*most).max(1)) {
+                    // What a person has given up is not awaited: nothing but a word may bring that on.
                     return write!(
                         f,
                         "{url} has not delivered so far what it is tried with ({}): it gets no more until it does \
-                         (--max-undelivered {most})",
+                         (--max-undelivered {most}){}",
                         counted(*begun, "purchase"),
+                        or_trusted(origin, word.filter(|_| *open == 0)),
                     );
                 }
                 write!(
@@ -417,6 +419,11 @@ mod tests {
                 undelivered(3, 2, 1, None),
                 "https://api.example/video has not delivered so far what it is tried with (3 purchases): it gets no more until \
                  it does (--max-undelivered 3)",
+            ),
+            (
+                undelivered(3, 2, 0, None),
+                "https://api.example/video has not delivered so far what it is tried with (3 purchases): it gets no more until \
+                 it does (--max-undelivered 3), or a person trusts it once with --trust (that word is api.example@2)",
             ),
             (
                 doubt(2, 3),
