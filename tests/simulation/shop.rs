@@ -232,7 +232,9 @@ impl Shop {
     /// Payments that an endpoint had taken by that time, and has delivered none of them nor anything since. What was asked for
     /// while its last delivery may have been on its way does not count; nor what a person takes for never paid.
     pub fn undelivered_by(&self, endpoint: &str, by: i64, is_excused: impl Fn(&PaymentHash) -> bool) -> usize {
-        let of_it = || self.sales.iter().filter(|(_, sale)| sale.endpoint == endpoint);
+        // Whose purchase an invoice pays that was sold for several requests, nobody can tell.
+        let is_its = |sale: &Sale| sale.endpoint == endpoint && sale.requests.len() == 1;
+        let of_it = || self.sales.iter().filter(|(_, sale)| is_its(sale));
         let delivered = of_it().filter_map(|(_, sale)| sale.delivered_at.max(sale.taken_at)).max();
         let after = delivered.map_or(i64::MIN, |at| at + ON_ITS_WAY_MS);
         let is_taken = |sale: &Sale| sale.asked_at > after && sale.paid_at.is_some_and(|at| at <= by);
