@@ -285,13 +285,14 @@ impl std::fmt::Display for HeldBack {
             Self::Undelivered { url, origin, count, most, word } => {
                 let EndpointCount { begun, undelivered, open, .. } = count;
                 if undelivered < &u64::from((*most).max(1)) {
-                    // What a person has given up is not awaited: nothing but a word may bring that on.
+                    // Nobody awaits what a person has given up: where that alone shuts it, a word is what brings it on.
+                    let is_given_up = *open == 0 && *begun >= u64::from((*most).max(1));
                     return write!(
                         f,
                         "{url} has not delivered so far what it is tried with ({}): it gets no more until it does \
                          (--max-undelivered {most}){}",
                         counted(*begun, "purchase"),
-                        or_trusted(origin, word.filter(|_| *open == 0)),
+                        or_trusted(origin, word.filter(|_| is_given_up)),
                     );
                 }
                 write!(
@@ -378,16 +379,27 @@ pub fn endpoint_and_origin(url: &Url) -> (String, String) {
 mod tests {
     use super::*;
 
-    /// Each cause in its words, whatever the endpoint has delivered before.
-    #[test]
-    fn causes_are_told_as_they_are() {
-        let undelivered = |begun, undelivered, open, delivered_at| HeldBack::Undelivered {
+    fn undelivered(begun: u64, undelivered: u64, open: u64, delivered_at: Option<UnixMs>) -> HeldBack {
+        HeldBack::Undelivered {
             url: "https://api.example/video".to_owned(),
             origin: "api.example".to_owned(),
             count: EndpointCount { begun, undelivered, open, delivered_at, ..EndpointCount::default() },
             most: if undelivered == 1 { 1 } else { 3 },
             word: Some(2),
-        };
+        }
+    }
+
+    /// While others are asked for no word is of use, nor while something may be delivered.
+    #[test]
+    fn a_word_is_named_where_what_was_given_up_shuts_an_endpoint_by_itself() {
+        let names_word =
+            |begun, open| undelivered(begun, 2, open, None).to_string().ends_with("(that word is api.example@2)");
+        assert_eq!([(3, 0), (2, 0), (3, 1)].map(|(begun, open)| names_word(begun, open)), [true, false, false]);
+    }
+
+    /// Each cause in its words, whatever the endpoint has delivered before.
+    #[test]
+    fn causes_are_told_as_they_are() {
         let doubt = |in_doubt, held| HeldBack::Doubt {
             node: WalletId("03aa".to_owned()),
             count: NodeCount { in_doubt, held, held_elsewhere: 0 },
@@ -419,11 +431,6 @@ mod tests {
                 undelivered(3, 2, 1, None),
                 "https://api.example/video has not delivered so far what it is tried with (3 purchases): it gets no more until \
                  it does (--max-undelivered 3)",
-            ),
-            (
-                undelivered(3, 2, 0, None),
-                "https://api.example/video has not delivered so far what it is tried with (3 purchases): it gets no more until \
-                 it does (--max-undelivered 3), or a person trusts it once with --trust (that word is api.example@2)",
             ),
             (
                 doubt(2, 3),
